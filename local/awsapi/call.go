@@ -1,0 +1,99 @@
+package awsapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Account, Region and Partition are what every local ARN carries.
+const (
+	Partition = "aws"
+	Region    = "us-east-1"
+	Account   = "000000000000"
+)
+
+// ARN makes the ARN of a local resource, for instance ARN("lambda", "function:submit").
+func ARN(service, resource string) string {
+	return "arn:" + Partition + ":" + service + ":" + Region + ":" + Account + ":" + resource
+}
+
+// A Service answers the operations of one AWS service over an AWS JSON protocol.
+type Service interface {
+	// Call answers one operation. The result is encoded as JSON; Raw is sent as it is. A failure
+	// that the caller is to see is an *Error; an operation that is not known is Unsupported.
+	Call(ctx context.Context, operation string, body []byte) (any, error)
+}
+
+// An Authorizer decides what one caller may do.
+type Authorizer interface {
+	// Authorize gives nil when the caller may do action on resource, and otherwise an error
+	// that names the caller, the action and the resource.
+	Authorize(action, resource string) error
+}
+
+// Caller is the identity behind a call.
+type Caller struct {
+	// ARN of the assumed role, or of the root user for a call from outside.
+	ARN string
+	// Policy is what the caller may do; nil allows everything.
+	Policy Authorizer
+}
+
+type callerKey struct{}
+
+// WithCaller sets who makes the calls under ctx.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerOf is who makes the calls under ctx; the zero Caller is the account itself.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// Authorize checks that the caller of ctx may do action (such as "dynamodb:PutItem") on every one
+// of the resources. A denial is an AccessDeniedException in AWS's words.
+func Authorize(ctx context.Context, action string, resources ...string) error {
+	c := CallerOf(ctx)
+	if c.Policy == nil {
+		return nil
+	}
+	for _, r := range resources {
+		if err := c.Policy.Authorize(action, r); err != nil {
+			return &Error{Code: "AccessDeniedException", Message: err.Error()}
+		}
+	}
+	return nil
+}
+
+type traceKey struct{}
+
+// WithTraceHeader sets the X-Ray trace header (X-Amzn-Trace-Id) that travels with a call.
+func WithTraceHeader(ctx context.Context, header string) context.Context {
+	return context.WithValue(ctx, traceKey{}, header)
+}
+
+// TraceHeader is the X-Ray trace header that came with the call, "" when there is none.
+func TraceHeader(ctx context.Context) string {
+	h, _ := ctx.Value(traceKey{}).(string)
+	return h
+}
+
+func decodeStrict(body []byte, v any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return Unsupported(fmt.Sprintf("the request member %s", name))
+		}
+		return Errorf("SerializationException", "%v", err)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+// Package awsapi holds what all local services share: the shape of an AWS error, who is
+// calling and what that caller may do, the trace header of a call, and the HTTP face that
+// speaks the AWS JSON protocols.
+package awsapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Error is an error as an AWS service answers it.
+type Error struct {
+	// Code is the bare error code, for instance "ResourceNotFoundException".
+	Code string
+	// Message is the text that the service gives; it is sent as "message" or "Message" by protocol.
+	Message string
+	// Status is the HTTP status; 0 stands for 400.
+	Status int
+	// Fields are further members of the error body, such as CancellationReasons.
+	Fields map[string]any
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// StatusCode is the HTTP status to answer with.
+func (e *Error) StatusCode() int {
+	if e.Status == 0 {
+		return http.StatusBadRequest
+	}
+	return e.Status
+}
+
+// Errorf makes a client error (HTTP 400) with the given code.
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Unsupported says that the local runtime does not implement what was asked for. It is answered
+// as HTTP 501, so that nobody takes it for an AWS behaviour.
+func Unsupported(what string) *Error {
+	return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented,
+		Message: "the local runtime does not support " + what}
+}
+
+// AsError gives the AWS error in err's chain. Any other error becomes an InternalServerError.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Code: "InternalServerError", Status: http.StatusInternalServerError, Message: err.Error()}
+}
+
+// Decode reads a request body into v. Members that v does not name are refused by name, since
+// a member that is silently ignored would be a pretence of support.
+func Decode(body []byte, v any) error {
+	return decodeStrict(body, v)
+}
+
+// Raw is an already encoded response body.
+type Raw = json.RawMessage
