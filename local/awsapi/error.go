@@ -20,6 +20,9 @@ type Error struct {
 	Status int
 	// Fields are further members of the error body, such as CancellationReasons.
 	Fields map[string]any
+	// QueryCode is the code that the error had in the older query protocol, for the services that
+	// still send it beside the new one (SQS: "AWS.SimpleQueueService.NonExistentQueue").
+	QueryCode string
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

@@ -140,6 +140,24 @@ func (s *Store) Load(bucket string, fn func(key, value []byte) error) error {
 	})
 }
 
+// LoadFrom calls fn for the pairs of a bucket whose keys are not before from, in the order of the
+// keys, until fn returns false. The slices are only valid during the call, and fn must not Commit.
+func (s *Store) LoadFrom(bucket string, from []byte, fn func(key, value []byte) bool) error {
+	if s == nil {
+		return nil
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		for k, v := c.Seek(from); k != nil && fn(k, v); k, v = c.Next() {
+		}
+		return nil
+	})
+}
+
 // Close waits for running commits and closes the file.
 func (s *Store) Close() error {
 	if s == nil {

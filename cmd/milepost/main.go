@@ -1,0 +1,72 @@
+// Command milepost runs the quote system on one machine and works with its data offline.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line. Each field is one command, in a file of its name.
+type commands struct {
+	Rate rateCmd `cmd:"" help:"Rate quote requests offline."`
+	Vin  vinCmd  `cmd:"" help:"Decode vehicle identification numbers offline."`
+}
+
+// streams is where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitStatus is an error that ends the program with a status and prints nothing more.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
+
+// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
+func run(ctx context.Context, args []string, s streams) int {
+	exited := -1
+	parser, err := kong.New(&commands{},
+		kong.Name("milepost"),
+		kong.Description("An event-sourced auto insurance quote system."),
+		kong.UsageOnError(),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		fmt.Fprintln(s.err, "milepost:", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "milepost: %v (see milepost --help)\n", err)
+		return 2
+	}
+	err = command.Run()
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	if err != nil {
+		fmt.Fprintln(s.err, "milepost:", err)
+		return 1
+	}
+	return 0
+}

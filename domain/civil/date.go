@@ -1,0 +1,143 @@
+// Package civil has one type, Date: a day of the calendar without a time of day or a zone.
+package civil
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Date is a day of the Gregorian calendar. Dates are compared with ==. The zero Date stands for "no
+// date" and is null in JSON; every other Date is a string like "2026-02-28".
+type Date struct {
+	year  int
+	month time.Month
+	day   int
+}
+
+// NewDate gives the date of a year, month and day. Days beyond the end of a month run on into the
+// next one, as in time.Date.
+func NewDate(year int, month time.Month, day int) Date {
+	return DateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
+}
+
+// DateOf gives the day that a clock in t's location shows at t.
+func DateOf(t time.Time) Date {
+	year, month, day := t.Date()
+	return Date{year, month, day}
+}
+
+// ParseDate reads a date written as "2006-01-02".
+func ParseDate(text string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return Date{}, fmt.Errorf("%q is not a date of the form 2006-01-02", text)
+	}
+	return DateOf(t), nil
+}
+
+// MustParseDate is ParseDate for dates that are written in the program. It panics on anything else.
+func MustParseDate(text string) Date {
+	d, err := ParseDate(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// Year is the year of d.
+func (d Date) Year() int { return d.year }
+
+// Month is the month of d.
+func (d Date) Month() time.Month { return d.month }
+
+// Day is the day of the month of d.
+func (d Date) Day() int { return d.day }
+
+// IsZero reports whether d is "no date".
+func (d Date) IsZero() bool { return d == Date{} }
+
+// In gives the instant at which d begins in a location.
+func (d Date) In(location *time.Location) time.Time {
+	return time.Date(d.year, d.month, d.day, 0, 0, 0, 0, location)
+}
+
+// AddDays gives the date n days after d, or before it where n is negative.
+func (d Date) AddDays(n int) Date { return NewDate(d.year, d.month, d.day+n) }
+
+// AddYears gives the same month and day n years later. 29 February becomes 28 February in a year
+// that has none.
+func (d Date) AddYears(n int) Date {
+	moved := NewDate(d.year+n, d.month, d.day)
+	if moved.day != d.day {
+		return Date{d.year + n, time.February, 28}
+	}
+	return moved
+}
+
+// Sub gives the days from e to d, negative where d is the earlier.
+func (d Date) Sub(e Date) int {
+	const secondsPerDay = 24 * 60 * 60
+	return int((d.In(time.UTC).Unix() - e.In(time.UTC).Unix()) / secondsPerDay)
+}
+
+// Compare is -1 where d is before e, 0 where they are the same day, and 1 where d is after e.
+func (d Date) Compare(e Date) int {
+	return cmp.Or(cmp.Compare(d.year, e.year), cmp.Compare(d.month, e.month), cmp.Compare(d.day, e.day))
+}
+
+// Before reports whether d is an earlier day than e.
+func (d Date) Before(e Date) bool { return d.Compare(e) < 0 }
+
+// After reports whether d is a later day than e.
+func (d Date) After(e Date) bool { return d.Compare(e) > 0 }
+
+// CompletedYears counts the anniversaries of start up to and including on. It is negative where on is
+// before start. Who was born on 29 February completes a year on 1 March of a year without that day.
+func CompletedYears(start, on Date) int {
+	years := on.year - start.year
+	if cmp.Or(cmp.Compare(on.month, start.month), cmp.Compare(on.day, start.day)) < 0 {
+		years--
+	}
+	return years
+}
+
+// String writes d as "2006-01-02", and the zero Date as "".
+func (d Date) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	return string(d.append(make([]byte, 0, len(time.DateOnly))))
+}
+
+func (d Date) append(text []byte) []byte {
+	return d.In(time.UTC).AppendFormat(text, time.DateOnly)
+}
+
+// MarshalJSON writes d as a string, and the zero Date as null.
+func (d Date) MarshalJSON() ([]byte, error) {
+	if d.IsZero() {
+		return []byte("null"), nil
+	}
+	text := append(make([]byte, 0, len(time.DateOnly)+2), '"')
+	return append(d.append(text), '"'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Date) UnmarshalJSON(data []byte) error {
+	var text *string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("%s is not a date of the form \"2006-01-02\"", data)
+	}
+	if text == nil {
+		*d = Date{}
+		return nil
+	}
+	parsed, err := ParseDate(*text)
+	if err != nil {
+		return err
+	}
+	*d = parsed
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package quote is the aggregate behind one auto insurance quote: the commands that may be given
+// to it, the events that record what happened, and two pure functions. Decide turns a command on
+// a Quote into events, or refuses it; Evolve folds an event into the Quote.
+//
+// Nothing here reads a clock, makes an identifier or talks to anybody: times, ids and what the
+// outside providers answered arrive inside the commands.
+package quote
+
+import (
+	"encoding/json"
+	"time"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+	"milepost/domain/rating"
+)
+
+// Event is a fact about a quote. The types below are all there are.
+type Event interface {
+	// EventType is the literal name under which the event is stored and announced.
+	EventType() string
+	isEvent()
+}
+
+// QuoteRequested: a customer asked for a price. It opens a quote, at revision 1.
+type QuoteRequested struct {
+	QuoteID    string     `json:"quoteId"`
+	Revision   int        `json:"revision"`
+	CustomerID string     `json:"customerId"`
+	QuoteDate  civil.Date `json:"quoteDate"`
+	Request    Request    `json:"request"`
+}
+
+// VehiclesIdentified: the VINs of a revision were looked up. There is one entry for each vehicle
+// of the request, also where nobody could answer.
+type VehiclesIdentified struct {
+	QuoteID  string          `json:"quoteId"`
+	Revision int             `json:"revision"`
+	Vehicles []VehicleLookup `json:"vehicles"`
+}
+
+// AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is
+// one entry for each rated driver, also where nobody could answer.
+type AccidentHistoryRetrieved struct {
+	QuoteID  string         `json:"quoteId"`
+	Revision int            `json:"revision"`
+	Drivers  []DriverLookup `json:"drivers"`
+}
+
+// QuoteOffered: a revision has a price that the customer can be shown.
+type QuoteOffered struct {
+	QuoteID  string        `json:"quoteId"`
+	Revision int           `json:"revision"`
+	Rating   rating.Result `json:"rating"`
+}
+
+// QuoteReferred: an underwriter has to decide on a revision; its price is indicative.
+type QuoteReferred struct {
+	QuoteID  string        `json:"quoteId"`
+	Revision int           `json:"revision"`
+	Rating   rating.Result `json:"rating"`
+	// Unanswered names the lookups that gave no answer in time; each is a reason to refer.
+	Unanswered []Fact `json:"unanswered,omitempty"`
+}
+
+// QuoteDeclined: a revision gets no offer.
+type QuoteDeclined struct {
+	QuoteID  string        `json:"quoteId"`
+	Revision int           `json:"revision"`
+	Rating   rating.Result `json:"rating"`
+}
+
+// VehicleLookup is what is known about one vehicle, and who said so.
+type VehicleLookup struct {
+	VehicleID string             `json:"vehicleId"`
+	Fact      rating.VehicleFact `json:"fact"`
+	// Answers are the providers' answers, in the order in which they were asked.
+	Answers []Answer `json:"answers"`
+}
+
+// DriverLookup is what is known about one driver's accidents, and who said so.
+type DriverLookup struct {
+	DriverID string           `json:"driverId"`
+	History  accident.History `json:"history"`
+	Answers  []Answer         `json:"answers"`
+}
+
+// Answer is one answer of an outside provider, as it was received, or the reason why there is
+// none. It is kept so that nobody ever has to ask again.
+type Answer struct {
+	// Provider names who was asked, for instance "embedded", "vpic" or "accident-history".
+	Provider string    `json:"provider"`
+	AskedAt  time.Time `json:"askedAt"`
+	// Millis is how long the answer took, all attempts together.
+	Millis   int64 `json:"millis"`
+	Attempts int   `json:"attempts"`
+	// Status is the HTTP status of the last reply, 0 when there was none.
+	Status int `json:"status,omitempty"`
+	// Unavailable is the reason why the provider gave no usable answer; "" when it did.
+	Unavailable string          `json:"unavailable,omitempty"`
+	Reply       json.RawMessage `json:"reply,omitempty"`
+}
+
+// Fact names one thing that a revision waits for before it can be rated.
+type Fact string
+
+// The facts of a revision.
+const (
+	FactVehicles        Fact = "VEHICLES"
+	FactAccidentHistory Fact = "ACCIDENT_HISTORY"
+)
+
+// The literal names of the events. They stand in stored data and never change.
+const (
+	TypeQuoteRequested           = "QuoteRequested"
+	TypeVehiclesIdentified       = "VehiclesIdentified"
+	TypeAccidentHistoryRetrieved = "AccidentHistoryRetrieved"
+	TypeQuoteOffered             = "QuoteOffered"
+	TypeQuoteReferred            = "QuoteReferred"
+	TypeQuoteDeclined            = "QuoteDeclined"
+)
+
+func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
+func (VehiclesIdentified) EventType() string       { return TypeVehiclesIdentified }
+func (AccidentHistoryRetrieved) EventType() string { return TypeAccidentHistoryRetrieved }
+func (QuoteOffered) EventType() string             { return TypeQuoteOffered }
+func (QuoteReferred) EventType() string            { return TypeQuoteReferred }
+func (QuoteDeclined) EventType() string            { return TypeQuoteDeclined }
+
+func (QuoteRequested) isEvent()           {}
+func (VehiclesIdentified) isEvent()       {}
+func (AccidentHistoryRetrieved) isEvent() {}
+func (QuoteOffered) isEvent()             {}
+func (QuoteReferred) isEvent()            {}
+func (QuoteDeclined) isEvent()            {}

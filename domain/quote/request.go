@@ -1,0 +1,51 @@
+package quote
+
+import (
+	"milepost/domain/civil"
+	"milepost/domain/rating"
+)
+
+// Request is what the applicant states: everything that is rated, and who the people are. The
+// quote date is not part of it; the system's own date counts.
+type Request struct {
+	// State is the two-letter code of the state in which the cars are garaged.
+	State         string            `json:"state"`
+	EffectiveDate civil.Date        `json:"effectiveDate"`
+	TermMonths    int               `json:"termMonths"`
+	Policy        rating.Policy     `json:"policy"`
+	Coverages     map[string]string `json:"coverages"`
+	Drivers       []Driver          `json:"drivers"`
+	Vehicles      []rating.Vehicle  `json:"vehicles"`
+	// Address is the household's; providers match people better with it.
+	Address *Address `json:"address,omitempty"`
+}
+
+// Driver is a rated, excluded or listed driver with the personal data that a history report needs.
+type Driver struct {
+	rating.Driver
+	FirstName     string `json:"firstName"`
+	LastName      string `json:"lastName"`
+	LicenseNumber string `json:"licenseNumber,omitempty"`
+	// LicenseState is the state that issued the license; "" stands for the request's state.
+	LicenseState string `json:"licenseState,omitempty"`
+}
+
+// Address is a postal address.
+type Address struct {
+	Line1 string `json:"line1"`
+	City  string `json:"city"`
+	State string `json:"state"`
+	Zip   string `json:"zip"`
+}
+
+// Rating is the part of the request that is rated, as of a quote date.
+func (r Request) Rating(quoteDate civil.Date) rating.Request {
+	drivers := make([]rating.Driver, len(r.Drivers))
+	for i, d := range r.Drivers {
+		drivers[i] = d.Driver
+	}
+	return rating.Request{
+		State: r.State, QuoteDate: quoteDate, EffectiveDate: r.EffectiveDate, TermMonths: r.TermMonths,
+		Policy: r.Policy, Coverages: r.Coverages, Drivers: drivers, Vehicles: r.Vehicles,
+	}
+}

@@ -1,0 +1,119 @@
+package rating
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"milepost/domain/civil"
+)
+
+//go:embed plans/*.json
+var planFiles embed.FS
+
+// firstPlan is a whole document. Each of the revisions is a merge patch (RFC 7386) over the one before it.
+const firstPlan = "plans/2026.1.json"
+
+var revisions = []string{"plans/2027.1.json"}
+
+// The errors of Select.
+var (
+	ErrStateNotSupported = errors.New("state not supported")
+	ErrNoPlanInForce     = errors.New("no rate plan in force")
+)
+
+// Plans gives all rate plans, the oldest first. They are loaded when they are first asked for.
+func Plans() []*Plan { return slices.Clone(loadPlans()) }
+
+// Select gives the plan for policies of a state that begin on a date. Its errors wrap
+// ErrStateNotSupported and ErrNoPlanInForce.
+func Select(state string, effective civil.Date) (*Plan, error) {
+	supported := false
+	for _, p := range loadPlans() {
+		if p.States[state] == nil {
+			continue
+		}
+		if p.InForce(effective) {
+			return p, nil
+		}
+		supported = true
+	}
+	if !supported {
+		return nil, fmt.Errorf("%w: %q", ErrStateNotSupported, state)
+	}
+	return nil, fmt.Errorf("%w in %s on %s", ErrNoPlanInForce, state, effective)
+}
+
+// Rate rates a request under the plan that Select gives for it. Where there is none, the result is
+// Invalid and says so.
+func Rate(r Request, facts Facts) Result { return planFor(r).Rate(r, facts) }
+
+// Validate checks a request against the plan that Select gives for it. Where there is none, the codes
+// say so.
+func Validate(r Request) []Code { return planFor(r).Validate(r) }
+
+// planFor gives some plan where none is in force: whichever it is, it will report that.
+func planFor(r Request) *Plan {
+	if p, err := Select(r.State, r.EffectiveDate); err == nil {
+		return p
+	}
+	return loadPlans()[0]
+}
+
+// loadPlans panics on a plan that cannot be used, because plans are part of the program.
+var loadPlans = sync.OnceValue(func() []*Plan {
+	document := readPlan(firstPlan)
+	plans := []*Plan{mustParse(document)}
+	for _, name := range revisions {
+		revised, err := mergePatch(document, readPlan(name))
+		if err != nil {
+			panic(fmt.Errorf("%s: %w", name, err))
+		}
+		document = revised
+		plans = append(plans, mustParse(document))
+	}
+	return plans
+})
+
+func mustParse(document json.RawMessage) *Plan {
+	p, err := parsePlan(document)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func readPlan(name string) json.RawMessage {
+	document, err := planFiles.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return document
+}
+
+// mergePatch applies an RFC 7386 merge patch. Only the objects on the way to a change are taken apart.
+func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
+	var changes map[string]json.RawMessage
+	if json.Unmarshal(patch, &changes) != nil {
+		return patch, nil // not an object: it replaces the target
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(target, &members) != nil || members == nil {
+		members = map[string]json.RawMessage{}
+	}
+	for name, change := range changes {
+		if string(change) == "null" {
+			delete(members, name)
+			continue
+		}
+		merged, err := mergePatch(members[name], change)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		members[name] = merged
+	}
+	return json.Marshal(members)
+}

@@ -1,0 +1,151 @@
+package rating
+
+import (
+	"strconv"
+	"strings"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+
+	"github.com/govalues/decimal"
+)
+
+// risk is a valid request with everything found out about its drivers and cars.
+type risk struct {
+	*Request
+	plan    *Plan
+	state   *state
+	drivers []driver // the rated ones
+	cars    []car
+}
+
+// driver is a rated driver.
+type driver struct {
+	*Driver
+	age, years int
+	record     accident.Record
+	history    accident.HistoryStatus
+	factors    [len(groups)]fixed
+}
+
+// car is a vehicle, with the decoder's facts in place of the applicant's where they may be trusted.
+type car struct {
+	*Vehicle
+	vinStatus   VINStatus
+	vinAccepted bool
+	make        string
+	gvwr        string
+	body        Body
+	age         int
+	territory   string
+	outOfState  bool
+	symbol      *symbolRow
+}
+
+func (p *Plan) risk(r *Request, facts Facts) *risk {
+	k := &risk{Request: r, plan: p, state: p.States[r.State]}
+	for i := range r.Drivers {
+		if r.Drivers[i].Rated() {
+			k.drivers = append(k.drivers, k.driver(&r.Drivers[i], facts.History[r.Drivers[i].DriverID]))
+		}
+	}
+	for i := range r.Vehicles {
+		k.cars = append(k.cars, k.car(&r.Vehicles[i], facts.VIN[r.Vehicles[i].VehicleID]))
+	}
+	return k
+}
+
+func (k *risk) driver(d *Driver, history accident.History) driver {
+	merged := accident.Merge(d.Incidents, history)
+	rated := driver{
+		Driver:  d,
+		age:     civil.CompletedYears(d.DateOfBirth, k.EffectiveDate),
+		history: history.Status,
+		record:  k.state.accidents.Record(merged, k.EffectiveDate, k.QuoteDate),
+	}
+	if !d.LicensedDate.IsZero() {
+		rated.years = max(0, civil.CompletedYears(d.LicensedDate, k.EffectiveDate))
+	}
+	k.setFactors(&rated)
+	return rated
+}
+
+func (k *risk) car(v *Vehicle, fact VehicleFact) car {
+	c := car{Vehicle: v, vinStatus: fact.Status, vinAccepted: acceptedVIN(v.VIN), make: v.Make}
+	if c.vinStatus == "" {
+		c.vinStatus = VINUnavailable
+	}
+	modelYear, bodyClass := v.ModelYear, v.BodyClass
+	if c.vinStatus == VINDecoded && c.vinAccepted {
+		c.make, c.gvwr = fact.Make, fact.GVWR
+		modelYear, bodyClass = fact.ModelYear, fact.BodyClass
+	}
+	c.body = k.plan.body(bodyClass)
+	c.age = max(0, k.EffectiveDate.Year()-modelYear)
+	c.symbol = k.plan.symbol(v.MSRP)
+	c.territory, c.outOfState = k.state.DefaultTerritory, true
+	if zip3, ok := zip3(v.GaragingZIP); ok {
+		if t, ok := k.state.ZIP3[v.GaragingZIP[:3]]; ok {
+			c.territory = t
+		}
+		c.outOfState = !k.state.contains(zip3)
+	}
+	return c
+}
+
+// body classifies the decoder's words, which vary in brackets and endings but not in how they begin.
+func (p *Plan) body(class string) Body {
+	class = strings.ToUpper(strings.TrimSpace(class))
+	for _, row := range p.BodyClass.Prefixes {
+		if strings.HasPrefix(class, row[0]) {
+			return Body(row[1])
+		}
+	}
+	return UnknownBody
+}
+
+func (p *Plan) symbol(msrp decimal.Decimal) *symbolRow {
+	rows := p.Symbols.Rows
+	for i := range rows {
+		if rows[i].MaxMSRP == nil || msrp.Cmp(decimal.MustNew(int64(*rows[i].MaxMSRP), 0)) <= 0 {
+			return &rows[i]
+		}
+	}
+	return nil // check refuses a plan without a last row
+}
+
+// zip3 gives the first three digits of a ZIP code.
+func zip3(zip string) (int, bool) {
+	if len(zip) < 3 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(zip[:3], 10, 16)
+	return int(n), err == nil
+}
+
+func (s *state) contains(zip3 int) bool {
+	for _, r := range s.ZIP3Ranges {
+		if r[0] <= zip3 && zip3 <= r[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// conditions are the answers of others that are still missing.
+func (k *risk) conditions() []Condition {
+	conditions := []Condition{}
+	for i := range k.cars {
+		if k.cars[i].vinStatus == VINUnavailable {
+			conditions = append(conditions, VINUnverified)
+			break
+		}
+	}
+	for i := range k.drivers {
+		if h := k.drivers[i].history; h != accident.Hit && h != accident.NoHit {
+			conditions = append(conditions, HistoryPending)
+			break
+		}
+	}
+	return conditions
+}

@@ -1,0 +1,149 @@
+package rating
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/govalues/decimal"
+)
+
+// Trace is how the premium of one coverage came about, step by step. In JSON it is one string:
+//
+//	BASE 104.0000; TERRITORY 1.080 -> 112.3200; …; ROUND to 1.00 -> 121.00; COVERAGE_MINIMUM -> 125.00
+//	FLAT 18.00 x term 2
+type Trace []Step
+
+// Step is one operation on the running premium.
+type Step struct {
+	Name StepName `json:"name"`
+	// Factor is what the premium was multiplied with, in the digits of the plan. With Round it is the
+	// unit. Base, Flat and CoverageMinimum have none.
+	Factor decimal.Decimal `json:"factor,omitzero"`
+	// Premium is the running premium after the step.
+	Premium decimal.Decimal `json:"premium"`
+}
+
+// StepName names an operation.
+type StepName string
+
+// The steps of a factored coverage come in the order that the plan gives, from Base to Term; then Round,
+// and CoverageMinimum if the premium is below it. A flat coverage has Flat and Term.
+const (
+	Base              StepName = "BASE"
+	Territory         StepName = "TERRITORY"
+	LimitOrDeductible StepName = "LIMIT_OR_DEDUCTIBLE"
+	VehicleAge        StepName = "VEHICLE_AGE"
+	Symbol            StepName = "SYMBOL"
+	BodyClass         StepName = "BODY_CLASS"
+	UseOfVehicle      StepName = "USE"
+	Mileage           StepName = "MILEAGE"
+	AverageDriver     StepName = "AVERAGE_DRIVER"
+	RestraintSystem   StepName = "RESTRAINT"
+	ABS               StepName = "ABS"
+	AEB               StepName = "AEB"
+	AntiTheftDevice   StepName = "ANTI_THEFT"
+	TierPlacement     StepName = "TIER"
+	MultiCar          StepName = "MULTI_CAR"
+	Homeowner         StepName = "HOMEOWNER"
+	HouseholdRatio    StepName = "HOUSEHOLD_RATIO"
+	AdvanceQuote      StepName = "ADVANCE_QUOTE"
+	PaidInFull        StepName = "PAY_IN_FULL"
+	Term              StepName = "TERM"
+	Round             StepName = "ROUND"
+	CoverageMinimum   StepName = "COVERAGE_MINIMUM"
+	Flat              StepName = "FLAT"
+)
+
+// MarshalText writes the trace as one line.
+func (t Trace) MarshalText() ([]byte, error) {
+	text := make([]byte, 0, 40*len(t))
+	for i, step := range t {
+		if i > 0 && t[i-1].Name == Flat {
+			text = append(text, " x term "...)
+			text = appendDecimal(text, step.Factor)
+			continue
+		}
+		if i > 0 {
+			text = append(text, "; "...)
+		}
+		text = append(text, step.Name...)
+		switch step.Name {
+		case Base, Flat:
+			text = append(text, ' ')
+		case CoverageMinimum:
+			text = append(text, " -> "...)
+		case Round:
+			text = appendDecimal(append(text, " to "...), step.Factor)
+			text = append(text, " -> "...)
+		default:
+			text = appendDecimal(append(text, ' '), step.Factor)
+			text = append(text, " -> "...)
+		}
+		text = appendDecimal(text, step.Premium)
+	}
+	return text, nil
+}
+
+func appendDecimal(text []byte, d decimal.Decimal) []byte {
+	text, _ = d.AppendText(text) // it never fails
+	return text
+}
+
+// String is the text of the trace.
+func (t Trace) String() string {
+	text, _ := t.MarshalText() // it never fails
+	return string(text)
+}
+
+// UnmarshalText reads what MarshalText writes.
+func (t *Trace) UnmarshalText(text []byte) error {
+	var trace Trace
+	for line := range strings.SplitSeq(string(text), "; ") {
+		steps, err := parseStep(line)
+		if err != nil {
+			return fmt.Errorf("trace step %q: %w", line, err)
+		}
+		trace = append(trace, steps...)
+	}
+	*t = trace
+	return nil
+}
+
+func parseStep(line string) (Trace, error) {
+	name, rest, _ := strings.Cut(line, " ")
+	if StepName(name) == Flat {
+		return parseFlat(rest)
+	}
+	step := Step{Name: StepName(name)}
+	factor, premium, arrow := strings.Cut(" "+rest, " -> ")
+	factor = strings.TrimPrefix(strings.TrimPrefix(factor, " "), "to ")
+	if !arrow {
+		factor, premium = "", rest // BASE
+	}
+	var err error
+	if factor != "" {
+		if step.Factor, err = decimal.Parse(factor); err != nil {
+			return nil, err
+		}
+	}
+	step.Premium, err = decimal.Parse(premium)
+	return Trace{step}, err
+}
+
+func parseFlat(rest string) (Trace, error) {
+	premium, term, ok := strings.Cut(rest, " x term ")
+	if !ok {
+		return nil, errors.New("no term")
+	}
+	flat, err := decimal.Parse(premium)
+	if err != nil {
+		return nil, err
+	}
+	factor, err := decimal.Parse(term)
+	if err != nil {
+		return nil, err
+	}
+	total, err := flat.Mul(factor)
+	return Trace{{Name: Flat, Premium: flat}, {Name: Term, Factor: factor, Premium: total}}, err
+}

@@ -1,0 +1,185 @@
+// Package publish is the function on the log's stream: it announces every appended event on the bus.
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"milepost/internal/eventstore"
+	"milepost/internal/notice"
+	"milepost/internal/platform"
+)
+
+// maxEntries is how many events one PutEvents call takes. A notice is below a kilobyte, so the
+// limit on the size of a call cannot be reached.
+const maxEntries = 10
+
+type handler struct {
+	bus *eventbridge.Client
+	// name is the bus's.
+	name string
+}
+
+// New makes the handler. It needs EVENT_BUS_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{bus: platform.EventBridge(env), name: vars.Required("EVENT_BUS_NAME")}
+	return platform.Handler(env, h.publish), vars.Err()
+}
+
+// publish announces a batch in order and stops at the first record that cannot be announced: the
+// mapping then delivers the batch again from there, so that the order of each stream is kept.
+func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+	for start := 0; start < len(batch.Records); start += maxEntries {
+		records := batch.Records[start:min(start+maxEntries, len(batch.Records))]
+		sent, err := h.announce(ctx, records)
+		if err != nil {
+			if start+sent == 0 {
+				// With nothing sent, an error says more than a failed item: it is logged and counted.
+				return events.DynamoDBEventResponse{}, err
+			}
+			return failedFrom(records[sent]), nil
+		}
+	}
+	return events.DynamoDBEventResponse{}, nil
+}
+
+func failedFrom(record events.DynamoDBEventRecord) events.DynamoDBEventResponse {
+	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: record.Change.SequenceNumber}}}
+}
+
+// announceTries is how often the entries that the bus refused are sent within one invocation.
+const announceTries = 3
+
+// announce sends records, and says how many of them, from the first, are on the bus for certain.
+func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRecord) (sent int, err error) {
+	entries := make([]types.PutEventsRequestEntry, len(records))
+	for i, record := range records {
+		n, traceHeader, err := noticeOf(record.Change.NewImage)
+		if err != nil {
+			// Records before the bad one are not held up by it.
+			if i > 0 {
+				if sent, sendErr := h.announce(ctx, records[:i]); sendErr != nil {
+					return sent, sendErr
+				}
+			}
+			return i, fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, err)
+		}
+		entries[i], err = h.entry(ctx, n, traceHeader)
+		if err != nil {
+			return 0, err
+		}
+	}
+	for try := 1; ; try++ {
+		failed, err := h.put(ctx, entries)
+		if err != nil || len(failed) == 0 {
+			return len(records) - len(entries), err
+		}
+		if try == announceTries {
+			first := failed[0]
+			return len(records) - len(entries) + first.index, fmt.Errorf("the bus refused an event: %s: %s", first.code, first.message)
+		}
+		// Everything from the first refused entry on is sent again, also what was taken behind it:
+		// order counts, and whoever hears a notice twice does nothing the second time.
+		entries = entries[failed[0].index:]
+	}
+}
+
+type refusal struct {
+	index         int
+	code, message string
+}
+
+func (h *handler) put(ctx context.Context, entries []types.PutEventsRequestEntry) ([]refusal, error) {
+	out, err := h.bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+	if err != nil {
+		return nil, fmt.Errorf("put events: %w", err)
+	}
+	var failed []refusal
+	for i, entry := range out.Entries {
+		if entry.ErrorCode != nil {
+			failed = append(failed, refusal{i, *entry.ErrorCode, aws.ToString(entry.ErrorMessage)})
+		}
+	}
+	return failed, nil
+}
+
+func (h *handler) entry(ctx context.Context, n eventstore.Notice, traceHeader string) (types.PutEventsRequestEntry, error) {
+	detail, err := json.Marshal(n)
+	if err != nil {
+		return types.PutEventsRequestEntry{}, err
+	}
+	at, err := time.Parse(time.RFC3339Nano, n.OccurredAt)
+	if err != nil {
+		return types.PutEventsRequestEntry{}, err
+	}
+	entry := types.PutEventsRequestEntry{
+		EventBusName: &h.name, Source: aws.String(notice.Source), DetailType: &n.EventType,
+		Detail: aws.String(string(detail)), Time: &at,
+	}
+	// The stream came with a trace of its own. Each event goes on in the trace in which it was made.
+	if onward := platform.ContinueTrace(ctx, "publish", traceHeader); onward != "" {
+		entry.TraceHeader = &onward
+	}
+	return entry, nil
+}
+
+// noticeOf reads the notice of an event from its item's image.
+func noticeOf(image map[string]events.DynamoDBAttributeValue) (n eventstore.Notice, traceHeader string, err error) {
+	r := imageReader{image: image}
+	n = eventstore.Notice{
+		EventID: r.text("eventId"), EventType: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
+		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.text("occurredAt"),
+	}
+	meta := imageReader{image: r.object("metadata")}
+	n.CommandID, n.CorrelationID = meta.text("commandId"), meta.text("correlationId")
+	n.CausationID, n.Actor = meta.text("causationId"), meta.text("actor")
+	traceHeader = meta.text("traceHeader")
+	if r.missing != "" || meta.missing != "" {
+		return n, "", fmt.Errorf("the item is no event: attribute %s%s is missing or of another type", r.missing, meta.missing)
+	}
+	return n, traceHeader, nil
+}
+
+// imageReader takes attributes out of an image and remembers one that is not there.
+type imageReader struct {
+	image   map[string]events.DynamoDBAttributeValue
+	missing string
+}
+
+func (r *imageReader) text(name string) string {
+	v, ok := r.image[name]
+	if !ok || v.DataType() != events.DataTypeString {
+		r.missing = name
+		return ""
+	}
+	return v.String()
+}
+
+func (r *imageReader) number(name string) int {
+	if v, ok := r.image[name]; ok && v.DataType() == events.DataTypeNumber {
+		if n, err := strconv.Atoi(v.Number()); err == nil {
+			return n
+		}
+	}
+	r.missing = name
+	return 0
+}
+
+func (r *imageReader) object(name string) map[string]events.DynamoDBAttributeValue {
+	v, ok := r.image[name]
+	if !ok || v.DataType() != events.DataTypeMap {
+		r.missing = name
+		return nil
+	}
+	return v.Map()
+}

@@ -1,0 +1,120 @@
+// Package quotes is the function behind the reads of the API: one quote, its explanation, and a
+// customer's list.
+package quotes
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/rating"
+	"milepost/internal/api"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+)
+
+type handler struct {
+	projections *readmodel.Store
+	log         *quotestore.Store
+}
+
+// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{projections: readmodel.New(env, vars), log: quotestore.New(env, vars)}
+	return api.Handler(env, h.read), vars.Err()
+}
+
+func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	caller, err := api.CallerOf(r)
+	if err != nil {
+		return api.Respond(err)
+	}
+	switch r.RouteKey {
+	case "GET /quotes/{quoteId}":
+		return h.quote(ctx, r, caller)
+	case "GET /quotes/{quoteId}/explanation":
+		return h.explanation(ctx, r, caller)
+	case "GET /customers/{customerId}/quotes":
+		return h.list(ctx, r, caller)
+	}
+	return api.Respond(notFound)
+}
+
+// notFound is also the answer about another customer's quote: that it exists is not to be told.
+var notFound = api.NewProblem(http.StatusNotFound, "not-found", "No such quote",
+	"There is no such quote for this token. A quote can be read a moment after it was submitted.")
+
+func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
+	p, ok, err := h.projections.Get(ctx, r.PathParameters["quoteId"])
+	if err != nil {
+		return api.Respond(err)
+	}
+	if !ok || !caller.MayRead(p.CustomerID) {
+		return api.Respond(notFound)
+	}
+	etag := strconv.Quote(strconv.Itoa(p.Version))
+	if r.Headers["if-none-match"] == etag {
+		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
+	}
+	return api.JSON(http.StatusOK, p, map[string]string{"etag": etag})
+}
+
+// explanation is the body of an explanation: what was rated comes from the log, where nothing is left out.
+type explanation struct {
+	QuoteID  string         `json:"quoteId"`
+	Revision int            `json:"revision"`
+	Rating   *rating.Result `json:"rating"`
+}
+
+func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
+	history, err := h.log.Load(ctx, r.PathParameters["quoteId"])
+	if err != nil {
+		return api.Respond(err)
+	}
+	q := history.Quote
+	if q.Version == 0 || !caller.MayRead(q.CustomerID) {
+		return api.Respond(notFound)
+	}
+	if q.Rating == nil {
+		return api.Respond(api.NewProblem(http.StatusConflict, "not-rated", "The quote is not rated yet", "Try again in a moment."))
+	}
+	return api.JSON(http.StatusOK, explanation{QuoteID: q.ID, Revision: q.Revision, Rating: q.Rating}, nil)
+}
+
+// Page sizes of a list.
+const (
+	defaultLimit = 20
+	maxLimit     = 100
+)
+
+func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
+	customer := r.PathParameters["customerId"]
+	if !caller.MayRead(customer) {
+		return api.Respond(api.NewProblem(http.StatusForbidden, "not-yours", "These are another customer's quotes",
+			"A customer's token reads the list of its own subject only."))
+	}
+	limit := defaultLimit
+	if text, ok := r.QueryStringParameters["limit"]; ok {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxLimit {
+			return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-limit", "The limit cannot be used",
+				"The limit is a whole number from 1 to %d.", maxLimit))
+		}
+		limit = n
+	}
+	page, err := h.projections.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
+	if errors.Is(err, readmodel.ErrBadCursor) {
+		return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
+			"Use the value of next from the page before, unchanged."))
+	}
+	if err != nil {
+		return api.Respond(err)
+	}
+	return api.JSON(http.StatusOK, page, nil)
+}

@@ -1,0 +1,56 @@
+// Package handlers names every Lambda function of the system. Registry is the one place where a name
+// in template.yaml meets code: Lambda starts the handler that _HANDLER names, and the local runtime
+// the one that a function's Handler property names.
+package handlers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/handlers/accidenthistory"
+	"milepost/handlers/project"
+	"milepost/handlers/publish"
+	"milepost/handlers/quotes"
+	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/startworkflow"
+	"milepost/handlers/submit"
+	"milepost/handlers/vinlookup"
+	"milepost/internal/platform"
+	workflow "milepost/workflows/quote"
+)
+
+// Constructor makes a handler. It fails when the environment lacks what the handler needs.
+type Constructor func(platform.Environment) (lambda.Handler, error)
+
+// Registry has every handler by its name in the template.
+var Registry = map[string]Constructor{
+	"submit":          submit.New,
+	"quotes":          quotes.New,
+	"publish":         publish.New,
+	"vinlookup":       vinlookup.New,
+	"accidenthistory": accidenthistory.New,
+	"startworkflow":   startworkflow.New,
+	"resumeworkflow":  resumeworkflow.New,
+	"project":         project.New,
+	"await":           workflow.NewAwait,
+	"rate":            workflow.NewRate,
+}
+
+// Names lists the registry in order.
+func Names() []string { return slices.Sorted(maps.Keys(Registry)) }
+
+// New makes the handler that env.Function names.
+func New(env platform.Environment) (lambda.Handler, error) {
+	construct, ok := Registry[env.Function]
+	if !ok {
+		return nil, fmt.Errorf("no handler is registered under %q; there are %v", env.Function, Names())
+	}
+	h, err := construct(env)
+	if err != nil {
+		return nil, fmt.Errorf("handler %s: %w", env.Function, err)
+	}
+	return h, nil
+}

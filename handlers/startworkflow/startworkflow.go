@@ -1,0 +1,64 @@
+// Package startworkflow is the function that starts the workflow of a quote revision when the
+// revision is in the log.
+package startworkflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"milepost/internal/notice"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	workflow "milepost/workflows/quote"
+)
+
+type handler struct {
+	workflows *sfn.Client
+	// machine is the ARN of the state machine.
+	machine string
+}
+
+// New makes the handler. It needs QUOTE_WORKFLOW_ARN.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
+	return platform.Handler(env, h.start), vars.Err()
+}
+
+func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) {
+	none := struct{}{}
+	if n.Replayed() {
+		return none, nil
+	}
+	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
+	if !ok {
+		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
+	}
+	// QuoteRequested opens a quote, so it is about the first revision.
+	in := workflow.Input{QuoteID: quoteID, Revision: 1, CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return none, err
+	}
+	// The name says which revision it is about. Step Functions refuses a second execution of that
+	// name, which makes a notice that comes twice harmless.
+	start := &sfn.StartExecutionInput{StateMachineArn: &h.machine, Name: aws.String(in.Name()), Input: aws.String(string(text))}
+	if header := platform.TraceHeader(ctx); header != "" {
+		start.TraceHeader = &header
+	}
+	_, err = h.workflows.StartExecution(ctx, start)
+	if _, started := errors.AsType[*types.ExecutionAlreadyExists](err); started {
+		return none, nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("start the workflow of quote %s: %w", quoteID, err)
+	}
+	return none, nil
+}

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/platform"
+)
+
+// Handler frames fn as the handler of API requests. An error that fn returns is answered as a problem
+// document; where it is the system's own fault, the invocation's log line says so.
+func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)) lambda.Handler {
+	return platform.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		var r events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(payload, &r); err != nil {
+			return nil, &platform.BadPayload{Err: err}
+		}
+		done := platform.Begin(ctx, env)
+		response, err := fn(ctx, r)
+		if err != nil {
+			response, err = Respond(err)
+		}
+		done(err)
+		return json.Marshal(response)
+	})
+}
+
+// Body is the request's body. One that is encoded, as the gateway does with what is not text, is
+// refused: the API takes JSON only.
+func Body(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	if r.IsBase64Encoded {
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "not-json", "The body is not JSON",
+			"Send the body as application/json.")
+	}
+	return []byte(r.Body), nil
+}

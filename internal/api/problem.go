@@ -1,0 +1,101 @@
+// Package api is what the functions behind the HTTP API share: who calls, Problem documents, and
+// JSON answers.
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"milepost/domain/quote"
+	"milepost/schemas"
+)
+
+// Problem is an error as the API answers it (RFC 9457). It holds no personal data.
+type Problem struct {
+	// Type tells kinds of problems apart; it is a path in the API's documentation.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Detail says what is wrong this time and what to do about it.
+	Detail string `json:"detail,omitempty"`
+	// Errors are the single places that are wrong.
+	Errors []Violation `json:"errors,omitempty"`
+}
+
+// Violation is one thing that is wrong in a request.
+type Violation struct {
+	// Code is the validation rule, such as V01_STATE_NOT_SUPPORTED.
+	Code string `json:"code,omitempty"`
+	// Pointer is the JSON pointer of the member.
+	Pointer string `json:"pointer,omitempty"`
+	Detail  string `json:"detail"`
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
+
+// NewProblem makes a problem with a kind, for instance "not-found".
+func NewProblem(status int, kind, title, format string, args ...any) *Problem {
+	return &Problem{Type: "/problems/" + kind, Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// problemOf is the one table from errors to problems. Whatever it does not know is the system's own
+// fault; its text is for the log alone.
+func problemOf(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if malformed, ok := errors.AsType[*schemas.Malformed](err); ok {
+		return NewProblem(http.StatusBadRequest, "malformed", "The body is not JSON", "%v", malformed.Err)
+	}
+	if invalid, ok := errors.AsType[*schemas.Invalid](err); ok {
+		p := NewProblem(http.StatusUnprocessableEntity, "invalid-body", "The body does not fit its schema",
+			"Correct the members under errors; the schema is QuoteRequest in the OpenAPI document.")
+		for _, v := range invalid.Violations {
+			p.Errors = append(p.Errors, Violation{Pointer: v.Pointer, Detail: v.Detail})
+		}
+		return p
+	}
+	if invalid, ok := errors.AsType[*quote.InvalidRequest](err); ok {
+		p := NewProblem(http.StatusUnprocessableEntity, "not-quotable", "The request cannot be quoted",
+			"Each rule under errors says what has to change.")
+		for _, code := range invalid.Codes {
+			p.Errors = append(p.Errors, Violation{Code: string(code), Detail: code.Text()})
+		}
+		return p
+	}
+	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
+		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
+}
+
+// Respond answers with err as a problem document. A problem of the system's own is also given back as
+// an error for the log.
+func Respond(err error) (events.APIGatewayV2HTTPResponse, error) {
+	p := problemOf(err)
+	body, encodeErr := json.Marshal(p)
+	if encodeErr != nil {
+		return events.APIGatewayV2HTTPResponse{}, encodeErr
+	}
+	if p.Status < http.StatusInternalServerError {
+		err = nil
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: p.Status, Headers: map[string]string{"content-type": "application/problem+json"}, Body: string(body),
+	}, err
+}
+
+// JSON answers with v and extra headers.
+func JSON(status int, v any, headers map[string]string) (events.APIGatewayV2HTTPResponse, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return Respond(err)
+	}
+	all := map[string]string{"content-type": "application/json"}
+	for name, value := range headers {
+		all[name] = value
+	}
+	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: all, Body: string(body)}, nil
+}

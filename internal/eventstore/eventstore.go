@@ -1,0 +1,198 @@
+// Package eventstore is the append-only log in DynamoDB. It knows streams, versions and bytes; what
+// an event means is the business of the domain.
+//
+// An Event is stored as one item of the table, under its stream (partition key streamId) and its
+// version in the stream (sort key version: 1, 2, 3 … without gaps). Events are only ever put where
+// nothing stands: no method here updates or deletes one, and the functions' policies do not let them.
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Event is one stored event.
+type Event struct {
+	// ID is unique; it derives from the command, so that a repeated command makes the same one.
+	ID            string
+	Type          string
+	SchemaVersion int
+	StreamID      string
+	// Version is the event's place in its stream, from 1.
+	Version    int
+	OccurredAt time.Time
+	// Data is a JSON object. Its keys come back sorted.
+	Data     json.RawMessage
+	Metadata Metadata
+}
+
+// Metadata says where an event comes from.
+type Metadata struct {
+	// CommandID identifies the command that made the event. The events of one command share it.
+	CommandID string
+	// CorrelationID is the same for all that follows from one request of the outside.
+	CorrelationID string
+	// CausationID is the id of the event that led to this one, "" for a request of the outside.
+	CausationID string
+	// Actor is who gave the command: a customer's token subject, or a function's name.
+	Actor string
+	// TraceHeader is the X-Ray header under which the event was made, "" when not traced.
+	TraceHeader string
+}
+
+// Notice is what the bus says about an event: all but its data, which stays in the log. Whoever
+// hears it reads the log and acts on what stands there.
+type Notice struct {
+	EventID       string `json:"eventId"`
+	EventType     string `json:"eventType"`
+	SchemaVersion int    `json:"schemaVersion"`
+	StreamID      string `json:"streamId"`
+	Version       int    `json:"version"`
+	OccurredAt    string `json:"occurredAt"`
+	CommandID     string `json:"commandId"`
+	CorrelationID string `json:"correlationId"`
+	CausationID   string `json:"causationId,omitempty"`
+	Actor         string `json:"actor"`
+}
+
+// VersionConflict says that another event already stands where one was to be appended.
+type VersionConflict struct {
+	StreamID string
+	Version  int
+	// Existing is the event that stands there.
+	Existing Event
+}
+
+func (e *VersionConflict) Error() string {
+	return fmt.Sprintf("version %d of stream %s is already written", e.Version, e.StreamID)
+}
+
+// Store reads and appends to one table. It is safe for concurrent use.
+type Store struct {
+	// DB is the client to use.
+	DB *dynamodb.Client
+	// Table is the table's name.
+	Table string
+	// Validate refuses data that does not fit the schema of its event type and version. The value is
+	// the decoded JSON, with numbers as json.Number.
+	Validate func(eventType string, version int, value any) error
+}
+
+// Append writes events behind version expected of a stream, all or none. The events' StreamID and
+// Version are set by it. When another event stands in the way the error is a *VersionConflict, except
+// that events which are already there under the same ids count as written: the command was repeated.
+func (s *Store) Append(ctx context.Context, stream string, expected int, events []Event) error {
+	items := make([]map[string]types.AttributeValue, len(events))
+	for i := range events {
+		events[i].StreamID, events[i].Version = stream, expected+1+i
+		item, err := s.item(events[i])
+		if err != nil {
+			return err
+		}
+		items[i] = item
+	}
+	switch len(items) {
+	case 0:
+		return nil
+	case 1:
+		return s.putOne(ctx, events[0], items[0])
+	}
+	return s.putAll(ctx, events, items)
+}
+
+// vacant is the condition under which an event is put: no item stands under its key.
+var vacant = aws.String("attribute_not_exists(streamId)")
+
+func (s *Store) putOne(ctx context.Context, e Event, item map[string]types.AttributeValue) error {
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Table, Item: item, ConditionExpression: vacant,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return occupied(e, failed.Item)
+	}
+	if err != nil {
+		return fmt.Errorf("append %s to %s: %w", e.Type, e.StreamID, err)
+	}
+	return nil
+}
+
+func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]types.AttributeValue) error {
+	puts := make([]types.TransactWriteItem, len(items))
+	for i, item := range items {
+		puts[i].Put = &types.Put{
+			TableName: &s.Table, Item: item, ConditionExpression: vacant,
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		}
+	}
+	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		for i, reason := range canceled.CancellationReasons {
+			if reason.Item != nil && i < len(events) {
+				return occupied(events[i], reason.Item)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("append %d events to %s: %w", len(events), events[0].StreamID, err)
+	}
+	return nil
+}
+
+// occupied tells a repeated append from a lost race.
+func occupied(e Event, item map[string]types.AttributeValue) error {
+	existing, err := eventOf(item)
+	if err != nil {
+		return err
+	}
+	if existing.ID == e.ID {
+		return nil
+	}
+	return &VersionConflict{StreamID: e.StreamID, Version: e.Version, Existing: existing}
+}
+
+// Load gives the events of a stream behind version after, in order; none for a stream that does
+// not exist. It sees every event whose Append has returned.
+func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, error) {
+	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :after"),
+		ExpressionAttributeNames: map[string]string{"#version": "version"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":stream": &types.AttributeValueMemberS{Value: stream}, ":after": number(after),
+		},
+	})
+	var events []Event
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("load stream %s: %w", stream, err)
+		}
+		for _, item := range page.Items {
+			e, err := eventOf(item)
+			if err != nil {
+				return nil, err
+			}
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// timeBuckets is how many partitions of the time index share the events of a day.
+const timeBuckets = 8
+
+// timeBucket is the partition of the time index in which a stream's event of a day stands.
+func timeBucket(stream string, at time.Time) string {
+	h := fnv.New32a()
+	h.Write([]byte(stream))
+	return fmt.Sprintf("%s#%d", at.Format(time.DateOnly), h.Sum32()%timeBuckets)
+}

@@ -1,0 +1,21 @@
+// Package notice is what the bus carries: a Notice for each event of the log, announced by one
+// function and heard by the others.
+package notice
+
+import (
+	"milepost/internal/eventstore"
+)
+
+// Source is the event source of quotes on the bus.
+const Source = "milepost.quote"
+
+// Notice is an event as EventBridge delivers it.
+type Notice struct {
+	// ReplayName is set when the event comes from a replay of the archive. Then nothing may leave the
+	// system and no workflow may start.
+	ReplayName string            `json:"replay-name"`
+	Detail     eventstore.Notice `json:"detail"`
+}
+
+// Replayed reports whether the notice comes from a replay.
+func (n Notice) Replayed() bool { return n.ReplayName != "" }

@@ -1,0 +1,16 @@
+package platform
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// DynamoDB is a client for tables.
+func DynamoDB(env Environment) *dynamodb.Client { return dynamodb.NewFromConfig(env.AWS) }
+
+// EventBridge is a client for buses.
+func EventBridge(env Environment) *eventbridge.Client { return eventbridge.NewFromConfig(env.AWS) }
+
+// StepFunctions is a client for state machines.
+func StepFunctions(env Environment) *sfn.Client { return sfn.NewFromConfig(env.AWS) }

@@ -1,0 +1,64 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// HandlerFunc is a lambda.Handler made of a function.
+type HandlerFunc func(ctx context.Context, payload []byte) ([]byte, error)
+
+// Invoke calls the function.
+func (f HandlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return f(ctx, payload)
+}
+
+// Handler frames fn as a Lambda handler: it decodes the payload, encodes the result, and logs one
+// line with the outcome. A payload that cannot be decoded is a *BadPayload.
+func Handler[In, Out any](env Environment, fn func(context.Context, In) (Out, error)) lambda.Handler {
+	return HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		var in In
+		if err := json.Unmarshal(payload, &in); err != nil {
+			return nil, &BadPayload{Err: err}
+		}
+		done := Begin(ctx, env)
+		out, err := fn(ctx, in)
+		done(err)
+		if err != nil {
+			return nil, Named(err)
+		}
+		return json.Marshal(out)
+	})
+}
+
+// Begin starts an invocation; the function that it gives logs how it ended.
+func Begin(ctx context.Context, env Environment) func(error) {
+	began := time.Now()
+	return func(err error) {
+		level, outcome := slog.LevelInfo, "done"
+		attrs := []slog.Attr{slog.String("function", env.Function), slog.Duration("took", time.Since(began))}
+		if err != nil {
+			level, outcome = slog.LevelError, "failed"
+			attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
+		}
+		if lc, ok := lambdacontext.FromContext(ctx); ok {
+			attrs = append(attrs, slog.String("request_id", lc.AwsRequestID))
+		}
+		if header := TraceHeader(ctx); header != "" {
+			attrs = append(attrs, slog.String("trace", header))
+		}
+		env.Logger.LogAttrs(ctx, level, outcome, attrs...)
+	}
+}
+
+// BadPayload says that a function was called with something it does not take.
+type BadPayload struct{ Err error }
+
+func (e *BadPayload) Error() string { return fmt.Sprintf("the payload cannot be read: %v", e.Err) }
+func (e *BadPayload) Unwrap() error { return e.Err }

@@ -1,0 +1,46 @@
+package platform
+
+import (
+	"context"
+
+	"github.com/aws/aws-xray-sdk-go/v2/header"
+	"github.com/aws/aws-xray-sdk-go/v2/xray"
+)
+
+// TraceHeader is the X-Ray trace header under which ctx works, "" when there is none. On Lambda its
+// parent is the function's own segment.
+func TraceHeader(ctx context.Context) string {
+	h, _ := ctx.Value(xray.LambdaTraceHeaderKey).(string)
+	return h
+}
+
+// Annotate notes values by which a trace can be found, in a subsegment of its own: the function's
+// own segment is Lambda's and cannot be written to. Without a sampled trace it does nothing.
+func Annotate(ctx context.Context, name string, values map[string]string) {
+	if TraceHeader(ctx) == "" {
+		return
+	}
+	_, segment := xray.BeginSubsegment(ctx, name)
+	if segment == nil {
+		return
+	}
+	for k, v := range values {
+		// The error only says that v is no string.
+		_ = segment.AddAnnotation(k, v)
+	}
+	segment.Close(nil)
+}
+
+// ContinueTrace notes a step of the trace that traceHeader belongs to, although ctx works under
+// another one, and gives the header that carries on from the step. It is how a batch of stream
+// records, which comes with a trace of its own, goes on in the traces of its records.
+func ContinueTrace(ctx context.Context, name, traceHeader string) string {
+	h := header.FromString(traceHeader)
+	if h.TraceID == "" || h.SamplingDecision != header.Sampled {
+		return traceHeader
+	}
+	ctx, _ = xray.BeginFacadeSegment(ctx, name, h)
+	_, segment := xray.BeginSubsegment(ctx, name)
+	defer segment.Close(nil)
+	return segment.DownstreamHeader().String()
+}

@@ -1,0 +1,144 @@
+// Package quotestore loads quotes from the log and carries out commands on them: it is where the
+// pure aggregate of domain/quote meets internal/eventstore.
+package quotestore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"milepost/domain/quote"
+	"milepost/internal/eventstore"
+	"milepost/internal/platform"
+	"milepost/schemas"
+)
+
+// streamPrefix begins the stream id of every quote.
+const streamPrefix = "quote-"
+
+// StreamID is the stream that holds a quote's events.
+func StreamID(quoteID string) string { return streamPrefix + quoteID }
+
+// QuoteID is the quote whose events a stream holds; ok is false for any other stream.
+func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
+
+// Store loads quotes and executes commands on them.
+type Store struct{ Log *eventstore.Store }
+
+// New is a Store over the table that EVENTS_TABLE_NAME names.
+func New(env platform.Environment, vars *platform.Variables) *Store {
+	return &Store{Log: &eventstore.Store{
+		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
+	}}
+}
+
+// Order is a command with what has to be known about it besides what it wants.
+type Order struct {
+	// ID identifies the command; a repeated command has the same one and changes nothing.
+	ID string
+	// Actor, CorrelationID and CausationID go into the metadata of the events.
+	Actor, CorrelationID, CausationID string
+	// At is when the command was given.
+	At      time.Time
+	Command quote.Command
+}
+
+// History is a quote with the log behind it.
+type History struct {
+	Quote  quote.Quote
+	Events []eventstore.Event
+}
+
+// Load reads a quote from the log. A quote without events is the zero Quote.
+func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
+	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
+	if err != nil {
+		return History{}, err
+	}
+	q, err := Fold(events)
+	return History{Quote: q, Events: events}, err
+}
+
+// Fold is the quote that a stream's events make.
+func Fold(events []eventstore.Event) (quote.Quote, error) {
+	var q quote.Quote
+	for _, stored := range events {
+		e, err := quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
+		if err != nil {
+			return q, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
+		}
+		q = quote.Evolve(q, e)
+	}
+	return q, nil
+}
+
+// maxRaces is how often Execute starts over when others keep appending to the same quote.
+const maxRaces = 20
+
+// Execute carries out a command on a quote: it loads, decides and appends, and starts over when
+// somebody else appended meanwhile. A command that was carried out before changes nothing.
+// It gives the quote as it is afterwards.
+func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (quote.Quote, error) {
+	for race := 0; ; race++ {
+		h, err := s.Load(ctx, quoteID)
+		if err != nil {
+			return quote.Quote{}, err
+		}
+		if h.done(order.ID) {
+			return h.Quote, nil
+		}
+		q, err := s.decideAndAppend(ctx, quoteID, h.Quote, order)
+		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
+			return q, err
+		}
+	}
+}
+
+// Open carries out the first command on a quote without reading first: one request, when all is
+// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event.
+func (s *Store) Open(ctx context.Context, quoteID string, order Order) (quote.Quote, error) {
+	return s.decideAndAppend(ctx, quoteID, quote.Quote{}, order)
+}
+
+func (s *Store) decideAndAppend(ctx context.Context, quoteID string, q quote.Quote, order Order) (quote.Quote, error) {
+	decided, err := quote.Decide(q, order.Command)
+	if err != nil {
+		return q, err
+	}
+	events := make([]eventstore.Event, len(decided))
+	for i, e := range decided {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return q, fmt.Errorf("encode %s: %w", e.EventType(), err)
+		}
+		events[i] = eventstore.Event{
+			ID:   uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(),
+			Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
+			Metadata: eventstore.Metadata{
+				CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
+				Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
+			},
+		}
+	}
+	if err := s.Log.Append(ctx, StreamID(quoteID), q.Version, events); err != nil {
+		return q, err
+	}
+	for _, e := range decided {
+		q = quote.Evolve(q, e)
+	}
+	return q, nil
+}
+
+// eventIDs is the name space of event ids: the id of an event is made of its command's id and its
+// place among the command's events.
+var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
+
+func (h History) done(commandID string) bool {
+	return slices.ContainsFunc(h.Events, func(e eventstore.Event) bool { return e.Metadata.CommandID == commandID })
+}

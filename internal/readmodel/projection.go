@@ -1,0 +1,146 @@
+package readmodel
+
+import (
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+	"milepost/internal/quotestore"
+)
+
+// Projection is one quote as its customer sees it. It names no person: drivers and vehicles appear
+// under the ids of the request.
+type Projection struct {
+	QuoteID string `json:"quoteId"`
+	// Version is the number of events that made it.
+	Version       int          `json:"version"`
+	Status        quote.Status `json:"status"`
+	Revision      int          `json:"revision"`
+	CustomerID    string       `json:"customerId"`
+	State         string       `json:"state"`
+	QuoteDate     civil.Date   `json:"quoteDate"`
+	EffectiveDate civil.Date   `json:"effectiveDate"`
+	TermMonths    int          `json:"termMonths"`
+	RequestedAt   time.Time    `json:"requestedAt"`
+	// UpdatedAt is when the last event occurred.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
+	*Outcome
+}
+
+// Outcome is what the rating of a quote came to.
+type Outcome struct {
+	ExpiresOn           civil.Date         `json:"expiresOn"`
+	RatePlanVersion     string             `json:"ratePlanVersion"`
+	Reasons             []Reason           `json:"reasons"`
+	Conditions          []rating.Condition `json:"conditions"`
+	AdverseActionNotice bool               `json:"adverseActionNotice"`
+	// Premium is nil for a declined quote; for a referred one it is indicative.
+	*Premium
+}
+
+// Reason says why a quote was referred or declined.
+type Reason struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// Premium is what a quote costs. Amounts are dollars and cents.
+type Premium struct {
+	TotalPremium             decimal.Decimal `json:"totalPremium"`
+	CoverageTotal            decimal.Decimal `json:"coverageTotal"`
+	MinimumPremiumAdjustment decimal.Decimal `json:"minimumPremiumAdjustment"`
+	Assessment               decimal.Decimal `json:"assessment"`
+	Fees                     []rating.Fee    `json:"fees"`
+	Vehicles                 []Vehicle       `json:"vehicles"`
+}
+
+// Vehicle is the premium of one vehicle.
+type Vehicle struct {
+	VehicleID string          `json:"vehicleId"`
+	Coverages []Coverage      `json:"coverages"`
+	Total     decimal.Decimal `json:"total"`
+}
+
+// Coverage is the premium of one coverage of one vehicle.
+type Coverage struct {
+	Code      rating.Coverage  `json:"code"`
+	Selection rating.Selection `json:"selection"`
+	Premium   decimal.Decimal  `json:"premium"`
+}
+
+// Line is one quote in its customer's list.
+type Line struct {
+	QuoteID       string           `json:"quoteId"`
+	Version       int              `json:"version"`
+	Status        quote.Status     `json:"status"`
+	State         string           `json:"state"`
+	QuoteDate     civil.Date       `json:"quoteDate"`
+	EffectiveDate civil.Date       `json:"effectiveDate"`
+	RequestedAt   time.Time        `json:"requestedAt"`
+	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
+}
+
+// Project is the projection of a quote's history, which has at least one event.
+func Project(h quotestore.History) Projection {
+	q := h.Quote
+	return Projection{
+		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Revision, CustomerID: q.CustomerID,
+		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
+		TermMonths:  q.Request.TermMonths,
+		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: h.Events[len(h.Events)-1].OccurredAt,
+		Outcome: outcome(q),
+	}
+}
+
+// unanswered words the referral for a lookup that gave no answer in time.
+var unanswered = map[quote.Fact]Reason{
+	quote.FactVehicles:        {Code: "VEHICLES_UNANSWERED", Text: "The VIN lookup gave no answer in time"},
+	quote.FactAccidentHistory: {Code: "ACCIDENT_HISTORY_UNANSWERED", Text: "The accident history gave no answer in time"},
+}
+
+func outcome(q quote.Quote) *Outcome {
+	r := q.Rating
+	if r == nil {
+		return nil
+	}
+	o := &Outcome{
+		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: []Reason{},
+		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
+	}
+	for _, code := range r.Reasons {
+		o.Reasons = append(o.Reasons, Reason{Code: string(code), Text: code.Text()})
+	}
+	for _, fact := range q.Unanswered {
+		o.Reasons = append(o.Reasons, unanswered[fact])
+	}
+	if p := r.Price; p != nil {
+		o.Premium = &Premium{
+			TotalPremium: p.TotalPremium, CoverageTotal: p.CoverageTotal, Assessment: p.Assessment,
+			MinimumPremiumAdjustment: p.MinimumPremiumAdjustment, Fees: p.Fees,
+		}
+		for _, v := range p.Vehicles {
+			vehicle := Vehicle{VehicleID: v.VehicleID, Total: v.Total}
+			for _, c := range v.Coverages {
+				vehicle.Coverages = append(vehicle.Coverages, Coverage{Code: c.Code, Selection: c.Selection, Premium: c.Premium})
+			}
+			o.Vehicles = append(o.Vehicles, vehicle)
+		}
+	}
+	return o
+}
+
+// Line is the projection as a line of its customer's list.
+func (p Projection) Line() Line {
+	line := Line{
+		QuoteID: p.QuoteID, Version: p.Version, Status: p.Status, State: p.State,
+		QuoteDate: p.QuoteDate, EffectiveDate: p.EffectiveDate, RequestedAt: p.RequestedAt,
+	}
+	if p.Outcome != nil && p.Premium != nil {
+		line.TotalPremium = &p.TotalPremium
+	}
+	return line
+}

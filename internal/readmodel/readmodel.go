@@ -1,0 +1,155 @@
+// Package readmodel keeps the projections in DynamoDB: one document for each quote, and one line
+// for each quote in its customer's list.
+//
+// Both are the fold of the log and nothing else. A write carries the version of the log it was made
+// from and only replaces an older one, so events that come twice, late or out of order do no harm,
+// and a projection that was deleted can be made again.
+package readmodel
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform"
+)
+
+// Store reads and writes the projections.
+type Store struct {
+	DB *dynamodb.Client
+	// Quotes is the table of documents (key quoteId), CustomerQuotes that of the lists (key
+	// customerId, then quoteKey).
+	Quotes, CustomerQuotes string
+}
+
+// New is a Store over the tables that the environment names.
+func New(env platform.Environment, vars *platform.Variables) *Store {
+	return &Store{
+		DB:             platform.DynamoDB(env),
+		Quotes:         vars.Required("QUOTES_TABLE_NAME"),
+		CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME"),
+	}
+}
+
+// Put writes both projections of a quote, unless newer ones are there.
+func (s *Store) Put(ctx context.Context, p Projection) error {
+	document, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
+	}
+	line, err := json.Marshal(p.Line())
+	if err != nil {
+		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
+	}
+	if err := s.put(ctx, s.Quotes, p.Version, map[string]types.AttributeValue{
+		"quoteId":  &types.AttributeValueMemberS{Value: p.QuoteID},
+		"document": &types.AttributeValueMemberS{Value: string(document)},
+	}); err != nil {
+		return err
+	}
+	return s.put(ctx, s.CustomerQuotes, p.Version, map[string]types.AttributeValue{
+		"customerId": &types.AttributeValueMemberS{Value: p.CustomerID},
+		"quoteKey":   &types.AttributeValueMemberS{Value: p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID},
+		"document":   &types.AttributeValueMemberS{Value: string(line)},
+	})
+}
+
+func (s *Store) put(ctx context.Context, table string, version int, item map[string]types.AttributeValue) error {
+	at := &types.AttributeValueMemberN{Value: strconv.Itoa(version)}
+	item["version"] = at
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &table, Item: item,
+		ConditionExpression:       aws.String("attribute_not_exists(version) OR version < :version"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":version": at},
+	})
+	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write projection to %s: %w", table, err)
+	}
+	return nil
+}
+
+// Get gives the document of a quote; ok is false when there is none.
+func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Quotes,
+		Key:       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}},
+		// The caller may have been told of the quote a moment ago.
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return p, false, fmt.Errorf("read quote %s: %w", quoteID, err)
+	}
+	if out.Item == nil {
+		return p, false, nil
+	}
+	return p, true, decodeDocument(out.Item, &p)
+}
+
+// Page is one page of a customer's quotes, newest first.
+type Page struct {
+	Quotes []Line `json:"quotes"`
+	// Next continues behind this page; "" when it is the last.
+	Next string `json:"next,omitempty"`
+}
+
+// ErrBadCursor says that a cursor is none that List gave for this customer.
+var ErrBadCursor = errors.New("the cursor is not one that this list gave")
+
+// List gives up to limit quotes of a customer, from the cursor that an earlier page gave.
+func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.CustomerQuotes, ConsistentRead: aws.Bool(true),
+		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression:    aws.String("customerId = :customer"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":customer": &types.AttributeValueMemberS{Value: customerID}},
+	}
+	if cursor != "" {
+		key, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil || len(key) == 0 || len(key) > 1024 {
+			return Page{}, ErrBadCursor
+		}
+		// The customer comes from the caller's token, so a cursor cannot lead into another's list.
+		in.ExclusiveStartKey = map[string]types.AttributeValue{
+			"customerId": &types.AttributeValueMemberS{Value: customerID},
+			"quoteKey":   &types.AttributeValueMemberS{Value: string(key)},
+		}
+	}
+	out, err := s.DB.Query(ctx, in)
+	if err != nil {
+		return Page{}, fmt.Errorf("list quotes: %w", err)
+	}
+	page := Page{Quotes: make([]Line, len(out.Items))}
+	for i, item := range out.Items {
+		if err := decodeDocument(item, &page.Quotes[i]); err != nil {
+			return Page{}, err
+		}
+	}
+	if last, ok := out.LastEvaluatedKey["quoteKey"].(*types.AttributeValueMemberS); ok {
+		page.Next = base64.RawURLEncoding.EncodeToString([]byte(last.Value))
+	}
+	return page, nil
+}
+
+func decodeDocument(item map[string]types.AttributeValue, v any) error {
+	document, ok := item["document"].(*types.AttributeValueMemberS)
+	if !ok {
+		return errors.New("projection has no document")
+	}
+	if err := json.Unmarshal([]byte(document.Value), v); err != nil {
+		return fmt.Errorf("decode projection: %w", err)
+	}
+	return nil
+}
+
+// timeLayout writes instants so that their texts sort as the instants do.
+const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"

@@ -1,0 +1,30 @@
+package dynamodb
+
+import "milepost/local/awsapi"
+
+func validationf(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("ValidationException", format, args...)
+}
+
+func errNesting() error {
+	return validationf("Nesting Levels have exceeded supported limits")
+}
+
+func errResourceNotFound() error {
+	return awsapi.Errorf("ResourceNotFoundException", "Requested resource not found")
+}
+
+func errTableNotFound(name string) error {
+	return awsapi.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+}
+
+func errSchemaMismatch() error {
+	return validationf("The provided key element does not match the schema")
+}
+
+// errMember says that the request member has a value outside its enumeration.
+func errMember(member, got, allowed string) error {
+	return validationf("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", got, member, allowed)
+}
+
+const conditionFailed = "The conditional request failed"

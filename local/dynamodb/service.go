@@ -1,0 +1,116 @@
+// Package dynamodb is Amazon DynamoDB and DynamoDB Streams on one machine. A Service holds tables;
+// its Call answers the operations of DynamoDB, Streams those of DynamoDB Streams, and OpenStream
+// gives a table's changes to whoever waits for them.
+//
+// It answers as AWS does, or refuses by name what it does not implement: the legacy conditions
+// (Expected, AttributeUpdates, QueryFilter and the like), PartiQL, UpdateTable, backups, global
+// tables. Three differences are by choice: nothing is throttled; transactions that meet wait for
+// each other where AWS cancels one; expired items are deleted at once where AWS takes days.
+package dynamodb
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"milepost/local/awsapi"
+	"milepost/local/storage"
+)
+
+// Config says how a Service runs.
+type Config struct {
+	// Store keeps the tables; nil keeps them in memory only.
+	Store *storage.Store
+	// Logger gets what no caller is told, such as a failed deletion of expired items; nil discards it.
+	Logger *slog.Logger
+}
+
+// Service is DynamoDB. It is safe for concurrent use.
+type Service struct {
+	store       *storage.Store
+	log         *slog.Logger
+	expressions expressions
+	tokens      tokens
+
+	mu      sync.RWMutex // guards what follows
+	tables  map[string]*table
+	closed  bool
+	running sync.WaitGroup // deletions of expired items
+}
+
+// New makes a Service with the tables that cfg.Store holds.
+func New(cfg Config) (*Service, error) {
+	s := &Service{store: cfg.Store, log: cfg.Logger, tables: map[string]*table{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.expressions.init()
+	s.tokens.init()
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends what runs in the background. It leaves the store open.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for _, t := range s.tables {
+		t.setExpiry(nil)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+// table finds a table, and refuses in the words of the operations on items.
+func (s *Service) table(name string) (*table, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t, ok := s.tables[name]; ok {
+		return t, nil
+	}
+	return nil, errResourceNotFound()
+}
+
+// Call answers one operation of DynamoDB.
+func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	switch operation {
+	case "PutItem":
+		return s.write(ctx, verbPut, body)
+	case "UpdateItem":
+		return s.write(ctx, verbUpdate, body)
+	case "DeleteItem":
+		return s.write(ctx, verbDelete, body)
+	case "GetItem":
+		return s.getItem(ctx, body)
+	case "Query":
+		return s.query(ctx, body)
+	case "Scan":
+		return s.scan(ctx, body)
+	case "BatchGetItem":
+		return s.batchGetItem(ctx, body)
+	case "BatchWriteItem":
+		return s.batchWriteItem(ctx, body)
+	case "TransactGetItems":
+		return s.transactGetItems(ctx, body)
+	case "TransactWriteItems":
+		return s.transactWriteItems(ctx, body)
+	case "CreateTable":
+		return s.createTable(ctx, body)
+	case "DeleteTable":
+		return s.deleteTable(ctx, body)
+	case "DescribeTable":
+		return s.describeTable(ctx, body)
+	case "ListTables":
+		return s.listTables(ctx, body)
+	case "UpdateTimeToLive":
+		return s.updateTimeToLive(ctx, body)
+	case "DescribeTimeToLive":
+		return s.describeTimeToLive(ctx, body)
+	case "DescribeContinuousBackups":
+		return s.describeContinuousBackups(ctx, body)
+	default:
+		return nil, awsapi.Unsupported("the DynamoDB operation " + operation)
+	}
+}

@@ -1,0 +1,387 @@
+package dynamodb
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+
+	"milepost/local/awsapi"
+	"milepost/local/storage"
+)
+
+// verb is what a mutation does.
+type verb int
+
+const (
+	verbPut verb = iota
+	verbUpdate
+	verbDelete
+	verbCheck
+)
+
+var (
+	verbActions = [...]string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}
+	verbNames   = [...]string{"Put", "Update", "Delete", "ConditionCheck"}
+)
+
+// mutation is a request to change, or only to check, one item: an operation of its own, or one
+// action of a transaction or a batch.
+type mutation struct {
+	verb      verb
+	tableName string
+	item      attributes // of a put
+	key       attributes // of all others
+	condition *string
+	update    *string
+	env       environment
+	onFailure string // ReturnValuesOnConditionCheckFailure
+
+	// What compile and resolve find out.
+	holds  condition
+	change *update
+	table  *table
+	place  string // the item's encoded key
+	built  *item  // the item that a put stores
+}
+
+// member reads a request member that all mutations of its verb have. It reports whether name is one.
+func (m *mutation) member(d *decoder, name string) bool {
+	switch {
+	case name == "TableName":
+		m.tableName = d.tableName()
+	case name == "Item" && m.verb == verbPut:
+		m.item = d.attributes()
+	case name == "Key" && m.verb != verbPut:
+		m.key = d.attributes()
+	case name == "UpdateExpression" && m.verb == verbUpdate:
+		m.update = d.optional()
+	case name == "ConditionExpression":
+		m.condition = d.optional()
+	case name == "ExpressionAttributeNames":
+		m.env.names = d.names()
+	case name == "ExpressionAttributeValues":
+		m.env.values = d.values()
+	case name == "ReturnValuesOnConditionCheckFailure":
+		m.onFailure = d.enum("returnValuesOnConditionCheckFailure", "NONE", "ALL_OLD")
+	default:
+		return false
+	}
+	return true
+}
+
+// compile checks what can be checked without the table.
+func (m *mutation) compile(x *expressions) error {
+	if m.item == nil && m.key == nil {
+		member := "key"
+		if m.verb == verbPut {
+			member = "item"
+		}
+		return errMissing(member)
+	}
+	if m.tableName == "" {
+		return errMissing("tableName")
+	}
+	if m.verb == verbCheck && m.condition == nil {
+		return errMissing("conditionExpression")
+	}
+	set := expressionSet{env: m.env}
+	if err := checkEnvironment(&m.env, m.condition != nil || m.update != nil); err != nil {
+		return err
+	}
+	changes, err := bind(&set, &x.updates, "UpdateExpression", m.update, (*update).check)
+	if err != nil {
+		return err
+	}
+	holds, err := bind(&set, &x.conditions, "ConditionExpression", m.condition, condition.check)
+	if err != nil {
+		return err
+	}
+	m.change, m.holds = changes.node, holds.node
+	return set.done()
+}
+
+// checkEnvironment refuses names and values in a request without expressions.
+func checkEnvironment(e *environment, hasExpression bool) error {
+	switch {
+	case hasExpression:
+		return nil
+	case e.names != nil:
+		return validationf("ExpressionAttributeNames can only be specified when using expressions")
+	case e.values != nil:
+		return validationf("ExpressionAttributeValues can only be specified when using expressions")
+	}
+	return nil
+}
+
+// resolve checks the mutation against its table's schema and finds the item's place.
+func (m *mutation) resolve() error {
+	schema := &m.table.schema
+	if m.verb == verbPut {
+		if err := m.table.checkItem(m.item); err != nil {
+			return err
+		}
+		if m.built = m.table.newItem(m.item); m.built.size > maxItem {
+			return validationf("Item size has exceeded the maximum allowed size")
+		}
+		m.place = m.built.key
+		return nil
+	}
+	if err := schema.checkKey(m.key); err != nil {
+		return err
+	}
+	m.place = schema.encode(m.key)
+	if m.change != nil {
+		for _, p := range m.change.paths(&m.env) {
+			if schema.has(p[0].name) {
+				return validationf("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", p[0].name)
+			}
+		}
+	}
+	return nil
+}
+
+// on gives the item that the mutation makes of old, where nil stands for no item.
+func (m *mutation) on(old *item) (*item, error) {
+	var before attributes
+	if old != nil {
+		before = old.attributes
+	}
+	if m.holds != nil && !m.holds.holds(&m.env, before) {
+		return nil, m.failed(old)
+	}
+	switch m.verb {
+	case verbPut:
+		return m.built, nil
+	case verbDelete:
+		return nil, nil
+	case verbCheck:
+		return old, nil
+	}
+	if old == nil {
+		before = m.key
+	}
+	after := before
+	if m.change != nil {
+		var err error
+		if after, err = m.change.apply(&m.env, before); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.table.checkItem(after); err != nil {
+		return nil, err
+	}
+	for _, at := range after {
+		if at.value.depth() > maxDepth {
+			return nil, errNesting()
+		}
+	}
+	updated := m.table.newItem(after)
+	if updated.size > maxItem {
+		return nil, validationf("Item size to update has exceeded the maximum allowed size")
+	}
+	return updated, nil
+}
+
+// failed is the error of a condition that does not hold.
+func (m *mutation) failed(old *item) error {
+	err := awsapi.Errorf("ConditionalCheckFailedException", conditionFailed)
+	if m.onFailure == "ALL_OLD" && old != nil {
+		err.Fields = map[string]any{"Item": json.RawMessage(old.json)}
+	}
+	return err
+}
+
+// change is what a mutation did to an item; nil stands for no item.
+type change struct {
+	table        *table
+	old, updated *item
+	// byService marks the deletion of an expired item.
+	byService bool
+}
+
+// isNothing tells whether the item stays as it was.
+func (c *change) isNothing() bool {
+	if c.old == nil || c.updated == nil {
+		return c.old == c.updated
+	}
+	return bytes.Equal(c.old.json, c.updated.json)
+}
+
+// execute runs mutations of different items as one: when one of them fails nothing is written, and
+// errs has its error at its place. Further ops are committed with them.
+func (s *Service) execute(mutations []*mutation, ops ...storage.Op) (changes []change, errs []error, err error) {
+	unlock, err := lock(mutations)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
+	changes = make([]change, len(mutations))
+	for i, m := range mutations {
+		old := m.table.get(m.place)
+		updated, err := m.on(old)
+		if err != nil {
+			if errs == nil {
+				errs = make([]error, len(mutations))
+			}
+			errs[i] = err
+		}
+		changes[i] = change{table: m.table, old: old, updated: updated}
+	}
+	if errs != nil {
+		return changes, errs, nil
+	}
+	return changes, nil, s.commit(changes, ops)
+}
+
+// lock takes the latches of all items, always in the same order.
+func lock(mutations []*mutation) (unlock func(), err error) {
+	type place struct {
+		table *table
+		latch int
+	}
+	var held []*sync.Mutex
+	unlock = func() {
+		for _, l := range held {
+			l.Unlock()
+		}
+	}
+	places := make([]place, len(mutations))
+	for i, m := range mutations {
+		places[i] = place{m.table, latch(m.place)}
+	}
+	if len(places) > 1 {
+		slices.SortFunc(places, func(a, b place) int {
+			if a.table != b.table {
+				return strings.Compare(a.table.TableName, b.table.TableName)
+			}
+			return a.latch - b.latch
+		})
+		places = slices.Compact(places)
+	}
+	for _, p := range places {
+		l := &p.table.latches[p.latch]
+		l.Lock()
+		held = append(held, l)
+		if p.table.deleted.Load() {
+			unlock()
+			return nil, errResourceNotFound()
+		}
+	}
+	return unlock, nil
+}
+
+// commit writes changes with their stream records, and then lets readers see them. The caller
+// holds the latches of the items.
+func (s *Service) commit(changes []change, ops []storage.Op) error {
+	var records []*record
+	for i := range changes {
+		c := &changes[i]
+		if c.isNothing() {
+			continue
+		}
+		ops = append(ops, c.op())
+		if c.table.stream != nil {
+			r, recordOps := c.table.stream.reserve(c)
+			records = append(records, r)
+			ops = append(ops, recordOps...)
+		}
+	}
+	err := s.store.Commit(ops...)
+	if err == nil {
+		for i := range changes {
+			if c := &changes[i]; !c.isNothing() {
+				c.table.replace(c.old, c.updated)
+			}
+		}
+	}
+	for _, r := range records {
+		r.shard.complete(r, err == nil)
+	}
+	return err
+}
+
+func (c *change) op() storage.Op {
+	op := storage.Op{Bucket: c.table.itemBucket()}
+	if c.updated != nil {
+		op.Key, op.Value = []byte(c.updated.key), c.updated.json
+	} else {
+		op.Key = []byte(c.old.key)
+	}
+	return op
+}
+
+// write answers PutItem, UpdateItem and DeleteItem.
+func (s *Service) write(ctx context.Context, v verb, body []byte) (any, error) {
+	m := &mutation{verb: v}
+	returnValues := "NONE"
+	var capacity returnsCapacity
+	err := decode(body, func(d *decoder) {
+		d.object(func(name string) {
+			switch {
+			case m.member(d, name):
+			case name == "ReturnValues":
+				returnValues = d.enum("returnValues", "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
+				if v != verbUpdate && returnValues != "NONE" && returnValues != "ALL_OLD" {
+					d.fail(validationf("Return values set to invalid value"))
+				}
+			case name == "ReturnConsumedCapacity":
+				capacity.read(d)
+			case name == "ReturnItemCollectionMetrics":
+				d.noItemCollectionMetrics()
+			default:
+				d.unknown(name)
+			}
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := awsapi.Authorize(ctx, verbActions[v], TableARN(m.tableName)); err != nil {
+		return nil, err
+	}
+	if err := m.compile(&s.expressions); err != nil {
+		return nil, err
+	}
+	if m.table, err = s.table(m.tableName); err != nil {
+		return nil, err
+	}
+	if err := m.resolve(); err != nil {
+		return nil, err
+	}
+	changes, errs, err := s.execute([]*mutation{m})
+	if err != nil {
+		return nil, err
+	}
+	if errs != nil {
+		return nil, errs[0]
+	}
+	c := &changes[0]
+	var a answer
+	m.addReturned(&a, returnValues, c)
+	if capacity.wanted() {
+		used := newConsumed(m.table)
+		used.addWrite(c, 1)
+		capacity.addTo(&a, used)
+	}
+	return awsapi.Raw(a.end()), nil
+}
+
+// addReturned adds the member Attributes that ReturnValues asks for.
+func (m *mutation) addReturned(a *answer, returnValues string, c *change) {
+	from := c.old
+	if returnValues == "ALL_NEW" || returnValues == "UPDATED_NEW" {
+		from = c.updated
+	}
+	switch {
+	case returnValues == "NONE" || from == nil:
+	case returnValues == "ALL_OLD" || returnValues == "ALL_NEW":
+		a.json("Attributes", from.json)
+	case m.change != nil:
+		if part := from.attributes.project(m.change.paths(&m.env)); len(part) > 0 {
+			a.attributes("Attributes", part)
+		}
+	}
+}

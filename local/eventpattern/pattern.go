@@ -1,0 +1,108 @@
+// Package eventpattern matches events against EventBridge event patterns. There are two types: a
+// Pattern is compiled once and matches many events; an Event is parsed once and is matched against
+// many patterns. Neither is tied to the envelope of EventBridge, so that a Lambda event source
+// mapping can filter stream records with them.
+//
+// A field is known by its path, the names on the way to it joined by dots: {"a":{"b":1}} and
+// {"a.b":1} are one and the same field, in patterns and in events. A field that lies in an array
+// occurs once for every element. Where several fields of a pattern lie in one array of objects, one
+// and the same element has to match them all.
+package eventpattern
+
+import "slices"
+
+// Pattern is a compiled event pattern. It is safe for concurrent use.
+type Pattern struct {
+	// alternatives are what "$or" multiplies out to; the event has to match one of them.
+	alternatives []conjunction
+}
+
+// conjunction holds conditions that an event has to meet together, in the order of their paths.
+type conjunction []condition
+
+// condition is what a pattern says of one field. It is met by an occurrence of the field that
+// passes one of the tests, or, with absent, by there being no such field.
+type condition struct {
+	path   string
+	tests  []test
+	absent bool
+}
+
+// Match parses the event, a JSON object, and matches it. Use MatchEvent to match one event against
+// many patterns.
+func (p *Pattern) Match(event []byte) (bool, error) {
+	e, err := Parse(event)
+	if err != nil {
+		return false, err
+	}
+	return p.MatchEvent(e), nil
+}
+
+// MatchEvent tells whether e matches the pattern.
+func (p *Pattern) MatchEvent(e *Event) bool {
+	return slices.ContainsFunc(p.alternatives, func(c conjunction) bool { return c.match(e) })
+}
+
+func (c conjunction) match(e *Event) bool {
+	// Most events fail here, and cheaply; the search below then starts only where each condition
+	// can be met by itself.
+	inArrays := false
+	for i := range c {
+		possible := c[i].absent
+		for _, f := range e.lookup(c[i].path) {
+			inArrays = inArrays || f.element != nil
+			possible = possible || c[i].passes(&f)
+		}
+		if !possible {
+			return false
+		}
+	}
+	return !inArrays && c.flat(e) || inArrays && c.search(e, nil)
+}
+
+// flat decides a conjunction whose fields do not lie in arrays of objects: an occurrence is then
+// independent of all others.
+func (c conjunction) flat(e *Event) bool {
+	for i := range c {
+		fields := e.lookup(c[i].path)
+		if !(c[i].absent && len(fields) == 0) && !slices.ContainsFunc(fields, func(f field) bool { return c[i].passes(&f) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// search looks for one occurrence per condition so that all of them, with those chosen before, lie
+// in the same elements of the arrays that they share.
+func (c conjunction) search(e *Event, chosen []*element) bool {
+	if len(c) == 0 {
+		return true
+	}
+	present := false
+	for _, f := range e.lookup(c[0].path) {
+		if !f.element.sharedBy(chosen) {
+			continue
+		}
+		present = true
+		if !c[0].passes(&f) {
+			continue
+		}
+		if f.element == nil {
+			// It binds nothing, so no other choice could do better.
+			return c[1:].search(e, chosen)
+		}
+		if c[1:].search(e, append(chosen[:len(chosen):len(chosen)], f.element)) {
+			return true
+		}
+	}
+	return !present && c[0].absent && c[1:].search(e, chosen)
+}
+
+func (c *condition) passes(f *field) bool {
+	for _, t := range c.tests {
+		if t.pass(f) {
+			return true
+		}
+	}
+	return false
+}

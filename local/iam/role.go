@@ -1,0 +1,175 @@
+package iam
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"milepost/local/awsapi"
+)
+
+// A Role is an assumed role: one caller and the policies it acts under. It implements
+// awsapi.Authorizer and may be used by many goroutines at once.
+type Role struct {
+	// ARN is that of the session, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
+	ARN string
+
+	policies  []*Policy
+	keys      Keys
+	decisions sync.Map // of question to *decision
+	decided   atomic.Int64
+}
+
+// mostDecisions bounds the memory that decisions take: some resources, such as executions, are
+// without number.
+const mostDecisions = 20_000
+
+type question struct{ action, resource string }
+
+// A decision is all that policies say about a question. The conditional statements are asked
+// again for each request.
+type decision struct {
+	allowed, denied bool
+	conditional     []*statement
+	// err is the answer where no condition matters.
+	err error
+}
+
+// NewRole gives the session of a role, by the role's ARN. A Lambda function's session has the
+// name of the function.
+func NewRole(roleARN, session string, policies ...*Policy) *Role {
+	name := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
+	arn := "arn:" + awsapi.Partition + ":sts::" + awsapi.Account + ":assumed-role/" + name + "/" + session
+	return &Role{ARN: arn, policies: policies, keys: Keys{
+		"aws:principalarn":     {roleARN},
+		"aws:principalaccount": {awsapi.Account},
+		"aws:requestedregion":  {awsapi.Region},
+		"aws:securetransport":  {"true"},
+	}}
+}
+
+// Authorize gives nil when the role allows the action on the resource, and otherwise what IAM
+// answers. It says so when the decision needs a condition key that only the service can give:
+// services that can, call AuthorizeKeys.
+func (r *Role) Authorize(action, resource string) error {
+	return r.AuthorizeKeys(action, resource, nil)
+}
+
+// AuthorizeKeys is Authorize for a request with condition keys. keys is called only when a
+// condition stands in the way.
+func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
+	q := question{action, resource}
+	d, ok := r.decisions.Load(q)
+	if !ok {
+		if r.decided.Add(1) > mostDecisions {
+			r.decided.Store(1)
+			r.decisions.Clear()
+		}
+		d, _ = r.decisions.LoadOrStore(q, r.decide(q))
+	}
+	if d := d.(*decision); d.conditional != nil && !d.denied {
+		return r.weigh(q, d, keys)
+	} else {
+		return d.err
+	}
+}
+
+// decide asks the statements without conditions, and collects the others.
+func (r *Role) decide(q question) *decision {
+	d := &decision{}
+	action := strings.ToLower(q.action)
+	for _, p := range r.policies {
+		for _, s := range p.statements {
+			switch {
+			case !s.covers(action, q.resource):
+			case s.conditions != nil:
+				d.conditional = append(d.conditional, s)
+			case s.deny:
+				d.denied = true
+			default:
+				d.allowed = true
+				s.use(action, q.resource)
+			}
+		}
+	}
+	d.err = r.answer(q, d.allowed, d.denied)
+	return d
+}
+
+func (r *Role) weigh(q question, d *decision, keys func() Keys) error {
+	var given Keys
+	if keys != nil {
+		given = keys()
+	}
+	all := Keys{}
+	for _, k := range []Keys{r.keys, given} {
+		for name, v := range k {
+			all[strings.ToLower(name)] = v
+		}
+	}
+	allowed, denied := d.allowed, false
+	for _, s := range d.conditional {
+		if keys == nil {
+			for _, c := range s.conditions {
+				if _, known := all[c.key]; !known {
+					return awsapi.Unsupported(fmt.Sprintf("the condition key %s for %s", c.name, q.action))
+				}
+			}
+		}
+		switch {
+		case slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(all) }):
+		case s.deny:
+			denied = true
+		default:
+			allowed = true
+			s.use(strings.ToLower(q.action), q.resource)
+		}
+	}
+	return r.answer(q, allowed, denied)
+}
+
+func (r *Role) answer(q question, allowed, denied bool) error {
+	switch {
+	case denied:
+		return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s with an explicit deny in an identity-based policy",
+			r.ARN, q.action, q.resource)
+	case !allowed:
+		return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
+			r.ARN, q.action, q.resource, q.action)
+	}
+	return nil
+}
+
+// A Grant is one action on one resource, both with their wildcards, that a statement allows.
+type Grant struct {
+	Policy string
+	// Managed tells that the policy is one that AWS manages.
+	Managed bool
+	// Sid is the statement's, "" when it has none.
+	Sid      string
+	Action   string
+	Resource string
+}
+
+// Unused gives the grants under which nothing was ever allowed, in the order of the policies.
+// Statements with NotAction or NotResource are not among them: they grant no particular thing.
+func (r *Role) Unused() []Grant {
+	var unused []Grant
+	for _, p := range r.policies {
+		for _, s := range p.statements {
+			if s.deny {
+				continue
+			}
+			for i, action := range s.actions {
+				for j, resource := range s.resources {
+					if !s.used[i*len(s.resources)+j].Load() {
+						unused = append(unused, Grant{p.Name, p.Managed, s.sid, action, resource})
+					}
+				}
+			}
+		}
+	}
+	return unused
+}

@@ -1,0 +1,194 @@
+// Package issuer plays the OpenID Connect provider that a JWT authorizer trusts: an Issuer
+// signs tokens for Claims and publishes the key that verifies them.
+//
+// It is no login: whoever can call Token gets any token. The algorithm is RS256, since an HTTP
+// API's JWT authorizer takes RSA signatures only.
+package issuer
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// DefaultTTL is how long a token is valid when Claims do not say.
+const DefaultTTL = time.Hour
+
+// Claims is what a token says.
+type Claims struct {
+	Subject  string
+	Scopes   []string
+	Audience []string
+	// TTL is the time until the token expires: 0 stands for DefaultTTL, and a negative one makes
+	// a token that has expired.
+	TTL time.Duration
+	// Extra are further claims. They do not replace those that the other fields make.
+	Extra map[string]any
+}
+
+// Issuer signs tokens. It is also the handler of the documents below its URL:
+// /.well-known/openid-configuration and /jwks.json. It is safe for concurrent use.
+type Issuer struct {
+	url       string
+	signer    jose.Signer
+	discovery []byte
+	keys      []byte
+}
+
+// memoryKey is the key of all issuers without a file: making one takes a quarter of a second,
+// and one process needs no two.
+var memoryKey = sync.OnceValues(newKey)
+
+func newKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
+// New makes the issuer with the given URL, the "iss" of its tokens. The private key is kept in
+// keyFile, which is created when it is missing; with keyFile "" it lives in memory.
+func New(url, keyFile string) (*Issuer, error) {
+	load := memoryKey
+	if keyFile != "" {
+		load = func() (*rsa.PrivateKey, error) { return loadKey(keyFile) }
+	}
+	private, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("issuer key: %w", err)
+	}
+	public := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.RS256), Use: "sig"}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("issuer key: %w", err)
+	}
+	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: public.KeyID}},
+		(&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return nil, fmt.Errorf("issuer key: %w", err)
+	}
+	i := &Issuer{url: strings.TrimSuffix(url, "/"), signer: signer}
+	if i.keys, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}); err != nil {
+		return nil, fmt.Errorf("issuer key: %w", err)
+	}
+	i.discovery, err = json.Marshal(map[string]any{
+		"issuer":                                i.url,
+		"jwks_uri":                              i.url + "/jwks.json",
+		"id_token_signing_alg_values_supported": []string{string(jose.RS256)},
+		"response_types_supported":              []string{"token"},
+		"subject_types_supported":               []string{"public"},
+	})
+	return i, err
+}
+
+// loadKey reads the private key in file, or makes one and writes it there.
+func loadKey(file string) (*rsa.PrivateKey, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return createKey(file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s holds no PEM block", file)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s holds a %T, not an RSA key", file, parsed)
+	}
+	return key, nil
+}
+
+func createKey(file string) (*rsa.PrivateKey, error) {
+	key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	// The rename makes sure that no other process ever reads half a key.
+	part := file + ".part"
+	if err := os.WriteFile(part, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return nil, err
+	}
+	return key, os.Rename(part, file)
+}
+
+// URL is the issuer's identifier, without a slash at the end.
+func (i *Issuer) URL() string { return i.url }
+
+// Token signs a token with the given claims; scopes become one "scope" claim.
+func (i *Issuer) Token(c Claims) (string, error) {
+	ttl := c.TTL
+	if ttl == 0 {
+		ttl = DefaultTTL
+	}
+	now := time.Now()
+	claims := map[string]any{}
+	maps.Copy(claims, c.Extra)
+	claims["iss"] = i.url
+	claims["sub"] = c.Subject
+	claims["iat"] = min(now.Unix(), now.Add(ttl).Unix())
+	claims["exp"] = now.Add(ttl).Unix()
+	if len(c.Scopes) > 0 {
+		claims["scope"] = strings.Join(c.Scopes, " ")
+	}
+	switch len(c.Audience) {
+	case 0:
+	case 1:
+		claims["aud"] = c.Audience[0]
+	default:
+		claims["aud"] = c.Audience
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	signed, err := i.signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	return signed.CompactSerialize()
+}
+
+// ServeHTTP answers with the discovery document or the public keys. It looks at the end of the
+// path only, so that an issuer's URL may have a path.
+func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var document []byte
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):
+		document = i.discovery
+	case strings.HasSuffix(r.URL.Path, "/jwks.json"):
+		document = i.keys
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(document)
+}

@@ -1,0 +1,219 @@
+package stepfunctions
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"milepost/local/stepfunctions/asl"
+)
+
+// schedule begins an attempt at a Task state. The task itself is started once the position has
+// been written down.
+func (f *frame) schedule(t *asl.Task, in *asl.Data) error {
+	f.Attempt++
+	f.Token, f.Answer = "", nil
+	if t.WaitForToken {
+		f.Token = newToken(f.key, f.path)
+	}
+	parameters, err := f.shaped(f.state.Parameters, in)
+	if err != nil {
+		return err
+	}
+	timeout, err := f.seconds(t.Timeout, in)
+	if err != nil {
+		return err
+	}
+	heartbeat, err := f.seconds(t.Heartbeat, in)
+	if err != nil {
+		return err
+	}
+	if len(parameters.Text()) > asl.MaxData {
+		return dataLimit(f.state.Name)
+	}
+	f.Stage, f.Parameters = stageCall, json.RawMessage(parameters.Text())
+	f.Deadline, f.Heartbeat, f.heartbeatBy = time.Time{}, time.Duration(heartbeat)*time.Second, time.Time{}
+	if timeout > 0 {
+		f.Deadline = after(time.Now(), timeout)
+	}
+	resource, service := taskResource(t)
+	scheduled := event{Text: parameters.Text(), Detail: &detail{Resource: resource, ResourceType: service, Timeout: timeout, Heartbeat: heartbeat}}
+	if t.Action == "" {
+		f.emit("LambdaFunctionScheduled", scheduled)
+		f.emit("LambdaFunctionStarted", event{})
+		return nil
+	}
+	f.emit("TaskScheduled", scheduled)
+	f.emit("TaskStarted", event{Detail: &detail{Resource: resource, ResourceType: service}})
+	return nil
+}
+
+// taskResource is how history events name what a task asks for.
+func taskResource(t *asl.Task) (resource, service string) {
+	if t.Action == "" {
+		return t.Resource, ""
+	}
+	return t.Name(), t.Service
+}
+
+// seconds evaluates a timeout; 0 stands for none.
+func (f *frame) seconds(s asl.Seconds, in *asl.Data) (int64, error) {
+	if s.Path == nil {
+		return s.Value, nil
+	}
+	v, err := s.Path.Eval(f.env(in), s.Field+"Path")
+	if err != nil {
+		return 0, err
+	}
+	n, _ := v.(json.Number)
+	seconds, err := n.Int64()
+	if err != nil || seconds <= 0 {
+		return 0, f.badValue("The "+s.Field+"Path parameter cannot be parsed as a positive long value: %s == %s", s.Path, v)
+	}
+	return seconds, nil
+}
+
+// start hands the task to the runner. Its result comes as a message.
+func (f *frame) start() {
+	t := f.state.Body.(*asl.Task)
+	ctx, cancel := context.WithCancel(f.service.ctx)
+	f.cancel = cancel
+	call := TaskCall{
+		Resource: t.Resource, Service: t.Service, Action: t.Action, RoleARN: f.RoleARN,
+		Parameters: f.Parameters, TaskToken: f.Token, ExecutionARN: f.arn, State: f.state.Name,
+	}
+	ctx = f.traceContext(ctx)
+	e, path, attempt := f.execution, f.path, f.Attempt
+	e.service.running.Go(func() {
+		output, err := e.service.tasks.Run(ctx, call)
+		e.post(message{path: path, attempt: attempt, result: &taskResult{output, err}})
+	})
+}
+
+type taskResult struct {
+	output json.RawMessage
+	err    error
+}
+
+// returned takes the result of the runner.
+func (f *frame) returned(r *taskResult) {
+	t := f.state.Body.(*asl.Task)
+	f.endTask()
+	if f.Answer != nil {
+		f.settle()
+		return
+	}
+	if r.err != nil {
+		f.taskFailed(taskError(r.err))
+		return
+	}
+	if !json.Valid(r.output) {
+		f.taskFailed(&asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The task returned what is not JSON: %.100q", r.output)})
+		return
+	}
+	if len(r.output) > asl.MaxData {
+		name := t.Service
+		if t.Action == "" {
+			name = t.Resource
+		}
+		f.taskFailed(dataLimit(name))
+		return
+	}
+	output := asl.FromText(string(r.output))
+	if f.Token == "" {
+		f.succeed(output)
+		return
+	}
+	resource, service := taskResource(t)
+	f.emit("TaskSubmitted", event{Text: output.Text(), Detail: &detail{Resource: resource, ResourceType: service}})
+	f.Stage = stageToken
+	f.beat()
+}
+
+// answered takes the answer to the task's token. An answer that comes while the task is still being
+// handed over is kept until that is done, so that the history has its order.
+func (f *frame) answered(a *answer) {
+	f.Answer = a
+	if f.Stage == stageToken {
+		f.settle()
+	}
+}
+
+func (f *frame) settle() {
+	a := f.Answer
+	if f.Stage == stageCall {
+		t := f.state.Body.(*asl.Task)
+		resource, service := taskResource(t)
+		f.emit("TaskSubmitted", event{Detail: &detail{Resource: resource, ResourceType: service}})
+	}
+	if !a.Failed {
+		f.succeed(asl.FromText(a.Output))
+		return
+	}
+	err := &asl.Error{NoName: a.Error == nil, NoCause: a.Description == nil}
+	if a.Error != nil {
+		err.Name = *a.Error
+	}
+	if a.Description != nil {
+		err.Cause = *a.Description
+	}
+	f.taskFailed(err)
+}
+
+// beat begins the time until the next heartbeat.
+func (f *frame) beat() {
+	if f.Heartbeat > 0 {
+		f.heartbeatBy = time.Now().Add(f.Heartbeat)
+	}
+}
+
+func (f *frame) succeed(output *asl.Data) {
+	f.taskEvent("Succeeded", event{Text: output.Text(), Detail: &detail{}})
+	if err := f.finish(output); err != nil {
+		f.fail(err)
+	}
+}
+
+func (f *frame) taskFailed(err *asl.Error) {
+	t := f.state.Body.(*asl.Task)
+	if t.Action != "" && t.Service == "lambda" {
+		var compact bytes.Buffer
+		if json.Compact(&compact, []byte(err.Cause)) == nil {
+			err.Cause = compact.String()
+		}
+	}
+	f.taskEvent("Failed", event{Detail: errorDetail(err, "", "")})
+	f.fail(err)
+}
+
+func (f *frame) timedOut(heartbeat bool) {
+	err := &asl.Error{Name: asl.ErrTimeout, Heartbeat: heartbeat}
+	d := errorDetail(err, "", "")
+	d.Cause = nil
+	f.taskEvent("TimedOut", event{Detail: d})
+	err.NoCause = false
+	f.fail(err)
+}
+
+// taskEvent writes down how a task ended.
+func (f *frame) taskEvent(how string, ev event) {
+	f.endTask()
+	f.Token, f.Answer, f.Deadline, f.heartbeatBy = "", nil, time.Time{}, time.Time{}
+	t := f.state.Body.(*asl.Task)
+	if t.Action == "" {
+		f.emit("LambdaFunction"+how, ev)
+		return
+	}
+	ev.Detail.Resource, ev.Detail.ResourceType = taskResource(t)
+	f.emit("Task"+how, ev)
+}
+
+// endTask tells the runner that nobody waits for the task any more.
+func (f *frame) endTask() {
+	if f.cancel != nil {
+		f.cancel()
+		f.cancel = nil
+	}
+}

@@ -1,0 +1,100 @@
+package schemas
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// Malformed says that a text is no JSON.
+type Malformed struct{ Err error }
+
+func (e *Malformed) Error() string { return "not JSON: " + e.Err.Error() }
+func (e *Malformed) Unwrap() error { return e.Err }
+
+// Invalid says where a value does not fit its schema. Its texts name places and rules, never the
+// values found there, which may be personal data.
+type Invalid struct{ Violations []Violation }
+
+// Violation is one place that does not fit.
+type Violation struct {
+	// Pointer is the JSON pointer of the place.
+	Pointer string
+	// Detail says what is asked for there.
+	Detail string
+}
+
+func (e *Invalid) Error() string {
+	texts := make([]string, len(e.Violations))
+	for i, v := range e.Violations {
+		texts[i] = fmt.Sprintf("%q %s", v.Pointer, v.Detail)
+	}
+	return "does not fit the schema: " + strings.Join(texts, "; ")
+}
+
+func validate(s *jsonschema.Schema, value any) error {
+	err := s.Validate(value)
+	if failed, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		invalid := &Invalid{}
+		invalid.collect(failed)
+		return invalid
+	}
+	return err
+}
+
+// collect gathers the leaves of the tree of errors: what a person can mend.
+func (e *Invalid) collect(failed *jsonschema.ValidationError) {
+	if len(failed.Causes) > 0 {
+		for _, cause := range failed.Causes {
+			e.collect(cause)
+		}
+		return
+	}
+	e.Violations = append(e.Violations, Violation{Pointer: pointer(failed.InstanceLocation), Detail: detail(failed.ErrorKind)})
+}
+
+var escaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+func pointer(tokens []string) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteString("/" + escaper.Replace(t))
+	}
+	return b.String()
+}
+
+// detail words a violation without the value. The library's own texts quote it.
+func detail(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Required:
+		return "lacks " + strings.Join(k.Missing, ", ")
+	case *kind.AdditionalProperties:
+		return "has members that are not known: " + strings.Join(k.Properties, ", ")
+	case *kind.Type:
+		return "must be of type " + strings.Join(k.Want, " or ")
+	case *kind.Enum:
+		return fmt.Sprintf("must be one of %v", k.Want)
+	case *kind.Const:
+		return fmt.Sprintf("must be %v", k.Want)
+	case *kind.Pattern:
+		return "must match " + k.Want
+	case *kind.Format:
+		return "must be a " + k.Want
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", k.Want)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d items", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d items", k.Want)
+	case *kind.Minimum:
+		return "must be at least " + k.Want.RatString()
+	case *kind.Maximum:
+		return "must be at most " + k.Want.RatString()
+	}
+	return "breaks the rule " + strings.Join(k.KeywordPath(), "/")
+}

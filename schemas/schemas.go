@@ -1,0 +1,132 @@
+// Package schemas holds the contracts of the system as data: a JSON Schema for each event type and
+// version, and the OpenAPI document of the HTTP API. Both are enforced at run time: events before
+// they are appended, request bodies before they are read.
+package schemas
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"milepost/domain/quote"
+)
+
+//go:embed events/*.json types/*.json openapi.yaml
+var files embed.FS
+
+// OpenAPI is the document of the HTTP API, in YAML.
+func OpenAPI() []byte {
+	doc, err := files.ReadFile("openapi.yaml")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return doc
+}
+
+// EventVersions lists every event type and version that has a schema.
+func EventVersions() ([]quote.Versioned, error) {
+	names, err := fs.Glob(files, "events/*.json")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]quote.Versioned, len(names))
+	for i, name := range names {
+		eventType, version, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".json"), ".v")
+		n, err := strconv.Atoi(version)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not named Type.vN.json", name)
+		}
+		all[i] = quote.Versioned{Type: eventType, Version: n}
+	}
+	return all, nil
+}
+
+// ValidateEvent checks the data of an event, decoded with numbers as json.Number. The error is an
+// *Invalid, or says that there is no such type and version.
+func ValidateEvent(eventType string, version int, value any) error {
+	s, err := schema(fmt.Sprintf("events/%s.v%d.json", eventType, version))
+	if err != nil {
+		return err
+	}
+	return validate(s, value)
+}
+
+// ValidateBody checks a request body against a schema of the OpenAPI document's components. The
+// error is *Malformed when the body is no JSON, *Invalid when it does not fit.
+func ValidateBody(component string, body []byte) error {
+	s, err := schema("openapi.json#/components/schemas/" + component)
+	if err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return &Malformed{Err: err}
+	}
+	return validate(s, value)
+}
+
+// base is the address that the files have among themselves. Nothing is fetched from it.
+const base = "https://milepost.example/schemas/"
+
+// compiled caches the schemas that were asked for. A function needs few of them, and compiling all
+// would lengthen every cold start.
+var compiled struct {
+	sync.Mutex
+	compiler *jsonschema.Compiler
+	schemas  map[string]*jsonschema.Schema
+}
+
+func schema(name string) (*jsonschema.Schema, error) {
+	compiled.Lock()
+	defer compiled.Unlock()
+	if s, ok := compiled.schemas[name]; ok {
+		return s, nil
+	}
+	if compiled.compiler == nil {
+		compiled.compiler = jsonschema.NewCompiler()
+		compiled.compiler.UseLoader(loader{})
+		compiled.compiler.AssertFormat()
+		compiled.schemas = map[string]*jsonschema.Schema{}
+	}
+	s, err := compiled.compiler.Compile(base + name)
+	if err != nil {
+		return nil, fmt.Errorf("schema %s: %w", name, err)
+	}
+	compiled.schemas[name] = s
+	return s, nil
+}
+
+// loader reads the embedded files, the OpenAPI document as JSON.
+type loader struct{}
+
+func (loader) Load(url string) (any, error) {
+	name, ok := strings.CutPrefix(url, base)
+	if !ok {
+		return nil, fmt.Errorf("%s is not one of the embedded schemas", url)
+	}
+	if name == "openapi.json" {
+		var doc any
+		if err := yaml.Unmarshal(OpenAPI(), &doc); err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			return nil, err
+		}
+		return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	}
+	text, err := files.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+}

@@ -1,0 +1,55 @@
+package quote
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/quote"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// awaitTask is what the state machine gives the await step.
+type awaitTask struct {
+	QuoteID   string     `json:"quoteId"`
+	Revision  int        `json:"revision"`
+	Fact      quote.Fact `json:"fact"`
+	TaskToken string     `json:"taskToken"`
+}
+
+type awaiter struct {
+	quotes *quotestore.Store
+	tokens *Tokens
+}
+
+// NewAwait makes the handler of the await step. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
+func NewAwait(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	a := &awaiter{quotes: quotestore.New(env, vars), tokens: NewTokens(env, vars)}
+	return platform.Handler(env, a.await), vars.Err()
+}
+
+// await keeps the branch's token, then answers it at once if the fact is already in the log.
+func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
+	none := struct{}{}
+	if task.Fact != quote.FactVehicles && task.Fact != quote.FactAccidentHistory {
+		return none, &platform.BadPayload{Err: fmt.Errorf("there is no fact %q", task.Fact)}
+	}
+	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), task.Fact, task.TaskToken, time.Now()); err != nil {
+		return none, err
+	}
+	h, err := a.quotes.Load(ctx, task.QuoteID)
+	if err != nil {
+		return none, err
+	}
+	if h.Quote.Revision != task.Revision {
+		return none, &quote.NoSuchRevision{Revision: task.Revision}
+	}
+	if !factThere(h.Quote, task.Fact) {
+		return none, nil
+	}
+	return none, a.tokens.answer(ctx, task.Fact, task.TaskToken)
+}

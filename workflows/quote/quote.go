@@ -1,0 +1,37 @@
+// Package quote is the Go side of the state machine statemachines/quote.asl.json: the Input of an
+// execution, the two steps that only this workflow has, and the task tokens of its waiting branches.
+//
+// A branch that waits for a fact is woken by whichever comes first: the await step, when the fact
+// was in the log before the branch, or the function resumeworkflow, when the fact arrives after it.
+// The step stores its token before it reads the log, and the fact is in the log before anybody
+// announces it, so one of the two always sees the other.
+package quote
+
+import (
+	"fmt"
+
+	"milepost/domain/quote"
+)
+
+// Input is the input of an execution.
+type Input struct {
+	QuoteID  string `json:"quoteId"`
+	Revision int    `json:"revision"`
+	// CausationID is the event that started the execution, CorrelationID that of its request.
+	CausationID   string `json:"causationId"`
+	CorrelationID string `json:"correlationId"`
+}
+
+// Name is the name of the execution: one for each revision.
+func (in Input) Name() string { return fmt.Sprintf("%s-%d", in.QuoteID, in.Revision) }
+
+// factThere reports whether the log has what a branch waits for.
+func factThere(q quote.Quote, fact quote.Fact) bool {
+	switch fact {
+	case quote.FactVehicles:
+		return q.Vehicles != nil
+	case quote.FactAccidentHistory:
+		return q.Drivers != nil
+	}
+	return false
+}

@@ -1,0 +1,56 @@
+package quote
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/quote"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// rateTask is the state of an execution after both branches have ended.
+type rateTask struct {
+	Input
+	Facts []struct {
+		Fact     quote.Fact `json:"fact"`
+		TimedOut bool       `json:"timedOut"`
+	} `json:"facts"`
+}
+
+// Rated is what the rate step gives back.
+type Rated struct {
+	QuoteID  string       `json:"quoteId"`
+	Revision int          `json:"revision"`
+	Outcome  quote.Status `json:"outcome"`
+}
+
+type rater struct{ quotes *quotestore.Store }
+
+// NewRate makes the handler of the rate step. It needs EVENTS_TABLE_NAME.
+func NewRate(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	r := &rater{quotes: quotestore.New(env, vars)}
+	return platform.Handler(env, r.rate), vars.Err()
+}
+
+// rate prices the revision from the facts in the log and appends the outcome. The command's id is
+// made of the revision, so a task that runs twice finds the outcome of its first run.
+func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
+	command := quote.RateQuote{Revision: task.Revision}
+	for _, f := range task.Facts {
+		if f.TimedOut {
+			command.Unanswered = append(command.Unanswered, f.Fact)
+		}
+	}
+	q, err := r.quotes.Execute(ctx, task.QuoteID, quotestore.Order{
+		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
+		At: time.Now().UTC(), Command: command,
+	})
+	if err != nil {
+		return Rated{}, err
+	}
+	return Rated{QuoteID: q.ID, Revision: q.Revision, Outcome: q.Status}, nil
+}
