@@ -3,8 +3,8 @@ package civil
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -126,15 +126,16 @@ func (d Date) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (d *Date) UnmarshalJSON(data []byte) error {
-	var text *string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return fmt.Errorf("%s is not a date of the form \"2006-01-02\"", data)
-	}
-	if text == nil {
+	if string(data) == "null" {
 		*d = Date{}
 		return nil
 	}
-	parsed, err := ParseDate(*text)
+	text, quoted := strings.CutPrefix(string(data), `"`)
+	text, ended := strings.CutSuffix(text, `"`)
+	if !quoted || !ended {
+		return fmt.Errorf("%s is not a date of the form \"2006-01-02\"", data)
+	}
+	parsed, err := ParseDate(text)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@
 package quote
 
 import (
-	"encoding/json"
 	"time"
 
 	"milepost/domain/accident"
@@ -80,13 +79,18 @@ type VehicleLookup struct {
 
 // DriverLookup is what is known about one driver's accidents, and who said so.
 type DriverLookup struct {
-	DriverID string           `json:"driverId"`
-	History  accident.History `json:"history"`
+	DriverID string `json:"driverId"`
+	// The history to rate with, and what in it is still open, stand beside the other members in JSON.
+	accident.Assessment
+	// ReportID and Agency identify the report, as a notice to the customer must; without a report
+	// they are "" and nil.
+	ReportID string           `json:"reportId,omitempty"`
+	Agency   *accident.Agency `json:"agency,omitempty"`
 	Answers  []Answer         `json:"answers"`
 }
 
-// Answer is one answer of an outside provider, as it was received, or the reason why there is
-// none. It is kept so that nobody ever has to ask again.
+// Answer is one answer of a provider, as it was received, or the reason why there is none. It is
+// kept so that nobody ever has to ask again.
 type Answer struct {
 	// Provider names who was asked, for instance "embedded", "vpic" or "accident-history".
 	Provider string    `json:"provider"`
@@ -94,11 +98,14 @@ type Answer struct {
 	// Millis is how long the answer took, all attempts together.
 	Millis   int64 `json:"millis"`
 	Attempts int   `json:"attempts"`
+	// RequestHash proves what was asked: "sha256:" and the hash of the body that was sent.
+	RequestHash string `json:"requestHash,omitempty"`
 	// Status is the HTTP status of the last reply, 0 when there was none.
 	Status int `json:"status,omitempty"`
 	// Unavailable is the reason why the provider gave no usable answer; "" when it did.
-	Unavailable string          `json:"unavailable,omitempty"`
-	Reply       json.RawMessage `json:"reply,omitempty"`
+	Unavailable string `json:"unavailable,omitempty"`
+	// Reply is the provider's reply, word for word.
+	Reply string `json:"reply,omitempty"`
 }
 
 // Fact names one thing that a revision waits for before it can be rated.

@@ -146,6 +146,9 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 	slices.Sort(unanswered)
 
 	result := rating.Rate(q.Request.Rating(q.QuoteDate), q.Facts())
+	if q.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
+		result.Conditions = append(result.Conditions, rating.HistoryPending)
+	}
 	switch {
 	case result.Outcome == rating.Declined:
 		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
@@ -154,7 +157,7 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 	case result.Outcome == rating.Quoted:
 		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
 	}
-	return nil, &InvalidRequest{Codes: result.Codes()}
+	return nil, &InvalidRequest{Codes: result.Reasons}
 }
 
 // RatedDrivers are the drivers whose records enter the price, with their personal data.
@@ -179,6 +182,12 @@ func (q Quote) Facts() rating.Facts {
 		facts.History[d.DriverID] = d.History
 	}
 	return facts
+}
+
+// historyPending reports whether some source still owes its part of a driver's history. What came is
+// rated, but the quote cannot be bound before the rest is in.
+func (q Quote) historyPending() bool {
+	return slices.ContainsFunc(q.Drivers, func(d DriverLookup) bool { return d.Pending })
 }
 
 func (q Quote) checkRevision(revision int) error {

@@ -13,7 +13,7 @@ type Request struct {
 	EffectiveDate civil.Date        `json:"effectiveDate"`
 	TermMonths    int               `json:"termMonths"`
 	Policy        rating.Policy     `json:"policy"`
-	Coverages     map[string]string `json:"coverages"`
+	Coverages     rating.Selections `json:"coverages"`
 	Drivers       []Driver          `json:"drivers"`
 	Vehicles      []rating.Vehicle  `json:"vehicles"`
 	// Address is the household's; providers match people better with it.

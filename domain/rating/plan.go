@@ -174,9 +174,34 @@ func (p *Plan) check() error {
 			problem("incidents: %d factors for 0 to %d points", len(factors), in.MaxPoints)
 		}
 	}
+	for _, name := range []string{atFaultMinor, atFaultMajor} {
+		if _, ok := in.Points[name]; !ok {
+			problem("incidents: no points for %s", name)
+		}
+	}
 	for t := range in.LookbackYears {
 		if _, ok := in.Points[string(t)]; !ok && t != accident.AtFaultAccident {
 			problem("incidents: no points for %s", t)
+		}
+	}
+	problems = append(problems, lacks("restraint", p.Safety.Restraint, restraints...),
+		lacks("antiTheft", p.Safety.AntiTheft, antiTheftDevices...),
+		lacks("tier", p.Tier.Factor, P1, P2, P3, P4, P5, P6),
+		lacks("bodyClass", p.BodyClass.Factor, UnknownBody))
+	for _, row := range p.BodyClass.Prefixes {
+		if body := Body(row[1]); body != Ineligible {
+			problems = append(problems, lacks("bodyClass", p.BodyClass.Factor, body))
+		}
+	}
+	for _, use := range uses {
+		if !slices.Contains(p.Use.Ineligible, use) {
+			near, far := p.use(&Vehicle{Use: use}), p.use(&Vehicle{Use: use, OneWayMiles: p.Use.LongCommuteFromMiles})
+			problems = append(problems, lacks("use", p.Use.Factor, near, far))
+		}
+	}
+	for months := range p.Term {
+		if months <= 0 || months%6 != 0 {
+			problem("a term of %d months is not a number of half years", months)
 		}
 	}
 	for code, s := range p.States {
@@ -185,6 +210,16 @@ func (p *Plan) check() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// lacks is the error of a table without some of its keys.
+func lacks[K comparable, V any](table string, rows map[K]*V, keys ...K) error {
+	for _, key := range keys {
+		if rows[key] == nil {
+			return fmt.Errorf("%s: there is no %v", table, key)
+		}
+	}
+	return nil
 }
 
 func (p *Plan) checkState(s *state) (problems []error) {

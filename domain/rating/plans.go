@@ -97,7 +97,7 @@ func readPlan(name string) json.RawMessage {
 // mergePatch applies an RFC 7386 merge patch. Only the objects on the way to a change are taken apart.
 func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
 	var changes map[string]json.RawMessage
-	if json.Unmarshal(patch, &changes) != nil {
+	if json.Unmarshal(patch, &changes) != nil || changes == nil {
 		return patch, nil // not an object: it replaces the target
 	}
 	var members map[string]json.RawMessage

@@ -2,6 +2,8 @@ package rating
 
 import (
 	"slices"
+
+	"github.com/govalues/decimal"
 )
 
 // pricing computes the premium of a risk.
@@ -98,20 +100,21 @@ func (c *pricing) vehicle(v *car) (VehicleResult, fixed) {
 func (c *pricing) flat(code Coverage, selection Selection) (fixed, Trace) {
 	flat := c.plan.FlatPremiumPer6Months[code][selection.text]
 	premium := (flat.units * c.terms).roundTo(cent)
+	if !c.traced {
+		return premium, nil
+	}
 	return premium, Trace{
 		{Name: Flat, Premium: flat.digits},
-		{Name: Term, Factor: (c.terms * cent).money().Trim(0), Premium: premium.money()},
+		{Name: Term, Factor: decimal.MustNew(int64(c.terms), 0), Premium: premium.money()},
 	}
 }
 
 func (c *pricing) factored(v *car, code Coverage, selection Selection) (fixed, Trace) {
+	run := c.state.Base[code].units
 	var trace Trace
 	if c.traced {
-		trace = make(Trace, 0, len(c.plan.Steps)+2)
-	}
-	run := c.state.Base[code].units
-	if c.traced {
-		trace = append(trace, Step{Name: Base, Premium: run.exact()})
+		trace = make(Trace, 1, len(c.plan.Steps)+2)
+		trace[0] = Step{Name: Base, Premium: run.exact()}
 	}
 	for _, step := range c.plan.Steps[1:] {
 		f := c.factor(step, v, code, selection)

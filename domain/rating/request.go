@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/internal/closed"
+	"milepost/domain/vehicle"
 
 	"github.com/govalues/decimal"
 )
@@ -46,7 +48,7 @@ type Driver struct {
 	DriverID    string     `json:"driverId"`
 	DateOfBirth civil.Date `json:"dateOfBirth"`
 	// LicensedDate is the day of the first license; no date counts as zero years.
-	LicensedDate       civil.Date    `json:"licensedDate"`
+	LicensedDate       civil.Date    `json:"licensedDate,omitzero"`
 	LicenseStatus      LicenseStatus `json:"licenseStatus"`
 	Gender             Gender        `json:"gender"`
 	MaritalStatus      MaritalStatus `json:"maritalStatus"`
@@ -57,7 +59,7 @@ type Driver struct {
 	// SR22 asks for a filing that proves financial responsibility.
 	SR22 bool `json:"sr22"`
 	// Incidents are those that the applicant declared.
-	Incidents []accident.Incident `json:"incidents"`
+	Incidents []accident.Incident `json:"incidents,omitzero"`
 }
 
 // Rated reports whether the driver's record enters the price.
@@ -97,17 +99,7 @@ type Facts struct {
 }
 
 // VehicleFact is the VIN decoder's answer for one vehicle.
-type VehicleFact struct {
-	Status VINStatus `json:"status"`
-	// ErrorCode is the decoder's own list of codes, kept for the record.
-	ErrorCode string `json:"errorCode,omitzero"`
-	Make      string `json:"make,omitzero"`
-	Model     string `json:"model,omitzero"`
-	ModelYear int    `json:"modelYear,omitzero"`
-	BodyClass string `json:"bodyClass,omitzero"`
-	// GVWR is the gross weight rating as the decoder words it: "Class 1C: 4,001 - 5,000 lb (…)".
-	GVWR string `json:"gvwr,omitzero"`
-}
+type VehicleFact = vehicle.Fact
 
 // Coverage is the code of one kind of cover.
 type Coverage string
@@ -145,7 +137,7 @@ func Option(text string) Selection { return Selection{text: text} }
 
 // Deductible makes the selection of a deductible in dollars.
 func Deductible(dollars int) Selection {
-	return Selection{text: fmt.Sprint(dollars), deductible: true}
+	return Selection{text: strconv.Itoa(dollars), deductible: true}
 }
 
 // String is the selection without JSON quotes.
@@ -161,16 +153,15 @@ func (s Selection) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a string or a whole number.
 func (s *Selection) UnmarshalJSON(data []byte) error {
-	var dollars int
-	if json.Unmarshal(data, &dollars) == nil && string(data) != "null" {
-		*s = Deductible(dollars)
-		return nil
+	if data[0] == '"' {
+		s.deductible = false
+		return json.Unmarshal(data, &s.text)
 	}
-	var text *string
-	if err := json.Unmarshal(data, &text); err != nil || text == nil {
+	dollars, err := strconv.Atoi(string(data))
+	if err != nil {
 		return fmt.Errorf("coverage selection %s is neither a string nor a whole number", data)
 	}
-	*s = Option(*text)
+	*s = Deductible(dollars)
 	return nil
 }
 
@@ -313,21 +304,4 @@ var antiTheftDevices = []AntiTheft{AntiTheftNone, AntiTheftAlarm, AntiTheftPassi
 // UnmarshalText reads a device against theft and refuses any other text.
 func (a *AntiTheft) UnmarshalText(text []byte) error {
 	return closed.Parse(a, text, "anti-theft device", antiTheftDevices)
-}
-
-// VINStatus says how the VIN decoder answered.
-type VINStatus string
-
-// The VIN statuses. The zero value, of a missing answer, counts as VINUnavailable.
-const (
-	VINDecoded     VINStatus = "DECODED"
-	VINNotFound    VINStatus = "NOT_FOUND"
-	VINUnavailable VINStatus = "UNAVAILABLE"
-)
-
-var vinStatuses = []VINStatus{VINDecoded, VINNotFound, VINUnavailable}
-
-// UnmarshalText reads a VIN status and refuses any other text.
-func (s *VINStatus) UnmarshalText(text []byte) error {
-	return closed.Parse(s, text, "VIN status", vinStatuses)
 }

@@ -6,6 +6,7 @@ import (
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
+	"milepost/domain/vehicle"
 
 	"github.com/govalues/decimal"
 )
@@ -31,7 +32,7 @@ type driver struct {
 // car is a vehicle, with the decoder's facts in place of the applicant's where they may be trusted.
 type car struct {
 	*Vehicle
-	vinStatus   VINStatus
+	vinStatus   vehicle.Status
 	vinAccepted bool
 	make        string
 	gvwr        string
@@ -71,12 +72,10 @@ func (k *risk) driver(d *Driver, history accident.History) driver {
 }
 
 func (k *risk) car(v *Vehicle, fact VehicleFact) car {
-	c := car{Vehicle: v, vinStatus: fact.Status, vinAccepted: acceptedVIN(v.VIN), make: v.Make}
-	if c.vinStatus == "" {
-		c.vinStatus = VINUnavailable
-	}
+	_, err := vehicle.AcceptVIN(v.VIN)
+	c := car{Vehicle: v, vinStatus: fact.Status, vinAccepted: err == nil, make: v.Make}
 	modelYear, bodyClass := v.ModelYear, v.BodyClass
-	if c.vinStatus == VINDecoded && c.vinAccepted {
+	if c.vinStatus == vehicle.Found && c.vinAccepted {
 		c.make, c.gvwr = fact.Make, fact.GVWR
 		modelYear, bodyClass = fact.ModelYear, fact.BodyClass
 	}
@@ -136,7 +135,7 @@ func (s *state) contains(zip3 int) bool {
 func (k *risk) conditions() []Condition {
 	conditions := []Condition{}
 	for i := range k.cars {
-		if k.cars[i].vinStatus == VINUnavailable {
+		if s := k.cars[i].vinStatus; s != vehicle.Found && s != vehicle.NotFound {
 			conditions = append(conditions, VINUnverified)
 			break
 		}

@@ -19,13 +19,13 @@ type tables struct {
 		ReleasedAt             string
 	}
 	Rounding struct {
-		Mode, ModeMeaning                                                 string
+		Mode, ModeMeaning                                                string
 		RunningPremiumScale, DriverFactorScale, AverageDriverFactorScale int
-		CoverageUnitDefault, Money                                        amount
+		CoverageUnitDefault, Money                                       amount
 	}
 	Coverages struct {
-		Order                               []Coverage
-		Group                               map[Coverage]group
+		Order                                []Coverage
+		Group                                map[Coverage]group
 		PolicyLevel, VehicleLevel, FlatRated []Coverage
 	}
 	Steps  []StepName
@@ -35,9 +35,9 @@ type tables struct {
 		Order  []string
 		Factor map[string]*factor
 	}
-	Deductibles          map[Coverage]map[string]*factor
+	Deductibles           map[Coverage]map[string]*factor
 	FlatPremiumPer6Months map[Coverage]map[string]*amount
-	VehicleAge           struct {
+	VehicleAge            struct {
 		Rule string
 		Rows []struct {
 			Age int
@@ -64,9 +64,9 @@ type tables struct {
 		Rows bands
 	}
 	Safety struct {
-		Restraint                                                            map[Restraint]*factor
-		ABS, AEB                                                             factor
-		AntiTheft                                                            map[AntiTheft]*factor
+		Restraint                                                          map[Restraint]*factor
+		ABS, AEB                                                           factor
+		AntiTheft                                                          map[AntiTheft]*factor
 		RestraintCoverages, ABSCoverages, AEBCoverages, AntiTheftCoverages []Coverage
 	}
 	DriverAge, DriverYearsLicensed struct {

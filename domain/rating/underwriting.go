@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"milepost/domain/accident"
+	"milepost/domain/vehicle"
 )
 
 // underwrite gives the rules that fire, in the order of the plan, and the outcome they lead to.
@@ -28,61 +29,56 @@ func (k *risk) underwrite() (Outcome, []Code) {
 
 // predicates say when a rule fires. What a rule means for the outcome, its text and its numbers are data
 // of the plan.
-var predicates map[Code]func(*risk, *rule) bool
-
-// It is set here because the predicates refer to the plan, whose check refers to them.
-func init() {
-	predicates = map[Code]func(*risk, *rule) bool{
-		"D01": func(k *risk, r *rule) bool { return k.anyIncident(accident.DUI, k.lookback(r.Years)) },
-		"D02": func(k *risk, r *rule) bool { return k.chargeableAccidents() >= r.Count },
-		"D03": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.body == Ineligible }) },
-		"D04": func(k *risk, r *rule) bool {
-			return k.anyCar(func(c *car) bool { return weightClass(c.gvwr) >= r.MinClass })
-		},
-		"D05": func(k *risk, _ *rule) bool {
-			return k.anyCar(func(c *car) bool { return c.TitleStatus == TitleSalvage || c.TitleStatus == TitleJunk })
-		},
-		"D06": func(k *risk, _ *rule) bool {
-			return k.anyCar(func(c *car) bool { return slices.Contains(k.plan.Use.Ineligible, c.Use) })
-		},
-		"D07": func(k *risk, _ *rule) bool {
-			return k.anyLicense(accident.LicenseSuspended, accident.LicenseRevoked)
-		},
-		"R01": func(k *risk, _ *rule) bool {
-			recent := k.lookback(k.plan.rule("D01").Years)
-			older := k.lookback(k.plan.Incidents.LookbackYears[accident.DUI])
-			older.Through = recent.From.AddDays(-1)
-			return k.anyIncident(accident.DUI, older)
-		},
-		"R02": func(k *risk, r *rule) bool { return k.chargeableAccidents() == r.Count },
-		"R03": func(k *risk, r *rule) bool {
-			return k.anyDriver(func(d *driver) bool { return d.record.Points > r.Points })
-		},
-		"R04": func(k *risk, r *rule) bool { return k.anyIncident(accident.MajorViolation, k.lookback(r.Years)) },
-		"R05": func(k *risk, _ *rule) bool {
-			return k.anyLicense(accident.Unlicensed, accident.LicenseExpired, accident.LicenseForeign)
-		},
-		"R06": func(k *risk, r *rule) bool {
-			return k.anyCar(func(c *car) bool { return c.insured() && c.Value.Cmp(r.Amount.digits) > 0 })
-		},
-		"R07": func(k *risk, _ *rule) bool {
-			return k.anyCar(func(c *car) bool { return c.insured() && c.TitleStatus.branded() })
-		},
-		"R08": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return !c.vinAccepted }) },
-		"R09": func(k *risk, _ *rule) bool {
-			return k.anyCar(func(c *car) bool {
-				return c.vinStatus == VINNotFound || strings.TrimSpace(c.make) == "" || c.body == UnknownBody
-			})
-		},
-		"R10": func(k *risk, r *rule) bool {
-			return k.anyCar(func(c *car) bool { return c.insured() && c.age > r.Age })
-		},
-		"R11": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.body == CargoVan }) },
-		"R12": func(k *risk, _ *rule) bool {
-			return len(k.cars) > k.plan.Quote.MaxVehicles || len(k.drivers) > k.plan.Quote.MaxRatedDrivers
-		},
-		"R13": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.outOfState }) },
-	}
+var predicates = map[Code]func(*risk, *rule) bool{
+	"D01": func(k *risk, r *rule) bool { return k.anyIncident(accident.DUI, k.lookback(r.Years)) },
+	"D02": func(k *risk, r *rule) bool { return k.chargeableAccidents() >= r.Count },
+	"D03": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.body == Ineligible }) },
+	"D04": func(k *risk, r *rule) bool {
+		return k.anyCar(func(c *car) bool { return weightClass(c.gvwr) >= r.MinClass })
+	},
+	"D05": func(k *risk, _ *rule) bool {
+		return k.anyCar(func(c *car) bool { return c.TitleStatus == TitleSalvage || c.TitleStatus == TitleJunk })
+	},
+	"D06": func(k *risk, _ *rule) bool {
+		return k.anyCar(func(c *car) bool { return slices.Contains(k.plan.Use.Ineligible, c.Use) })
+	},
+	"D07": func(k *risk, _ *rule) bool {
+		return k.anyLicense(accident.LicenseSuspended, accident.LicenseRevoked)
+	},
+	"R01": func(k *risk, _ *rule) bool {
+		recent := k.lookback(k.plan.rule("D01").Years)
+		older := k.lookback(k.plan.Incidents.LookbackYears[accident.DUI])
+		older.Through = recent.From.AddDays(-1)
+		return k.anyIncident(accident.DUI, older)
+	},
+	"R02": func(k *risk, r *rule) bool { return k.chargeableAccidents() == r.Count },
+	"R03": func(k *risk, r *rule) bool {
+		return k.anyDriver(func(d *driver) bool { return d.record.Points > r.Points })
+	},
+	"R04": func(k *risk, r *rule) bool { return k.anyIncident(accident.MajorViolation, k.lookback(r.Years)) },
+	"R05": func(k *risk, _ *rule) bool {
+		return k.anyLicense(accident.Unlicensed, accident.LicenseExpired, accident.LicenseForeign)
+	},
+	"R06": func(k *risk, r *rule) bool {
+		return k.anyCar(func(c *car) bool { return c.insured() && c.Value.Cmp(r.Amount.digits) > 0 })
+	},
+	"R07": func(k *risk, _ *rule) bool {
+		return k.anyCar(func(c *car) bool { return c.insured() && c.TitleStatus.branded() })
+	},
+	"R08": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return !c.vinAccepted }) },
+	"R09": func(k *risk, _ *rule) bool {
+		return k.anyCar(func(c *car) bool {
+			return c.vinStatus == vehicle.NotFound || strings.TrimSpace(c.make) == "" || c.body == UnknownBody
+		})
+	},
+	"R10": func(k *risk, r *rule) bool {
+		return k.anyCar(func(c *car) bool { return c.insured() && c.age > r.Age })
+	},
+	"R11": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.body == CargoVan }) },
+	"R12": func(k *risk, _ *rule) bool {
+		return len(k.cars) > k.plan.Quote.MaxVehicles || len(k.drivers) > k.plan.Quote.MaxRatedDrivers
+	},
+	"R13": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.outOfState }) },
 }
 
 // rule gives the rule of an id. A plan without it gives one with no numbers.

@@ -1,6 +1,10 @@
 package vehicle
 
-import "slices"
+import (
+	"slices"
+
+	"milepost/domain/internal/closed"
+)
 
 // Status tells how a look-up of a VIN ended.
 type Status string
@@ -10,6 +14,13 @@ const (
 	NotFound    Status = "NOT_FOUND"
 	Unavailable Status = "UNAVAILABLE" // nobody could be asked; it says nothing about the VIN
 )
+
+var statuses = []Status{Found, NotFound, Unavailable}
+
+// UnmarshalText reads a status and refuses any other text.
+func (s *Status) UnmarshalText(text []byte) error {
+	return closed.Parse(s, text, "VIN status", statuses)
+}
 
 // Fact is what a quote records of a vehicle and is rated on. With Unavailable nothing else is set.
 type Fact struct {

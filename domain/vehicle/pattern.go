@@ -39,11 +39,11 @@ func compare(pattern, descriptor string, wanted *[descriptorLength]charset) comp
 	result := comparison{matches: true}
 	place := 0
 	for ; len(pattern) > 0; place++ {
-		if place >= len(descriptor) {
+		if place >= len(descriptor) || place >= descriptorLength {
 			result.matches = false
-			if place >= descriptorLength {
-				return result
-			}
+		}
+		if place >= descriptorLength {
+			return result
 		}
 		var set charset
 		switch c := pattern[0]; c {

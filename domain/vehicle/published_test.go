@@ -15,7 +15,7 @@ import (
 // testYearLimit is the limit that the published results were made with.
 const testYearLimit = 2028
 
-// case of a test file: a VIN and what the vPIC rules make of it.
+// vinCase is a VIN of a test file and what the vPIC rules make of it.
 type vinCase struct {
 	VIN   string `json:"vin"`
 	Group string `json:"group"`

@@ -33,7 +33,7 @@ func yearsOf(vin string, m maker, limit int) years {
 	if !ok {
 		return years{}
 	}
-	told := m.light() && vinOrOddLetter(vin[6])
+	told := m.light() && (isDigit(vin[6]) || 'A' <= vin[6] && vin[6] <= 'Z')
 	switch {
 	case told && isDigit(vin[6]) || late > limit:
 		return years{first: m.servedYear(early, late, limit), final: true}
@@ -42,9 +42,6 @@ func yearsOf(vin string, m maker, limit int) years {
 	}
 	return years{first: late, second: early}
 }
-
-// vinOrOddLetter reports whether a character is a digit or a letter, be it one that no VIN should have.
-func vinOrOddLetter(c byte) bool { return isDigit(c) || 'A' <= c && c <= 'Z' }
 
 // servedYear returns year, or the other one if the maker has schemas in that one only and it is
 // within the limit.

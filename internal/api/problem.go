@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"milepost/domain/quote"
+	"milepost/domain/rating"
 	"milepost/schemas"
 )
 
@@ -63,7 +64,7 @@ func problemOf(err error) *Problem {
 		p := NewProblem(http.StatusUnprocessableEntity, "not-quotable", "The request cannot be quoted",
 			"Each rule under errors says what has to change.")
 		for _, code := range invalid.Codes {
-			p.Errors = append(p.Errors, Violation{Code: string(code), Detail: code.Text()})
+			p.Errors = append(p.Errors, Violation{Code: string(code), Detail: rating.Text("", code)})
 		}
 		return p
 	}

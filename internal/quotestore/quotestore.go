@@ -78,23 +78,31 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 	return q, nil
 }
 
-// maxRaces is how often Execute starts over when others keep appending to the same quote.
+// maxRaces is how often a command starts over when others keep appending to the same quote.
 const maxRaces = 20
 
 // Execute carries out a command on a quote: it loads, decides and appends, and starts over when
 // somebody else appended meanwhile. A command that was carried out before changes nothing.
 // It gives the quote as it is afterwards.
 func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (quote.Quote, error) {
+	h, err := s.Load(ctx, quoteID)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	return s.ExecuteOn(ctx, h, order)
+}
+
+// ExecuteOn is Execute for a caller who has just loaded the quote, which must have events.
+func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (quote.Quote, error) {
 	for race := 0; ; race++ {
-		h, err := s.Load(ctx, quoteID)
-		if err != nil {
-			return quote.Quote{}, err
-		}
 		if h.done(order.ID) {
 			return h.Quote, nil
 		}
-		q, err := s.decideAndAppend(ctx, quoteID, h.Quote, order)
+		q, err := s.decideAndAppend(ctx, h.Quote.ID, h.Quote, order)
 		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
+			return q, err
+		}
+		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
 			return q, err
 		}
 	}

@@ -112,7 +112,7 @@ func outcome(q quote.Quote) *Outcome {
 		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
 	}
 	for _, code := range r.Reasons {
-		o.Reasons = append(o.Reasons, Reason{Code: string(code), Text: code.Text()})
+		o.Reasons = append(o.Reasons, Reason{Code: string(code), Text: rating.Text(r.RatePlanVersion, code)})
 	}
 	for _, fact := range q.Unanswered {
 		o.Reasons = append(o.Reasons, unanswered[fact])

@@ -397,6 +397,25 @@ func BenchmarkGetItem(b *testing.B) {
 	}
 }
 
+// BenchmarkTransport is the share of a call that is not the SDK's.
+func BenchmarkTransport(b *testing.B) {
+	s := awsapi.NewServer()
+	s.Handle("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", answer(awsapi.Raw(`{"Item":{"streamId":{"S":"quote-1"}}}`), nil))
+	transport := &awsapi.Transport{Server: s, Caller: &awsapi.Caller{}}
+	body := `{"TableName":"Events","Key":{"streamId":{"S":"quote-1"}}}`
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810.GetItem")
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.ContentLength = int64(len(body))
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Body = io.NopCloser(strings.NewReader(body))
+		if resp, err := transport.Do(r); err != nil || resp.StatusCode != 200 {
+			b.Fatal(resp, err)
+		}
+	}
+}
+
 func anonymous(s *awsapi.Server) aws.Config {
 	c := config(s)
 	c.Credentials = aws.AnonymousCredentials{}

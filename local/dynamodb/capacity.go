@@ -20,7 +20,9 @@ type consumed struct {
 	transaction string
 }
 
-func newConsumed(t *table) *consumed { return &consumed{table: t, indexes: make([]float64, len(t.indexes))} }
+func newConsumed(t *table) *consumed {
+	return &consumed{table: t, indexes: make([]float64, len(t.indexes))}
+}
 
 func units(size, unit int) float64 { return float64(max(1, (size+unit-1)/unit)) }
 

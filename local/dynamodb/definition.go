@@ -22,6 +22,9 @@ type TableInput struct {
 	ProvisionedThroughput *Throughput `json:",omitempty"`
 	// StreamViewType is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES; "" means no stream.
 	StreamViewType string `json:",omitempty"`
+	// StreamLabel is the last part of the stream's ARN; "" stands for the time of creation, as on AWS.
+	// It is for templates, whose ARNs have to be known before anything is made.
+	StreamLabel string `json:",omitempty"`
 	// TTLAttribute names the Number attribute with the second (Unix time) at which an item expires;
 	// "" means that nothing expires.
 	TTLAttribute              string `json:",omitempty"`

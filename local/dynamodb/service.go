@@ -30,7 +30,8 @@ type Service struct {
 	store       *storage.Store
 	log         *slog.Logger
 	expressions expressions
-	tokens      tokens
+	tokens      clientTokens
+	defining    sync.Mutex // held while tables are created, deleted or defined anew
 
 	mu      sync.RWMutex // guards what follows
 	tables  map[string]*table

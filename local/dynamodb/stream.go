@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/binary"
@@ -69,7 +70,8 @@ const (
 )
 
 func newChangeStream(t *table) *changeStream {
-	c := &changeStream{table: t, label: t.created.UTC().Format("2006-01-02T15:04:05.000"), ended: make(chan struct{})}
+	label := cmp.Or(t.StreamLabel, t.created.UTC().Format("2006-01-02T15:04:05.000"))
+	c := &changeStream{table: t, label: label, ended: make(chan struct{})}
 	c.arn = t.arn + "/stream/" + c.label
 	for i := range c.shards {
 		id := fmt.Sprintf("shardId-%020d-%08x", t.created.UnixMilli(), i+1)

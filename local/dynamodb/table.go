@@ -178,12 +178,12 @@ func (t *table) replace(old, updated *item) {
 // latch is the number of the latch that guards the item with this key.
 func latch(key string) int { return int(key[7]) } // the last byte of the hash
 
-// indexNamed finds an index.
-func (t *table) indexNamed(name string) (*index, error) {
-	for _, x := range t.indexes {
+// indexNamed finds the number of an index.
+func (t *table) indexNamed(name string) (int, error) {
+	for i, x := range t.indexes {
 		if x.name == name {
-			return x, nil
+			return i, nil
 		}
 	}
-	return nil, validationf("The table does not have the specified index: %s", name)
+	return 0, validationf("The table does not have the specified index: %s", name)
 }

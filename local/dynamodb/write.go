@@ -2,11 +2,11 @@ package dynamodb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strings"
-	"sync"
 
 	"milepost/local/awsapi"
 	"milepost/local/storage"
@@ -213,7 +213,11 @@ func (c *change) isNothing() bool {
 // execute runs mutations of different items as one: when one of them fails nothing is written, and
 // errs has its error at its place. Further ops are committed with them.
 func (s *Service) execute(mutations []*mutation, ops ...storage.Op) (changes []change, errs []error, err error) {
-	unlock, err := lock(mutations)
+	places := make([]place, len(mutations))
+	for i, m := range mutations {
+		places[i] = placeOf(m.table, m.place)
+	}
+	unlock, err := lock(places...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -236,39 +240,35 @@ func (s *Service) execute(mutations []*mutation, ops ...storage.Op) (changes []c
 	return changes, nil, s.commit(changes, ops)
 }
 
-// lock takes the latches of all items, always in the same order.
-func lock(mutations []*mutation) (unlock func(), err error) {
-	type place struct {
-		table *table
-		latch int
-	}
-	var held []*sync.Mutex
-	unlock = func() {
-		for _, l := range held {
-			l.Unlock()
-		}
-	}
-	places := make([]place, len(mutations))
-	for i, m := range mutations {
-		places[i] = place{m.table, latch(m.place)}
-	}
+// place is an item's latch.
+type place struct {
+	table *table
+	latch int
+}
+
+func placeOf(t *table, key string) place { return place{t, latch(key)} }
+
+// lock takes latches, always in the same order. It fails when a table is deleted meanwhile.
+func lock(places ...place) (unlock func(), err error) {
 	if len(places) > 1 {
 		slices.SortFunc(places, func(a, b place) int {
-			if a.table != b.table {
-				return strings.Compare(a.table.TableName, b.table.TableName)
-			}
-			return a.latch - b.latch
+			return cmp.Or(strings.Compare(a.table.TableName, b.table.TableName), a.latch-b.latch)
 		})
 		places = slices.Compact(places)
 	}
-	for _, p := range places {
-		l := &p.table.latches[p.latch]
-		l.Lock()
-		held = append(held, l)
-		if p.table.deleted.Load() {
-			unlock()
-			return nil, errResourceNotFound()
+	unlock = func() {
+		for _, p := range places {
+			p.table.latches[p.latch].Unlock()
 		}
+	}
+	deleted := false
+	for _, p := range places {
+		p.table.latches[p.latch].Lock()
+		deleted = deleted || p.table.deleted.Load()
+	}
+	if deleted {
+		unlock()
+		return nil, errResourceNotFound()
 	}
 	return unlock, nil
 }

@@ -64,7 +64,7 @@ func Parse(event []byte) (*Event, error) {
 		var v any
 		return nil, json.Unmarshal(event, &v)
 	}
-	s := scanner{data: event, fields: make([]field, 0, 32)}
+	s := scanner{data: string(event), fields: make([]field, 0, 32)}
 	if s.peek() != '{' {
 		return nil, ErrNotObject
 	}
@@ -85,7 +85,7 @@ func (e *Event) lookup(path string) []field {
 
 // scanner flattens JSON that is known to be valid, which is what lets it be this short.
 type scanner struct {
-	data   []byte
+	data   string
 	at     int
 	arrays int
 	fields []field
@@ -125,7 +125,7 @@ func (s *scanner) value(path []byte, in *element) {
 		for !ends(s.data[s.at]) {
 			s.at++
 		}
-		f := field{path: string(path), text: string(s.data[from:s.at]), element: in}
+		f := field{path: string(path), text: s.data[from:s.at], element: in}
 		if c == '-' || '0' <= c && c <= '9' {
 			f.kind = numberKind
 			f.number, _ = strconv.ParseFloat(f.text, 64) // beyond float64 it is an infinity, as fits
@@ -185,9 +185,9 @@ func (s *scanner) string() string {
 	s.at++
 	if escaped {
 		var text string
-		if json.Unmarshal(s.data[from:s.at], &text) == nil {
+		if json.Unmarshal([]byte(s.data[from:s.at]), &text) == nil {
 			return text
 		}
 	}
-	return string(s.data[from+1 : s.at-1])
+	return s.data[from+1 : s.at-1]
 }

@@ -44,32 +44,19 @@ func (p *Pattern) MatchEvent(e *Event) bool {
 }
 
 func (c conjunction) match(e *Event) bool {
-	// Most events fail here, and cheaply; the search below then starts only where each condition
-	// can be met by itself.
-	inArrays := false
+	// Most events fail here, and cheaply. The search, which has to try combinations, starts only
+	// where each condition can be met by itself.
 	for i := range c {
 		possible := c[i].absent
-		for _, f := range e.lookup(c[i].path) {
-			inArrays = inArrays || f.element != nil
-			possible = possible || c[i].passes(&f)
+		fields := e.lookup(c[i].path)
+		for k := range fields {
+			possible = possible || c[i].passes(&fields[k])
 		}
 		if !possible {
 			return false
 		}
 	}
-	return !inArrays && c.flat(e) || inArrays && c.search(e, nil)
-}
-
-// flat decides a conjunction whose fields do not lie in arrays of objects: an occurrence is then
-// independent of all others.
-func (c conjunction) flat(e *Event) bool {
-	for i := range c {
-		fields := e.lookup(c[i].path)
-		if !(c[i].absent && len(fields) == 0) && !slices.ContainsFunc(fields, func(f field) bool { return c[i].passes(&f) }) {
-			return false
-		}
-	}
-	return true
+	return c.search(e, nil)
 }
 
 // search looks for one occurrence per condition so that all of them, with those chosen before, lie
@@ -79,12 +66,14 @@ func (c conjunction) search(e *Event, chosen []*element) bool {
 		return true
 	}
 	present := false
-	for _, f := range e.lookup(c[0].path) {
+	fields := e.lookup(c[0].path)
+	for i := range fields {
+		f := &fields[i]
 		if !f.element.sharedBy(chosen) {
 			continue
 		}
 		present = true
-		if !c[0].passes(&f) {
+		if !c[0].passes(f) {
 			continue
 		}
 		if f.element == nil {

@@ -47,7 +47,7 @@ const (
 	// does not publish its bound; this one accepts and refuses as AWS was seen to do.
 	maxPrefixes = 10
 	// maxStates bounds the search for such a text.
-	maxStates = 1 << 14
+	maxStates = 1 << 12
 )
 
 // tooComplex tells whether a text exists that as many as maxPrefixes prefixes of the pattern match.

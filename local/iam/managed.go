@@ -42,7 +42,7 @@ func ManagedPolicy(arn string) (*Policy, error) {
 	if !ok || !known {
 		return nil, awsapi.Unsupported("the managed policy " + arn)
 	}
-	s := &statement{actions: strings.Fields(strings.ToLower(actions)), resources: []string{"*"}}
-	s.used = make([]atomic.Bool, len(s.actions))
+	written := strings.Fields(actions)
+	s := &statement{actions: lower(written), written: written, resources: []string{"*"}, used: make([]atomic.Bool, len(written))}
 	return &Policy{Name: arn, Managed: true, statements: []*statement{s}}, nil
 }

@@ -28,6 +28,7 @@ type statement struct {
 	sid          string
 	deny         bool
 	actions      []string // lower case, with wildcards
+	written      []string // actions, as they were written
 	notActions   []string
 	resources    []string
 	notResources []string
@@ -140,6 +141,11 @@ func (s statementJSON) parse(resourcePolicy bool) (*statement, error) {
 	case resourcePolicy && s.Principal == nil:
 		return nil, malformed("a resource policy names a principal")
 	}
+	for _, list := range []oneOrMore{s.Action, s.NotAction, s.Resource, s.NotResource} {
+		if list != nil && len(list) == 0 {
+			return nil, malformed("a list in a statement is empty")
+		}
+	}
 	for _, list := range []oneOrMore{s.Resource, s.NotResource} {
 		for _, r := range list {
 			if strings.Contains(r, "${") {
@@ -148,16 +154,15 @@ func (s statementJSON) parse(resourcePolicy bool) (*statement, error) {
 		}
 	}
 	for _, list := range []oneOrMore{s.Action, s.NotAction} {
-		for i, a := range list {
+		for _, a := range list {
 			if a != "*" && !strings.Contains(a, ":") {
 				return nil, malformed("the action %q has no service", a)
 			}
-			list[i] = strings.ToLower(a)
 		}
 	}
 	parsed := &statement{
 		sid: s.Sid, deny: s.Effect == "Deny",
-		actions: s.Action, notActions: s.NotAction, resources: s.Resource, notResources: s.NotResource,
+		actions: lower(s.Action), notActions: lower(s.NotAction), written: s.Action, resources: s.Resource, notResources: s.NotResource,
 		used: make([]atomic.Bool, len(s.Action)*len(s.Resource)),
 	}
 	if s.Principal != nil {
@@ -177,6 +182,14 @@ func (s statementJSON) parse(resourcePolicy bool) (*statement, error) {
 		}
 	}
 	return parsed, nil
+}
+
+func lower(actions []string) []string {
+	var list []string
+	for _, a := range actions {
+		list = append(list, strings.ToLower(a))
+	}
+	return list
 }
 
 // covers tells whether the statement is about an action (in lower case) on a resource.

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,11 +70,11 @@ func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
 		}
 		d, _ = r.decisions.LoadOrStore(q, r.decide(q))
 	}
-	if d := d.(*decision); d.conditional != nil && !d.denied {
-		return r.weigh(q, d, keys)
-	} else {
-		return d.err
+	known := d.(*decision)
+	if known.conditional != nil && !known.denied {
+		return r.weigh(q, known, keys)
 	}
+	return known.err
 }
 
 // decide asks the statements without conditions, and collects the others.
@@ -130,16 +131,16 @@ func (r *Role) weigh(q question, d *decision, keys func() Keys) error {
 	return r.answer(q, allowed, denied)
 }
 
+// answer puts a decision into IAM's words.
 func (r *Role) answer(q question, allowed, denied bool) error {
-	switch {
-	case denied:
-		return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s with an explicit deny in an identity-based policy",
-			r.ARN, q.action, q.resource)
-	case !allowed:
-		return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
-			r.ARN, q.action, q.resource, q.action)
+	if allowed && !denied {
+		return nil
 	}
-	return nil
+	message := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", r.ARN, q.action, q.resource)
+	if denied {
+		return errors.New(message + " with an explicit deny in an identity-based policy")
+	}
+	return errors.New(message + " because no identity-based policy allows the " + q.action + " action")
 }
 
 // A Grant is one action on one resource, both with their wildcards, that a statement allows.
@@ -162,7 +163,7 @@ func (r *Role) Unused() []Grant {
 			if s.deny {
 				continue
 			}
-			for i, action := range s.actions {
+			for i, action := range s.written {
 				for j, resource := range s.resources {
 					if !s.used[i*len(s.resources)+j].Load() {
 						unused = append(unused, Grant{p.Name, p.Managed, s.sid, action, resource})

@@ -17,8 +17,8 @@ type failure struct {
 	stack              []*messages.InvokeResponse_Error_StackFrame
 	// raw is the document that the function's process reported, which is answered unchanged.
 	raw []byte
-	// fatal marks a failure after which a process cannot be used again.
-	fatal bool
+	// cause is what such a process reported for X-Ray, nil when it did not.
+	cause json.RawMessage
 }
 
 func (f *failure) Error() string { return f.errorType + ": " + f.message }
@@ -53,7 +53,7 @@ func panicked(value any) *failure {
 	if e, ok := value.(messages.InvokeResponse_Error); ok {
 		return failed(e)
 	}
-	return &failure{errorType: typeName(value), message: fmt.Sprintf("%v", value), stack: panicStack(), fatal: true}
+	return &failure{errorType: typeName(value), message: fmt.Sprintf("%v", value), stack: panicStack()}
 }
 
 func typeName(value any) string {
@@ -66,7 +66,7 @@ func typeName(value any) string {
 
 // timeout is the failure of a handler that did not end in time.
 func timeout(requestID string, after time.Duration) *failure {
-	return &failure{errorType: "Sandbox.Timedout", fatal: true,
+	return &failure{errorType: "Sandbox.Timedout",
 		message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds())}
 }
 

@@ -10,6 +10,7 @@ package lambda
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -132,20 +133,29 @@ func (s *Service) Start() error {
 		return err
 	}
 	for _, m := range mappings {
-		s.run(m)
+		if err := s.run(m); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // Close ends the contexts of all handlers and waits until they, the queue and the mappings have
-// come to rest. What was accepted and is not done stays in the Store.
+// come to rest; then it closes the handlers that are an io.Closer, such as a Process. What was
+// accepted and is not done stays in the Store.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.stop()
 	s.running.Wait()
-	return nil
+	var errs []error
+	for _, name := range s.names {
+		if c, ok := s.functions[name].Handler.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // begin counts a goroutine that Close waits for; it is false once Close was called.

@@ -3,10 +3,10 @@ package lambda
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"milepost/local/awsapi"
@@ -100,7 +100,7 @@ func (s *Service) CreateEventSourceMapping(m Mapping) (string, error) {
 	started := s.started
 	s.mu.Unlock()
 	if started {
-		s.run(at)
+		return at.uuid, s.run(at)
 	}
 	return at.uuid, nil
 }
@@ -157,80 +157,63 @@ type lane struct {
 }
 
 // run starts the lanes of a mapping.
-func (s *Service) run(m *mapping) {
+func (s *Service) run(m *mapping) error {
 	if m.Disabled {
-		return
+		return nil
 	}
 	for _, shard := range m.Stream.Shards() {
-		start := s.startingPosition(m, shard)
-		for i := range m.ParallelizationFactor {
+		positions, err := s.positions(m, shard)
+		if err != nil {
+			return fmt.Errorf("read the positions in %s: %w", m.StreamARN, err)
+		}
+		for i, position := range positions {
 			if !s.begin() {
-				return
+				return errClosing()
 			}
-			l := &lane{mapping: m, service: s, shard: shard, index: i, position: start(i)}
+			l := &lane{mapping: m, service: s, shard: shard, index: i, position: position}
 			go func() {
 				defer s.running.Done()
 				l.read(s.base)
 			}()
 		}
 	}
+	return nil
 }
 
-// startingPosition says where the lanes of a shard begin. With another ParallelizationFactor than
-// before the keys are divided differently, so all begin at the earliest position.
-func (s *Service) startingPosition(m *mapping, shard string) func(lane int) string {
-	type saved struct {
-		position string
-		factor   int
-	}
-	known := map[int]saved{}
+// positions says where the lanes of a shard begin, and saves it. With another ParallelizationFactor
+// than before the keys are divided differently, so then all lanes begin at the earliest position.
+func (s *Service) positions(m *mapping, shard string) ([]string, error) {
+	prefix := m.uuid + "/" + shard + "/"
+	var known []string
 	err := s.cfg.Store.Load(positionBucket, func(key, value []byte) error {
-		var k positionKey
-		var v positionValue
-		if err := json.Unmarshal(key, &k); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(value, &v); err != nil {
-			return err
-		}
-		if k.Mapping == m.uuid && k.Shard == shard {
-			known[k.Lane] = saved{v.Position, v.Factor}
+		if strings.HasPrefix(string(key), prefix) {
+			known = append(known, string(value)) // in the order of the lanes, which have one digit
 		}
 		return nil
 	})
-	if err != nil {
-		s.log.Error("read the positions of a stream; it is read from its beginning", "stream", m.StreamARN, "error", err)
+	if err != nil || len(known) == m.ParallelizationFactor {
+		return known, err
 	}
 	first := ""
-	if m.StartingPosition == "LATEST" && err == nil {
+	switch {
+	case len(known) > 0:
+		first = slices.Min(known)
+	case m.StartingPosition == "LATEST":
 		first = m.Stream.Latest(shard)
 	}
-	return func(lane int) string {
-		if len(known) == 0 {
-			return first
+	var ops []storage.Op
+	for i := range max(len(known), m.ParallelizationFactor) {
+		op := storage.Op{Bucket: positionBucket, Key: positionKey(m, shard, i)}
+		if i < m.ParallelizationFactor {
+			op.Value = []byte(first)
 		}
-		if k, ok := known[lane]; ok && k.factor == m.ParallelizationFactor {
-			return k.position
-		}
-		earliest := ""
-		for _, k := range known {
-			if k.factor != m.ParallelizationFactor && (earliest == "" || k.position < earliest) {
-				earliest = k.position
-			}
-		}
-		return earliest
+		ops = append(ops, op)
 	}
+	return slices.Repeat([]string{first}, m.ParallelizationFactor), s.cfg.Store.Commit(ops...)
 }
 
-type positionKey struct {
-	Mapping string `json:"mapping"`
-	Shard   string `json:"shard"`
-	Lane    int    `json:"lane"`
-}
-
-type positionValue struct {
-	Position string `json:"position"`
-	Factor   int    `json:"factor"`
+func positionKey(m *mapping, shard string, lane int) []byte {
+	return fmt.Appendf(nil, "%s/%s/%d", m.uuid, shard, lane)
 }
 
 // done moves the lane's position on and saves it.
@@ -239,12 +222,8 @@ func (l *lane) done(position string) {
 	if l.service.cfg.Store == nil {
 		return
 	}
-	key, keyErr := json.Marshal(positionKey{l.uuid, l.shard, l.index})
-	value, valueErr := json.Marshal(positionValue{position, l.ParallelizationFactor})
-	if keyErr != nil || valueErr != nil { // strings and numbers can always be encoded
-		panic(fmt.Sprint(keyErr, valueErr))
-	}
-	if err := l.service.cfg.Store.Commit(storage.Op{Bucket: positionBucket, Key: key, Value: value}); err != nil {
+	op := storage.Op{Bucket: positionBucket, Key: positionKey(l.mapping, l.shard, l.index), Value: []byte(position)}
+	if err := l.service.cfg.Store.Commit(op); err != nil {
 		l.service.log.Error("save the position in a stream", "stream", l.StreamARN, "shard", l.shard, "error", err)
 	}
 }

@@ -106,6 +106,9 @@ func (s *Service) traceThrottle(ctx context.Context, f *function, requestID stri
 
 // cause describes a failure in the words of a segment.
 func cause(f *failure) json.RawMessage {
+	if f.cause != nil {
+		return f.cause
+	}
 	type frame struct {
 		Path  string `json:"path"`
 		Line  int32  `json:"line"`

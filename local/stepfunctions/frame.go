@@ -33,19 +33,18 @@ type frame struct {
 	items    []any          // of a Map
 	running  int            // children that are not done
 
-	cancel context.CancelFunc // of the task that runs
+	call   int                // numbers the task that runs; a result of another one is too late
+	cancel context.CancelFunc // ends it
 }
 
 // position is where a frame stands; with the state's name, input and variables it is what is stored.
 type position struct {
-	Stage   stage     `json:"stage"`
-	Entered time.Time `json:"entered"`
-	EventID int       `json:"event"` // of the state's entry
-	Prev    int       `json:"prev"`  // the newest event of this frame
-	Retries []int     `json:"retries,omitempty"`
-	Retried int       `json:"retried,omitempty"`
-	// Attempt counts the tasks that this frame has begun; a result of another attempt is too late.
-	Attempt    int             `json:"attempt,omitempty"`
+	Stage      stage           `json:"stage"`
+	Entered    time.Time       `json:"entered"`
+	EventID    int             `json:"event"` // of the state's entry
+	Prev       int             `json:"prev"`  // the newest event of this frame
+	Retries    []int           `json:"retries,omitempty"`
+	Retried    int             `json:"retried,omitempty"`
 	Token      string          `json:"token,omitempty"`
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 	Deadline   time.Time       `json:"deadline"` // zero when there is none
@@ -89,7 +88,7 @@ func (e *execution) newFrame(parent *frame, index int, m *asl.Machine, input *as
 
 // advance goes on until the frame waits for something or is done.
 func (f *frame) advance() {
-	for f.status == statusRunning {
+	for !f.over {
 		f.changed(f)
 		switch f.Stage {
 		case stageEnter:
@@ -116,7 +115,7 @@ func (f *frame) aside(kind string, ev event) int {
 }
 
 func (f *frame) enter() {
-	f.position = position{Stage: stageWork, Entered: time.Now(), Prev: f.Prev, Attempt: f.Attempt}
+	f.position = position{Stage: stageWork, Entered: time.Now(), Prev: f.Prev}
 	f.emit(enteredEvent[f.state.Kind], event{Name: f.state.Name, Text: f.input.Text()})
 	f.EventID = f.Prev
 }
@@ -566,11 +565,9 @@ func (f *frame) leaves(fn func(*frame)) {
 }
 
 func (f *frame) traceContext(ctx context.Context) context.Context {
-	if f.traced() {
-		return awsapi.WithTraceHeader(ctx, f.trace.header(spanID(f.arn, f.EventID)))
+	header := f.TraceHeader
+	if f.trace != nil {
+		header = f.trace.header(spanID(f.arn, f.EventID))
 	}
-	if f.TraceHeader != "" {
-		return awsapi.WithTraceHeader(ctx, f.TraceHeader)
-	}
-	return ctx
+	return awsapi.WithTraceHeader(ctx, header)
 }

@@ -16,7 +16,7 @@ func (f *frame) begin(count int, child func(i int) (*frame, error)) {
 
 // more starts children while there are some left and room for them.
 func (f *frame) more(count int, child func(i int) (*frame, error)) {
-	for f.Started < count && (f.Concurrent == 0 || f.running < f.Concurrent) {
+	for !f.over && f.Started < count && (f.Concurrent == 0 || f.running < f.Concurrent) {
 		c, err := child(f.Started)
 		if err != nil {
 			f.fail(err)
@@ -151,7 +151,7 @@ func (f *frame) childFailed(c *frame, err *asl.Error) {
 	}
 	for i := range f.Started {
 		other := f.children[i]
-		if other.Stage == stageDone {
+		if other == nil || other.Stage == stageDone { // nil once the history is full
 			continue
 		}
 		if f.state.Kind == asl.KindMap {

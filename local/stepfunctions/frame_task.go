@@ -13,7 +13,6 @@ import (
 // schedule begins an attempt at a Task state. The task itself is started once the position has
 // been written down.
 func (f *frame) schedule(t *asl.Task, in *asl.Data) error {
-	f.Attempt++
 	f.Token, f.Answer = "", nil
 	if t.WaitForToken {
 		f.Token = newToken(f.key, f.path)
@@ -38,6 +37,7 @@ func (f *frame) schedule(t *asl.Task, in *asl.Data) error {
 	if timeout > 0 {
 		f.Deadline = after(time.Now(), timeout)
 	}
+	f.starting = append(f.starting, f)
 	resource, service := taskResource(t)
 	scheduled := event{Text: parameters.Text(), Detail: &detail{Resource: resource, ResourceType: service, Timeout: timeout, Heartbeat: heartbeat}}
 	if t.Action == "" {
@@ -85,10 +85,12 @@ func (f *frame) start() {
 		Parameters: f.Parameters, TaskToken: f.Token, ExecutionARN: f.arn, State: f.state.Name,
 	}
 	ctx = f.traceContext(ctx)
-	e, path, attempt := f.execution, f.path, f.Attempt
+	f.execution.calls++
+	f.call = f.execution.calls
+	e, path, number := f.execution, f.path, f.call
 	e.service.running.Go(func() {
 		output, err := e.service.tasks.Run(ctx, call)
-		e.post(message{path: path, attempt: attempt, result: &taskResult{output, err}})
+		e.post(message{path: path, call: number, result: &taskResult{output, err}})
 	})
 }
 

@@ -35,6 +35,8 @@ func (r *Resource) Problem(message string, property ...string) *Error {
 	return e
 }
 
+func newValue(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
+
 type decoder struct {
 	resource *Resource
 	errs     []error
@@ -110,9 +112,8 @@ func setScalar(n *node, v reflect.Value) bool {
 		v.SetString(text)
 		return true
 	case reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		v.SetBool(b)
-		return err == nil
+		v.SetBool(text == "true")
+		return text == "true" || text == "false"
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		i, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		if err == nil {

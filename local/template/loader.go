@@ -2,7 +2,11 @@ package template
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"milepost/local/awsapi"
 )
@@ -14,6 +18,10 @@ type loader struct {
 	opts     Options
 	problems []*Error
 
+	// nodes counts the values read, and within holds the anchored ones that are being read.
+	nodes  int
+	within map[*yaml.Node]bool
+
 	sections   map[string]*node
 	parameters map[string]*node
 	mappings   *node
@@ -21,6 +29,8 @@ type loader struct {
 
 	// routes are those that functions add to each HTTP API, by its logical id.
 	routes map[string][]route
+	// implicitTags are what functions with PropagateTags give to the API that SAM makes for them.
+	implicitTags *node
 
 	// named tells that all resources are known, so that references to them can be resolved.
 	named     bool
@@ -143,9 +153,9 @@ type source struct {
 
 // make adds a plain CloudFormation resource that comes from s.
 func (s *source) make(id, kind string, properties *node) {
-	r := &Resource{LogicalID: id, Type: kind, Line: s.line, Source: s.id, properties: properties}
+	r := &Resource{LogicalID: id, Type: kind, Line: properties.line, Source: s.id, properties: properties}
 	if id == s.id {
-		r.DependsOn = s.dependsOn
+		r.Line, r.DependsOn = s.line, s.dependsOn
 	}
 	s.made = append(s.made, r)
 }
@@ -176,8 +186,11 @@ func (l *loader) loadResources(sam bool) {
 	}
 	if routes := l.routes[implicitAPI]; len(routes) > 0 && section.get(implicitAPI) == nil {
 		at := routes[0].event
-		sources = append(sources, &source{id: implicitAPI, line: at.line, node: at, kind: httpAPIType,
-			properties: merge(l.sections["Globals"].get("HttpApi"), nil)})
+		properties := at.object()
+		if l.implicitTags != nil {
+			properties = at.object("Tags", l.implicitTags)
+		}
+		sources = append(sources, &source{id: implicitAPI, line: at.line, node: at, kind: httpAPIType, properties: properties})
 	}
 	for _, s := range sources {
 		if s.kind == httpAPIType {
@@ -221,6 +234,10 @@ func (l *loader) source(f field, sam bool) *source {
 		}
 	}
 	s.properties = l.object(n.get("Properties"))
+	if isIntrinsic(s.properties) {
+		l.problem(s.properties, "an intrinsic function in place of Properties is not supported")
+		s.properties = nil
+	}
 	if s.properties == nil {
 		s.properties = (&node{line: s.line, path: "Resources." + s.id + ".Properties"}).object()
 	}
@@ -300,18 +317,17 @@ func (l *loader) findCycles() {
 	visit = func(r *Resource) {
 		state[r] = visiting
 		way = append(way, r.LogicalID)
-		for _, next := range l.order {
-			line, used := r.uses[next.LogicalID]
-			switch {
-			case !used:
-			case state[next] == visiting:
+		for _, id := range slices.Sorted(maps.Keys(r.uses)) {
+			next := l.resources[id]
+			switch state[next] {
+			case visiting:
 				start := len(way) - 1
 				for way[start] != next.LogicalID {
 					start--
 				}
-				l.problem(&node{line: line, path: "Resources." + r.Source}, "circular dependency: %s → %s",
-					strings.Join(way[start:], " → "), next.LogicalID)
-			case state[next] == 0:
+				l.problem(&node{line: r.uses[id], path: "Resources." + r.Source}, "circular dependency: %s → %s",
+					strings.Join(way[start:], " → "), id)
+			case 0:
 				visit(next)
 			}
 		}

@@ -34,7 +34,11 @@ func (l *loader) checkGlobals(globals *node, sam bool) {
 func (l *loader) serverlessProperties(s *source, known string) *node {
 	l.check(s.properties, s.kind, known)
 	section := strings.TrimPrefix(s.kind, serverlessTypes)
-	return l.eval(merge(l.object(l.sections["Globals"].get(section)), s.properties))
+	p := l.eval(merge(l.object(l.sections["Globals"].get(section)), s.properties))
+	if p == nil || p.kind != objectNode {
+		return s.at().object()
+	}
+	return p
 }
 
 // merge lays local over global: objects are merged, lists are joined, anything else is replaced.
@@ -88,8 +92,12 @@ func (l *loader) propagateTags(s *source, p *node) {
 	if p.get("PropagateTags").str() != "true" || tags == nil || len(tags.fields) == 0 {
 		return
 	}
+	if slices.ContainsFunc(l.routes[implicitAPI], func(r route) bool { return r.function == s.id }) {
+		l.implicitTags = merge(l.implicitTags, tags)
+	}
 	for _, r := range s.made {
-		if hasWord(types[r.Type].properties, "Tags") {
+		// SAM leaves rules without tags.
+		if hasWord(types[r.Type].properties, "Tags") && r.Type != "AWS::Events::Rule" {
 			r.properties = r.properties.with("Tags", l.tagList(tags, "", tags))
 		}
 	}

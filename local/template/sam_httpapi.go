@@ -243,7 +243,9 @@ func (l *loader) cors(c *node) *node {
 func lowerKeys(n *node) *node {
 	c := n.object()
 	for _, f := range n.fields {
-		c = c.with(strings.ToLower(f.name[:1])+f.name[1:], f.value)
+		if f.name != "" {
+			c = c.with(strings.ToLower(f.name[:1])+f.name[1:], f.value)
+		}
 	}
 	return c
 }

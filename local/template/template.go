@@ -67,9 +67,9 @@ type Resource struct {
 	Attributes map[string]string
 	// DependsOn are the resources that the template names under DependsOn.
 	DependsOn []string
-	// Line is where the resource begins, and Source is its logical id there: they differ from the
-	// resource's own for one that SAM makes.
-	Line   int
+	// Line is where the resource stands in the template, or what SAM made it from.
+	Line int
+	// Source is the logical id that the template has on that place.
 	Source string
 
 	file       string
@@ -124,10 +124,11 @@ func Load(path string, opts Options) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(path, text, opts)
+	return Parse(path, text, opts)
 }
 
-func parse(path string, text []byte, opts Options) (*Template, error) {
+// Parse is Load for a text that stands, or could stand, at path.
+func Parse(path string, text []byte, opts Options) (*Template, error) {
 	if opts.StackName == "" {
 		opts.StackName = "local"
 	}

@@ -42,12 +42,7 @@ func TestExpansionIsThatOfTheSAMTranslator(t *testing.T) {
 		if g[id].Type != w[id].Type || g[id].ARN != w[id].ARN || g[id].PhysicalID != w[id].PhysicalID {
 			t.Errorf("%s = %s %s %s, want %s %s %s", id, g[id].Type, g[id].ARN, g[id].PhysicalID, w[id].Type, w[id].ARN, w[id].PhysicalID)
 		}
-		got, want := normal("", g[id].Properties), normal("", w[id].Properties)
-		if !reflect.DeepEqual(got, want) {
-			a, _ := json.MarshalIndent(got, "", " ")
-			b, _ := json.MarshalIndent(want, "", " ")
-			t.Errorf("%s\n got %s\nwant %s", id, a, b)
-		}
+		assertSame(t, id, normal("", g[id].Properties), normal("", w[id].Properties))
 	}
 	for id := range g {
 		if w[id] == nil {
@@ -59,8 +54,31 @@ func TestExpansionIsThatOfTheSAMTranslator(t *testing.T) {
 	}
 }
 
+// assertSame compares two values and names the places where they differ.
+func assertSame(t *testing.T, path string, got, want any) {
+	t.Helper()
+	g, ok1 := got.(map[string]any)
+	w, ok2 := want.(map[string]any)
+	if ok1 && ok2 {
+		keys := map[string]bool{}
+		for k := range g {
+			keys[k] = true
+		}
+		for k := range w {
+			keys[k] = true
+		}
+		for _, k := range slices.Sorted(maps.Keys(keys)) {
+			assertSame(t, path+"."+k, g[k], w[k])
+		}
+		return
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s=%s, want %s", path, text(got), text(want))
+	}
+}
+
 // normal hides what differs without a difference: one action may stand without a list, the order of
-// tags is free, and a definition is JSON in whatever layout.
+// tags and policies is free, and a definition is JSON in whatever layout.
 func normal(name string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -74,7 +92,8 @@ func normal(name string, v any) any {
 		for _, item := range v {
 			list = append(list, normal("", item))
 		}
-		if name == "Tags" || name == "tags" {
+		switch name {
+		case "Tags", "tags", "ManagedPolicyArns", "Policies":
 			slices.SortFunc(list, func(a, b any) int {
 				return slices.Compare(text(a), text(b))
 			})

@@ -12,11 +12,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// mostNodes bounds what aliases of aliases can make of a small text.
+const mostNodes = 1 << 18
+
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 // read parses YAML, of which JSON is a part. Short forms of intrinsic functions (!Ref) become their
 // long forms ({Ref: …}), so that nothing later knows of tags. It gives nil after a problem that
-// leaves nothing to go on with.
+// leaves nothing to go on with. Anchors, aliases and merge keys are resolved, as the SAM command line
+// does before it hands a template to CloudFormation.
 func (l *loader) read(text []byte) *node {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var document, more yaml.Node
@@ -32,6 +36,7 @@ func (l *loader) read(text []byte) *node {
 		l.yamlProblem(err)
 		return nil
 	}
+	l.within = map[*yaml.Node]bool{}
 	return l.convert(document.Content[0], "")
 }
 
@@ -49,9 +54,22 @@ func (l *loader) yamlProblem(err error) {
 
 func (l *loader) convert(y *yaml.Node, path string) *node {
 	n := &node{line: y.Line, path: path}
-	if y.Kind == yaml.AliasNode {
-		l.problem(n, "the YAML alias *%s is not supported by CloudFormation", y.Value)
+	if l.nodes++; l.nodes == mostNodes {
+		l.problem(n, "the template has more than %d values, with its aliases written out", mostNodes)
+	}
+	if l.nodes >= mostNodes {
 		return n
+	}
+	if y.Kind == yaml.AliasNode {
+		if l.within[y.Alias] {
+			l.problem(n, "*%s stands within &%s itself", y.Value, y.Value)
+			return n
+		}
+		return l.convert(y.Alias, path)
+	}
+	if y.Anchor != "" {
+		l.within[y] = true
+		defer delete(l.within, y)
 	}
 	if tag := y.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
 		return l.shortForm(y, tag[1:], path)
@@ -64,12 +82,16 @@ func (l *loader) convert(y *yaml.Node, path string) *node {
 		}
 	case yaml.MappingNode:
 		n.kind = objectNode
+		var merged []field
 		seen := make(map[string]bool, len(y.Content)/2)
 		for i := 0; i < len(y.Content); i += 2 {
 			key, value := y.Content[i], y.Content[i+1]
 			at := &node{line: key.Line, path: path}
 			switch {
-			case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge":
+			case key.ShortTag() == "!!merge":
+				merged = append(merged, l.merged(at, value, path)...)
+				continue
+			case key.Kind != yaml.ScalarNode:
 				l.problem(at, "the key of an object is a plain name, and %q is not supported", key.Value)
 				continue
 			case seen[key.Value]:
@@ -79,10 +101,35 @@ func (l *loader) convert(y *yaml.Node, path string) *node {
 			seen[key.Value] = true
 			n.fields = append(n.fields, field{key.Value, key.Line, l.convert(value, join(path, key.Value))})
 		}
+		for _, f := range merged {
+			if !seen[f.name] {
+				seen[f.name] = true
+				n.fields = append(n.fields, f)
+			}
+		}
 	default:
 		n.scalar = l.scalar(n, y)
 	}
 	return n
+}
+
+// merged gives the fields that a merge key brings: those of one object, or of a list of them in which
+// the first wins.
+func (l *loader) merged(at *node, y *yaml.Node, path string) []field {
+	n := l.convert(y, path)
+	objects := []*node{n}
+	if n.kind == listNode {
+		objects = n.items
+	}
+	var fields []field
+	for _, object := range objects {
+		if object.kind != objectNode || isIntrinsic(object) {
+			l.problem(at, "<< takes an object or a list of objects")
+			return nil
+		}
+		fields = append(fields, object.fields...)
+	}
+	return fields
 }
 
 func (l *loader) scalar(at *node, y *yaml.Node) any {

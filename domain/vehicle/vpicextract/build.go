@@ -28,11 +28,10 @@ type counts struct {
 // triple is what a row says without its date; many rows say the same.
 type triple struct{ element, key, value int }
 
-// build lays out the file that package vehicle reads; its doc comment on the extract describes
-// the sections, which must be written here in the same order.
+// build lays out the file that package vehicle reads. The sections are described there, at the type
+// extract; they are written here in the order in which they are read.
 func build(s *source) ([]byte, counts, error) {
 	schemas := schemaOrder(s)
-	unlinked := -1
 	total := 0
 	for _, rows := range s.rows {
 		total += len(rows)
@@ -46,7 +45,6 @@ func build(s *source) ([]byte, counts, error) {
 			keys[row.keys], values[row.value] = 0, 0
 		}
 	}
-	unlinked = total - kept
 	for _, fact := range s.engines {
 		values[fact.value] = 0
 	}
@@ -171,7 +169,7 @@ func build(s *source) ([]byte, counts, error) {
 	return data, counts{
 		wmis: len(s.wmis), links: linkCount, schemas: len(schemas), rows: rowCount, triples: len(tripleList),
 		keys: len(keyList), values: len(valueList), makes: len(makeNames), engines: len(engineList),
-		unlinkedRows: unlinked, danglingRows: s.dangling, undecodedRows: s.undecoded, communityRows: s.community,
+		unlinkedRows: total - kept, danglingRows: s.dangling, undecodedRows: s.undecoded, communityRows: s.community,
 		newest: s.newest,
 	}, err
 }

@@ -160,19 +160,19 @@ func (s *source) loadMakes(db *sql.DB) error {
 		return err
 	}
 	err = query(db, "SELECT WmiId, MakeId FROM Wmi_Make ORDER BY WmiId, MakeId", func(scan scanner) error {
-		var wmi, make int
-		err := scan(&wmi, &make)
-		s.makesOf[wmi] = append(s.makesOf[wmi], make)
+		var wmiID, makeID int
+		err := scan(&wmiID, &makeID)
+		s.makesOf[wmiID] = append(s.makesOf[wmiID], makeID)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return query(db, "SELECT CAST(ModelId AS TEXT), MakeId FROM Make_Model", func(scan scanner) error {
-		var name string
-		var make int
-		err := scan(&name, &make)
-		s.makeOfModel[name] = make
+		var modelID string
+		var makeID int
+		err := scan(&modelID, &makeID)
+		s.makeOfModel[modelID] = makeID
 		return err
 	})
 }

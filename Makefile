@@ -1,0 +1,39 @@
+# Runs the whole system on this machine until Ctrl-C.
+run:
+	go run ./cmd/milepost run
+
+# Runs all tests.
+test:
+	go test ./...
+
+# Measures the system and prints a table.
+bench:
+	go run ./cmd/bench
+
+# Builds the binary that every Lambda function runs, for template.yaml to deploy.
+build:
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags="-s -w" -o dist/lambda/bootstrap ./cmd/bootstrap
+
+# Checks template.yaml with cfn-lint, the SAM translator and our own test for what they miss.
+validate: .venv/ok
+	.venv/bin/cfn-lint template.yaml
+	.venv/bin/python scripts/translate.py template.yaml
+	go test ./local/template/... -run 'Template|Lint'
+
+.venv/ok: scripts/requirements.txt
+	python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt && touch $@
+
+# Checks the Go code.
+lint:
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.1 ./...
+
+# Looks for known vulnerabilities in what the program uses.
+vulncheck:
+	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
+
+# Deploys to AWS; asks for what template.yaml needs. Needs the SAM command line and credentials.
+deploy: build
+	sam deploy --guided --capabilities CAPABILITY_IAM
+
+.PHONY: run test bench build validate lint vulncheck deploy

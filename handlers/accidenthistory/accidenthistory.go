@@ -1,0 +1,118 @@
+// Package accidenthistory is the function that orders the accident histories of a quote's rated drivers
+// and appends what came of it to the log.
+package accidenthistory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/google/uuid"
+
+	"milepost/domain/accident"
+	"milepost/domain/quote"
+	"milepost/internal/effects/history"
+	"milepost/internal/notice"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// lookbackYears is how far back a report goes: as far as any rule of rating looks.
+const lookbackYears = 5
+
+type handler struct {
+	quotes *quotestore.Store
+	agency *history.Client
+}
+
+// New makes the handler. It needs EVENTS_TABLE_NAME, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{
+		quotes: quotestore.New(env, vars),
+		agency: history.New(history.Config{
+			Endpoint: vars.Required("ACCIDENT_HISTORY_URL"), Key: vars.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
+		}),
+	}
+	return platform.Handler(env, h.lookUp), vars.Err()
+}
+
+func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
+	return struct{}{}, notice.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
+		if q.Drivers != nil {
+			return nil, nil
+		}
+		drivers, err := h.order(ctx, q, n.Detail.CorrelationID)
+		return quote.RecordAccidentHistory{Revision: q.Revision, Drivers: drivers}, err
+	})
+}
+
+// order orders all reports at the same time. A driver without a report is an answer too; only a replay
+// is an error.
+func (h *handler) order(ctx context.Context, q quote.Quote, correlationID string) ([]quote.DriverLookup, error) {
+	drivers := q.RatedDrivers()
+	lookups := make([]quote.DriverLookup, len(drivers))
+	errs := make([]error, len(drivers))
+	var wg sync.WaitGroup
+	for i, d := range drivers {
+		wg.Go(func() { lookups[i], errs[i] = h.orderOne(ctx, q, d, correlationID) })
+	}
+	wg.Wait()
+	return lookups, errors.Join(errs...)
+}
+
+func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, correlationID string) (quote.DriverLookup, error) {
+	none := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{
+		History: accident.History{Status: accident.Unavailable, Incidents: []accident.Incident{}},
+	}}
+	if d.LicenseNumber == "" {
+		// The agency identifies people by their license; without one there is nothing to ask.
+		none.Answers = []quote.Answer{{Provider: history.Party, AskedAt: time.Now().UTC(), Unavailable: "NO_LICENSE_NUMBER"}}
+		return none, nil
+	}
+	result, err := h.agency.Order(ctx, orderFor(q, d, correlationID))
+	if unavailable, ok := errors.AsType[*history.Unavailable](err); ok {
+		none.Agency = unavailable.Agency
+		none.Answers = []quote.Answer{unavailable.Record.Answer(string(unavailable.Reason))}
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	assessment, err := result.Report.Assess()
+	if err != nil {
+		return none, fmt.Errorf("driver %s: %w", d.DriverID, err)
+	}
+	return quote.DriverLookup{
+		DriverID: d.DriverID, Assessment: assessment, ReportID: result.Report.ReportID, Agency: &result.Report.Agency,
+		Answers: []quote.Answer{result.Record.Answer("")},
+	}, nil
+}
+
+// reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a
+// report which is ordered again after a crash is made and billed once.
+var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
+
+func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order {
+	ref := fmt.Sprintf("%s/%d", q.ID, q.Revision)
+	key := uuid.NewSHA1(reportIDs, []byte(ref+"/"+d.DriverID)).String()
+	request := accident.ReportRequest{
+		RequestID: key, PermissiblePurpose: accident.InsuranceUnderwriting, QuoteRef: ref,
+		Products: []accident.Product{accident.Claims, accident.MotorVehicleRecord}, LookbackYears: lookbackYears,
+		Subject: accident.Subject{
+			FirstName: d.FirstName, LastName: d.LastName, DateOfBirth: d.DateOfBirth,
+			License: accident.License{State: cmp.Or(d.LicenseState, q.Request.State), Number: d.LicenseNumber},
+		},
+	}
+	if a := q.Request.Address; a != nil {
+		request.Subject.Address = accident.Address{Line1: a.Line1, City: a.City, State: a.State, ZIP: a.Zip}
+	}
+	for _, v := range q.Request.Vehicles {
+		request.VINs = append(request.VINs, v.VIN)
+	}
+	return history.Order{Request: request, IdempotencyKey: key, CorrelationID: correlationID}
+}

@@ -1,0 +1,135 @@
+// Package vinlookup is the function that looks up the vehicles of a quote by their VINs and appends what
+// it found to the log.
+package vinlookup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+	"milepost/domain/vehicle"
+	"milepost/internal/effects"
+	"milepost/internal/effects/vpic"
+	"milepost/internal/notice"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// The providers, as VIN_PROVIDER and VIN_FALLBACK name them.
+const (
+	embedded = "embedded"
+	live     = "vpic"
+	none     = "none"
+)
+
+// provider looks one vehicle up. An answer that is unavailable is no error.
+type provider func(context.Context, rating.Vehicle) (vehicle.Fact, quote.Answer, error)
+
+type handler struct {
+	quotes *quotestore.Store
+	// providers are asked in order until one answers.
+	providers []provider
+}
+
+// New makes the handler. It needs EVENTS_TABLE_NAME, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
+// the provider is vpic.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{quotes: quotestore.New(env, vars)}
+	switch name := vars.Required("VIN_PROVIDER"); name {
+	case embedded:
+		h.providers = []provider{askEmbedded}
+	case live:
+		h.providers = []provider{askLive(vpic.New(vpic.Config{Endpoint: vars.Required("VPIC_URL"), HTTP: env.HTTP}))}
+		switch fallback := vars.Required("VIN_FALLBACK"); fallback {
+		case embedded:
+			h.providers = append(h.providers, askEmbedded)
+		case none, "":
+		default:
+			return nil, fmt.Errorf("VIN_FALLBACK is %q, not %s or %s", fallback, embedded, none)
+		}
+	case "":
+	default:
+		return nil, fmt.Errorf("VIN_PROVIDER is %q, not %s or %s", name, embedded, live)
+	}
+	return platform.Handler(env, h.lookUp), vars.Err()
+}
+
+func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
+	return struct{}{}, notice.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
+		if q.Vehicles != nil {
+			return nil, nil
+		}
+		if err := effects.Allow(ctx, "vinlookup"); err != nil {
+			return nil, err
+		}
+		vehicles, err := h.identify(ctx, q.Request.Vehicles)
+		return quote.RecordVehicles{Revision: q.Revision, Vehicles: vehicles}, err
+	})
+}
+
+// identify looks all vehicles up at the same time.
+func (h *handler) identify(ctx context.Context, vehicles []rating.Vehicle) ([]quote.VehicleLookup, error) {
+	lookups := make([]quote.VehicleLookup, len(vehicles))
+	errs := make([]error, len(vehicles))
+	var wg sync.WaitGroup
+	for i, v := range vehicles {
+		wg.Go(func() { lookups[i], errs[i] = h.identifyOne(ctx, v) })
+	}
+	wg.Wait()
+	return lookups, errors.Join(errs...)
+}
+
+func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.VehicleLookup, error) {
+	lookup := quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.Fact{Status: vehicle.Unavailable}}
+	for _, ask := range h.providers {
+		fact, answer, err := ask(ctx, v)
+		if err != nil {
+			return lookup, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
+		}
+		lookup.Answers = append(lookup.Answers, answer)
+		if answer.Unavailable == "" {
+			lookup.Fact = fact
+			break
+		}
+	}
+	return lookup, nil
+}
+
+// askEmbedded decodes a VIN by the data in the program.
+func askEmbedded(_ context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
+	began := time.Now().UTC()
+	options := vehicle.Options{YearLimit: began.Year() + 2}
+	decoded, err := vehicle.Decode(v.VIN, options)
+	if err == nil && !decoded.YearConclusive && v.ModelYear != decoded.ModelYear && (v.ModelYear-decoded.ModelYear)%30 == 0 {
+		// The VIN allows two years. What the applicant says decides between them, and nothing else.
+		options.ModelYear = v.ModelYear
+		decoded, err = vehicle.Decode(v.VIN, options)
+	}
+	if err != nil {
+		return vehicle.Fact{}, quote.Answer{}, err
+	}
+	reply, err := json.Marshal(decoded)
+	return vehicle.FactOf(decoded), quote.Answer{Provider: embedded, AskedAt: began, Attempts: 1, Reply: string(reply)}, err
+}
+
+// askLive asks NHTSA's service.
+func askLive(client *vpic.Client) provider {
+	return func(ctx context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
+		answer, err := client.Decode(ctx, v.VIN, 0)
+		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); ok {
+			return vehicle.Fact{}, unavailable.Record.Answer(string(unavailable.Reason)), nil
+		}
+		if err != nil {
+			return vehicle.Fact{}, quote.Answer{}, err
+		}
+		return answer.Fact, answer.Record.Answer(""), nil
+	}
+}

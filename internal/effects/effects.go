@@ -1,0 +1,77 @@
+// Package effects is the one way by which anything leaves the system. A Gateway guards the calls
+// to one outside party with a deadline, one retry, a circuit breaker and a limit on how many run
+// at the same time; what came of a Call is an Answer, whose Record can be kept in an event.
+//
+// Under WithReplay nothing leaves: every call fails with *Muted.
+package effects
+
+import (
+	"context"
+	"fmt"
+)
+
+type replayKey struct{}
+
+// WithReplay marks the work under ctx as a replay of what has already happened.
+func WithReplay(ctx context.Context) context.Context {
+	return context.WithValue(ctx, replayKey{}, true)
+}
+
+// Replaying reports whether the work under ctx is a replay.
+func Replaying(ctx context.Context) bool {
+	replaying, _ := ctx.Value(replayKey{}).(bool)
+	return replaying
+}
+
+// Allow gives *Muted during a replay and nil otherwise. A Gateway asks it by itself; it is for
+// effects that are no HTTP calls.
+func Allow(ctx context.Context, party string) error {
+	if Replaying(ctx) {
+		return &Muted{Party: party}
+	}
+	return nil
+}
+
+// Muted says that a call was not made because the work is a replay.
+type Muted struct{ Party string }
+
+func (e *Muted) Error() string {
+	return fmt.Sprintf("%s is not called during a replay", e.Party)
+}
+
+// Reason says why a party gave no answer.
+type Reason string
+
+// The reasons.
+const (
+	// Timeout: the deadline passed before an answer was there.
+	Timeout Reason = "TIMEOUT"
+	// CircuitOpen: the party failed so often of late that it is left alone for a while.
+	CircuitOpen Reason = "CIRCUIT_OPEN"
+	// Busy: the deadline passed while too many other calls were running.
+	Busy Reason = "BUSY"
+	// Network: the party could not be reached, or broke off.
+	Network Reason = "NETWORK"
+	// TooLarge: the answer was above MaxReply.
+	TooLarge Reason = "TOO_LARGE"
+	// Canceled: whoever wanted the answer no longer waits for it.
+	Canceled Reason = "CANCELED"
+)
+
+// NoAnswer says that a party gave no answer. Any answer with an HTTP status, even 500, is not this
+// error but an Answer.
+type NoAnswer struct {
+	Party  string
+	Reason Reason
+	// Err is the cause where there is one. It holds no URL, since that could name a person.
+	Err error
+}
+
+func (e *NoAnswer) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("%s gave no answer: %s", e.Party, e.Reason)
+	}
+	return fmt.Sprintf("%s gave no answer: %s: %v", e.Party, e.Reason, e.Err)
+}
+
+func (e *NoAnswer) Unwrap() error { return e.Err }

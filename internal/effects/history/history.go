@@ -1,0 +1,213 @@
+// Package history asks a consumer reporting agency for the accident history of a driver. A Client
+// places an Order; what comes back is a Result with the report, or *Unavailable with the Reason.
+package history
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"milepost/domain/accident"
+	"milepost/internal/effects"
+)
+
+// Party is the agency's name in records and traces.
+const Party = "accident-history"
+
+// Config says where the agency is.
+type Config struct {
+	// Endpoint is the base URL of the agency's service; /v1/accident-history/reports is added.
+	Endpoint string
+	// Key authorises us.
+	Key string
+	// HTTP sends the requests.
+	HTTP *http.Client
+}
+
+// Client orders reports. It is safe for concurrent use.
+type Client struct {
+	gateway   *effects.Gateway
+	url       string
+	authority string
+}
+
+// New makes a client. An order takes 4 seconds at most; it is tried twice at most; 32 run at the
+// same time; and after 8 failures in a row the agency is left alone for 30 seconds.
+func New(config Config) *Client {
+	return &Client{
+		gateway: effects.New(effects.Config{
+			Party: Party, Client: config.HTTP,
+			Deadline: 4 * time.Second, RetryDelay: 200 * time.Millisecond,
+			MaxConcurrent: 32, BreakAfter: 8, BreakFor: 30 * time.Second,
+		}),
+		url:       strings.TrimSuffix(config.Endpoint, "/") + "/v1/accident-history/reports",
+		authority: "Bearer " + config.Key,
+	}
+}
+
+// Order asks for one driver's report.
+type Order struct {
+	Request accident.ReportRequest
+	// IdempotencyKey is a UUID that stays the same however often the same report is ordered, so that
+	// it is made and billed once.
+	IdempotencyKey string
+	// CorrelationID connects the order with what it belongs to, for both parties.
+	CorrelationID string
+}
+
+// Result is a report and the record of the call that brought it.
+type Result struct {
+	Report accident.Report
+	Record effects.Record
+	// Location is where the rest of a report can be asked for while some product is pending; ""
+	// when the report is complete.
+	Location string
+}
+
+// Reason says why there is no report.
+type Reason string
+
+// The reasons. Those of the agency are its own error codes.
+const (
+	InvalidRequest          = Reason(accident.InvalidRequest)
+	PurposeNotPermitted     = Reason(accident.PurposeNotPermitted)
+	IdempotencyConflict     = Reason(accident.IdempotencyConflict)
+	InvalidLicense          = Reason(accident.InvalidLicense)
+	InsufficientSubjectData = Reason(accident.InsufficientSubjectData)
+	RateLimited             = Reason(accident.RateLimited)
+	SourceUnavailable       = Reason(accident.SourceUnavailable)
+	// Timeout: the agency's sources did not answer it in time, or it did not answer us.
+	Timeout     = Reason(accident.Timeout)
+	CircuitOpen = Reason(effects.CircuitOpen)
+	Busy        = Reason(effects.Busy)
+	Network     = Reason(effects.Network)
+	Canceled    = Reason(effects.Canceled)
+	// BadReply: the agency's answer breaks the contract.
+	BadReply Reason = "BAD_REPLY"
+)
+
+// Unavailable says that there is no report, and why.
+type Unavailable struct {
+	Reason Reason
+	// Field is the part of the request that the agency refused, "" when it names none.
+	Field string
+	// Retryable reports whether the same order may succeed later.
+	Retryable bool
+	// RetryAfter is how long the agency asks to be left alone, 0 when it does not say.
+	RetryAfter time.Duration
+	// Agency is who answered, nil where the answer does not tell.
+	Agency *accident.Agency
+	// Record is what was asked and answered.
+	Record effects.Record
+	// Err is the cause, nil when the agency gave the reason itself.
+	Err error
+}
+
+func (e *Unavailable) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("no accident history: %s", e.Reason)
+	}
+	return fmt.Sprintf("no accident history: %s: %v", e.Reason, e.Err)
+}
+
+func (e *Unavailable) Unwrap() error { return e.Err }
+
+// Order orders a report. The error is *Unavailable, or *effects.Muted during a replay.
+func (c *Client) Order(ctx context.Context, order Order) (Result, error) {
+	body, err := json.Marshal(order.Request)
+	if err != nil {
+		return Result{}, &Unavailable{Reason: InvalidRequest, Err: err}
+	}
+	answer, err := c.gateway.Do(ctx, effects.Call{
+		Operation: "order report",
+		IDs: map[string]string{"requestId": order.Request.RequestID, "quoteRef": order.Request.QuoteRef,
+			"idempotencyKey": order.IdempotencyKey, "correlationId": order.CorrelationID},
+		Method: http.MethodPost, URL: c.url, Body: body,
+		Header: http.Header{
+			"Authorization":    {c.authority},
+			"Content-Type":     {"application/json"},
+			"Accept":           {"application/json"},
+			"Idempotency-Key":  {order.IdempotencyKey},
+			"X-Correlation-Id": {order.CorrelationID},
+		},
+		Retry: func(a *effects.Answer) bool { return effects.Temporary(a) && refusal(a).Retryable },
+	})
+	if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
+		return Result{}, noAnswer(none, answer.Record)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	if answer.Status != http.StatusOK && answer.Status != http.StatusAccepted {
+		return Result{}, refusal(answer)
+	}
+	report, err := read(answer, order.Request.RequestID)
+	if err != nil {
+		return Result{}, &Unavailable{Reason: BadReply, Record: answer.Record, Agency: agencyOf(report), Err: err}
+	}
+	return Result{Report: report, Record: answer.Record, Location: answer.Header.Get("Location")}, nil
+}
+
+// read decodes a report and checks that it keeps the contract. One that is accepted but not ready
+// is partial, whatever it says.
+func read(answer *effects.Answer, requestID string) (accident.Report, error) {
+	var report accident.Report
+	if err := json.Unmarshal(answer.Body, &report); err != nil {
+		return report, errors.New("the report cannot be decoded") // the cause might quote it
+	}
+	if answer.Status == http.StatusAccepted {
+		report.Status = accident.ReportPartial
+	}
+	if report.ReportID == "" {
+		return report, errors.New("the report has no id")
+	}
+	if report.RequestID != requestID {
+		return report, errors.New("the report answers another request")
+	}
+	_, err := report.Assess()
+	return report, err
+}
+
+func agencyOf(report accident.Report) *accident.Agency {
+	if report.Agency.Name == "" {
+		return nil
+	}
+	return &report.Agency
+}
+
+// refusal reads the agency's error body. Where there is none that can be read, the status tells.
+func refusal(answer *effects.Answer) *Unavailable {
+	u := &Unavailable{Record: answer.Record, RetryAfter: answer.RetryAfter()}
+	var body accident.ErrorBody
+	if err := json.NewDecoder(bytes.NewReader(answer.Body)).Decode(&body); err == nil && body.Error.Code != "" {
+		u.Reason, u.Retryable = Reason(body.Error.Code), body.Error.Retryable
+		if body.Error.Field != nil {
+			u.Field = *body.Error.Field
+		}
+		return u
+	}
+	u.Err = fmt.Errorf("status %d without an error body", answer.Status)
+	switch {
+	case answer.Status == http.StatusTooManyRequests:
+		u.Reason, u.Retryable = RateLimited, true
+	case answer.Status == http.StatusGatewayTimeout:
+		u.Reason, u.Retryable = Timeout, true
+	case answer.Status >= http.StatusInternalServerError:
+		u.Reason, u.Retryable = SourceUnavailable, true
+	default:
+		u.Reason = BadReply
+	}
+	return u
+}
+
+func noAnswer(none *effects.NoAnswer, record effects.Record) *Unavailable {
+	if none.Reason == effects.TooLarge {
+		return &Unavailable{Reason: BadReply, Record: record, Err: none}
+	}
+	return &Unavailable{Reason: Reason(none.Reason), Retryable: true, Record: record, Err: none}
+}

@@ -1,0 +1,48 @@
+package effects
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"time"
+)
+
+// Record is what an event keeps of a call: what was asked, without personal data, and what was
+// answered, word for word. The answer may be a consumer report and is personal data.
+type Record struct {
+	Party     string `json:"party"`
+	Operation string `json:"operation"`
+	// IDs are those of the Call.
+	IDs map[string]string `json:"ids,omitempty"`
+	// RequestHash is "sha256:" and the hash of the body that was sent, "" when none was. It proves
+	// what was asked to whoever has the request.
+	RequestHash string `json:"requestHash,omitempty"`
+	// AskedAt is when the call began, in UTC.
+	AskedAt time.Time `json:"askedAt"`
+	// DurationMS is how long the call took with all its attempts, in milliseconds.
+	DurationMS int64 `json:"durationMs"`
+	// Attempts counts the requests that were sent; 0 when the gateway did not get as far.
+	Attempts int `json:"attempts"`
+	// Status is the HTTP status of the answer, 0 when there was none.
+	Status int `json:"status,omitempty"`
+	// Reply is the body of the answer.
+	Reply string `json:"reply,omitempty"`
+	// NoAnswer is why there was no answer, "" when there was one.
+	NoAnswer Reason `json:"noAnswer,omitempty"`
+}
+
+// LogValue shows everything but the reply.
+func (r Record) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("party", r.Party), slog.String("operation", r.Operation), slog.Any("ids", r.IDs),
+		slog.Int("status", r.Status), slog.Int("attempts", r.Attempts), slog.Int64("duration_ms", r.DurationMS),
+		slog.String("no_answer", string(r.NoAnswer)))
+}
+
+func hash(body []byte) string {
+	if len(body) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,125 @@
+package vpic
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"milepost/domain/vehicle"
+)
+
+// reply is the envelope of the service.
+type reply struct {
+	Count   int
+	Message string
+	Results []map[string]string
+}
+
+// result is the one vehicle of a reply.
+type result struct {
+	fields  map[string]string // those that are not empty
+	decoded vehicle.Decoded
+}
+
+// errExecution is the service's own report of a failure, which comes with status 200.
+var errExecution = errors.New("the service reports an error")
+
+// read decodes a reply and checks that it is one about the VIN. Errors do not quote it.
+func read(body []byte, vin string) (result, error) {
+	var r reply
+	err := json.Unmarshal(body, &r)
+	if strings.Contains(strings.ToLower(r.Message), "error") {
+		return result{}, errExecution // its Results have another shape, so err does not matter
+	}
+	if err != nil {
+		return result{}, errors.New("the reply cannot be decoded")
+	}
+	if r.Count != 1 || len(r.Results) != 1 {
+		return result{}, fmt.Errorf("the reply counts %d vehicles and has %d", r.Count, len(r.Results))
+	}
+	fields := r.Results[0]
+	maps.DeleteFunc(fields, func(_, value string) bool { return strings.TrimSpace(value) == "" })
+	if !strings.EqualFold(fields["VIN"], strings.TrimSpace(vin)) {
+		return result{}, errors.New("the reply is about another VIN")
+	}
+	codes, err := parseCodes(fields["ErrorCode"])
+	if err != nil {
+		return result{}, errors.New("the reply has no error codes that can be read")
+	}
+	return result{fields, decode(fields, codes)}, nil
+}
+
+// trimmed returns the fields as a JSON object.
+func (r result) trimmed() string {
+	text, _ := json.Marshal(r.fields) // a map of strings has always an encoding
+	return string(text)
+}
+
+// parseCodes reads a list such as "5,14".
+func parseCodes(text string) ([]vehicle.Code, error) {
+	var codes []vehicle.Code
+	for part := range strings.SplitSeq(text, ",") {
+		code, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		codes = append(codes, vehicle.Code(code))
+	}
+	slices.Sort(codes)
+	return codes, nil
+}
+
+// yearDoubt is how the service says that another model year is possible.
+const yearDoubt = "Model Year decoded for this VIN may be incorrect"
+
+// decode puts the fields in the form of package vehicle.
+func decode(fields map[string]string, codes []vehicle.Code) vehicle.Decoded {
+	text := func(name string) string {
+		value := strings.TrimSpace(fields[name])
+		if value == "Not Applicable" {
+			return ""
+		}
+		return value
+	}
+	number := func(name string) int {
+		n, err := strconv.Atoi(text(name))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	year := number("ModelYear")
+	return vehicle.Decoded{
+		VIN:                text("VIN"),
+		ModelYear:          year,
+		YearConclusive:     year != 0 && !strings.Contains(fields["AdditionalErrorText"], yearDoubt),
+		ErrorCodes:         codes,
+		SuggestedVIN:       text("SuggestedVIN"),
+		Make:               text("Make"),
+		Model:              text("Model"),
+		Series:             text("Series"),
+		Trim:               text("Trim"),
+		VehicleType:        text("VehicleType"),
+		BodyClass:          text("BodyClass"),
+		Doors:              number("Doors"),
+		GVWR:               text("GVWR"),
+		GVWRTo:             text("GVWR_to"),
+		Manufacturer:       text("Manufacturer"),
+		PlantCountry:       text("PlantCountry"),
+		PlantState:         text("PlantState"),
+		PlantCity:          text("PlantCity"),
+		FuelPrimary:        text("FuelTypePrimary"),
+		FuelSecondary:      text("FuelTypeSecondary"),
+		Electrification:    text("ElectrificationLevel"),
+		DriveType:          text("DriveType"),
+		Cylinders:          number("EngineCylinders"),
+		DisplacementL:      text("DisplacementL"),
+		EngineModel:        text("EngineModel"),
+		EngineManufacturer: text("EngineManufacturer"),
+		EngineShape:        text("EngineConfiguration"),
+	}
+}

@@ -1,0 +1,152 @@
+// Package vpic asks NHTSA's public service to decode VINs. A Client decodes one at a time; what
+// comes back is an Answer in the form in which package vehicle decodes too, or *Unavailable with the Reason.
+//
+// The service answers whatever text it is given, so nothing that goes wrong here says anything
+// about a VIN.
+package vpic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"milepost/domain/vehicle"
+	"milepost/internal/effects"
+)
+
+// Party is the service's name in records and traces.
+const Party = "vpic"
+
+// Public is the endpoint of NHTSA's service. It needs no key.
+const Public = "https://vpic.nhtsa.dot.gov/api"
+
+// Config says where the service is.
+type Config struct {
+	// Endpoint is the base URL of the service, such as Public; /vehicles/DecodeVinValues is added.
+	Endpoint string
+	// HTTP sends the requests.
+	HTTP *http.Client
+}
+
+// Client decodes VINs. It is safe for concurrent use.
+type Client struct {
+	gateway *effects.Gateway
+	url     string
+}
+
+// New makes a client. A decode takes 2 seconds at most; it is tried twice at most; 8 run at the same
+// time; and after 5 failures in a row the service is left alone for 30 seconds.
+func New(config Config) *Client {
+	return &Client{
+		gateway: effects.New(effects.Config{
+			Party: Party, Client: config.HTTP,
+			Deadline: 2 * time.Second, RetryDelay: 100 * time.Millisecond,
+			MaxConcurrent: 8, BreakAfter: 5, BreakFor: 30 * time.Second,
+		}),
+		url: strings.TrimSuffix(config.Endpoint, "/") + "/vehicles/DecodeVinValues/",
+	}
+}
+
+// Answer is what the service knows of a vehicle.
+type Answer struct {
+	Decoded vehicle.Decoded
+	Fact    vehicle.Fact
+	// Record is what was asked and answered. Its Reply holds the fields of the vehicle as a JSON
+	// object, without the hundred or so that are empty.
+	Record effects.Record
+}
+
+// Reason says why there is no answer.
+type Reason string
+
+// The reasons.
+const (
+	// RateLimited: the service asks us to slow down.
+	RateLimited Reason = "RATE_LIMITED"
+	// Forbidden: the service's guard turned us away, which it does to busy callers too.
+	Forbidden Reason = "FORBIDDEN"
+	// ServerError: the service failed, or says that it did.
+	ServerError Reason = "SERVER_ERROR"
+	// BadReply: the reply is not what the service is known to send.
+	BadReply Reason = "BAD_REPLY"
+
+	Timeout     = Reason(effects.Timeout)
+	CircuitOpen = Reason(effects.CircuitOpen)
+	Busy        = Reason(effects.Busy)
+	Network     = Reason(effects.Network)
+	Canceled    = Reason(effects.Canceled)
+)
+
+// Unavailable says that there is no answer, and why.
+type Unavailable struct {
+	Reason Reason
+	// Record is what was asked and answered.
+	Record effects.Record
+	// Err is the cause. It quotes nothing of the reply.
+	Err error
+}
+
+func (e *Unavailable) Error() string {
+	return fmt.Sprintf("no answer of vPIC: %s: %v", e.Reason, e.Err)
+}
+
+func (e *Unavailable) Unwrap() error { return e.Err }
+
+// Decode asks for one VIN. modelYear is what vehicle.Options.ModelYear is, and 0 if it is not known: the
+// service prefers it even to a VIN that contradicts it. The error is *Unavailable, or *effects.Muted during a
+// replay.
+func (c *Client) Decode(ctx context.Context, vin string, modelYear int) (Answer, error) {
+	query := "?format=json"
+	if modelYear != 0 {
+		query += "&modelyear=" + strconv.Itoa(modelYear)
+	}
+	answer, err := c.gateway.Do(ctx, effects.Call{
+		Operation: "decode VIN",
+		Method:    http.MethodGet,
+		URL:       c.url + url.PathEscape(vin) + query,
+		Header:    http.Header{"Accept": {"application/json"}},
+	})
+	if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
+		reason := Reason(none.Reason)
+		if none.Reason == effects.TooLarge {
+			reason = BadReply
+		}
+		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: none}
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	if reason := refusal(answer.Status); reason != "" {
+		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: fmt.Errorf("status %d", answer.Status)}
+	}
+	result, err := read(answer.Body, vin)
+	if err != nil {
+		reason := BadReply
+		if errors.Is(err, errExecution) {
+			reason = ServerError
+		}
+		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: err}
+	}
+	answer.Record.Reply = result.trimmed()
+	return Answer{Decoded: result.decoded, Fact: vehicle.FactOf(result.decoded), Record: answer.Record}, nil
+}
+
+// refusal gives the reason that an HTTP status stands for, "" for one that comes with an answer.
+func refusal(status int) Reason {
+	switch {
+	case status == http.StatusOK:
+		return ""
+	case status == http.StatusTooManyRequests:
+		return RateLimited
+	case status == http.StatusForbidden:
+		return Forbidden
+	case status >= http.StatusInternalServerError:
+		return ServerError
+	}
+	return BadReply
+}

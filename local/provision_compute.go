@@ -1,0 +1,361 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"milepost/local/apigateway"
+	"milepost/local/awsapi"
+	"milepost/local/eventpattern"
+	"milepost/local/iam"
+	"milepost/local/lambda"
+	"milepost/local/stepfunctions"
+	"milepost/local/template"
+)
+
+func (s *Stack) provisionPermission(r *template.Resource) error {
+	var in struct{ Action, FunctionName, Principal, SourceArn, SourceAccount string }
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	arn := awsapi.ARN("lambda", "function:"+nameOf(in.FunctionName))
+	s.permit(arn, iam.Permission(arn, in.Action, in.Principal, in.SourceArn, in.SourceAccount))
+	return nil
+}
+
+type destination struct{ Destination string }
+
+type destinationConfig struct{ OnSuccess, OnFailure destination }
+
+func (s *Stack) provisionFunction(r *template.Resource) error {
+	var in struct {
+		FunctionName, Description, Handler, Runtime, Role, PackageType string
+		Architectures                                                  []string
+		MemorySize, Timeout                                            int
+		ReservedConcurrentExecutions                                   *int
+		Environment                                                    struct{ Variables map[string]string }
+		TracingConfig                                                  struct{ Mode string }
+		Code, LoggingConfig, Tags                                      any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	async, err := s.asyncConfig(r)
+	if err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	caller, err := s.assume(in.Role, name)
+	if err != nil {
+		return err
+	}
+	accessKey := "ASIA" + strings.ToUpper(strings.ReplaceAll(name, "-", ""))
+	s.sessions[accessKey] = caller
+	handler, err := s.opts.Functions(Function{
+		Name: name, Handler: in.Handler, Environment: in.Environment.Variables,
+		AWS: s.configFor(caller), AccessKey: accessKey, SecretKey: "local",
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.functions.CreateFunction(lambda.Function{
+		Name: name, HandlerName: in.Handler, Handler: handler, Timeout: time.Duration(in.Timeout) * time.Second,
+		MemorySize: in.MemorySize, Environment: in.Environment.Variables, RoleARN: in.Role,
+		Tracing: in.TracingConfig.Mode == "Active", ReservedConcurrency: in.ReservedConcurrentExecutions, Async: async,
+	}); err != nil {
+		return err
+	}
+	s.start("function %s", name)
+	return nil
+}
+
+// asyncConfig finds the settings for asynchronous calls, which the template keeps in a resource of their own.
+func (s *Stack) asyncConfig(function *template.Resource) (config lambda.AsyncConfig, err error) {
+	for _, r := range s.template.OfType("AWS::Lambda::EventInvokeConfig") {
+		var in struct {
+			FunctionName, Qualifier  string
+			MaximumRetryAttempts     *int
+			MaximumEventAgeInSeconds int
+			DestinationConfig        destinationConfig
+		}
+		if err := r.Decode(&in); err != nil {
+			return config, err
+		}
+		if in.FunctionName != function.PhysicalID {
+			continue
+		}
+		config = lambda.AsyncConfig{
+			MaximumRetryAttempts: in.MaximumRetryAttempts,
+			MaximumEventAge:      time.Duration(in.MaximumEventAgeInSeconds) * time.Second,
+			OnFailure:            in.DestinationConfig.OnFailure.Destination,
+			OnSuccess:            in.DestinationConfig.OnSuccess.Destination,
+		}
+		for _, arn := range []string{config.OnFailure, config.OnSuccess} {
+			if arn != "" && !strings.HasPrefix(arn, "arn:"+awsapi.Partition+":sqs:") {
+				return config, r.Problem("the local runtime sends to queues only, not to " + arn)
+			}
+		}
+	}
+	return config, nil
+}
+
+// provisionEventInvokeConfig does nothing: its function was made with it.
+func (s *Stack) provisionEventInvokeConfig(*template.Resource) error { return nil }
+
+func (s *Stack) provisionMapping(r *template.Resource) error {
+	var in struct {
+		FunctionName, EventSourceArn, StartingPosition string
+		BatchSize, ParallelizationFactor               int
+		MaximumBatchingWindowInSeconds                 int
+		BisectBatchOnFunctionError                     bool
+		MaximumRetryAttempts                           *int
+		MaximumRecordAgeInSeconds                      int
+		FunctionResponseTypes                          []string
+		Enabled                                        *bool
+		FilterCriteria                                 struct{ Filters []struct{ Pattern string } }
+		DestinationConfig                              destinationConfig
+		Tags                                           any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	stream, err := s.tables.OpenStream(in.EventSourceArn)
+	if err != nil {
+		return err
+	}
+	if err := s.mayRead(in.FunctionName, in.EventSourceArn); err != nil {
+		return err
+	}
+	mapping := lambda.Mapping{
+		FunctionName: in.FunctionName, StreamARN: in.EventSourceArn, Stream: stream,
+		StartingPosition: in.StartingPosition, BatchSize: in.BatchSize, ParallelizationFactor: in.ParallelizationFactor,
+		MaximumBatchingWindow:      time.Duration(in.MaximumBatchingWindowInSeconds) * time.Second,
+		BisectBatchOnFunctionError: in.BisectBatchOnFunctionError, MaximumRetryAttempts: in.MaximumRetryAttempts,
+		MaximumRecordAge:      time.Duration(in.MaximumRecordAgeInSeconds) * time.Second,
+		FunctionResponseTypes: in.FunctionResponseTypes, OnFailure: in.DestinationConfig.OnFailure.Destination,
+		Disabled: in.Enabled != nil && !*in.Enabled,
+	}
+	var filters []*eventpattern.Pattern
+	for _, f := range in.FilterCriteria.Filters {
+		p, err := eventpattern.Compile([]byte(f.Pattern))
+		if err != nil {
+			return r.Problem(err.Error(), "FilterCriteria")
+		}
+		filters = append(filters, p)
+		mapping.FilterCriteria = append(mapping.FilterCriteria, f.Pattern)
+	}
+	if len(filters) > 0 {
+		mapping.Filter = func(record []byte) bool {
+			return slices.ContainsFunc(filters, func(p *eventpattern.Pattern) bool {
+				matched, err := p.Match(record)
+				return err == nil && matched
+			})
+		}
+	}
+	if _, err := s.functions.CreateEventSourceMapping(mapping); err != nil {
+		return err
+	}
+	s.start("event source mapping from %s to %s", in.EventSourceArn, in.FunctionName)
+	return nil
+}
+
+// mayRead checks, as Lambda does when a mapping is made, that the function's role may read the stream.
+func (s *Stack) mayRead(function, streamARN string) error {
+	for _, r := range s.template.OfType("AWS::Lambda::Function") {
+		if r.PhysicalID != function {
+			continue
+		}
+		roleARN, _ := r.Properties["Role"].(string)
+		caller, err := s.assume(roleARN, nameOf(r.ARN))
+		if err != nil {
+			return err
+		}
+		for _, action := range []string{"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"} {
+			if err := caller.Policy.Authorize(action, streamARN); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stack) provisionStateMachine(r *template.Resource) error {
+	var in struct {
+		StateMachineName, StateMachineType, RoleArn, DefinitionString string
+		TracingConfiguration                                          struct{ Enabled bool }
+		LoggingConfiguration, Tags                                    any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if err := s.checkTasks(in.DefinitionString); err != nil {
+		return fmt.Errorf("state machine %s: %w", name, err)
+	}
+	if _, err := s.machineCaller(in.RoleArn); err != nil {
+		return err
+	}
+	if _, err := s.machines.CreateStateMachine(stepfunctions.StateMachine{
+		Name: name, Definition: in.DefinitionString, RoleARN: in.RoleArn, Type: in.StateMachineType,
+		Tracing: in.TracingConfiguration.Enabled,
+	}); err != nil {
+		return err
+	}
+	if in.LoggingConfiguration != nil {
+		s.leave(r, "executions are not logged; their history can be read")
+	}
+	s.start("state machine %s", name)
+	return nil
+}
+
+// machineCaller is the identity of the state machines that have a role.
+func (s *Stack) machineCaller(roleARN string) (awsapi.Caller, error) {
+	r, ok := s.roles[roleARN]
+	if !ok {
+		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
+	}
+	if len(r.sessions) == 0 {
+		return s.assume(roleARN, "StepFunctions")
+	}
+	return awsapi.Caller{ARN: r.sessions[0].ARN, Policy: r.sessions[0]}, nil
+}
+
+// checkTasks refuses a definition with a task that tasks.Run cannot do.
+func (s *Stack) checkTasks(definition string) error {
+	var walk func(v any) error
+	walk = func(v any) error {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				if err := walk(e); err != nil {
+					return err
+				}
+			}
+		case map[string]any:
+			resource, _ := v["Resource"].(string)
+			if v["Type"] == "Task" && !strings.HasPrefix(resource, "arn:aws:states:::lambda:invoke") && !strings.HasPrefix(resource, "arn:aws:lambda:") {
+				return awsapi.Unsupported("the task resource " + resource)
+			}
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if err := walk(v[name]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	var document any
+	if err := json.Unmarshal([]byte(definition), &document); err != nil {
+		return err
+	}
+	return walk(document)
+}
+
+// apiBody is the OpenAPI document that SAM makes for an HTTP API.
+type apiBody struct {
+	Paths      map[string]map[string]operation
+	Components struct {
+		SecuritySchemes map[string]struct {
+			Authorizer struct {
+				Type             string
+				IdentitySource   string
+				JWTConfiguration struct {
+					Issuer   string
+					Audience []string
+				} `json:"jwtConfiguration"`
+			} `json:"x-amazon-apigateway-authorizer"`
+		}
+	}
+	CORS *struct {
+		AllowOrigins, AllowMethods, AllowHeaders, ExposeHeaders []string
+		MaxAge                                                  int
+		AllowCredentials                                        bool
+	} `json:"x-amazon-apigateway-cors"`
+}
+
+type operation struct {
+	Integration struct {
+		URI             string
+		TimeoutInMillis int
+	} `json:"x-amazon-apigateway-integration"`
+	Security []map[string][]string
+}
+
+func (s *Stack) provisionAPI(r *template.Resource) error {
+	var in struct {
+		Body           json.RawMessage
+		FailOnWarnings bool
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	var body apiBody
+	if err := json.Unmarshal(in.Body, &body); err != nil {
+		return fmt.Errorf("the API's body: %w", err)
+	}
+	config := apigateway.Config{ID: r.PhysicalID, Authorizers: map[string]apigateway.JWTAuthorizer{}}
+	for name, scheme := range body.Components.SecuritySchemes {
+		config.Authorizers[name] = apigateway.JWTAuthorizer{
+			Issuer:         scheme.Authorizer.JWTConfiguration.Issuer,
+			Audience:       scheme.Authorizer.JWTConfiguration.Audience,
+			IdentitySource: scheme.Authorizer.IdentitySource,
+		}
+	}
+	if c := body.CORS; c != nil {
+		config.CORS = &apigateway.CORS{
+			AllowOrigins: c.AllowOrigins, AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders,
+			ExposeHeaders: c.ExposeHeaders, MaxAge: time.Duration(c.MaxAge) * time.Second, AllowCredentials: c.AllowCredentials,
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(body.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(body.Paths[path])) {
+			config.Routes = append(config.Routes, routeOf(path, method, body.Paths[path][method]))
+		}
+	}
+	if err := s.apiOf(config, func(route apigateway.Route) string {
+		return awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+route.Path)
+	}); err != nil {
+		return err
+	}
+	s.start("HTTP API with %d routes", len(config.Routes))
+	return nil
+}
+
+func routeOf(path, method string, op operation) apigateway.Route {
+	route := apigateway.Route{
+		Method: strings.ToUpper(method), Path: path, Timeout: time.Duration(op.Integration.TimeoutInMillis) * time.Millisecond,
+	}
+	if method == "x-amazon-apigateway-any-method" {
+		route.Method = "ANY"
+	}
+	// …/functions/<ARN>/invocations
+	_, after, _ := strings.Cut(op.Integration.URI, "/functions/")
+	route.FunctionARN = strings.TrimSuffix(after, "/invocations")
+	for _, requirement := range op.Security {
+		for name, scopes := range requirement {
+			if name != "NONE" {
+				route.Authorizer, route.Scopes = name, scopes
+			}
+		}
+	}
+	return route
+}
+
+func (s *Stack) provisionStage(r *template.Resource) error {
+	var in struct {
+		ApiId, StageName, Description string
+		AutoDeploy                    bool
+		Tags                          any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if in.StageName != "$default" {
+		return r.Problem("the local runtime serves the stage $default only", "StageName")
+	}
+	return nil
+}

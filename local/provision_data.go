@@ -1,0 +1,165 @@
+package local
+
+import (
+	"encoding/json"
+	"strings"
+
+	"milepost/local/dynamodb"
+	"milepost/local/eventbridge"
+	"milepost/local/iam"
+	"milepost/local/template"
+)
+
+func (s *Stack) provisionTable(r *template.Resource) error {
+	var in struct {
+		TableName               string
+		KeySchema               []dynamodb.KeyElement
+		AttributeDefinitions    []dynamodb.AttributeDefinition
+		GlobalSecondaryIndexes  []dynamodb.Index
+		LocalSecondaryIndexes   []dynamodb.Index
+		BillingMode             string
+		ProvisionedThroughput   *dynamodb.Throughput
+		StreamSpecification     struct{ StreamViewType string }
+		TimeToLiveSpecification struct {
+			AttributeName string
+			Enabled       bool
+		}
+		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+		DeletionProtectionEnabled        bool
+		SSESpecification                 any
+		TableClass                       string
+		Tags                             []dynamodb.Tag
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	table := dynamodb.TableInput{
+		TableName: nameOf(r.ARN), KeySchema: in.KeySchema, AttributeDefinitions: in.AttributeDefinitions,
+		GlobalSecondaryIndexes: in.GlobalSecondaryIndexes, LocalSecondaryIndexes: in.LocalSecondaryIndexes,
+		BillingMode: in.BillingMode, ProvisionedThroughput: in.ProvisionedThroughput,
+		StreamViewType: in.StreamSpecification.StreamViewType, StreamLabel: template.DefaultStreamLabel,
+		PointInTimeRecovery:       in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled,
+		DeletionProtectionEnabled: in.DeletionProtectionEnabled, Tags: in.Tags,
+	}
+	if in.TimeToLiveSpecification.Enabled {
+		table.TTLAttribute = in.TimeToLiveSpecification.AttributeName
+	}
+	if _, err := s.tables.CreateTable(table); err != nil {
+		return err
+	}
+	with := ""
+	if table.StreamViewType != "" {
+		with = " with its stream"
+	}
+	s.start("table %s%s", table.TableName, with)
+	if table.PointInTimeRecovery {
+		s.leave(r, "point-in-time recovery is described, but there are no backups to restore from")
+	}
+	return nil
+}
+
+func (s *Stack) provisionQueue(r *template.Resource) error {
+	attributes := map[string]string{}
+	for name, value := range r.Properties {
+		if name == "QueueName" || name == "Tags" {
+			continue
+		}
+		text, ok := value.(string)
+		if !ok {
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				return err
+			}
+			text = string(encoded)
+		}
+		attributes[name] = text
+	}
+	name := nameOf(r.ARN)
+	if _, err := s.queues.CreateQueue(name, attributes); err != nil {
+		return err
+	}
+	s.start("queue %s", name)
+	return nil
+}
+
+func (s *Stack) provisionQueuePolicy(r *template.Resource) error {
+	var in struct {
+		Queues         []string
+		PolicyDocument json.RawMessage
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	policy, err := iam.ParseResourcePolicy(in.PolicyDocument)
+	if err != nil {
+		return err
+	}
+	for _, url := range in.Queues {
+		for _, queue := range s.template.OfType("AWS::SQS::Queue") {
+			if queue.PhysicalID == url {
+				s.permit(queue.ARN, policy)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stack) provisionBus(r *template.Resource) error {
+	var in struct{ Name, Description string }
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if _, err := s.bus.CreateEventBus(in.Name, in.Description); err != nil {
+		return err
+	}
+	s.start("event bus %s", in.Name)
+	return nil
+}
+
+func (s *Stack) provisionArchive(r *template.Resource) error {
+	var in struct {
+		ArchiveName, Description, SourceArn string
+		EventPattern                        json.RawMessage
+		RetentionDays                       int
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if _, err := s.bus.CreateArchive(eventbridge.Archive{
+		ArchiveName: name, EventSourceArn: in.SourceArn, Description: in.Description,
+		EventPattern: string(in.EventPattern), RetentionDays: in.RetentionDays,
+	}); err != nil {
+		return err
+	}
+	s.start("event archive %s", name)
+	return nil
+}
+
+func (s *Stack) provisionRule(r *template.Resource) error {
+	var in struct {
+		Name, Description, EventBusName, State, ScheduleExpression, RoleArn string
+		EventPattern                                                        json.RawMessage
+		Targets                                                             []eventbridge.Target
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if _, err := s.bus.PutRule(eventbridge.Rule{
+		Name: name, EventBusName: in.EventBusName, Description: in.Description, EventPattern: string(in.EventPattern),
+		State: in.State, ScheduleExpression: in.ScheduleExpression, RoleArn: in.RoleArn,
+	}); err != nil {
+		return err
+	}
+	for _, t := range in.Targets {
+		if service := strings.Split(t.ARN+":::", ":")[2]; service != "lambda" && service != "sqs" {
+			return r.Problem("the local runtime delivers events to functions and queues, not to "+t.ARN, "Targets")
+		}
+	}
+	if err := s.bus.PutTargets(in.EventBusName, name, in.Targets...); err != nil {
+		return err
+	}
+	s.start("rule %s", name)
+	return nil
+}

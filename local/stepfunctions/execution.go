@@ -1,0 +1,342 @@
+package stepfunctions
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milepost/local/awsapi"
+	"milepost/local/stepfunctions/asl"
+	"milepost/local/storage"
+)
+
+// The states of an execution.
+const (
+	statusRunning   = "RUNNING"
+	statusSucceeded = "SUCCEEDED"
+	statusFailed    = "FAILED"
+	statusTimedOut  = "TIMED_OUT"
+	statusAborted   = "ABORTED"
+)
+
+// record is what is stored of an execution besides its history and where it stands.
+type record struct {
+	Machine     string    `json:"machine"`
+	Name        string    `json:"name"`
+	RoleARN     string    `json:"role"`
+	Revision    string    `json:"revision"` // of the definition it follows
+	Input       string    `json:"input"`
+	TraceHeader string    `json:"trace,omitempty"`
+	Tracing     bool      `json:"tracing,omitempty"`
+	Started     time.Time `json:"started"`
+
+	Status  string    `json:"status"`
+	Stopped time.Time `json:"stopped,omitzero"`
+	Output  string    `json:"output,omitempty"`
+	Error   *string   `json:"error,omitempty"`
+	Cause   *string   `json:"cause,omitempty"`
+}
+
+// An execution runs in one goroutine, which alone changes its frames. It works in rounds: every
+// frame goes on until it waits for something; then what has changed is written down as one; only
+// then are the tasks started and the answers given that depend on it. So whatever the world has
+// seen of an execution is stored, and a restart goes on from there.
+type execution struct {
+	service *Service
+	machine *asl.Machine
+	key     string // machine:name
+	arn     string
+	trace   *tracing // nil when the execution is not traced
+	// stored is closed when the start has been written down.
+	stored chan struct{}
+
+	mu      sync.Mutex
+	record          // only Status and what follows it ever changes
+	shown   []event // the history as far as it has been written down
+	mailbox []message
+	closed  bool // nobody reads the mailbox any more
+	wake    chan struct{}
+
+	begun bool   // guarded by the service's mutex
+	level string // of what is logged
+
+	// The rest belongs to the goroutine.
+	root     *frame
+	events   []event
+	queue    []*frame // to be advanced
+	starting []*frame // their tasks are to be started
+	calls    int
+	over     bool
+	final    record // once over
+
+	written  int                   // events that are stored
+	dirty    map[*frame]bool       // frames whose stored position is old; nil without a store
+	gone     []string              // paths of stored frames to delete
+	answered []func(failure error) // to be called when this round is written down
+}
+
+// message is what another goroutine tells an execution.
+type message struct {
+	path   string
+	call   int
+	result *taskResult
+
+	token     string
+	answer    *answer
+	heartbeat bool
+
+	stop  *answer
+	reply func(failure error)
+}
+
+func (e *execution) post(m message) {
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.mailbox = append(e.mailbox, m)
+	}
+	e.mu.Unlock()
+	if closed {
+		if m.reply != nil {
+			m.reply(errEnded)
+		}
+		return
+	}
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// errEnded answers a message that came after the execution's end.
+var errEnded = errors.New("the execution has ended")
+
+func (e *execution) run() {
+	e.emitBeginning()
+	for {
+		for len(e.queue) > 0 {
+			f := e.queue[0]
+			e.queue = e.queue[1:]
+			f.advance()
+		}
+		if err := e.save(); err != nil {
+			if !errors.Is(err, storage.ErrClosed) {
+				e.service.logger.Error("an execution cannot be stored; it goes on after a restart", "execution", e.arn, "error", err)
+			}
+			e.close(err)
+			return
+		}
+		if e.over {
+			e.close(errEnded)
+			e.emitSegment()
+			e.service.finished(e)
+			return
+		}
+		for _, f := range e.starting {
+			if f.Stage == stageCall && f.cancel == nil {
+				f.start()
+			}
+		}
+		e.starting = e.starting[:0]
+		if !e.await() {
+			e.close(storage.ErrClosed)
+			return
+		}
+	}
+}
+
+// await waits for a message or a deadline and acts on it. It gives false when the service closes.
+func (e *execution) await() bool {
+	var timeout <-chan time.Time
+	if due := e.nextDue(); !due.IsZero() {
+		timer := time.NewTimer(time.Until(due))
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-e.wake:
+	case <-timeout:
+	case <-e.service.ctx.Done():
+		return false
+	}
+	e.mu.Lock()
+	messages := e.mailbox
+	e.mailbox = nil
+	e.mu.Unlock()
+	for _, m := range messages {
+		e.receive(m)
+	}
+	now := time.Now()
+	var due []*frame
+	e.root.leaves(func(f *frame) { due = append(due, f) })
+	for _, f := range due {
+		if !e.over {
+			f.due(now)
+		}
+	}
+	if deadline := e.deadline(); !e.over && !deadline.IsZero() && !deadline.After(now) {
+		e.root.abort()
+		e.end(statusTimedOut, "ExecutionTimedOut", event{Prev: e.root.Prev})
+	}
+	return true
+}
+
+func (e *execution) nextDue() time.Time { return e.root.nextDue(e.deadline()) }
+
+// deadline is when the machine's own TimeoutSeconds are over.
+func (e *execution) deadline() time.Time {
+	if e.machine.TimeoutSeconds == 0 {
+		return time.Time{}
+	}
+	return after(e.Started, e.machine.TimeoutSeconds)
+}
+
+func (e *execution) receive(m message) {
+	reply := func(err error) {
+		if m.reply != nil {
+			e.answered = append(e.answered, func(failure error) { m.reply(errors.Join(err, failure)) })
+		}
+	}
+	if e.over {
+		reply(errEnded)
+		return
+	}
+	if m.stop != nil {
+		e.root.abort()
+		e.end(statusAborted, "ExecutionAborted", event{Prev: e.root.Prev, Detail: &detail{Error: m.stop.Error, Cause: m.stop.Description}})
+		reply(nil)
+		return
+	}
+	f := e.root.find(m.path)
+	if m.result != nil {
+		if f != nil && f.Stage == stageCall && f.call == m.call {
+			f.returned(m.result)
+			e.ready(f)
+		}
+		return
+	}
+	if f == nil || f.Token != m.token || f.Answer != nil || f.Stage != stageCall && f.Stage != stageToken {
+		reply(errEnded)
+		return
+	}
+	if m.heartbeat {
+		if f.Stage == stageToken {
+			f.beat()
+		}
+	} else {
+		e.changed(f)
+		f.answered(m.answer)
+		e.ready(f)
+	}
+	reply(nil)
+}
+
+func (e *execution) ready(f *frame) { e.queue = append(e.queue, f) }
+
+// changed notes that the stored position of a frame is old.
+func (e *execution) changed(f *frame) {
+	if e.dirty != nil {
+		e.dirty[f] = true
+	}
+}
+
+// dropped notes that a frame is no more.
+func (e *execution) dropped(f *frame) {
+	if e.dirty != nil {
+		delete(e.dirty, f)
+		e.gone = append(e.gone, f.path)
+	}
+}
+
+// add puts an event at the end of the history and gives its id. The last event that a history has
+// room for is kept for the failure that ends the execution.
+func (e *execution) add(ev event) int {
+	if e.over {
+		return len(e.events)
+	}
+	if len(e.events) == maxEvents-1 && !strings.HasPrefix(ev.Type, "Execution") {
+		err := &asl.Error{Name: asl.ErrRuntime, Cause: "The execution reached the maximum number of history events (25000)."}
+		e.end(statusFailed, "ExecutionFailed", event{Prev: ev.Prev, Detail: errorDetail(err, "", "")})
+		return len(e.events)
+	}
+	ev.Time = time.Now().UnixMilli()
+	e.events = append(e.events, ev)
+	return len(e.events)
+}
+
+// end ends the execution with its last event.
+func (e *execution) end(status, kind string, ev event) {
+	if e.over {
+		return
+	}
+	ev.Type = kind
+	e.add(ev)
+	e.over = true
+	e.final = e.record
+	e.final.Status, e.final.Stopped, e.final.Output = status, time.Now(), ev.Text
+	if ev.Detail != nil {
+		e.final.Error, e.final.Cause = ev.Detail.Error, ev.Detail.Cause
+	}
+	e.root.endTask()
+	e.root.dropChildren()
+}
+
+// save writes down what has changed, shows it, and gives the answers that waited for it.
+func (e *execution) save() error {
+	if e.dirty != nil {
+		if err := e.service.store.Commit(e.changes()...); err != nil {
+			return err
+		}
+	}
+	e.service.log(e, e.events[len(e.shown):])
+	e.mu.Lock()
+	e.shown = slices.Clip(e.events)
+	if e.over {
+		e.record = e.final
+	}
+	e.mu.Unlock()
+	for _, reply := range e.answered {
+		reply(nil)
+	}
+	e.answered = nil
+	return nil
+}
+
+// close answers everybody who still waits.
+func (e *execution) close(failure error) {
+	e.mu.Lock()
+	e.closed = true
+	messages := e.mailbox
+	e.mailbox = nil
+	e.mu.Unlock()
+	if e.root != nil {
+		e.root.leaves((*frame).endTask)
+	}
+	for _, reply := range e.answered {
+		reply(failure)
+	}
+	for _, m := range messages {
+		if m.reply != nil {
+			m.reply(failure)
+		}
+	}
+	e.root, e.queue, e.starting, e.answered = nil, nil, nil, nil
+}
+
+// executionContext is the part of the context object that all frames share.
+func (e *execution) executionContext() map[string]any {
+	input, _ := asl.Decode(e.Input)
+	return map[string]any{
+		"Execution": map[string]any{
+			"Id": e.arn, "Input": input, "Name": e.Name, "RoleArn": e.RoleARN,
+			"StartTime": timestamp(e.Started), "RedriveCount": jsonZero,
+		},
+		"StateMachine": map[string]any{"Id": machineARN(e.Machine), "Name": e.Machine},
+	}
+}
+
+func machineARN(name string) string { return awsapi.ARN("states", "stateMachine:"+name) }
+
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,0 +1,182 @@
+package stepfunctions
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"milepost/local/awsapi"
+	"milepost/local/stepfunctions/asl"
+	"milepost/local/storage"
+)
+
+// StateMachine is a state machine as it is created.
+type StateMachine struct {
+	Name       string
+	Definition string // in the Amazon States Language
+	RoleARN    string
+	// Type is "STANDARD" or "", which stands for it.
+	Type string
+	// Tracing has executions continue the X-Ray trace they are started with.
+	Tracing bool
+	// Logging is the loggingConfiguration as the API has it, or empty. What it asks to be logged goes
+	// to the Config's Logger.
+	Logging json.RawMessage
+}
+
+// machine is a state machine as it is kept.
+type machine struct {
+	StateMachine
+	Revision string
+	Created  time.Time
+	Updated  time.Time
+}
+
+func (m *machine) arn() string { return machineARN(m.Name) }
+
+// level is how much is to be logged: ALL, ERROR, FATAL or OFF.
+func (m *machine) level() string {
+	var c struct{ Level string }
+	if json.Unmarshal(m.Logging, &c) != nil || c.Level == "" {
+		return "OFF"
+	}
+	return c.Level
+}
+
+var validName = regexp.MustCompile(`^[^\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]{1,80}$`)
+
+// CreateStateMachine creates a state machine, or updates the one of that name, and gives its ARN.
+// Executions that are running keep the definition they were started with.
+func (s *Service) CreateStateMachine(sm StateMachine) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.put(sm)
+	if err != nil {
+		return "", err
+	}
+	return m.arn(), nil
+}
+
+// put stores a state machine. The caller holds s.mu.
+func (s *Service) put(sm StateMachine) (*machine, error) {
+	if !validName.MatchString(sm.Name) {
+		return nil, awsapi.Errorf("InvalidName", "Invalid Name: '%s'", sm.Name)
+	}
+	switch sm.Type {
+	case "STANDARD":
+	case "":
+		sm.Type = "STANDARD"
+	case "EXPRESS":
+		return nil, awsapi.Unsupported("state machines of type EXPRESS")
+	default:
+		return nil, awsapi.Errorf("ValidationException", "Value '%s' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]", sm.Type)
+	}
+	compiled, err := asl.Compile(sm.Definition)
+	if err != nil {
+		if refused, ok := errors.AsType[*asl.DefinitionError](err); ok {
+			return nil, awsapi.Errorf("InvalidDefinition", "%s", refused.Error())
+		}
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(sm.Definition))
+	now := time.Now()
+	m := &machine{StateMachine: sm, Revision: hex.EncodeToString(sum[:16]), Created: now, Updated: now}
+	if old := s.machines[sm.Name]; old != nil {
+		m.Created = old.Created
+		if same(old.StateMachine, sm) {
+			return old, nil
+		}
+	}
+	err = s.store.Commit(
+		storage.Op{Bucket: bucketDefinitions, Key: []byte(m.Revision), Value: []byte(sm.Definition)},
+		storage.Op{Bucket: bucketMachines, Key: []byte(sm.Name), Value: mustJSON(m)})
+	if err != nil {
+		return nil, err
+	}
+	s.definitions[m.Revision] = &definition{sm.Definition, compiled}
+	s.machines[sm.Name] = m
+	return m, nil
+}
+
+func same(a, b StateMachine) bool {
+	return a.Definition == b.Definition && a.RoleARN == b.RoleARN && a.Type == b.Type && a.Tracing == b.Tracing &&
+		string(a.Logging) == string(b.Logging)
+}
+
+// nameFromARN gives what an ARN of a state machine or an execution names.
+func nameFromARN(arn, kind string) (string, error) {
+	parts := strings.SplitN(arn, ":", 7)
+	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "states" || parts[5] != kind {
+		return "", awsapi.Errorf("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: %s'", arn)
+	}
+	if kind == "stateMachine" && strings.ContainsRune(parts[6], ':') {
+		return "", awsapi.Unsupported("versions and aliases of state machines (" + arn + ")")
+	}
+	return parts[6], nil
+}
+
+// machine finds a state machine that the caller of ctx may do action on.
+func (s *Service) machine(ctx context.Context, action, arn string) (*machine, error) {
+	name, err := nameFromARN(arn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	if err := awsapi.Authorize(ctx, "states:"+action, arn); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	m := s.machines[name]
+	s.mu.RUnlock()
+	if m == nil || m.arn() != arn {
+		return nil, awsapi.Errorf("StateMachineDoesNotExist", "State Machine Does Not Exist: '%s'", arn)
+	}
+	return m, nil
+}
+
+// execution finds an execution that the caller of ctx may do action on.
+func (s *Service) execution(ctx context.Context, action, arn string) (*execution, error) {
+	key, err := nameFromARN(arn, "execution")
+	if err != nil {
+		return nil, err
+	}
+	if err := awsapi.Authorize(ctx, "states:"+action, arn); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	e := s.executions[key]
+	s.mu.RUnlock()
+	if e == nil || e.arn != arn {
+		return nil, awsapi.Errorf("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", arn)
+	}
+	<-e.stored
+	return e, nil
+}
+
+var failureEvents = []string{"Failed", "TimedOut", "Aborted"}
+
+// log writes events to the logger as the machine's logging configuration asks for.
+func (s *Service) log(e *execution, events []event) {
+	if e.level == "OFF" || e.level == "" {
+		return
+	}
+	for i := range events {
+		ev := &events[i]
+		failed := slices.ContainsFunc(failureEvents, func(how string) bool { return strings.HasSuffix(ev.Type, how) })
+		fatal := failed && strings.HasPrefix(ev.Type, "Execution")
+		if e.level == "ERROR" && !failed || e.level == "FATAL" && !fatal {
+			continue
+		}
+		level := slog.LevelInfo
+		if failed {
+			level = slog.LevelError
+		}
+		s.logger.Log(s.ctx, level, ev.Type, "execution", e.arn, "state", ev.Name)
+	}
+}

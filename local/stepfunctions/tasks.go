@@ -1,0 +1,107 @@
+package stepfunctions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"milepost/local/awsapi"
+	"milepost/local/stepfunctions/asl"
+)
+
+// Limits of what a task can be failed with.
+const (
+	maxErrorName = 256
+	maxCause     = 32_768
+)
+
+// SendTaskSuccess ends the task that waits for the token with an output, a JSON text. When it
+// returns the answer is stored.
+//
+// A token that has been answered, or that nobody waits for any more, is TaskTimedOut.
+func (s *Service) SendTaskSuccess(ctx context.Context, token, output string) error {
+	if _, err := asl.Decode(output); err != nil {
+		return awsapi.Errorf("InvalidOutput", "Invalid Output: '%v'", err)
+	}
+	if len(output) > asl.MaxData {
+		return awsapi.Errorf("InvalidOutput", "Invalid Output: 'it has more than %d bytes'", asl.MaxData)
+	}
+	return s.toTask(ctx, "SendTaskSuccess", token, message{answer: &answer{Output: output}})
+}
+
+// SendTaskFailure fails the task that waits for the token. The error's name and cause may be nil.
+func (s *Service) SendTaskFailure(ctx context.Context, token string, name, cause *string) error {
+	if name != nil && len(*name) > maxErrorName || cause != nil && len(*cause) > maxCause {
+		return awsapi.Errorf("ValidationException", "an error may have %d characters, its cause %d", maxErrorName, maxCause)
+	}
+	return s.toTask(ctx, "SendTaskFailure", token, message{answer: &answer{Failed: true, Error: name, Description: cause}})
+}
+
+// SendTaskHeartbeat tells that the task with the token is still being worked on.
+func (s *Service) SendTaskHeartbeat(ctx context.Context, token string) error {
+	return s.toTask(ctx, "SendTaskHeartbeat", token, message{heartbeat: true})
+}
+
+func (s *Service) toTask(ctx context.Context, action, token string, m message) error {
+	key, path, ok := readToken(token)
+	if !ok {
+		if err := awsapi.Authorize(ctx, "states:"+action, "*"); err != nil {
+			return err
+		}
+		return awsapi.Errorf("InvalidToken", "Invalid Token: 'Invalid token'")
+	}
+	s.mu.RLock()
+	e := s.executions[key]
+	s.mu.RUnlock()
+	resource := "*"
+	if e != nil {
+		resource = machineARN(e.Machine)
+	}
+	if err := awsapi.Authorize(ctx, "states:"+action, resource); err != nil {
+		return err
+	}
+	if e == nil {
+		return awsapi.Errorf("TaskDoesNotExist", "Task does not exist: 'Provided task does not exist'")
+	}
+	m.token, m.path = token, path
+	err := e.ask(m)
+	if errors.Is(err, errEnded) {
+		return awsapi.Errorf("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+	}
+	return err
+}
+
+// ask posts a message and waits until what it brings about is stored.
+func (e *execution) ask(m message) error {
+	done := make(chan error, 1)
+	m.reply = func(failure error) { done <- failure }
+	e.post(m)
+	return <-done
+}
+
+// StopExecution aborts an execution that is running. Stopping one that has ended does nothing.
+func (s *Service) StopExecution(ctx context.Context, arn string, name, cause *string) error {
+	e, err := s.execution(ctx, "StopExecution", arn)
+	if err != nil {
+		return err
+	}
+	if err := e.ask(message{stop: &answer{Error: name, Description: cause}}); err != nil && !errors.Is(err, errEnded) {
+		return err
+	}
+	return nil
+}
+
+var _ awsapi.Service = (*Service)(nil)
+
+// Call answers one operation of the API.
+func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	answer, ok := operations[operation]
+	if !ok {
+		return nil, awsapi.Unsupported("the Step Functions operation " + operation)
+	}
+	return answer(s, ctx, body)
+}
+
+type empty = json.RawMessage
+
+var nothing = empty("{}")
