@@ -15,8 +15,11 @@ import (
 
 // commands is the command line. Each field is one command, in a file of its name.
 type commands struct {
-	Rate rateCmd `cmd:"" help:"Rate quote requests offline."`
-	Vin  vinCmd  `cmd:"" help:"Decode vehicle identification numbers offline."`
+	Run     runCmd     `cmd:"" help:"Run the whole system on this machine."`
+	Token   tokenCmd   `cmd:"" help:"Print a token for the API of the system that runs here."`
+	Example exampleCmd `cmd:"" help:"Print a quote request to try the API with."`
+	Rate    rateCmd    `cmd:"" help:"Rate quote requests offline."`
+	Vin     vinCmd     `cmd:"" help:"Decode vehicle identification numbers offline."`
 }
 
 // streams is where a command reads and writes.
@@ -42,7 +45,6 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&commands{},
 		kong.Name("milepost"),
 		kong.Description("An event-sourced auto insurance quote system."),
-		kong.UsageOnError(),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -184,6 +186,22 @@ func TestRateBatchReportsBadLinesAndGoesOn(t *testing.T) {
 		if !strings.HasPrefix(lines[i], want[i]) {
 			t.Errorf("line %d is %.200s, want it to start with %s", i, lines[i], want[i])
 		}
+	}
+}
+
+func TestRateStopsWaitingWhenItIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"rate"}, {"rate", "--batch"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		silent, end := io.Pipe()
+		status := make(chan int)
+		var errs bytes.Buffer
+		go func() { status <- run(ctx, args, streams{in: silent, out: io.Discard, err: &errs}) }()
+		cancel()
+		if got := <-status; got != 1 || !strings.Contains(errs.String(), "canceled") {
+			t.Errorf("milepost %v: status %d, errors %q, want 1 and canceled", args, got, errs.String())
+		}
+		end.Close()
 	}
 }
 

@@ -37,7 +37,8 @@ type Subject struct {
 	LastName    string     `json:"lastName"`
 	DateOfBirth civil.Date `json:"dateOfBirth"`
 	License     License    `json:"license"`
-	Address     Address    `json:"address"`
+	// Address may be left out; agencies find more people with it.
+	Address Address `json:"address,omitzero"`
 }
 
 // LogValue shows nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"milepost/local/eventbridge"
+	"milepost/local/fault"
 )
 
 const (
@@ -225,15 +226,13 @@ func testArchivesAndReplaysSurviveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	r := &recorder{}
 	store := open(t, path)
-	s := newService(t, eventbridge.Config{Store: store}, r, `{"replay-name":[{"exists":true}]}`, eventbridge.Target{})
+	late := &fault.Plan{Event: func(string, string, []byte) []time.Duration { return []time.Duration{time.Hour} }}
+	s := newService(t, eventbridge.Config{Store: store, Faults: late}, r, `{"replay-name":[{"exists":true}]}`, eventbridge.Target{})
 	createArchive(t, s, 0)
 	c, begin := client(s), time.Now().Truncate(time.Minute)
 	publishAt(t, c, begin, begin.Add(time.Second), begin.Add(2*time.Minute))
-	blocked := make(chan struct{})
-	r.fail = func(int) error { blocked <- struct{}{}; return fmt.Errorf("down") }
 	startReplay(t, c, "again", begin, begin.Add(time.Hour))
-	<-blocked // the first minute has begun
-	<-blocked
+	synctest.Wait() // the first minute is on its way
 	s.Close()
 	if err := store.Close(); err != nil {
 		t.Fatal(err)

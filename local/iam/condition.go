@@ -10,8 +10,8 @@ import (
 	"milepost/local/awsapi"
 )
 
-// Keys are the condition keys of one request, in lower case ("dynamodb:leadingkeys"), with their values.
-type Keys map[string][]string
+// Keys are the condition keys of one request ("dynamodb:LeadingKeys"), in any case, with their values.
+type Keys = map[string][]string
 
 // A condition compares one condition key with values.
 type condition struct {

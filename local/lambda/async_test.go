@@ -77,6 +77,7 @@ func TestAsyncRetriesAfterOneAndTwoMinutes(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		want := []time.Duration{0, time.Minute, 3 * time.Minute}
 		if len(calls) != 3 || calls[0] != want[0] || calls[1] != want[1] || calls[2] != want[2] {
 			t.Errorf("calls at %v, want %v", calls, want)
@@ -137,6 +138,7 @@ func TestAsyncEventGrowsTooOldWhileThrottled(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(box.all()) != 1 {
 			t.Fatalf("deliveries = %v", box.all())
 		}
@@ -184,12 +186,17 @@ func TestAcceptedEventSurvivesARestart(t *testing.T) {
 		closeBoth(store, s)
 
 		var got []string
-		store, s = open(func(_ context.Context, payload []byte) ([]byte, error) { got = append(got, string(payload)); return nil, nil })
+		store, s = open(func(_ context.Context, payload []byte) ([]byte, error) {
+			got = append(got, string(payload))
+			return nil, nil
+		})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		closeBoth(store, s)
 
 		store, s = open(func(_ context.Context, payload []byte) ([]byte, error) { got = append(got, "again"); return nil, nil })
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		closeBoth(store, s)
 		if len(got) != 1 || got[0] != `{"n":1}` {
 			t.Errorf("after the restart the function got %q, want the event once", got)

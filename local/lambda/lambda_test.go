@@ -18,6 +18,7 @@ import (
 	"milepost/local/awsapi"
 	"milepost/local/fault"
 	"milepost/local/lambda"
+	"milepost/local/xray"
 )
 
 // handlerFunc is a Handler made of a function.
@@ -252,6 +253,7 @@ func TestCallerThatLeavesDoesNotStopTheFunction(t *testing.T) {
 			t.Errorf("error = %v", err)
 		}
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if !done {
 			t.Error("the function was stopped")
 		}
@@ -303,12 +305,25 @@ func TestCreateFunctionRefuses(t *testing.T) {
 }
 
 func BenchmarkInvoke(b *testing.B) {
-	s := newService(b, lambda.Config{}, lambda.Function{Name: "f", Handler: handlerFunc(echo)})
 	payload := []byte(`{"id":1}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Invoke(context.Background(), "f", payload); err != nil {
-			b.Fatal(err)
-		}
+	for _, bench := range []struct {
+		name    string
+		tracing bool
+		rate    float64
+	}{{"untraced", false, 0}, {"not sampled", true, 0}, {"sampled", true, 1}} {
+		b.Run(bench.name, func(b *testing.B) {
+			x, err := xray.New(xray.Config{Capacity: 1_000})
+			if err != nil {
+				b.Fatal(err)
+			}
+			x.SetRule(0, bench.rate)
+			s := newService(b, lambda.Config{XRay: x}, lambda.Function{Name: "f", Handler: handlerFunc(echo), Tracing: bench.tracing})
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Invoke(context.Background(), "f", payload); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -140,7 +140,17 @@ func (b *batches) handler(respond func(batch []delivered) ([]byte, error)) handl
 	}
 }
 
-func (b *batches) String() string { return fmt.Sprint(b.got) }
+// all gives the batches so far, and when they came.
+func (b *batches) all() ([][]int, []time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.got), slices.Clone(b.when)
+}
+
+func (b *batches) String() string {
+	got, _ := b.all()
+	return fmt.Sprint(got)
+}
 
 func ok([]delivered) ([]byte, error) { return []byte(`{"batchItemFailures":[]}`), nil }
 
@@ -333,7 +343,8 @@ func TestRecordAgeEndsTheRetries(t *testing.T) {
 				m.Stream, m.OnFailure = source, queueARN
 				startMapping(t, lambda.Config{DeadLetters: box.deliver}, m, got.handler(poison(1, false)))
 				time.Sleep(limit)
-				last := got.got[len(got.got)-1]
+				all, _ := got.all()
+				last := all[len(all)-1]
 				if len(box.all()) != 1 || at(t, box.all()[0], "requestContext", "condition") != "RecordAgeExceeded" || !slices.Equal(last, []int{2}) {
 					t.Errorf("deliveries = %v, last batch = %v", box.all(), last)
 				}
@@ -366,8 +377,8 @@ func TestThrottlesAreNoAttempts(t *testing.T) {
 		}
 		source.put("shard-1", "k", 1)
 		time.Sleep(time.Hour)
-		if got.String() != "[[1]]" || got.when[0] < 4*time.Minute || len(box.all()) != 0 {
-			t.Errorf("batches = %v at %v, skipped = %v", got.got, got.when, box.all())
+		if _, when := got.all(); got.String() != "[[1]]" || when[0] < 4*time.Minute || len(box.all()) != 0 {
+			t.Errorf("batches = %v at %v, skipped = %v", got.String(), when, box.all())
 		}
 	})
 }
@@ -385,7 +396,8 @@ func TestPoisonBlocksItsShardAlone(t *testing.T) {
 		source.put("shard-2", "b", 4)
 		time.Sleep(time.Minute)
 		seen := map[int]bool{}
-		for _, batch := range got.got {
+		all, _ := got.all()
+		for _, batch := range all {
 			for _, v := range batch {
 				seen[v] = true
 			}
@@ -407,8 +419,8 @@ func TestBatchingWindowGathers(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(time.Minute)
-		if got.String() != "[[1 2 3] [4]]" || got.when[0] != 2*time.Second || got.when[1] != 13*time.Second {
-			t.Errorf("batches = %v at %v", got.got, got.when)
+		if _, when := got.all(); got.String() != "[[1 2 3] [4]]" || when[0] != 2*time.Second || when[1] != 13*time.Second {
+			t.Errorf("batches = %v at %v", got.String(), when)
 		}
 	})
 }
@@ -455,12 +467,13 @@ func TestMappingGoesOnWhereItWas(t *testing.T) {
 		run(lambda.Mapping{ParallelizationFactor: 2}, func() { source.put("shard-1", "k", 5) })
 		run(lambda.Mapping{Disabled: true}, func() { source.put("shard-1", "k", 6) })
 		var all []int
-		for _, batch := range got.got {
+		received, _ := got.all()
+		for _, batch := range received {
 			all = append(all, batch...)
 		}
 		slices.Sort(all)
 		if all = slices.Compact(all); !slices.Equal(all, []int{2, 3, 4, 5}) {
-			t.Errorf("batches = %v, want 2 to 5", got.got)
+			t.Errorf("batches = %v, want 2 to 5", received)
 		}
 	})
 }
@@ -522,8 +535,11 @@ func TestEveryRecordIsProcessedOrReported(t *testing.T) {
 				}
 				return json.Marshal(map[string]any{"batchItemFailures": failures})
 			}
+			disturbance := rand.New(rand.NewPCG(seed, 1)) // of all lanes
 			plan := &fault.Plan{StreamBatch: func(records []json.RawMessage) [][]json.RawMessage {
-				cut := random.IntN(len(records) + 1)
+				mu.Lock()
+				defer mu.Unlock()
+				cut := disturbance.IntN(len(records) + 1)
 				return [][]json.RawMessage{records[:cut], records[cut/2:]} // some of them twice
 			}}
 			if random.IntN(2) == 0 {

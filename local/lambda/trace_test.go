@@ -205,7 +205,7 @@ func TestSDKOverUDP(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := xray.NewTraceID()
-	//nolint:staticcheck // the X-Ray SDK looks for this very key
+	//lint:ignore SA1029 the X-Ray SDK looks for this very key
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root="+root+";Parent="+xray.NewSegmentID()+";Sampled=1")
 	if err := sdk.Capture(ctx, "outer", func(ctx context.Context) error {
 		return sdk.Capture(ctx, "inner", func(context.Context) error { return nil })

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -317,6 +318,12 @@ func TestHTTPAPI(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
+	rich, err := os.ReadFile("testdata/rich.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(rich))
+	f.Add(good)
 	f.Add("Resources: {}")
 	f.Add(header + "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Handler: f, Events: {A: {Type: HttpApi}}}")
 	f.Add(header + "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Definition: {StartAt: '${x}'}, DefinitionSubstitutions: {x: y}}")

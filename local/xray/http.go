@@ -2,7 +2,9 @@ package xray
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"milepost/local/awsapi"
@@ -21,6 +23,9 @@ var operations = map[string]struct {
 	"/GetSamplingRules": {"xray:GetSamplingRules", (*Service).getSamplingRules},
 	"/SamplingTargets":  {"xray:GetSamplingTargets", (*Service).getSamplingTargets},
 }
+
+// Paths are the paths of the calls that ServeHTTP answers.
+func Paths() []string { return slices.Sorted(maps.Keys(operations)) }
 
 // ServeHTTP answers the calls of the X-Ray API. One that is not implemented is refused by name.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {

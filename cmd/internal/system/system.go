@@ -75,7 +75,7 @@ func Open(o Options) (*System, error) {
 	}
 	keyFile := ""
 	if o.DataDir != "" {
-		keyFile = filepath.Join(o.DataDir, "issuer.pem")
+		keyFile = filepath.Join(o.DataDir, KeyFile)
 	}
 	var err error
 	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, keyFile); err != nil {
@@ -106,6 +106,9 @@ func Open(o Options) (*System, error) {
 	}
 	return s, nil
 }
+
+// KeyFile is the name of the issuer's key in the data directory.
+const KeyFile = "issuer.pem"
 
 // IssuerPath is where the token issuer is served, below the AWS endpoint.
 const IssuerPath = "/issuer"

@@ -1,0 +1,19 @@
+package system
+
+import (
+	_ "embed"
+	"strings"
+
+	"milepost/domain/civil"
+)
+
+//go:embed example.json
+var example string
+
+// Example is a quote request for a policy that begins two weeks after today, right behind the one
+// before it: the first of the worked examples of the rating, with a name and a license.
+func Example(today civil.Date) string {
+	begins := today.AddDays(14).String()
+	return strings.NewReplacer(`"effectiveDate": ""`, `"effectiveDate": "`+begins+`"`,
+		`"expirationDate": ""`, `"expirationDate": "`+begins+`"`).Replace(example)
+}

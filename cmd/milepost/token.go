@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"milepost/cmd/internal/system"
+	"milepost/domain/civil"
+	"milepost/local/issuer"
+)
+
+// tokenCmd makes a token with the key of the local issuer.
+type tokenCmd struct {
+	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
+	Scope   []string      `default:"quotes" help:"What it opens: quotes for a customer, staff for an employee."`
+	TTL     time.Duration `default:"12h" help:"How long it is valid."`
+	Data    string        `default:".milepost" help:"Directory with the data of the system." type:"path"`
+	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, which is part of the issuer's name."`
+}
+
+// Run prints the token.
+func (c *tokenCmd) Run(s streams) error {
+	i, err := issuer.New("http://"+c.AWS+system.IssuerPath, filepath.Join(c.Data, system.KeyFile))
+	if err != nil {
+		return err
+	}
+	token, err := i.Token(issuer.Claims{Subject: c.Subject, Scopes: c.Scope, Audience: []string{system.Audience}, TTL: c.TTL})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, token)
+	return err
+}
+
+// exampleCmd prints a request whose dates fit today.
+type exampleCmd struct{}
+
+// Run prints it.
+func (exampleCmd) Run(s streams) error {
+	_, err := fmt.Fprint(s.out, system.Example(civil.DateOf(time.Now().UTC())))
+	return err
+}
