@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -255,94 +256,38 @@ func (s *Stack) checkTasks(definition string) error {
 	return walk(document)
 }
 
-// apiBody is the OpenAPI document that SAM makes for an HTTP API.
-type apiBody struct {
-	Paths      map[string]map[string]operation
-	Components struct {
-		SecuritySchemes map[string]struct {
-			Authorizer struct {
-				Type             string
-				IdentitySource   string
-				JWTConfiguration struct {
-					Issuer   string
-					Audience []string
-				} `json:"jwtConfiguration"`
-			} `json:"x-amazon-apigateway-authorizer"`
-		}
-	}
-	CORS *struct {
-		AllowOrigins, AllowMethods, AllowHeaders, ExposeHeaders []string
-		MaxAge                                                  int
-		AllowCredentials                                        bool
-	} `json:"x-amazon-apigateway-cors"`
-}
-
-type operation struct {
-	Integration struct {
-		URI             string
-		TimeoutInMillis int
-	} `json:"x-amazon-apigateway-integration"`
-	Security []map[string][]string
-}
-
 func (s *Stack) provisionAPI(r *template.Resource) error {
-	var in struct {
-		Body           json.RawMessage
-		FailOnWarnings bool
-	}
-	if err := r.Decode(&in); err != nil {
+	in, err := r.HTTPAPI()
+	if err != nil {
 		return err
 	}
-	var body apiBody
-	if err := json.Unmarshal(in.Body, &body); err != nil {
-		return fmt.Errorf("the API's body: %w", err)
+	if s.api != nil {
+		return r.Problem("the local runtime serves one HTTP API only")
 	}
-	config := apigateway.Config{ID: r.PhysicalID, Authorizers: map[string]apigateway.JWTAuthorizer{}}
-	for name, scheme := range body.Components.SecuritySchemes {
-		config.Authorizers[name] = apigateway.JWTAuthorizer{
-			Issuer:         scheme.Authorizer.JWTConfiguration.Issuer,
-			Audience:       scheme.Authorizer.JWTConfiguration.Audience,
-			IdentitySource: scheme.Authorizer.IdentitySource,
+	config := apigateway.Config{
+		ID: r.PhysicalID, CORS: (*apigateway.CORS)(in.CORS), Authorizers: map[string]apigateway.JWTAuthorizer{},
+		Invoke: s.invokeForAPI, HTTPClient: s.opts.HTTP, Logger: s.log,
+	}
+	for name, a := range in.Authorizers {
+		config.Authorizers[name] = apigateway.JWTAuthorizer(a)
+	}
+	for _, route := range in.Routes {
+		source := awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+route.Path)
+		if !s.permits[route.FunctionARN].Allows("apigateway.amazonaws.com", "lambda:InvokeFunction", route.FunctionARN, source) {
+			return fmt.Errorf("no AWS::Lambda::Permission lets the route %s %s call %s", route.Method, route.Path, route.FunctionARN)
 		}
+		config.Routes = append(config.Routes, apigateway.Route(route))
 	}
-	if c := body.CORS; c != nil {
-		config.CORS = &apigateway.CORS{
-			AllowOrigins: c.AllowOrigins, AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders,
-			ExposeHeaders: c.ExposeHeaders, MaxAge: time.Duration(c.MaxAge) * time.Second, AllowCredentials: c.AllowCredentials,
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(body.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(body.Paths[path])) {
-			config.Routes = append(config.Routes, routeOf(path, method, body.Paths[path][method]))
-		}
-	}
-	if err := s.apiOf(config, func(route apigateway.Route) string {
-		return awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+route.Path)
-	}); err != nil {
+	if s.api, err = apigateway.New(config); err != nil {
 		return err
 	}
 	s.start("HTTP API with %d routes", len(config.Routes))
 	return nil
 }
 
-func routeOf(path, method string, op operation) apigateway.Route {
-	route := apigateway.Route{
-		Method: strings.ToUpper(method), Path: path, Timeout: time.Duration(op.Integration.TimeoutInMillis) * time.Millisecond,
-	}
-	if method == "x-amazon-apigateway-any-method" {
-		route.Method = "ANY"
-	}
-	// …/functions/<ARN>/invocations
-	_, after, _ := strings.Cut(op.Integration.URI, "/functions/")
-	route.FunctionARN = strings.TrimSuffix(after, "/invocations")
-	for _, requirement := range op.Security {
-		for name, scopes := range requirement {
-			if name != "NONE" {
-				route.Authorizer, route.Scopes = name, scopes
-			}
-		}
-	}
-	return route
+func (s *Stack) invokeForAPI(ctx context.Context, functionARN string, payload []byte) ([]byte, string, error) {
+	result, err := s.functions.Invoke(ctx, functionARN, payload)
+	return result.Payload, result.FunctionError, err
 }
 
 func (s *Stack) provisionStage(r *template.Resource) error {

@@ -53,7 +53,7 @@ func (s *Stack) provisionTable(r *template.Resource) error {
 	}
 	s.start("table %s%s", table.TableName, with)
 	if table.PointInTimeRecovery {
-		s.leave(r, "point-in-time recovery is described, but there are no backups to restore from")
+		s.leave(r, "its point-in-time recovery: there are no backups to restore from")
 	}
 	return nil
 }

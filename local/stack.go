@@ -19,7 +19,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"milepost/local/apigateway"
 	"milepost/local/awsapi"
 	"milepost/local/dynamodb"
 	"milepost/local/eventbridge"
@@ -281,29 +280,6 @@ func (s *Stack) deadLetter(ctx context.Context, queueARN, body string, attribute
 		return fmt.Errorf("the policy of queue %s does not let %s send to it for rule %s", queueARN, eventsPrincipal, attributes["RULE_ARN"])
 	}
 	return s.queues.Send(ctx, queueARN, body, attributes)
-}
-
-// apiOf makes the handler of the template's HTTP API.
-func (s *Stack) apiOf(config apigateway.Config, source func(apigateway.Route) string) error {
-	for _, r := range config.Routes {
-		if !s.permits[r.FunctionARN].Allows("apigateway.amazonaws.com", "lambda:InvokeFunction", r.FunctionARN, source(r)) {
-			return fmt.Errorf("the route %s %s may not call %s: no AWS::Lambda::Permission allows it", r.Method, r.Path, r.FunctionARN)
-		}
-	}
-	config.Invoke = func(ctx context.Context, functionARN string, payload []byte) ([]byte, string, error) {
-		result, err := s.functions.Invoke(ctx, functionARN, payload)
-		return result.Payload, result.FunctionError, err
-	}
-	config.HTTPClient, config.Logger = s.opts.HTTP, s.log
-	gateway, err := apigateway.New(config)
-	if err != nil {
-		return err
-	}
-	if s.api != nil {
-		return errors.New("a second HTTP API is not supported")
-	}
-	s.api = gateway
-	return nil
 }
 
 // nameOf is the last part of an ARN or a path.

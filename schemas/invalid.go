@@ -1,8 +1,11 @@
 package schemas
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -16,8 +19,15 @@ func (e *Malformed) Error() string { return "not JSON: " + e.Err.Error() }
 func (e *Malformed) Unwrap() error { return e.Err }
 
 // Invalid says where a value does not fit its schema. Its texts name places and rules, never the
-// values found there, which may be personal data.
+// values found there, which may be personal data. They are in order, and never more than maxViolations.
 type Invalid struct{ Violations []Violation }
+
+// Bounds on what an Invalid tells, so that a short answer is given to any request.
+const (
+	maxViolations = 30
+	maxNames      = 5
+	maxNameLength = 40
+)
 
 // Violation is one place that does not fit.
 type Violation struct {
@@ -40,9 +50,18 @@ func validate(s *jsonschema.Schema, value any) error {
 	if failed, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		invalid := &Invalid{}
 		invalid.collect(failed)
-		return invalid
+		return invalid.bounded()
 	}
 	return err
+}
+
+// bounded puts the violations in order, which the library finds in that of a map, and keeps the first.
+func (e *Invalid) bounded() *Invalid {
+	slices.SortFunc(e.Violations, func(a, b Violation) int {
+		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
+	})
+	e.Violations = e.Violations[:min(len(e.Violations), maxViolations)]
+	return e
 }
 
 // collect gathers the leaves of the tree of errors: what a person can mend.
@@ -66,13 +85,33 @@ func pointer(tokens []string) string {
 	return b.String()
 }
 
+// unknown lists the first of the names that a value has and its schema does not. They are the sender's
+// own and may be of any number and length.
+func unknown(names []string) string {
+	slices.Sort(names)
+	var b strings.Builder
+	for i, name := range names[:min(len(names), maxNames)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if runes := []rune(name); len(runes) > maxNameLength {
+			name = string(runes[:maxNameLength]) + "…"
+		}
+		b.WriteString(strconv.Quote(name))
+	}
+	if more := len(names) - maxNames; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
+
 // detail words a violation without the value. The library's own texts quote it.
 func detail(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.Required:
 		return "lacks " + strings.Join(k.Missing, ", ")
 	case *kind.AdditionalProperties:
-		return "has members that are not known: " + strings.Join(k.Properties, ", ")
+		return "has members that are not known: " + unknown(k.Properties)
 	case *kind.Type:
 		return "must be of type " + strings.Join(k.Want, " or ")
 	case *kind.Enum:

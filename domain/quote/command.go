@@ -55,6 +55,12 @@ func (e *InvalidRequest) Error() string {
 	return "the request cannot be quoted: " + strings.Join(codes, ", ")
 }
 
+// RepeatedID refuses a request in which two drivers, or two vehicles, have the same id: what the
+// providers say of one would count for the other.
+type RepeatedID struct{ ID string }
+
+func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for two", e.ID) }
+
 // AlreadySubmitted refuses a second submission under the same quote id.
 type AlreadySubmitted struct{ QuoteID string }
 
@@ -67,7 +73,8 @@ func (e *NoSuchRevision) Error() string {
 	return fmt.Sprintf("the quote has no revision %d", e.Revision)
 }
 
-// IncompleteLookup refuses a lookup result that leaves out a vehicle or driver, or brings a stranger.
+// IncompleteLookup refuses a lookup result that leaves out a vehicle or driver, or brings a
+// stranger or one of them twice.
 type IncompleteLookup struct{ Missing, Unknown []string }
 
 func (e *IncompleteLookup) Error() string {

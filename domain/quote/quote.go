@@ -87,6 +87,9 @@ func submit(q Quote, c SubmitQuote) ([]Event, error) {
 	if q.Version > 0 {
 		return nil, &AlreadySubmitted{QuoteID: q.ID}
 	}
+	if id, twice := c.Request.repeatedID(); twice {
+		return nil, &RepeatedID{ID: id}
+	}
 	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
 		return nil, &InvalidRequest{Codes: codes}
 	}
@@ -134,8 +137,8 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		return nil, err
 	}
 	var unanswered []Fact
-	for fact, there := range map[Fact]bool{FactVehicles: q.Vehicles != nil, FactAccidentHistory: q.Drivers != nil} {
-		if there {
+	for _, fact := range []Fact{FactAccidentHistory, FactVehicles} {
+		if q.has(fact) {
 			continue
 		}
 		if !slices.Contains(c.Unanswered, fact) {
@@ -143,7 +146,6 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		}
 		unanswered = append(unanswered, fact)
 	}
-	slices.Sort(unanswered)
 
 	result := rating.Rate(q.Request.Rating(q.QuoteDate), q.Facts())
 	if q.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
@@ -158,6 +160,13 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
 	}
 	return nil, &InvalidRequest{Codes: result.Reasons}
+}
+
+func (q Quote) has(fact Fact) bool {
+	if fact == FactVehicles {
+		return q.Vehicles != nil
+	}
+	return q.Drivers != nil
 }
 
 // RatedDrivers are the drivers whose records enter the price, with their personal data.
@@ -205,8 +214,8 @@ func sameSubjects(wanted, got []string) error {
 			e.Missing = append(e.Missing, w)
 		}
 	}
-	for _, g := range got {
-		if !slices.Contains(wanted, g) {
+	for i, g := range got {
+		if !slices.Contains(wanted, g) || slices.Contains(got[:i], g) {
 			e.Unknown = append(e.Unknown, g)
 		}
 	}

@@ -49,3 +49,21 @@ func (r Request) Rating(quoteDate civil.Date) rating.Request {
 		Policy: r.Policy, Coverages: r.Coverages, Drivers: drivers, Vehicles: r.Vehicles,
 	}
 }
+
+// repeatedID finds an id that two drivers, or two vehicles, share.
+func (r Request) repeatedID() (id string, found bool) {
+	drivers, vehicles := map[string]bool{}, map[string]bool{}
+	for _, d := range r.Drivers {
+		if drivers[d.DriverID] {
+			return d.DriverID, true
+		}
+		drivers[d.DriverID] = true
+	}
+	for _, v := range r.Vehicles {
+		if vehicles[v.VehicleID] {
+			return v.VehicleID, true
+		}
+		vehicles[v.VehicleID] = true
+	}
+	return "", false
+}

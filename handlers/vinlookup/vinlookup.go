@@ -106,13 +106,7 @@ func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.Vehi
 // askEmbedded decodes a VIN by the data in the program.
 func askEmbedded(_ context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
 	began := time.Now().UTC()
-	options := vehicle.Options{YearLimit: began.Year() + 2}
-	decoded, err := vehicle.Decode(v.VIN, options)
-	if err == nil && !decoded.YearConclusive && v.ModelYear != decoded.ModelYear && (v.ModelYear-decoded.ModelYear)%30 == 0 {
-		// The VIN allows two years. What the applicant says decides between them, and nothing else.
-		options.ModelYear = v.ModelYear
-		decoded, err = vehicle.Decode(v.VIN, options)
-	}
+	decoded, err := decode(v, began)
 	if err != nil {
 		return vehicle.Fact{}, quote.Answer{}, err
 	}
@@ -120,10 +114,34 @@ func askEmbedded(_ context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answe
 	return vehicle.FactOf(decoded), quote.Answer{Provider: embedded, AskedAt: began, Attempts: 1, Reply: string(reply)}, err
 }
 
-// askLive asks NHTSA's service.
+// decode decodes a VIN. Where the VIN allows two years, what the applicant says decides between them,
+// and nothing else: nobody makes a car younger by saying so.
+func decode(v rating.Vehicle, now time.Time) (vehicle.Decoded, error) {
+	options := vehicle.Options{YearLimit: now.Year() + 2}
+	decoded, err := vehicle.Decode(v.VIN, options)
+	if err != nil || decoded.YearConclusive || v.ModelYear == decoded.ModelYear || (v.ModelYear-decoded.ModelYear)%yearCycle != 0 {
+		return decoded, err
+	}
+	options.ModelYear = v.ModelYear
+	return vehicle.Decode(v.VIN, options)
+}
+
+// yearCycle is after how many years a VIN's year code comes again.
+const yearCycle = 30
+
+// askLive asks NHTSA's service. It is told the year only where the VIN leaves it open, since it
+// believes what it is told.
 func askLive(client *vpic.Client) provider {
 	return func(ctx context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
-		answer, err := client.Decode(ctx, v.VIN, 0)
+		decoded, err := decode(v, time.Now().UTC())
+		if err != nil {
+			return vehicle.Fact{}, quote.Answer{}, err
+		}
+		year := 0
+		if !decoded.YearConclusive {
+			year = decoded.ModelYear
+		}
+		answer, err := client.Decode(ctx, v.VIN, year)
 		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); ok {
 			return vehicle.Fact{}, unavailable.Record.Answer(string(unavailable.Reason)), nil
 		}

@@ -68,6 +68,10 @@ func problemOf(err error) *Problem {
 		}
 		return p
 	}
+	if repeated, ok := errors.AsType[*quote.RepeatedID](err); ok {
+		return NewProblem(http.StatusUnprocessableEntity, "repeated-id", "Two drivers or two vehicles have the same id",
+			"Give each driver and each vehicle an id of its own; %q stands twice.", repeated.ID)
+	}
 	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
 }

@@ -1,11 +1,16 @@
 package dynamodb_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"milepost/local/awsapi"
 	"milepost/local/dynamodb"
 	"milepost/local/storage"
 )
@@ -40,6 +45,41 @@ func BenchmarkPutItem(b *testing.B) { benchmarkPut(b, newService(b, nil)) }
 
 func BenchmarkPutItemStored(b *testing.B) {
 	benchmarkPut(b, newService(b, openStore(b, storePath(b))))
+}
+
+// BenchmarkPutItemHTTP includes a loopback connection, with eight clients in the same process.
+func BenchmarkPutItemHTTP(b *testing.B) {
+	api := awsapi.NewServer()
+	api.Handle("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", newService(b, openStore(b, storePath(b))))
+	server := httptest.NewServer(api)
+	defer server.Close()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	defer client.CloseIdleConnections()
+	var n atomic.Int64
+	b.SetParallelism(4)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := int(n.Add(1))
+			r, err := http.NewRequest(http.MethodPost, server.URL, bytes.NewReader(body(fmt.Sprintf("quote-%d", i/5), i%5)))
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			r.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request")
+			answer, err := client.Do(r)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			text, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if err != nil || answer.StatusCode != http.StatusOK {
+				b.Errorf("%s %s %v", answer.Status, text, err)
+				return
+			}
+		}
+	})
 }
 
 func benchmarkRead(b *testing.B, operation, request string) {

@@ -3,7 +3,9 @@ package dynamodb
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"milepost/local/awsapi"
@@ -21,17 +23,25 @@ type decoder struct {
 	text  string
 	pos   int
 	depth int
+	stack attributes // of the objects that are being read
 	err   error
 }
 
+// decoders keeps the stacks of decoders that are done.
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
 // decode reads a request body with read.
 func decode(body []byte, read func(d *decoder)) error {
-	d := &decoder{text: string(body)}
+	d := decoders.Get().(*decoder)
+	*d = decoder{text: string(body), stack: d.stack[:0]}
 	read(d)
 	if d.err == nil && d.peek() != 0 {
 		d.malformed("the end of the text")
 	}
-	return d.err
+	err := d.err
+	clear(d.stack[:cap(d.stack)]) // what it held belongs to items now
+	decoders.Put(d)
+	return err
 }
 
 func (d *decoder) fail(err error) {
@@ -185,8 +195,13 @@ func (d *decoder) integer() int {
 
 // attributes reads an item, a key, a map or the values of an expression.
 func (d *decoder) attributes() attributes {
-	a := attributes{}
-	d.object(func(name string) { a = append(a, attribute{name, d.value()}) })
+	base := len(d.stack)
+	d.object(func(name string) {
+		v := d.value()
+		d.stack = append(d.stack, attribute{name, v})
+	})
+	a := append(make(attributes, 0, len(d.stack)-base), d.stack[base:]...)
+	d.stack = d.stack[:base]
 	sortAttributes(a)
 	for i := 1; i < len(a); i++ {
 		if a[i].name == a[i-1].name {
@@ -272,13 +287,13 @@ var emptySet = map[kind]string{
 func (d *decoder) set(k kind) value {
 	var members []value
 	d.array(func() { members = append(members, value{kind: k.element(), text: d.scalar(k.element())}) })
-	if d.err == nil && len(members) == 0 {
+	if d.err != nil {
+		return value{}
+	}
+	if len(members) == 0 {
 		d.fail(validationf("%s", emptySet[k]))
 	}
-	given := members
-	if k != kindNS {
-		given = append([]value(nil), members...)
-	}
+	given := slices.Clone(members)
 	v, distinct := newSet(k, members)
 	switch {
 	case distinct:

@@ -253,6 +253,7 @@ func (q *search) look(in span) (page, error) {
 func (q *search) answer(p page) awsapi.Raw {
 	var a answer
 	if q.selects != "COUNT" {
+		a = make(answer, 0, p.size+p.size/2+256) // JSON takes some more than the items count for
 		a.member("Items")
 		a = append(a, '[')
 	}

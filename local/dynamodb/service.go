@@ -4,8 +4,9 @@
 //
 // It answers as AWS does, or refuses by name what it does not implement: the legacy conditions
 // (Expected, AttributeUpdates, QueryFilter and the like), PartiQL, UpdateTable, backups, global
-// tables. Three differences are by choice: nothing is throttled; transactions that meet wait for
-// each other where AWS cancels one; expired items are deleted at once where AWS takes days.
+// tables. Four differences are by choice: nothing is throttled; a table is active, or gone, when the
+// call that creates or deletes it returns; transactions that meet wait for each other where AWS
+// cancels one; expired items are deleted at once where AWS takes days.
 package dynamodb
 
 import (

@@ -59,6 +59,7 @@ type record struct {
 	shard    *shard
 	sequence uint64
 	ready    bool
+	stored   []byte // as the store keeps it: the length of the key, the key, the JSON
 	stream.Record
 }
 
@@ -112,8 +113,8 @@ func (c *changeStream) reserve(ch *change) (*record, []storage.Op) {
 
 	partition, _ := some.attributes.get(c.table.schema.partition.name)
 	r.SequenceNumber, r.Key = sequenceText(r.sequence), partition.text
-	r.JSON = c.json(ch, r, now)
-	return r, append(ops, storage.Op{Bucket: c.table.streamBucket(), Key: sh.recordKey(r.sequence), Value: r.stored()})
+	c.encode(ch, r, now)
+	return r, append(ops, storage.Op{Bucket: c.table.streamBucket(), Key: sh.recordKey(r.sequence), Value: r.stored})
 }
 
 // complete makes a committed record visible, or takes back one that was not committed.
@@ -168,13 +169,6 @@ func (sh *shard) recordKey(sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{sh.number}, sequence)
 }
 
-// stored is the record's key and its JSON.
-func (r *record) stored() []byte {
-	b := binary.AppendUvarint(make([]byte, 0, len(r.Key)+len(r.JSON)+4), uint64(len(r.Key)))
-	b = append(b, r.Key...)
-	return append(b, r.JSON...)
-}
-
 // restore puts back what the store kept under key.
 func (c *changeStream) restore(key, stored []byte) error {
 	broken := fmt.Errorf("table %s: broken stream record %x", c.table.TableName, key)
@@ -199,8 +193,8 @@ func (c *changeStream) restore(key, stored []byte) error {
 	return nil
 }
 
-// json is the record as a Lambda function gets it, without eventSourceARN.
-func (c *changeStream) json(ch *change, r *record, now time.Time) []byte {
+// encode makes the record's JSON, as a Lambda function gets it but without eventSourceARN.
+func (c *changeStream) encode(ch *change, r *record, now time.Time) {
 	name, some := "MODIFY", ch.updated
 	switch {
 	case ch.old == nil:
@@ -212,6 +206,9 @@ func (c *changeStream) json(ch *change, r *record, now time.Time) []byte {
 	keys := c.table.schema.of(some.attributes)
 	size := keys.size()
 	b := make([]byte, 0, 512+len(some.json)*2)
+	b = binary.AppendUvarint(b, uint64(len(r.Key)))
+	b = append(b, r.Key...)
+	head := len(b)
 	b = append(b, `{"eventID":"`...)
 	b = hex.AppendEncode(b, id[:])
 	b = append(b, `","eventName":"`...)
@@ -237,9 +234,11 @@ func (c *changeStream) json(ch *change, r *record, now time.Time) []byte {
 	b = append(b, view...)
 	b = append(b, '"', '}')
 	if ch.byService {
-		return append(b, byServiceSuffix...)
+		b = append(b, byServiceSuffix...)
+	} else {
+		b = append(b, '}')
 	}
-	return append(b, '}')
+	r.stored, r.JSON = b, b[head:]
 }
 
 // after gives up to limit visible records with higher numbers, and else a channel that is closed

@@ -229,6 +229,43 @@ func TestRecordsAreTrimmedAfterADay(t *testing.T) {
 	})
 }
 
+func TestRecordsThatEveryReaderHasPassedAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	_, c := clients(s)
+	arn := streamARN(t, s, "Events")
+	n := 0
+	put := func(count int) {
+		for range count {
+			n++
+			mustCall(t, s, "PutItem", fmt.Sprintf(`{'TableName':'Events','Item':{'pk':{'S':'a'},'sk':{'N':'%d'}}}`, n))
+		}
+	}
+	put(1)
+	r := openStream(t, s, "Events")
+	first := readAll(t, r)[0].SequenceNumber
+	shard := slices.IndexFunc(r.Shards(), func(id string) bool { return r.Latest(id) != "" })
+	id := r.Shards()[shard]
+	if _, err := r.Next(t.Context(), id, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	put(10_100)
+	if records, err := r.Next(t.Context(), id, first, 20_000); err != nil || len(records) != 10_100 {
+		t.Errorf("a reader at the beginning finds %d records, %v, want 10100", len(records), err)
+	}
+	if _, err := r.Next(t.Context(), id, r.Latest(id)[:20]+"0", 1); err != nil {
+		t.Fatal(err)
+	}
+	put(1)
+	if records, err := r.Next(t.Context(), id, "", 20_000); err != nil || len(records) > 10_001 {
+		t.Errorf("%d records are kept, %v, want 10001 at most", len(records), err)
+	}
+	_, err := c.GetShardIterator(t.Context(), &dynamodbstreams.GetShardIteratorInput{StreamArn: &arn, ShardId: &id, ShardIteratorType: "AT_SEQUENCE_NUMBER", SequenceNumber: &first})
+	if _, ok := errors.AsType[*types.TrimmedDataAccessException](err); !ok {
+		t.Errorf("iterator at a trimmed record: %v", err)
+	}
+}
+
 func TestTheStreamsAPI(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

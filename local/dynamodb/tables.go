@@ -20,7 +20,7 @@ import (
 type TableDescription struct {
 	TableName                 string
 	TableArn                  string
-	TableId                   string //nolint:revive // the member's name
+	TableId                   string
 	TableStatus               string
 	CreationDateTime          json.RawMessage // seconds of Unix time
 	KeySchema                 []KeyElement

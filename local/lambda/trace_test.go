@@ -9,6 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdklambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-xray-sdk-go/v2/instrumentation/awsv2"
 	sdk "github.com/aws/aws-xray-sdk-go/v2/xray"
 
 	"milepost/local/awsapi"
@@ -102,6 +105,35 @@ func TestTracedInvocationMakesTwoSegmentsAndKeepsTheSDKs(t *testing.T) {
 			t.Errorf("second = %+v", second)
 		}
 	})
+}
+
+// TestSDKCallCarriesTheTraceOn calls one function from another through an instrumented SDK client.
+func TestSDKCallCarriesTheTraceOn(t *testing.T) {
+	t.Parallel()
+	x := newTracer(t, 1)
+	var s *lambda.Service
+	caller := handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		client := sdklambda.New(newClient(s, awsapi.Caller{}).Options(), func(o *sdklambda.Options) { awsv2.AWSV2Instrumentor(&o.APIOptions) })
+		_, err := client.Invoke(ctx, &sdklambda.InvokeInput{FunctionName: aws.String("callee")})
+		return nil, err
+	})
+	s = newService(t, lambda.Config{XRay: x},
+		lambda.Function{Name: "caller", Tracing: true, Handler: caller},
+		lambda.Function{Name: "callee", Tracing: true, Handler: handlerFunc(echo)})
+	root := xray.NewTraceID()
+	result, err := s.Invoke(awsapi.WithTraceHeader(t.Context(), "Root="+root), "caller", nil)
+	if err != nil || result.FunctionError != "" {
+		t.Fatalf("%s %v", result.Payload, err)
+	}
+	found := documents(t, x, root)
+	call := found["Lambda"]
+	if call.Namespace != "aws" || call.AWS["operation"] != "Invoke" || call.HTTP.Response.Status != 200 ||
+		call.ParentID != found["caller AWS::Lambda::Function"].ID || found["callee AWS::Lambda"].ParentID != call.ID {
+		t.Errorf("segments = %+v", found)
+	}
+	if nodes := x.TraceGraph(root); len(nodes) != 5 { // the client, and each function as service and as function
+		t.Errorf("%d nodes, want 5", len(nodes))
+	}
 }
 
 func TestSamplingDecidesOnce(t *testing.T) {

@@ -103,15 +103,14 @@ type taskResult struct {
 func (f *frame) returned(r *taskResult) {
 	t := f.state.Body.(*asl.Task)
 	f.endTask()
-	if f.Answer != nil {
-		f.settle()
+	switch {
+	case r.err != nil && f.Answer != nil:
+		f.settle() // the token was answered first
 		return
-	}
-	if r.err != nil {
+	case r.err != nil:
 		f.taskFailed(taskError(r.err))
 		return
-	}
-	if !json.Valid(r.output) {
+	case !json.Valid(r.output):
 		f.taskFailed(&asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The task returned what is not JSON: %.100q", r.output)})
 		return
 	}
@@ -132,6 +131,9 @@ func (f *frame) returned(r *taskResult) {
 	f.emit("TaskSubmitted", event{Text: output.Text(), Detail: &detail{Resource: resource, ResourceType: service}})
 	f.Stage = stageToken
 	f.beat()
+	if f.Answer != nil {
+		f.settle()
+	}
 }
 
 // answered takes the answer to the task's token. An answer that comes while the task is still being
@@ -145,11 +147,6 @@ func (f *frame) answered(a *answer) {
 
 func (f *frame) settle() {
 	a := f.Answer
-	if f.Stage == stageCall {
-		t := f.state.Body.(*asl.Task)
-		resource, service := taskResource(t)
-		f.emit("TaskSubmitted", event{Detail: &detail{Resource: resource, ResourceType: service}})
-	}
 	if !a.Failed {
 		f.succeed(asl.FromText(a.Output))
 		return
@@ -191,11 +188,8 @@ func (f *frame) taskFailed(err *asl.Error) {
 }
 
 func (f *frame) timedOut(heartbeat bool) {
-	err := &asl.Error{Name: asl.ErrTimeout, Heartbeat: heartbeat}
-	d := errorDetail(err, "", "")
-	d.Cause = nil
-	f.taskEvent("TimedOut", event{Detail: d})
-	err.NoCause = false
+	err := &asl.Error{Name: asl.ErrTimeout, NoCause: true, Heartbeat: heartbeat}
+	f.taskEvent("TimedOut", event{Detail: errorDetail(err, "", "")})
 	f.fail(err)
 }
 

@@ -30,13 +30,14 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Name + ": " + e.Cause }
 
-// Output is the error as a Catcher's state receives it.
+// Output is the error as a Catcher's state receives it. A timeout has an empty cause there, although
+// its events have none.
 func (e *Error) Output() map[string]any {
 	out := map[string]any{"Error": any(e.Name), "Cause": any(e.Cause)}
 	if e.NoName {
 		out["Error"] = nil
 	}
-	if e.NoCause {
+	if e.NoCause && e.Name != ErrTimeout {
 		out["Cause"] = nil
 	}
 	return out

@@ -1,0 +1,114 @@
+// Command bench measures the system on this machine and prints a table: what was measured, how it
+// came out, and the goal. It is run from the root of the repository.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A measure is one line or more of the table. Its run function may take some seconds.
+type measure struct {
+	name string
+	run  func(context.Context) ([]figure, error)
+}
+
+// A figure is one line of the table.
+type figure struct {
+	what, result, goal string
+	// met says whether the goal was reached.
+	met bool
+}
+
+var measures = []measure{
+	{"quotes", quotes},
+	{"latency", latency},
+	{"rating", rateE02},
+	{"vin", decodeVINs},
+	{"dynamodb", putItems},
+	{"stepfunctions", executions},
+	{"bootstrap", bootstrap},
+	{"memory", idleMemory},
+}
+
+func main() {
+	var names []string
+	for _, m := range measures {
+		names = append(names, m.name)
+	}
+	only := flag.String("only", "", "measure these only, separated by commas: "+strings.Join(names, ", "))
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only string) error {
+	var wanted []string
+	if only != "" {
+		wanted = strings.Split(only, ",")
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	fmt.Fprintln(table, "measured\tresult\tgoal\t")
+	var errs []error
+	for _, m := range measures {
+		if wanted != nil && !slices.Contains(wanted, m.name) {
+			continue
+		}
+		figures, err := m.run(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", m.name, err))
+			continue
+		}
+		for _, f := range figures {
+			verdict := "met"
+			if !f.met {
+				verdict = "MISSED"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.what, f.result, f.goal, verdict)
+		}
+		table.Flush()
+	}
+	return errors.Join(errs...)
+}
+
+// below makes the figure of a duration that is to be below a goal.
+func below(what string, took, goal time.Duration) figure {
+	return figure{what, round(took).String(), "< " + goal.String(), took < goal}
+}
+
+// rate makes the figure of a number of things done in some time, of which at least goal a second are
+// to be done.
+func rate(what string, n int, took time.Duration, goal float64) figure {
+	perSecond := float64(n) / took.Seconds()
+	return figure{what, fmt.Sprintf("%.0f/s", perSecond), fmt.Sprintf(">= %.0f/s", goal), perSecond >= goal}
+}
+
+// round leaves three digits or so.
+func round(d time.Duration) time.Duration {
+	for unit := time.Second; unit > 1; unit /= 10 {
+		if d >= unit {
+			return d.Round(unit / 100)
+		}
+	}
+	return d
+}
+
+// percentile gives the value below which p percent of the values lie.
+func percentile[T cmp.Ordered](values []T, p int) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+}
