@@ -60,9 +60,10 @@ func ValidateEvent(eventType string, version int, value any) error {
 	return validate(s, value)
 }
 
-// ValidateBody checks a request body against a schema of the OpenAPI document's components. The
-// error is *Malformed when the body is no JSON, *Invalid when it does not fit.
-func ValidateBody(component string, body []byte) error {
+// DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it
+// into v. What is decoded is exactly what was checked, also where a body has a member twice or a whole
+// number with an exponent. The error is *Malformed when the body is no JSON, *Invalid when it does not fit.
+func DecodeBody(component string, body []byte, v any) error {
 	s, err := schema("openapi.json#/components/schemas/" + component)
 	if err != nil {
 		return err
@@ -71,13 +72,23 @@ func ValidateBody(component string, body []byte) error {
 	if err != nil {
 		return &Malformed{Err: err}
 	}
-	return validate(s, value)
+	if odd := oddNumbers(nil, "", value); odd != nil {
+		return (&Invalid{Violations: odd}).bounded()
+	}
+	if err := validate(s, value); err != nil {
+		return err
+	}
+	checked, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(checked, v)
 }
 
-// DecodeBody is ValidateBody followed by decoding what was validated into v. Where a body has a member
-// twice, that is the last one, in both.
-func DecodeBody(component string, body []byte, v any) error {
-	return nil
+// ValidateBody is DecodeBody for whoever only wants the verdict.
+func ValidateBody(component string, body []byte) error {
+	var value any
+	return DecodeBody(component, body, &value)
 }
 
 // base is the address that the files have among themselves. Nothing is fetched from it.

@@ -82,7 +82,7 @@ func (c *client) quote(ctx context.Context, poll time.Duration) (time.Duration, 
 
 // quotes keeps so many customers busy at the same time and counts the quotes that they get priced.
 func quotes(ctx context.Context) ([]figure, error) {
-	const customers, warmUp, total = 64, 500, 4000
+	const customers, warmUp, total = 32, 500, 4000
 	s, c, err := inMemory()
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func quotes(ctx context.Context) ([]figure, error) {
 		for range customers {
 			wg.Go(func() {
 				for next.Add(1) <= n {
-					if _, err := c.quote(ctx, 20*time.Millisecond); err != nil {
+					if _, err := c.quote(ctx, 50*time.Millisecond); err != nil {
 						errs <- err
 						return
 					}

@@ -99,13 +99,8 @@ func decode(r events.APIGatewayV2HTTPRequest) (quote.Request, error) {
 		return request, api.NewProblem(http.StatusBadRequest, "too-deep", "The body is nested too deep",
 			"A quote request nests at most %d levels.", maxDepth)
 	}
-	if err := schemas.ValidateBody("QuoteRequest", body); err != nil {
-		return request, err
-	}
-	if err := json.Unmarshal(body, &request); err != nil {
-		return request, fmt.Errorf("decode a request that fits its schema: %w", err)
-	}
-	return request, nil
+	err = schemas.DecodeBody("QuoteRequest", body, &request)
+	return request, err
 }
 
 // depth is how deep a JSON text nests, without decoding it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -182,11 +183,18 @@ func appendJSON(b []byte, v types.AttributeValue) []byte {
 	return append(b, "null"...)
 }
 
-// appendString writes s as a JSON string.
+// appendString writes s as a JSON string. Most strings are plain ASCII and need no escapes.
 func appendString(b []byte, s string) []byte {
+	if strings.IndexFunc(s, needsEscape) < 0 {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	quoted, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a string can always be encoded
 	}
 	return append(b, quoted...)
 }
+
+func needsEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

@@ -23,8 +23,16 @@ type presetKey struct{}
 // Do carries one call.
 func (t *Transport) Do(r *http.Request) (*http.Response, error) { return t.RoundTrip(r) }
 
-// RoundTrip carries one call. It fails only when the request's context is done.
-func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip carries one call. It fails when the request's context is done, and when the Server breaks
+// the connection by a panic with http.ErrAbortHandler.
+func (t *Transport) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	defer func() {
+		if value := recover(); value == http.ErrAbortHandler {
+			err = io.ErrUnexpectedEOF
+		} else if value != nil {
+			panic(value)
+		}
+	}()
 	ctx := r.Context()
 	if r.Body != nil {
 		defer r.Body.Close()

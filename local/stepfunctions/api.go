@@ -15,6 +15,20 @@ import (
 	"milepost/local/storage"
 )
 
+var _ awsapi.Service = (*Service)(nil)
+
+// Call answers one operation of the API.
+func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	answer, ok := operations[operation]
+	if !ok {
+		return nil, awsapi.Unsupported("the Step Functions operation " + operation)
+	}
+	return answer(s, ctx, body)
+}
+
+// nothing answers an operation that has no result.
+var nothing = awsapi.Raw("{}")
+
 type operation = func(s *Service, ctx context.Context, body []byte) (any, error)
 
 // answering makes an operation of a function that takes its request decoded.

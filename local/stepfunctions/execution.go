@@ -1,6 +1,7 @@
 package stepfunctions
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ type execution struct {
 	record          // only Status and what follows it ever changes
 	shown   []event // the history as far as it has been written down
 	mailbox []message
-	closed  bool // nobody reads the mailbox any more
+	closed  error // set when nobody reads the mailbox any more: errEnded, or why it broke off
 	wake    chan struct{}
 
 	begun bool   // guarded by the service's mutex
@@ -94,13 +95,13 @@ type message struct {
 func (e *execution) post(m message) {
 	e.mu.Lock()
 	closed := e.closed
-	if !closed {
+	if closed == nil {
 		e.mailbox = append(e.mailbox, m)
 	}
 	e.mu.Unlock()
-	if closed {
+	if closed != nil {
 		if m.reply != nil {
-			m.reply(errEnded)
+			m.reply(closed)
 		}
 		return
 	}
@@ -307,7 +308,7 @@ func (e *execution) save() error {
 // close answers everybody who still waits.
 func (e *execution) close(failure error) {
 	e.mu.Lock()
-	e.closed = true
+	e.closed = failure
 	messages := e.mailbox
 	e.mailbox = nil
 	e.mu.Unlock()
@@ -331,7 +332,7 @@ func (e *execution) executionContext() map[string]any {
 	return map[string]any{
 		"Execution": map[string]any{
 			"Id": e.arn, "Input": input, "Name": e.Name, "RoleArn": e.RoleARN,
-			"StartTime": timestamp(e.Started), "RedriveCount": jsonZero,
+			"StartTime": timestamp(e.Started), "RedriveCount": json.Number("0"),
 		},
 		"StateMachine": map[string]any{"Id": machineARN(e.Machine), "Name": e.Machine},
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"milepost/local/stepfunctions/asl"
 	"milepost/local/storage"
@@ -19,8 +18,6 @@ const (
 	bucketFrames      = "states-frames"
 	bucketEvents      = "states-events"
 )
-
-var jsonZero = json.Number("0")
 
 // storedFrame is a frame as it is stored.
 type storedFrame struct {
@@ -209,5 +206,3 @@ func (e *execution) begin() {
 			Text: e.Input, Detail: &detail{RoleARN: e.RoleARN}})
 	}
 }
-
-const historyAge = 90 * 24 * time.Hour

@@ -26,6 +26,9 @@ import (
 // DefaultKeep is how many ended executions are kept in memory where there is no store.
 const DefaultKeep = 100_000
 
+// historyAge is how long an ended execution is kept and its name taken.
+const historyAge = 90 * 24 * time.Hour
+
 // Config is what a Service is made of.
 type Config struct {
 	// Store keeps machines and executions; nil keeps them in memory. With a store ended executions
@@ -143,7 +146,7 @@ func (s *Service) load() error {
 			}
 			continue
 		}
-		e.closed = true
+		e.closed = errEnded
 		e.forgetData()
 		s.ended.PushBack(e)
 	}

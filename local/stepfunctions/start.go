@@ -3,14 +3,13 @@ package stepfunctions
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"milepost/local/awsapi"
 	"milepost/local/stepfunctions/asl"
-
-	"crypto/rand"
 )
 
 // StartExecutionInput is what an execution is started with.

@@ -2,7 +2,6 @@ package stepfunctions
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"milepost/local/awsapi"
@@ -90,18 +89,3 @@ func (s *Service) StopExecution(ctx context.Context, arn string, name, cause *st
 	}
 	return nil
 }
-
-var _ awsapi.Service = (*Service)(nil)
-
-// Call answers one operation of the API.
-func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
-	answer, ok := operations[operation]
-	if !ok {
-		return nil, awsapi.Unsupported("the Step Functions operation " + operation)
-	}
-	return answer(s, ctx, body)
-}
-
-type empty = json.RawMessage
-
-var nothing = empty("{}")

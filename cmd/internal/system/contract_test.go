@@ -26,7 +26,8 @@ func documented(method, target string, r response) error {
 		return schemas.ValidateBody("Problem", r.Body)
 	case media != "application/json":
 		return fmt.Errorf("Content-Type=%q", media)
-	case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden, r.Status == http.StatusNotFound:
+	case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden, r.Status == http.StatusNotFound,
+		r.Status == http.StatusInternalServerError:
 		if !strings.HasPrefix(string(r.Body), `{"message":"`) {
 			return fmt.Errorf("not the gateway's message")
 		}

@@ -14,7 +14,6 @@ const (
 	ErrNoChoice   = "States.NoChoiceMatched"
 	ErrIntrinsic  = "States.IntrinsicFailure"
 	ErrResultPath = "States.ResultPathMatchFailure"
-	ErrParameters = "States.ParameterPathFailure"
 )
 
 // Error is a failure of a state, which Retry and Catch may handle.

@@ -153,8 +153,10 @@ func (p *callParser) argument(depth int) (Expression, error) {
 // that is not inside brackets.
 func pathLength(s string) int {
 	depth, quote := 0, byte(0)
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case quote != 0 && c == '\\':
+			i++
 		case quote != 0:
 			if c == quote {
 				quote = 0

@@ -1,0 +1,387 @@
+package quote_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/domain/rating"
+)
+
+// decision is one row: what happened, what is asked for, and what comes of it.
+type decision struct {
+	given   []quote.Event
+	when    quote.Command
+	want    []quote.Event
+	wantErr error
+}
+
+func assertDecisions(t *testing.T, rows map[string]decision) {
+	t.Helper()
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := quote.Decide(quote.Fold(row.given...), row.when)
+			if !reflect.DeepEqual(err, row.wantErr) {
+				t.Fatalf("error=%#v, want %#v", err, row.wantErr)
+			}
+			if !reflect.DeepEqual(got, row.want) {
+				t.Errorf("events=%+v\nwant %+v", got, row.want)
+			}
+		})
+	}
+}
+
+// way is the whole way of an example: its command and its event at each step.
+type way struct {
+	example                            quotetest.Example
+	submit                             quote.SubmitQuote
+	vehicles                           quote.RecordVehicles
+	histories                          quote.RecordAccidentHistory
+	requested, identified, knownDriver quote.Event
+}
+
+func mustWay(t *testing.T, id string) way {
+	t.Helper()
+	e := quotetest.MustExample(t, id)
+	w := way{example: e, submit: e.Submit(), vehicles: e.Vehicles(), histories: e.Histories()}
+	w.requested = quote.QuoteRequested{
+		QuoteID: quotetest.ID, Revision: 1, CustomerID: quotetest.Customer, QuoteDate: e.QuoteDate, Request: e.Request,
+	}
+	w.identified = quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: w.vehicles.Vehicles}
+	w.knownDriver = quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: w.histories.Drivers}
+	return w
+}
+
+// facts are the events of a quote that is ready to be rated.
+func (w way) facts() []quote.Event { return []quote.Event{w.requested, w.identified, w.knownDriver} }
+
+func TestSubmitQuote(t *testing.T) {
+	t.Parallel()
+	w, below := mustWay(t, "E02"), mustWay(t, "E06")
+	changed := func(change func(*quote.SubmitQuote)) quote.SubmitQuote {
+		c := w.submit
+		c.Request.Drivers, c.Request.Vehicles = slices.Clone(c.Request.Drivers), slices.Clone(c.Request.Vehicles)
+		change(&c)
+		return c
+	}
+	assertDecisions(t, map[string]decision{
+		"a request that can be quoted opens the quote": {
+			when: w.submit, want: []quote.Event{w.requested},
+		},
+		"a limit below the state's minimum is refused by its code": {
+			when: below.submit, wantErr: &quote.InvalidRequest{Codes: []rating.Code{rating.LimitBelowMinimum}},
+		},
+		"a state without rates is refused by its code": {
+			when:    changed(func(c *quote.SubmitQuote) { c.Request.State = "ZZ" }),
+			wantErr: &quote.InvalidRequest{Codes: []rating.Code{rating.StateNotSupported}},
+		},
+		"a policy that began before the day of the quote is refused by its code": {
+			when:    changed(func(c *quote.SubmitQuote) { c.QuoteDate = c.Request.EffectiveDate.AddDays(1) }),
+			wantErr: &quote.InvalidRequest{Codes: []rating.Code{rating.EffectiveDateRange}},
+		},
+		"two drivers of one id are refused": {
+			when:    changed(func(c *quote.SubmitQuote) { c.Request.Drivers[1].DriverID = "D1" }),
+			wantErr: &quote.RepeatedID{ID: "D1"},
+		},
+		"two vehicles of one id are refused": {
+			when:    changed(func(c *quote.SubmitQuote) { c.Request.Vehicles[1].VehicleID = "V1" }),
+			wantErr: &quote.RepeatedID{ID: "V1"},
+		},
+		"a driver and a vehicle may share an id": {
+			when: changed(func(c *quote.SubmitQuote) { c.Request.Drivers[1].DriverID = "V1" }),
+			want: []quote.Event{func() quote.Event {
+				e := w.requested.(quote.QuoteRequested)
+				e.Request.Drivers = slices.Clone(e.Request.Drivers)
+				e.Request.Drivers[1].DriverID = "V1"
+				return e
+			}()},
+		},
+		"a quote is submitted once": {
+			given: []quote.Event{w.requested}, when: w.submit, wantErr: &quote.AlreadySubmitted{QuoteID: quotetest.ID},
+		},
+	})
+}
+
+func TestRecordVehicles(t *testing.T) {
+	t.Parallel()
+	w := mustWay(t, "E02")
+	one, both := w.vehicles.Vehicles[:1], w.vehicles.Vehicles
+	stranger := quote.VehicleLookup{VehicleID: "V9"}
+	record := func(vehicles ...quote.VehicleLookup) quote.RecordVehicles {
+		return quote.RecordVehicles{Revision: 1, Vehicles: vehicles}
+	}
+	assertDecisions(t, map[string]decision{
+		"a lookup of every vehicle is recorded": {
+			given: []quote.Event{w.requested}, when: record(both...), want: []quote.Event{w.identified},
+		},
+		"a lookup that comes again changes nothing": {
+			given: []quote.Event{w.requested, w.identified}, when: record(both...),
+		},
+		"a lookup that comes after the outcome is recorded still": {
+			given: quotetest.MustEvents(t, w.submit, quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}}),
+			when:  record(both...), want: []quote.Event{w.identified},
+		},
+		"a lookup that leaves out a vehicle is refused": {
+			given: []quote.Event{w.requested}, when: record(one...), wantErr: &quote.IncompleteLookup{Missing: []string{"V2"}},
+		},
+		"a lookup of a vehicle that is not in the request is refused": {
+			given: []quote.Event{w.requested}, when: record(append(slices.Clone(both), stranger)...),
+			wantErr: &quote.IncompleteLookup{Unknown: []string{"V9"}},
+		},
+		"a lookup that answers twice about one vehicle is refused": {
+			given: []quote.Event{w.requested}, when: record(append(slices.Clone(both), both[0])...),
+			wantErr: &quote.IncompleteLookup{Unknown: []string{"V1"}},
+		},
+		"a lookup of another revision is refused": {
+			given: []quote.Event{w.requested}, when: quote.RecordVehicles{Revision: 2, Vehicles: both},
+			wantErr: &quote.NoSuchRevision{Revision: 2},
+		},
+		"a lookup for a quote that does not exist is refused": {
+			when: quote.RecordVehicles{Revision: 0, Vehicles: both}, wantErr: &quote.NoSuchRevision{Revision: 0},
+		},
+	})
+}
+
+func TestRecordAccidentHistory(t *testing.T) {
+	t.Parallel()
+	w := mustWay(t, "E24")
+	record := func(drivers ...quote.DriverLookup) quote.RecordAccidentHistory {
+		return quote.RecordAccidentHistory{Revision: 1, Drivers: drivers}
+	}
+	rated := w.histories.Drivers
+	excluded := quote.DriverLookup{DriverID: w.example.Request.Drivers[slices.IndexFunc(w.example.Request.Drivers, func(d quote.Driver) bool { return d.Excluded })].DriverID}
+	assertDecisions(t, map[string]decision{
+		"the histories of the rated drivers are recorded": {
+			given: []quote.Event{w.requested}, when: record(rated...), want: []quote.Event{w.knownDriver},
+		},
+		"histories that come again change nothing": {
+			given: []quote.Event{w.requested, w.knownDriver}, when: record(rated...),
+		},
+		"no history of an excluded driver is taken": {
+			given: []quote.Event{w.requested}, when: record(append(slices.Clone(rated), excluded)...),
+			wantErr: &quote.IncompleteLookup{Unknown: []string{excluded.DriverID}},
+		},
+		"no history may be left out": {
+			given: []quote.Event{w.requested}, when: record(),
+			wantErr: &quote.IncompleteLookup{Missing: driverIDs(rated)},
+		},
+		"histories of another revision are refused": {
+			given: []quote.Event{w.requested}, when: quote.RecordAccidentHistory{Revision: 3, Drivers: rated},
+			wantErr: &quote.NoSuchRevision{Revision: 3},
+		},
+	})
+}
+
+func driverIDs(lookups []quote.DriverLookup) []string {
+	ids := make([]string, len(lookups))
+	for i, l := range lookups {
+		ids[i] = l.DriverID
+	}
+	return ids
+}
+
+func TestRateQuote(t *testing.T) {
+	t.Parallel()
+	good, referred, declined := mustWay(t, "E01"), mustWay(t, "E13"), mustWay(t, "E15")
+	now := quote.RateQuote{Revision: 1}
+	without := func(facts ...quote.Fact) quote.RateQuote { return quote.RateQuote{Revision: 1, Unanswered: facts} }
+	// unknown is what E01 is rated to when the providers are not heard.
+	unknown := func(facts rating.Facts) rating.Result {
+		return rating.Rate(good.example.Request.Rating(good.example.QuoteDate), facts)
+	}
+	noVehicles := unknown(rating.Facts{History: good.example.Facts.History})
+	noHistory := unknown(rating.Facts{VIN: good.example.Facts.VIN})
+	neither := unknown(rating.Facts{})
+	pending := good.knownDriver.(quote.AccidentHistoryRetrieved)
+	pending.Drivers = []quote.DriverLookup{pending.Drivers[0]}
+	pending.Drivers[0].Assessment = accident.Assessment{History: pending.Drivers[0].History, Pending: true}
+	pendingResult := good.example.Expected
+	pendingResult.Conditions = []rating.Condition{rating.HistoryPending}
+
+	assertDecisions(t, map[string]decision{
+		"a good risk is offered at its price": {
+			given: good.facts(), when: now,
+			want: []quote.Event{quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: good.example.Expected}},
+		},
+		"a risk that a rule refers is referred with an indicative price": {
+			given: referred.facts(), when: now,
+			want: []quote.Event{quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: referred.example.Expected}},
+		},
+		"a risk that a rule declines is declined": {
+			given: declined.facts(), when: now,
+			want: []quote.Event{quote.QuoteDeclined{QuoteID: quotetest.ID, Revision: 1, Rating: declined.example.Expected}},
+		},
+		"a history that a source still owes part of leaves a condition": {
+			given: []quote.Event{good.requested, good.identified, pending}, when: now,
+			want: []quote.Event{quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: pendingResult}},
+		},
+		"a quote that has its outcome keeps it": {
+			given: append(good.facts(), quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: good.example.Expected}), when: now,
+		},
+		"a quote waits for its vehicles": {
+			given: []quote.Event{good.requested, good.knownDriver}, when: now, wantErr: &quote.FactMissing{Fact: quote.FactVehicles},
+		},
+		"a quote waits for its accident history": {
+			given: []quote.Event{good.requested, good.identified}, when: now, wantErr: &quote.FactMissing{Fact: quote.FactAccidentHistory},
+		},
+		"of two facts that are missing the first is named": {
+			given: []quote.Event{good.requested}, when: now, wantErr: &quote.FactMissing{Fact: quote.FactAccidentHistory},
+		},
+		"a fact that is declared unanswered does not stand for the other": {
+			given: []quote.Event{good.requested}, when: without(quote.FactAccidentHistory), wantErr: &quote.FactMissing{Fact: quote.FactVehicles},
+		},
+		"without its vehicles a quote is referred": {
+			given: []quote.Event{good.requested, good.knownDriver}, when: without(quote.FactVehicles),
+			want: []quote.Event{quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: noVehicles, Unanswered: []quote.Fact{quote.FactVehicles}}},
+		},
+		"without its accident history a quote is referred": {
+			given: []quote.Event{good.requested, good.identified}, when: without(quote.FactAccidentHistory),
+			want: []quote.Event{quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: noHistory, Unanswered: []quote.Fact{quote.FactAccidentHistory}}},
+		},
+		"without either a quote is referred, both named in order": {
+			given: []quote.Event{good.requested}, when: without(quote.FactVehicles, quote.FactAccidentHistory),
+			want: []quote.Event{quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: neither, Unanswered: []quote.Fact{quote.FactAccidentHistory, quote.FactVehicles}}},
+		},
+		"a fact that came after the branch had given up counts": {
+			given: good.facts(), when: without(quote.FactVehicles, quote.FactAccidentHistory),
+			want: []quote.Event{quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: good.example.Expected}},
+		},
+		"another revision is refused": {
+			given: good.facts(), when: quote.RateQuote{Revision: 2}, wantErr: &quote.NoSuchRevision{Revision: 2},
+		},
+	})
+}
+
+// TestWorkedExamples takes every example its whole way.
+func TestWorkedExamples(t *testing.T) {
+	t.Parallel()
+	statuses := map[rating.Outcome]quote.Status{
+		rating.Quoted: quote.StatusQuoted, rating.Referred: quote.StatusReferred, rating.Declined: quote.StatusDeclined,
+	}
+	for _, e := range quotetest.Examples(t) {
+		t.Run(e.ID, func(t *testing.T) {
+			t.Parallel()
+			if e.Expected.Outcome == rating.Invalid {
+				_, err := quote.Decide(quote.Quote{}, e.Submit())
+				if want := (&quote.InvalidRequest{Codes: e.Expected.Reasons}); !reflect.DeepEqual(err, want) {
+					t.Errorf("error=%v, want %v", err, want)
+				}
+				return
+			}
+			q := quote.Fold(quotetest.MustEvents(t, e.Commands()...)...)
+			if q.Status != statuses[e.Expected.Outcome] || !reflect.DeepEqual(*q.Rating, e.Expected) {
+				t.Errorf("Status=%s Rating=%+v\nwant %+v", q.Status, *q.Rating, e.Expected)
+			}
+		})
+	}
+}
+
+// TestAnyOrderOfCommandsEndsInOneOutcome gives commands in any order and any number of times, as
+// messages that are lost, late or doubled would, until the workflow has given up waiting.
+func TestAnyOrderOfCommandsEndsInOneOutcome(t *testing.T) {
+	t.Parallel()
+	const rounds = 300
+	examples := slices.DeleteFunc(quotetest.Examples(t), func(e quotetest.Example) bool { return e.Expected.Outcome == rating.Invalid })
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range rounds {
+		e := examples[random.IntN(len(examples))]
+		commands := append(e.Commands(),
+			quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles}},
+			quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactAccidentHistory}},
+			quote.RateQuote{Revision: 2}, quote.RecordVehicles{Revision: 1}, quote.RecordAccidentHistory{Revision: 1})
+		var q quote.Quote
+		var log []quote.Event
+		give := func(c quote.Command) {
+			before := q
+			events, err := quote.Decide(q, c)
+			again, errAgain := quote.Decide(q, c)
+			if !reflect.DeepEqual(events, again) || !reflect.DeepEqual(err, errAgain) {
+				t.Fatalf("round %d: %T decided two ways: %v %v, then %v %v", round, c, events, err, again, errAgain)
+			}
+			if !reflect.DeepEqual(q, before) {
+				t.Fatalf("round %d: deciding %T changed the state", round, c)
+			}
+			if err != nil && events != nil {
+				t.Fatalf("round %d: %T was refused and granted", round, c)
+			}
+			for _, event := range events {
+				q, log = quote.Evolve(q, event), append(log, event)
+			}
+		}
+		for range random.IntN(15) {
+			give(commands[random.IntN(len(commands))])
+		}
+		give(e.Submit())
+		give(quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}})
+		for range random.IntN(10) {
+			give(commands[random.IntN(len(commands))])
+		}
+
+		count := map[string]int{}
+		for _, event := range log {
+			count[event.EventType()]++
+		}
+		outcomes := count[quote.TypeQuoteOffered] + count[quote.TypeQuoteReferred] + count[quote.TypeQuoteDeclined]
+		if outcomes != 1 || count[quote.TypeQuoteRequested] != 1 || count[quote.TypeVehiclesIdentified] > 1 || count[quote.TypeAccidentHistoryRetrieved] > 1 {
+			t.Fatalf("round %d, example %s: events %v, want one request, one outcome and each fact once", round, e.ID, count)
+		}
+		if q.Version != len(log) || !reflect.DeepEqual(q, quote.Fold(log...)) {
+			t.Fatalf("round %d: the state is not the fold of its %d events", round, len(log))
+		}
+		if read := quote.Fold(mustReread(t, log)...); !reflect.DeepEqual(read, q) {
+			t.Fatalf("round %d: the log read again makes\n%+v, want\n%+v", round, read, q)
+		}
+	}
+}
+
+// mustReread writes and decodes events as the log does.
+func mustReread(t *testing.T, events []quote.Event) []quote.Event {
+	t.Helper()
+	read := make([]quote.Event, len(events))
+	for i, e := range events {
+		data, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read[i], err = quote.Decode(quote.Versioned{Type: e.EventType(), Version: quote.SchemaVersion(e.EventType())}, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return read
+}
+
+func TestAnySequenceOfEventsFolds(t *testing.T) {
+	t.Parallel()
+	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
+		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{})
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		events := make([]quote.Event, random.IntN(8))
+		for i := range events {
+			events[i] = all[random.IntN(len(all))]
+		}
+		if q := quote.Fold(events...); q.Version != len(events) {
+			t.Fatalf("Version=%d after %d events", q.Version, len(events))
+		}
+	}
+}
+
+func TestFactsOfALookupThatHasNotAnsweredAreLeftOut(t *testing.T) {
+	t.Parallel()
+	w := mustWay(t, "E02")
+	q := quote.Fold(w.requested, w.identified)
+	facts := q.Facts()
+	if len(facts.VIN) != 2 || len(facts.History) != 0 {
+		t.Errorf("Facts=%+v, want those of two vehicles alone", facts)
+	}
+	if date := (civil.Date{}); q.QuoteDate == date || q.Status != quote.StatusRequested {
+		t.Errorf("QuoteDate=%v Status=%s", q.QuoteDate, q.Status)
+	}
+}

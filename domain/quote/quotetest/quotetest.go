@@ -1,0 +1,160 @@
+// Package quotetest has quotes for tests: an Example is one of the worked examples of the rating, as
+// its customer would submit it and as its providers would answer.
+package quotetest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+	"milepost/domain/vehicle"
+)
+
+// ID and Customer are the quote and the customer of every example.
+const (
+	ID       = "01KXAMPE0000000000000000QT"
+	Customer = "customer-1"
+)
+
+// Names that are made for all drivers, so that a test can look for where they turn up.
+const (
+	FirstName     = "Philippa"
+	LastName      = "Wintergreen"
+	LicenseNumber = "LICENSE-QX"
+)
+
+// Example is a request with what the providers answer about it and the result to expect.
+type Example struct {
+	ID        string
+	QuoteDate civil.Date
+	Request   quote.Request
+	Facts     rating.Facts
+	Expected  rating.Result
+}
+
+// Examples reads the 24 worked examples.
+func Examples(tb testing.TB) []Example {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(root(tb), "domain", "rating", "testdata", "worked-examples.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var file struct {
+		Examples []struct {
+			ID       string
+			Request  rating.Request
+			Facts    rating.Facts
+			Expected rating.Result
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		tb.Fatal(err)
+	}
+	examples := make([]Example, len(file.Examples))
+	for i, e := range file.Examples {
+		r := e.Request
+		examples[i] = Example{ID: e.ID, QuoteDate: r.QuoteDate, Facts: e.Facts, Expected: e.Expected, Request: quote.Request{
+			State: r.State, EffectiveDate: r.EffectiveDate, TermMonths: r.TermMonths, Policy: r.Policy,
+			Coverages: r.Coverages, Vehicles: r.Vehicles,
+		}}
+		for _, d := range r.Drivers {
+			examples[i].Request.Drivers = append(examples[i].Request.Drivers, quote.Driver{
+				Driver: d, FirstName: FirstName, LastName: LastName, LicenseNumber: LicenseNumber,
+			})
+		}
+	}
+	return examples
+}
+
+// MustExample is one of the Examples.
+func MustExample(tb testing.TB, id string) Example {
+	tb.Helper()
+	all := Examples(tb)
+	i := slices.IndexFunc(all, func(e Example) bool { return e.ID == id })
+	if i < 0 {
+		tb.Fatalf("there is no example %s", id)
+	}
+	return all[i]
+}
+
+// root is the directory of go.mod.
+func root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
+	tb.Fatal(err)
+	return ""
+}
+
+// Submit asks for the quote on the day of the example.
+func (e Example) Submit() quote.SubmitQuote {
+	return quote.SubmitQuote{QuoteID: ID, CustomerID: Customer, QuoteDate: e.QuoteDate, Request: e.Request}
+}
+
+// Vehicles brings the example's facts about the vehicles.
+func (e Example) Vehicles() quote.RecordVehicles {
+	c := quote.RecordVehicles{Revision: 1}
+	for _, v := range e.Request.Vehicles {
+		fact, ok := e.Facts.VIN[v.VehicleID]
+		if !ok {
+			fact.Status = vehicle.Unavailable
+		}
+		c.Vehicles = append(c.Vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact, Answers: answers("embedded")})
+	}
+	return c
+}
+
+// Histories brings the example's facts about the rated drivers.
+func (e Example) Histories() quote.RecordAccidentHistory {
+	c := quote.RecordAccidentHistory{Revision: 1}
+	for _, d := range e.Request.Drivers {
+		if !d.Rated() {
+			continue
+		}
+		history, ok := e.Facts.History[d.DriverID]
+		if !ok {
+			history.Status = accident.Unavailable
+		}
+		if history.Incidents == nil {
+			history.Incidents = []accident.Incident{}
+		}
+		c.Drivers = append(c.Drivers, quote.DriverLookup{
+			DriverID: d.DriverID, Assessment: accident.Assessment{History: history}, Answers: answers("accident-history"),
+		})
+	}
+	return c
+}
+
+func answers(provider string) []quote.Answer {
+	return []quote.Answer{{Provider: provider, AskedAt: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Millis: 40, Attempts: 1, Status: 200, Reply: "{}"}}
+}
+
+// Commands are the commands of an example's whole way, in order.
+func (e Example) Commands() []quote.Command {
+	return []quote.Command{e.Submit(), e.Vehicles(), e.Histories(), quote.RateQuote{Revision: 1}}
+}
+
+// MustEvents are the events that commands make of a new quote.
+func MustEvents(tb testing.TB, commands ...quote.Command) []quote.Event {
+	tb.Helper()
+	var events []quote.Event
+	for _, c := range commands {
+		decided, err := quote.Decide(quote.Fold(events...), c)
+		if err != nil {
+			tb.Fatalf("decide %T: %v", c, err)
+		}
+		events = append(events, decided...)
+	}
+	return events
+}
