@@ -3,6 +3,7 @@
 It needs no AWS account: managed policies are named instead of looked up.
 """
 
+import os
 import sys
 
 from samtranslator.public.exceptions import InvalidDocumentException
@@ -29,6 +30,7 @@ class NamedPolicies(ManagedPolicyLoader):
 
 
 def main(path):
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     document = cfn_yaml.load(path)
     parameters = {
         name: p.get("Default", "https://example.com")

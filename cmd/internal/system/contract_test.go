@@ -27,7 +27,7 @@ func documented(method, target string, r response) error {
 	case media != "application/json":
 		return fmt.Errorf("Content-Type=%q", media)
 	case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden, r.Status == http.StatusNotFound,
-		r.Status == http.StatusInternalServerError:
+		r.Status == http.StatusRequestEntityTooLarge, r.Status == http.StatusInternalServerError:
 		if !strings.HasPrefix(string(r.Body), `{"message":"`) {
 			return fmt.Errorf("not the gateway's message")
 		}
