@@ -197,7 +197,7 @@ func (s *Stack) provisionStateMachine(r *template.Resource) error {
 	if err := s.checkTasks(in.DefinitionString); err != nil {
 		return fmt.Errorf("state machine %s: %w", name, err)
 	}
-	if _, err := s.machineCaller(in.RoleArn); err != nil {
+	if _, err := s.serviceCaller(in.RoleArn); err != nil {
 		return err
 	}
 	if _, err := s.machines.CreateStateMachine(stepfunctions.StateMachine{
@@ -213,8 +213,8 @@ func (s *Stack) provisionStateMachine(r *template.Resource) error {
 	return nil
 }
 
-// machineCaller is the identity of the state machines that have a role.
-func (s *Stack) machineCaller(roleARN string) (awsapi.Caller, error) {
+// serviceCaller is the identity under which a service acts with a role.
+func (s *Stack) serviceCaller(roleARN string) (awsapi.Caller, error) {
 	r, ok := s.roles[roleARN]
 	if !ok {
 		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)

@@ -247,11 +247,12 @@ func (s *Stack) LeftOut() []LeftOut { return slices.Clone(s.leftOut) }
 func (s *Stack) Unused() map[string][]iam.Grant {
 	unused := map[string][]iam.Grant{}
 	for _, r := range s.roles {
-		for _, session := range r.sessions {
-			for _, grant := range session.Unused() {
-				if !grant.Managed {
-					unused[r.name] = append(unused[r.name], grant)
-				}
+		if len(r.sessions) == 0 {
+			continue
+		}
+		for _, grant := range r.sessions[0].Unused() { // all sessions of a role have the same policies
+			if !grant.Managed {
+				unused[r.name] = append(unused[r.name], grant)
 			}
 		}
 	}
@@ -269,9 +270,17 @@ func (s *Stack) putSegment(segment map[string]any) {
 	}
 }
 
-// toDestination sends what Lambda has to report about an invocation or a batch to a queue.
-func (s *Stack) toDestination(ctx context.Context, queueARN string, body []byte, attributes map[string]string) error {
-	return s.queues.Send(ctx, queueARN, string(body), attributes)
+// toDestination sends what Lambda has to report about an invocation or a batch to a queue, with the
+// permissions of the function's role.
+func (s *Stack) toDestination(ctx context.Context, roleARN, queueARN string, body []byte) error {
+	caller, err := s.serviceCaller(roleARN)
+	if err != nil {
+		return err
+	}
+	if err := awsapi.Authorize(awsapi.WithCaller(ctx, caller), "sqs:SendMessage", queueARN); err != nil {
+		return err
+	}
+	return s.queues.Send(ctx, queueARN, string(body), nil)
 }
 
 // deadLetter sends what a rule could not deliver to its queue, if the queue's policy lets it.

@@ -57,7 +57,7 @@ type tasks struct{ stack *Stack }
 // Run calls a function with the permissions of the state machine's role. Other integrations were refused
 // when the Stack opened.
 func (t tasks) Run(ctx context.Context, call stepfunctions.TaskCall) (json.RawMessage, error) {
-	caller, err := t.stack.machineCaller(call.RoleARN)
+	caller, err := t.stack.serviceCaller(call.RoleARN)
 	if err != nil {
 		return nil, err
 	}

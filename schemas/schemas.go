@@ -50,14 +50,10 @@ func EventVersions() ([]quote.Versioned, error) {
 	return all, nil
 }
 
-// ValidateEvent checks the data of an event, decoded with numbers as json.Number. The error is an
-// *Invalid, or says that there is no such type and version.
-func ValidateEvent(eventType string, version int, value any) error {
-	s, err := schema(fmt.Sprintf("events/%s.v%d.json", eventType, version))
-	if err != nil {
-		return err
-	}
-	return validate(s, value)
+// ValidateEvent checks the data of an event. The error is *Malformed, *Invalid, or says that there is no
+// such type and version.
+func ValidateEvent(eventType string, version int, data []byte) error {
+	return validateText(fmt.Sprintf("events/%s.v%d.json", eventType, version), data)
 }
 
 // DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it
@@ -87,8 +83,19 @@ func DecodeBody(component string, body []byte, v any) error {
 
 // ValidateBody is DecodeBody for whoever only wants the verdict.
 func ValidateBody(component string, body []byte) error {
-	var value any
-	return DecodeBody(component, body, &value)
+	return validateText("openapi.json#/components/schemas/"+component, body)
+}
+
+func validateText(name string, text []byte) error {
+	s, err := schema(name)
+	if err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return &Malformed{Err: err}
+	}
+	return validate(s, value)
 }
 
 // base is the address that the files have among themselves. Nothing is fetched from it.

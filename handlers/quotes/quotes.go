@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -59,10 +60,20 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 		return api.Respond(notFound)
 	}
 	etag := strconv.Quote(strconv.Itoa(p.Version))
-	if r.Headers["if-none-match"] == etag {
+	if matches(r.Headers["if-none-match"], etag) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
 	}
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": etag})
+}
+
+// matches reports whether an If-None-Match names a version: it is a list of tags, weak or strong, or "*".
+func matches(header, etag string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+			return true
+		}
+	}
+	return false
 }
 
 // explanation is the body of an explanation: what was rated comes from the log, where nothing is left out.

@@ -67,7 +67,9 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	now := time.Now().UTC()
 	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: civil.DateOf(now), Request: request}
 	_, err = h.quotes.Open(ctx, quoteID, quotestore.Order{
-		ID: "submit/" + quoteID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID, At: now, Command: command,
+		// Each request is a command of its own: one that comes again under its key may want something else,
+		// and has to meet the first one's event.
+		ID: "submit/" + quoteID + "/" + r.RequestContext.RequestID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID, At: now, Command: command,
 	})
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
 		err = sameRequest(conflict.Existing, request)

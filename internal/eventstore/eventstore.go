@@ -29,7 +29,7 @@ type Event struct {
 	// Version is the event's place in its stream, from 1.
 	Version    int
 	OccurredAt time.Time
-	// Data is a JSON object. Its keys come back sorted.
+	// Data is a JSON object. It is stored as text, so that it comes back byte for byte.
 	Data     json.RawMessage
 	Metadata Metadata
 }
@@ -81,9 +81,8 @@ type Store struct {
 	DB *dynamodb.Client
 	// Table is the table's name.
 	Table string
-	// Validate refuses data that does not fit the schema of its event type and version. The value is
-	// the decoded JSON, with numbers as json.Number.
-	Validate func(eventType string, version int, value any) error
+	// Validate refuses data that does not fit the schema of its event type and version.
+	Validate func(eventType string, version int, data []byte) error
 }
 
 // Append writes events behind version expected of a stream, all or none. The events' StreamID and

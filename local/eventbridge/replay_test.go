@@ -168,8 +168,8 @@ func TestAReplayIsCancelled(t *testing.T) {
 func TestStartReplayRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &recorder{fail: func(int) error { time.Sleep(time.Hour); return nil }}
-		s := newService(t, eventbridge.Config{}, r, `{"replay-name":[{"exists":true}]}`, eventbridge.Target{})
+		late := &fault.Plan{Event: func(string, string, []byte) []time.Duration { return []time.Duration{time.Hour} }}
+		s := newService(t, eventbridge.Config{Faults: late}, &recorder{}, `{"replay-name":[{"exists":true}]}`, eventbridge.Target{})
 		createArchive(t, s, 0)
 		c, begin := client(s), time.Now().Truncate(time.Minute)
 		publishAt(t, c, begin)

@@ -230,7 +230,7 @@ func (s *Service) finish(f *function, e *asyncEvent, condition, destination stri
 				record.ResponsePayload, _ = json.Marshal(string(last.Payload))
 			}
 		}
-		if err := s.deliver(destination, record); err != nil && s.base.Err() != nil {
+		if err := s.deliver(f, destination, record); err != nil && s.base.Err() != nil {
 			return // it stays in the store
 		}
 	} else if condition != "Success" {
@@ -245,7 +245,7 @@ func (s *Service) finish(f *function, e *asyncEvent, condition, destination stri
 // the log, as Lambda does.
 const deliveryTries = 5
 
-func (s *Service) deliver(destination string, record any) error {
+func (s *Service) deliver(f *function, destination string, record any) error {
 	body, err := json.Marshal(record)
 	if err != nil {
 		return fmt.Errorf("encode a record for %s: %w", destination, err)
@@ -255,7 +255,7 @@ func (s *Service) deliver(destination string, record any) error {
 			break
 		}
 		var failure error
-		if failure = s.cfg.DeadLetters(s.base, destination, body, nil); failure == nil {
+		if failure = s.cfg.DeadLetters(s.base, f.RoleARN, destination, body); failure == nil {
 			return nil
 		}
 		err = errors.Join(err, failure)

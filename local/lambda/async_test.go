@@ -24,7 +24,7 @@ type mailbox struct {
 	fail   int // so many deliveries fail first
 }
 
-func (m *mailbox) deliver(_ context.Context, destination string, body []byte, _ map[string]string) error {
+func (m *mailbox) deliver(_ context.Context, _, destination string, body []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail > 0 {

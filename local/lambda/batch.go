@@ -276,7 +276,7 @@ func (l *lane) skip(p piece, condition string) bool {
 			record.RequestContext.RequestID = p.last.RequestID
 			record.ResponseContext = &responseContext{200, p.last.ExecutedVersion, p.last.FunctionError}
 		}
-		if err := s.deliver(l.OnFailure, record); err != nil && s.base.Err() != nil {
+		if err := s.deliver(l.function, l.OnFailure, record); err != nil && s.base.Err() != nil {
 			return false
 		}
 	}

@@ -48,9 +48,9 @@ type Config struct {
 	// XRay takes the segments of functions that are traced; nil traces nothing.
 	XRay *xray.Service
 	// DeadLetters delivers a record of an asynchronous invocation, or of a skipped batch, to the
-	// destination with the given ARN; such records have no attributes. Nil makes functions and
-	// mappings with destinations an error.
-	DeadLetters func(ctx context.Context, destinationARN string, body []byte, attributes map[string]string) error
+	// destination with the given ARN, under the function's role. Nil makes functions and mappings
+	// with destinations an error.
+	DeadLetters func(ctx context.Context, roleARN, destinationARN string, body []byte) error
 	// Concurrency is how many invocations may run at a time in all functions without reserved
 	// concurrency; 0 stands for 1,000.
 	Concurrency int

@@ -219,10 +219,11 @@ func TestSDKOverUDP(t *testing.T) {
 		t.Skip("it uses the network")
 	}
 	x := newTracer(t, 1)
-	daemon, err := x.ListenUDP("127.0.0.1:0")
+	daemon, err := xray.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	daemon.Serve(x)
 	defer daemon.Close()
 	address, err := net.ResolveUDPAddr("udp", daemon.Addr())
 	if err != nil {

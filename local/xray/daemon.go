@@ -17,12 +17,14 @@ import (
 type Daemon struct {
 	service *Service
 	udp     *net.UDPConn
+	tcp     net.Listener
 	http    *http.Server
 	wg      sync.WaitGroup
 }
 
-// ListenUDP starts a Daemon on addr, such as "127.0.0.1:2000"; port 0 takes a free one.
-func (s *Service) ListenUDP(addr string) (*Daemon, error) {
+// Listen takes addr, such as "127.0.0.1:2000", for a Daemon that works from Serve on; port 0 takes a
+// free one.
+func Listen(addr string) (*Daemon, error) {
 	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the X-Ray daemon: %w", err)
@@ -32,14 +34,22 @@ func (s *Service) ListenUDP(addr string) (*Daemon, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for the X-Ray daemon: %w", err), tcp.Close())
 	}
+	return &Daemon{udp: udp, tcp: tcp}, nil
+}
+
+// Serve lets the Daemon work for s. Nobody is identified on its port, so on TCP it answers nothing
+// but what the SDKs ask.
+func (d *Daemon) Serve(s *Service) {
 	// Bursts of segments outrun the reader; what does not fit in the buffer is lost silently.
-	if err := udp.SetReadBuffer(4 << 20); err != nil {
+	if err := d.udp.SetReadBuffer(4 << 20); err != nil {
 		s.log.Warn("enlarge the buffer of the X-Ray daemon", "error", err)
 	}
-	d := &Daemon{service: s, udp: udp, http: &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}}
+	sampling := http.NewServeMux()
+	sampling.Handle("/GetSamplingRules", s)
+	sampling.Handle("/SamplingTargets", s)
+	d.service, d.http = s, &http.Server{Handler: sampling, ReadHeaderTimeout: 10 * time.Second}
 	d.wg.Go(d.receive)
-	d.wg.Go(func() { _ = d.http.Serve(tcp) }) // always ErrServerClosed, by Close
-	return d, nil
+	d.wg.Go(func() { _ = d.http.Serve(d.tcp) }) // always ErrServerClosed, by Close
 }
 
 // Addr is where the Daemon listens, for AWS_XRAY_DAEMON_ADDRESS.
@@ -47,7 +57,13 @@ func (d *Daemon) Addr() string { return d.udp.LocalAddr().String() }
 
 // Close stops listening.
 func (d *Daemon) Close() error {
-	err := errors.Join(d.udp.Close(), d.http.Close())
+	var err error
+	if d.http == nil {
+		err = d.tcp.Close()
+	} else {
+		err = d.http.Close()
+	}
+	err = errors.Join(err, d.udp.Close())
 	d.wg.Wait()
 	return err
 }

@@ -18,10 +18,11 @@ func TestDaemonTakesSegmentsAndAnswersAboutSampling(t *testing.T) {
 		t.Skip("it uses the network")
 	}
 	s := newService(t, xray.Config{})
-	d, err := s.ListenUDP("127.0.0.1:0")
+	d, err := xray.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Serve(s)
 	defer func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -55,5 +56,34 @@ func TestDaemonTakesSegmentsAndAnswersAboutSampling(t *testing.T) {
 	body, _ := io.ReadAll(answer.Body)
 	if answer.StatusCode != http.StatusOK || !strings.Contains(string(body), `"Default"`) {
 		t.Errorf("%d %s", answer.StatusCode, body)
+	}
+	unsigned, err := http.Post("http://"+d.Addr()+"/TraceSegments", "text/plain", strings.NewReader(`{"TraceSegmentDocuments": []}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unsigned.Body.Close()
+	if unsigned.StatusCode != http.StatusNotFound {
+		t.Errorf("segments over TCP: %d, want 404", unsigned.StatusCode)
+	}
+}
+
+func TestDaemonThatNeverServedGivesItsPortBack(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it uses the network")
+	}
+	d, err := xray.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := xray.Listen(d.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

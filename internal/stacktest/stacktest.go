@@ -1,0 +1,111 @@
+// Package stacktest opens template.yaml in the local runtime for the tests of single packages. In a
+// Stack everything that the template declares is there, but nothing moves by itself before Start: a
+// test makes the handlers it is about, each with the environment and the role of its own function,
+// and calls them.
+package stacktest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"milepost/internal/eventstore"
+	"milepost/internal/platform"
+	"milepost/local"
+	"milepost/local/lambda"
+	"milepost/schemas"
+)
+
+// Code makes handlers by the names in the template.
+type Code map[string]func(platform.Environment) (lambda.Handler, error)
+
+// Stack is the template in the local runtime.
+type Stack struct {
+	*local.Stack
+	functions map[string]local.Function
+}
+
+// Open opens the template. Functions that code does not have fail when they are called.
+func Open(tb testing.TB, code Code) *Stack {
+	tb.Helper()
+	s := &Stack{functions: map[string]local.Function{}}
+	var err error
+	s.Stack, err = local.Open(local.Options{
+		Template: filepath.Join(root(tb), "template.yaml"), StackName: "milepost",
+		Parameters: map[string]string{
+			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "http://bureau.internal", "AccidentHistoryKey": "key",
+		},
+		Functions: func(f local.Function) (lambda.Handler, error) {
+			s.functions[f.Handler] = f
+			if make := code[f.Handler]; make != nil {
+				return make(s.Environment(f.Handler))
+			}
+			return absent(f.Handler), nil
+		},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// root is the directory of go.mod.
+func root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
+// absent is the code of a function that the test is not about.
+type absent string
+
+func (a absent) Invoke(context.Context, []byte) ([]byte, error) {
+	return nil, &NotHere{Handler: string(a)}
+}
+
+// NotHere is the failure of a function whose code was not given to Open.
+type NotHere struct{ Handler string }
+
+func (e *NotHere) Error() string { return "this test has no handler " + e.Handler }
+
+// Environment is that of the function with a handler.
+func (s *Stack) Environment(handler string) platform.Environment {
+	f := s.functions[handler]
+	return platform.Environment{
+		Function: handler, Getenv: func(name string) string { return f.Environment[name] },
+		AWS: f.AWS, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Config makes SDK clients that may do everything, and ask once.
+func (s *Stack) Config() aws.Config {
+	cfg := s.Stack.Config()
+	cfg.RetryMaxAttempts = 1
+	return cfg
+}
+
+// Log is the log, which takes what fits the schemas.
+func (s *Stack) Log() *eventstore.Store {
+	return &eventstore.Store{
+		DB:    platform.DynamoDB(platform.Environment{AWS: s.Config()}),
+		Table: s.functions["submit"].Environment["EVENTS_TABLE_NAME"], Validate: schemas.ValidateEvent,
+	}
+}

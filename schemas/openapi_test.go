@@ -1,0 +1,192 @@
+package schemas_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"milepost/local/template"
+	"milepost/schemas"
+)
+
+// document is what the tests read of the OpenAPI document.
+type document struct {
+	Paths map[string]map[string]struct {
+		OperationID string                `json:"operationId"`
+		Security    []map[string][]string `json:"security"`
+		Parameters  []struct {
+			Name, In string
+			Ref      string `json:"$ref"`
+		}
+	}
+	Components struct {
+		Schemas    map[string]any
+		Parameters map[string]struct{ Name, In string }
+	}
+}
+
+func openAPIValue(t *testing.T) any {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal(schemas.OpenAPI(), &value); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustValue(t, text)
+}
+
+func openAPI(t *testing.T) document {
+	t.Helper()
+	text, err := json.Marshal(openAPIValue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc document
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestDocumentIsOpenAPI(t *testing.T) {
+	t.Parallel()
+	schema, err := jsonschema.NewCompiler().Compile("testdata/openapi-3.1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(openAPIValue(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReferencesOfTheDocumentResolve(t *testing.T) {
+	t.Parallel()
+	root := openAPIValue(t)
+	used := map[string]bool{}
+	var walk func(value any)
+	walk = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				used[ref] = true
+			}
+			for _, member := range v {
+				walk(member)
+			}
+		}
+	}
+	walk(root)
+	for ref := range used {
+		tokens, ok := strings.CutPrefix(ref, "#/")
+		if !ok {
+			t.Errorf("%s leads out of the document", ref)
+			continue
+		}
+		at := root
+		for _, token := range strings.Split(tokens, "/") {
+			object, _ := at.(map[string]any)
+			at = object[token]
+		}
+		if at == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	}
+	for name := range openAPI(t).Components.Schemas {
+		if !used["#/components/schemas/"+name] {
+			t.Errorf("nothing refers to the schema %s", name)
+		}
+	}
+}
+
+// operation is one operation of the API as the document and the template both tell of it.
+type operation struct{ method, path, scopes string }
+
+func TestOperationsAreTheRoutesOfTheTemplate(t *testing.T) {
+	t.Parallel()
+	var documented []operation
+	for path, methods := range openAPI(t).Paths {
+		for method, op := range methods {
+			var scopes []string
+			for _, requirement := range op.Security {
+				scopes = append(scopes, requirement["token"]...)
+			}
+			documented = append(documented, newOperation(method, path, scopes))
+		}
+	}
+	loaded, err := template.Load("../template.yaml", template.Options{Parameters: map[string]string{
+		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routed []operation
+	for _, r := range loaded.OfType("AWS::ApiGatewayV2::Api") {
+		api, err := r.HTTPAPI()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, route := range api.Routes {
+			routed = append(routed, newOperation(route.Method, route.Path, route.Scopes))
+		}
+	}
+	sortOperations(documented)
+	sortOperations(routed)
+	if len(documented) == 0 || !slices.Equal(documented, routed) {
+		t.Errorf("the document has %v\nthe template %v", documented, routed)
+	}
+}
+
+func newOperation(method, path string, scopes []string) operation {
+	slices.Sort(scopes)
+	return operation{strings.ToUpper(method), path, strings.Join(scopes, " ")}
+}
+
+func sortOperations(all []operation) {
+	slices.SortFunc(all, func(a, b operation) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.method, b.method))
+	})
+}
+
+func TestPathParametersAreDescribed(t *testing.T) {
+	t.Parallel()
+	doc := openAPI(t)
+	ids := map[string]string{}
+	for path, methods := range doc.Paths {
+		var want []string
+		for part := range strings.SplitSeq(path, "/") {
+			if name, ok := strings.CutPrefix(part, "{"); ok {
+				want = append(want, strings.TrimSuffix(name, "}"))
+			}
+		}
+		for method, op := range methods {
+			var got []string
+			for _, p := range op.Parameters {
+				if p.Ref != "" {
+					p.Name, p.In = doc.Components.Parameters[p.Ref[strings.LastIndex(p.Ref, "/")+1:]].Name, "path"
+				}
+				if p.In == "path" {
+					got = append(got, p.Name)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s describes %v, want %v", method, path, got, want)
+			}
+			if other := ids[op.OperationID]; op.OperationID == "" || other != "" {
+				t.Errorf("%s %s has the operationId %q, which %q has too", method, path, op.OperationID, other)
+			}
+			ids[op.OperationID] = path
+		}
+	}
+}
