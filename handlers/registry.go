@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/handlers/accidenthistory"
+	"milepost/handlers/commands"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
@@ -29,6 +30,7 @@ type Constructor func(platform.Environment) (lambda.Handler, error)
 var Registry = map[string]Constructor{
 	"submit":          submit.New,
 	"quotes":          quotes.New,
+	"commands":        commands.New,
 	"publish":         publish.New,
 	"vinlookup":       vinlookup.New,
 	"accidenthistory": accidenthistory.New,

@@ -19,6 +19,12 @@ var decoders = map[Versioned]func(json.RawMessage) (Event, error){
 	{TypeQuoteOffered, 1}:             decodeAs[QuoteOffered],
 	{TypeQuoteReferred, 1}:            decodeAs[QuoteReferred],
 	{TypeQuoteDeclined, 1}:            decodeAs[QuoteDeclined],
+	{TypeQuoteAmended, 1}:             decodeAs[QuoteAmended],
+	{TypeQuoteAccepted, 1}:            decodeAs[QuoteAccepted],
+	{TypeQuoteWithdrawn, 1}:           decodeAs[QuoteWithdrawn],
+	{TypeQuoteExpired, 1}:             decodeAs[QuoteExpired],
+	{TypeReferralApproved, 1}:         decodeAs[ReferralApproved],
+	{TypeReferralDeclined, 1}:         decodeAs[ReferralDeclined],
 }
 
 // EventVersions lists every event type and version that Decode understands.

@@ -32,6 +32,35 @@ type RecordAccidentHistory struct {
 	Drivers  []DriverLookup
 }
 
+// AmendQuote changes the request of an open quote. The quote date is that of the change.
+type AmendQuote struct {
+	QuoteDate civil.Date
+	Request   Request
+}
+
+// AcceptQuote takes the offer of a revision. On is the day on which the customer does so.
+type AcceptQuote struct {
+	Revision int
+	On       civil.Date
+}
+
+// WithdrawQuote gives an open quote up.
+type WithdrawQuote struct {
+	Reason string
+	On     civil.Date
+}
+
+// ExpireQuote notes that an open quote has expired, if by On it has.
+type ExpireQuote struct{ On civil.Date }
+
+// DecideReferral is an underwriter's decision on a referred revision.
+type DecideReferral struct {
+	Revision int
+	Approve  bool
+	Decision Decision
+	On       civil.Date
+}
+
 // RateQuote asks for the outcome of a revision from the facts that are there. Lookups that have
 // not answered are named in Unanswered: their facts count as unavailable and the quote is referred.
 type RateQuote struct {
@@ -43,6 +72,11 @@ func (SubmitQuote) isCommand()           {}
 func (RecordVehicles) isCommand()        {}
 func (RecordAccidentHistory) isCommand() {}
 func (RateQuote) isCommand()             {}
+func (AmendQuote) isCommand()            {}
+func (AcceptQuote) isCommand()           {}
+func (WithdrawQuote) isCommand()         {}
+func (ExpireQuote) isCommand()           {}
+func (DecideReferral) isCommand()        {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
 type InvalidRequest struct{ Codes []rating.Code }
@@ -65,6 +99,36 @@ func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for t
 type AlreadySubmitted struct{ QuoteID string }
 
 func (e *AlreadySubmitted) Error() string { return "quote " + e.QuoteID + " is already submitted" }
+
+// NotOpen refuses a command that only an open quote takes: one that is neither accepted, declined,
+// withdrawn nor expired.
+type NotOpen struct{ Status Status }
+
+func (e *NotOpen) Error() string { return "the quote is " + string(e.Status) }
+
+// NotOffered refuses to accept a revision that has no offer.
+type NotOffered struct{ Status Status }
+
+func (e *NotOffered) Error() string { return "the quote is " + string(e.Status) + ", not QUOTED" }
+
+// Conditional refuses to accept an offer while something about it is still open.
+type Conditional struct{ Conditions []rating.Condition }
+
+func (e *Conditional) Error() string {
+	return fmt.Sprintf("the offer is conditional: %v", e.Conditions)
+}
+
+// NotReferred refuses an underwriter's decision on a revision that waits for none.
+type NotReferred struct{ Status Status }
+
+func (e *NotReferred) Error() string { return "the quote is " + string(e.Status) + ", not REFERRED" }
+
+// Superseded refuses a command about a revision that was amended since.
+type Superseded struct{ Revision, Current int }
+
+func (e *Superseded) Error() string {
+	return fmt.Sprintf("revision %d was amended; the quote is at revision %d", e.Revision, e.Current)
+}
 
 // NoSuchRevision refuses a command about a revision that the quote does not have.
 type NoSuchRevision struct{ Revision int }

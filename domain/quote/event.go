@@ -69,6 +69,58 @@ type QuoteDeclined struct {
 	Rating   rating.Result `json:"rating"`
 }
 
+// QuoteAmended: the customer changed the request. It opens a new revision; the one before it can still
+// be read. What is known of vehicles and drivers that stayed the same stays known.
+type QuoteAmended struct {
+	QuoteID   string     `json:"quoteId"`
+	Revision  int        `json:"revision"`
+	QuoteDate civil.Date `json:"quoteDate"`
+	Request   Request    `json:"request"`
+}
+
+// QuoteAccepted: the customer took the offer of a revision.
+type QuoteAccepted struct {
+	QuoteID  string `json:"quoteId"`
+	Revision int    `json:"revision"`
+}
+
+// QuoteWithdrawn: the customer gave the quote up.
+type QuoteWithdrawn struct {
+	QuoteID string `json:"quoteId"`
+	// Reason is the customer's own word, "" when there was none.
+	Reason string `json:"reason,omitempty"`
+}
+
+// QuoteExpired: the last day on which the quote could be accepted has passed.
+type QuoteExpired struct {
+	QuoteID   string     `json:"quoteId"`
+	Revision  int        `json:"revision"`
+	ExpiresOn civil.Date `json:"expiresOn"`
+}
+
+// ReferralApproved: an underwriter lets a referred revision be offered at its indicative price.
+type ReferralApproved struct {
+	QuoteID  string   `json:"quoteId"`
+	Revision int      `json:"revision"`
+	Decision Decision `json:"decision"`
+}
+
+// ReferralDeclined: an underwriter declined a referred revision.
+type ReferralDeclined struct {
+	QuoteID  string   `json:"quoteId"`
+	Revision int      `json:"revision"`
+	Decision Decision `json:"decision"`
+}
+
+// Decision is an underwriter's, as the audit record needs it.
+type Decision struct {
+	// Underwriter is who decided: the subject of the employee's token.
+	Underwriter string `json:"underwriter"`
+	// ReasonCode is one of the codes that underwriting uses, such as "LOSS_FREE_SINCE".
+	ReasonCode string `json:"reasonCode"`
+	Text       string `json:"text"`
+}
+
 // VehicleLookup is what is known about one vehicle, and who said so.
 type VehicleLookup struct {
 	VehicleID string             `json:"vehicleId"`
@@ -125,6 +177,12 @@ const (
 	TypeQuoteOffered             = "QuoteOffered"
 	TypeQuoteReferred            = "QuoteReferred"
 	TypeQuoteDeclined            = "QuoteDeclined"
+	TypeQuoteAmended             = "QuoteAmended"
+	TypeQuoteAccepted            = "QuoteAccepted"
+	TypeQuoteWithdrawn           = "QuoteWithdrawn"
+	TypeQuoteExpired             = "QuoteExpired"
+	TypeReferralApproved         = "ReferralApproved"
+	TypeReferralDeclined         = "ReferralDeclined"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -134,9 +192,22 @@ func (QuoteOffered) EventType() string             { return TypeQuoteOffered }
 func (QuoteReferred) EventType() string            { return TypeQuoteReferred }
 func (QuoteDeclined) EventType() string            { return TypeQuoteDeclined }
 
+func (QuoteAmended) EventType() string     { return TypeQuoteAmended }
+func (QuoteAccepted) EventType() string    { return TypeQuoteAccepted }
+func (QuoteWithdrawn) EventType() string   { return TypeQuoteWithdrawn }
+func (QuoteExpired) EventType() string     { return TypeQuoteExpired }
+func (ReferralApproved) EventType() string { return TypeReferralApproved }
+func (ReferralDeclined) EventType() string { return TypeReferralDeclined }
+
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
 func (AccidentHistoryRetrieved) isEvent() {}
 func (QuoteOffered) isEvent()             {}
 func (QuoteReferred) isEvent()            {}
 func (QuoteDeclined) isEvent()            {}
+func (QuoteAmended) isEvent()             {}
+func (QuoteAccepted) isEvent()            {}
+func (QuoteWithdrawn) isEvent()           {}
+func (QuoteExpired) isEvent()             {}
+func (ReferralApproved) isEvent()         {}
+func (ReferralDeclined) isEvent()         {}

@@ -6,35 +6,56 @@ import (
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/rating"
+	"milepost/domain/vehicle"
 )
 
-// Status is where a quote stands, in the words of DOMAIN.md's life cycle.
+// Status is where a quote stands in its life.
 type Status string
 
-// The statuses of a quote.
+// The statuses of a quote. The last four are final.
 const (
 	StatusRequested Status = "REQUESTED"
 	StatusQuoted    Status = "QUOTED"
 	StatusReferred  Status = "REFERRED"
+	StatusAccepted  Status = "ACCEPTED"
 	StatusDeclined  Status = "DECLINED"
+	StatusWithdrawn Status = "WITHDRAWN"
+	StatusExpired   Status = "EXPIRED"
 )
+
+// Open reports whether the quote may still be amended, withdrawn or expire.
+func (s Status) Open() bool {
+	return s == StatusRequested || s == StatusQuoted || s == StatusReferred
+}
 
 // Quote is the state of the aggregate: the fold of its events. The zero Quote has none.
 type Quote struct {
 	ID         string
 	CustomerID string
 	// Version is the number of events folded.
-	Version   int
-	Status    Status
-	Revision  int
+	Version int
+	// Status is what the events say. An open quote whose last day has passed is expired all the same:
+	// see StatusOn.
+	Status Status
+	// Revision is the one in force. Earlier has those that were amended, the oldest first.
+	Revision
+	Earlier []Revision
+}
+
+// Revision is one version of the request, with what was found out about it and what came of it.
+type Revision struct {
+	// Number counts the revisions of a quote, from 1.
+	Number    int
 	QuoteDate civil.Date
 	Request   Request
-	// Vehicles and Drivers are nil until their lookup has answered.
+	// Vehicles and Drivers are the lookups that have answered.
 	Vehicles []VehicleLookup
 	Drivers  []DriverLookup
-	// Rating is the outcome of the revision, nil until there is one.
+	// Rating is the outcome, nil until there is one.
 	Rating     *rating.Result
 	Unanswered []Fact
+	// Decision is the underwriter's, nil where none was needed or made.
+	Decision *Decision
 }
 
 // Fold is the state after events, in order.
@@ -52,127 +73,107 @@ func Evolve(q Quote, e Event) Quote {
 	switch e := e.(type) {
 	case QuoteRequested:
 		q.ID, q.CustomerID, q.Status = e.QuoteID, e.CustomerID, StatusRequested
-		q.Revision, q.QuoteDate, q.Request = e.Revision, e.QuoteDate, e.Request
+		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request}
+	case QuoteAmended:
+		amended := q.Revision
+		q.Earlier = append(slices.Clip(q.Earlier), amended)
+		q.Status = StatusRequested
+		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request}
+		q.Vehicles, q.Drivers = amended.stillKnown(e.Request)
 	case VehiclesIdentified:
-		q.Vehicles = e.Vehicles
+		q.Vehicles = slices.Concat(q.Vehicles, e.Vehicles)
 	case AccidentHistoryRetrieved:
-		q.Drivers = e.Drivers
+		q.Drivers = slices.Concat(q.Drivers, e.Drivers)
 	case QuoteOffered:
 		q.Status, q.Rating = StatusQuoted, &e.Rating
 	case QuoteReferred:
 		q.Status, q.Rating, q.Unanswered = StatusReferred, &e.Rating, e.Unanswered
 	case QuoteDeclined:
 		q.Status, q.Rating = StatusDeclined, &e.Rating
+	case ReferralApproved:
+		q.Status, q.Decision = StatusQuoted, &e.Decision
+	case ReferralDeclined:
+		q.Status, q.Decision = StatusDeclined, &e.Decision
+	case QuoteAccepted:
+		q.Status = StatusAccepted
+	case QuoteWithdrawn:
+		q.Status = StatusWithdrawn
+	case QuoteExpired:
+		q.Status = StatusExpired
 	}
 	return q
 }
 
-// Decide gives the events that grant a command, none when what it wants is already so, or the
-// reason why it is refused.
-func Decide(q Quote, c Command) ([]Event, error) {
-	switch c := c.(type) {
-	case SubmitQuote:
-		return submit(q, c)
-	case RecordVehicles:
-		return recordVehicles(q, c)
-	case RecordAccidentHistory:
-		return recordAccidentHistory(q, c)
-	case RateQuote:
-		return rate(q, c)
-	}
-	panic("quote: a command that Decide does not know")
-}
-
-func submit(q Quote, c SubmitQuote) ([]Event, error) {
-	if q.Version > 0 {
-		return nil, &AlreadySubmitted{QuoteID: q.ID}
-	}
-	if id, twice := c.Request.repeatedID(); twice {
-		return nil, &RepeatedID{ID: id}
-	}
-	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
-		return nil, &InvalidRequest{Codes: codes}
-	}
-	return []Event{QuoteRequested{
-		QuoteID: c.QuoteID, Revision: 1, CustomerID: c.CustomerID, QuoteDate: c.QuoteDate, Request: c.Request,
-	}}, nil
-}
-
-func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Vehicles != nil {
-		return nil, err
-	}
-	var wanted, got []string
-	for _, v := range q.Request.Vehicles {
-		wanted = append(wanted, v.VehicleID)
-	}
-	for _, v := range c.Vehicles {
-		got = append(got, v.VehicleID)
-	}
-	if err := sameSubjects(wanted, got); err != nil {
-		return nil, err
-	}
-	return []Event{VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: c.Vehicles}}, nil
-}
-
-func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Drivers != nil {
-		return nil, err
-	}
-	var wanted, got []string
-	for _, d := range q.RatedDrivers() {
-		wanted = append(wanted, d.DriverID)
-	}
-	for _, d := range c.Drivers {
-		got = append(got, d.DriverID)
-	}
-	if err := sameSubjects(wanted, got); err != nil {
-		return nil, err
-	}
-	return []Event{AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: c.Drivers}}, nil
-}
-
-func rate(q Quote, c RateQuote) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil {
-		return nil, err
-	}
-	var unanswered []Fact
-	for _, fact := range []Fact{FactAccidentHistory, FactVehicles} {
-		if q.has(fact) {
+// stillKnown gives the lookups of a revision that hold for an amended request: those that gave an
+// answer, about a vehicle or a driver that is the same.
+func (r Revision) stillKnown(amended Request) (vehicles []VehicleLookup, drivers []DriverLookup) {
+	for _, now := range amended.Vehicles {
+		i := slices.IndexFunc(r.Request.Vehicles, func(before rating.Vehicle) bool {
+			return before.VIN == now.VIN && before.ModelYear == now.ModelYear
+		})
+		if i < 0 {
 			continue
 		}
-		if !slices.Contains(c.Unanswered, fact) {
-			return nil, &FactMissing{Fact: fact}
+		for _, known := range r.Vehicles {
+			if known.VehicleID == r.Request.Vehicles[i].VehicleID && known.Fact.Status != vehicle.Unavailable {
+				known.VehicleID = now.VehicleID
+				vehicles = append(vehicles, known)
+			}
 		}
-		unanswered = append(unanswered, fact)
 	}
-
-	result := rating.Rate(q.Request.Rating(q.QuoteDate), q.Facts())
-	if q.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
-		result.Conditions = append(result.Conditions, rating.HistoryPending)
+	for _, now := range (Revision{Request: amended}).RatedDrivers() {
+		i := slices.IndexFunc(r.Request.Drivers, now.samePerson)
+		if i < 0 {
+			continue
+		}
+		for _, known := range r.Drivers {
+			if known.DriverID == r.Request.Drivers[i].DriverID && known.History.Status != accident.Unavailable && !known.Pending {
+				known.DriverID = now.DriverID
+				drivers = append(drivers, known)
+			}
+		}
 	}
-	switch {
-	case result.Outcome == rating.Declined:
-		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
-	case result.Outcome == rating.Referred || len(unanswered) > 0:
-		return []Event{QuoteReferred{QuoteID: q.ID, Revision: c.Revision, Rating: result, Unanswered: unanswered}}, nil
-	case result.Outcome == rating.Quoted:
-		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
-	}
-	return nil, &InvalidRequest{Codes: result.Reasons}
+	return vehicles, drivers
 }
 
-func (q Quote) has(fact Fact) bool {
-	if fact == FactVehicles {
-		return q.Vehicles != nil
+// StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
+// not anybody has noted it.
+func (q Quote) StatusOn(day civil.Date) Status {
+	if q.Status.Open() && q.Rating != nil && day.After(q.Rating.ExpiresOn) {
+		return StatusExpired
 	}
-	return q.Drivers != nil
+	return q.Status
+}
+
+// MissingVehicles are the vehicles of the revision in force whose lookup has not answered.
+func (r Revision) MissingVehicles() []rating.Vehicle {
+	return slices.DeleteFunc(slices.Clone(r.Request.Vehicles), func(v rating.Vehicle) bool {
+		return slices.ContainsFunc(r.Vehicles, func(known VehicleLookup) bool { return known.VehicleID == v.VehicleID })
+	})
+}
+
+// MissingDrivers are the rated drivers of the revision in force whose lookup has not answered.
+func (r Revision) MissingDrivers() []Driver {
+	return slices.DeleteFunc(r.RatedDrivers(), func(d Driver) bool {
+		return slices.ContainsFunc(r.Drivers, func(known DriverLookup) bool { return known.DriverID == d.DriverID })
+	})
+}
+
+// Knows reports whether a fact is complete.
+func (r Revision) Knows(fact Fact) bool {
+	switch fact {
+	case FactVehicles:
+		return len(r.MissingVehicles()) == 0
+	case FactAccidentHistory:
+		return len(r.MissingDrivers()) == 0
+	}
+	return false
 }
 
 // RatedDrivers are the drivers whose records enter the price, with their personal data.
-func (q Quote) RatedDrivers() []Driver {
+func (r Revision) RatedDrivers() []Driver {
 	var rated []Driver
-	for _, d := range q.Request.Drivers {
+	for _, d := range r.Request.Drivers {
 		if d.Rated() {
 			rated = append(rated, d)
 		}
@@ -182,12 +183,12 @@ func (q Quote) RatedDrivers() []Driver {
 
 // Facts are what the lookups found. A lookup that has not answered leaves its entries out, which
 // rating takes as unavailable.
-func (q Quote) Facts() rating.Facts {
-	facts := rating.Facts{VIN: map[string]rating.VehicleFact{}, History: map[string]accident.History{}}
-	for _, v := range q.Vehicles {
+func (r Revision) Facts() rating.Facts {
+	facts := rating.Facts{VIN: map[string]vehicle.Fact{}, History: map[string]accident.History{}}
+	for _, v := range r.Vehicles {
 		facts.VIN[v.VehicleID] = v.Fact
 	}
-	for _, d := range q.Drivers {
+	for _, d := range r.Drivers {
 		facts.History[d.DriverID] = d.History
 	}
 	return facts
@@ -195,32 +196,6 @@ func (q Quote) Facts() rating.Facts {
 
 // historyPending reports whether some source still owes its part of a driver's history. What came is
 // rated, but the quote cannot be bound before the rest is in.
-func (q Quote) historyPending() bool {
-	return slices.ContainsFunc(q.Drivers, func(d DriverLookup) bool { return d.Pending })
-}
-
-func (q Quote) checkRevision(revision int) error {
-	if revision < 1 || revision != q.Revision {
-		return &NoSuchRevision{Revision: revision}
-	}
-	return nil
-}
-
-// sameSubjects checks that a lookup answered about exactly those it was asked about.
-func sameSubjects(wanted, got []string) error {
-	e := &IncompleteLookup{}
-	for _, w := range wanted {
-		if !slices.Contains(got, w) {
-			e.Missing = append(e.Missing, w)
-		}
-	}
-	for i, g := range got {
-		if !slices.Contains(wanted, g) || slices.Contains(got[:i], g) {
-			e.Unknown = append(e.Unknown, g)
-		}
-	}
-	if e.Missing != nil || e.Unknown != nil {
-		return e
-	}
-	return nil
+func (r Revision) historyPending() bool {
+	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return d.Pending })
 }

@@ -67,3 +67,9 @@ func (r Request) repeatedID() (id string, found bool) {
 	}
 	return "", false
 }
+
+// samePerson reports whether both are the same person to a history provider.
+func (d Driver) samePerson(other Driver) bool {
+	return d.FirstName == other.FirstName && d.LastName == other.LastName && d.DateOfBirth == other.DateOfBirth &&
+		d.LicenseNumber == other.LicenseNumber && d.LicenseState == other.LicenseState
+}

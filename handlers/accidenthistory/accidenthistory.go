@@ -43,18 +43,18 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
-		if q.Drivers != nil {
+		missing := q.MissingDrivers()
+		if len(missing) == 0 {
 			return nil, nil
 		}
-		drivers, err := h.order(ctx, q, n.Detail.CorrelationID)
-		return quote.RecordAccidentHistory{Revision: q.Revision, Drivers: drivers}, err
+		drivers, err := h.order(ctx, q, missing, n.Detail.CorrelationID)
+		return quote.RecordAccidentHistory{Revision: q.Number, Drivers: drivers}, err
 	})
 }
 
 // order orders all reports at the same time. A driver without a report is an answer too; only a replay
 // is an error.
-func (h *handler) order(ctx context.Context, q quote.Quote, correlationID string) ([]quote.DriverLookup, error) {
-	drivers := q.RatedDrivers()
+func (h *handler) order(ctx context.Context, q quote.Quote, drivers []quote.Driver, correlationID string) ([]quote.DriverLookup, error) {
 	lookups := make([]quote.DriverLookup, len(drivers))
 	errs := make([]error, len(drivers))
 	var wg sync.WaitGroup
@@ -98,7 +98,7 @@ func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, c
 var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
 
 func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order {
-	ref := fmt.Sprintf("%s/%d", q.ID, q.Revision)
+	ref := fmt.Sprintf("%s/%d", q.ID, q.Number)
 	key := uuid.NewSHA1(reportIDs, []byte(ref+"/"+d.DriverID)).String()
 	request := accident.ReportRequest{
 		RequestID: key, PermissiblePurpose: accident.InsuranceUnderwriting, QuoteRef: ref,

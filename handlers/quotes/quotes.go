@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/domain/civil"
 	"milepost/domain/rating"
 	"milepost/internal/api"
 	"milepost/internal/platform"
@@ -41,26 +43,29 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.quote(ctx, r, caller)
 	case "GET /quotes/{quoteId}/explanation":
 		return h.explanation(ctx, r, caller)
+	case "GET /quotes/{quoteId}/events":
+		return h.events(ctx, r, caller)
 	case "GET /customers/{customerId}/quotes":
 		return h.list(ctx, r, caller)
 	}
-	return api.Respond(notFound)
+	return api.Respond(api.NotFound)
 }
 
-// notFound is also the answer about another customer's quote: that it exists is not to be told.
-var notFound = api.NewProblem(http.StatusNotFound, "not-found", "No such quote",
-	"There is no such quote for this token. A quote can be read a moment after it was submitted.")
-
 func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	p, ok, err := h.projections.Get(ctx, r.PathParameters["quoteId"])
+	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
+		return h.quoteAsOf(ctx, r, caller, asOf)
+	}
+	stored, ok, err := h.projections.Get(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}
-	if !ok || !caller.MayRead(p.CustomerID) {
-		return api.Respond(notFound)
+	if !ok || !caller.MayRead(stored.CustomerID) {
+		return api.Respond(api.NotFound)
 	}
-	etag := strconv.Quote(strconv.Itoa(p.Version))
-	if matches(r.Headers["if-none-match"], etag) {
+	p := stored.On(civil.DateOf(time.Now().UTC()))
+	etag := api.ETag(p.Version)
+	// A quote that expires by its date alone changes without a new version.
+	if p.Status == stored.Status && matches(r.Headers["if-none-match"], etag) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
 	}
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": etag})
@@ -90,12 +95,12 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	}
 	q := history.Quote
 	if q.Version == 0 || !caller.MayRead(q.CustomerID) {
-		return api.Respond(notFound)
+		return api.Respond(api.NotFound)
 	}
 	if q.Rating == nil {
 		return api.Respond(api.NewProblem(http.StatusConflict, "not-rated", "The quote is not rated yet", "Try again in a moment."))
 	}
-	return api.JSON(http.StatusOK, explanation{QuoteID: q.ID, Revision: q.Revision, Rating: q.Rating}, nil)
+	return api.JSON(http.StatusOK, explanation{QuoteID: q.ID, Revision: q.Number, Rating: q.Rating}, nil)
 }
 
 // Page sizes of a list.

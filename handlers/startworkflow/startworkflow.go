@@ -20,15 +20,16 @@ import (
 )
 
 type handler struct {
+	quotes    *quotestore.Store
 	workflows *sfn.Client
 	// machine is the ARN of the state machine.
 	machine string
 }
 
-// New makes the handler. It needs QUOTE_WORKFLOW_ARN.
+// New makes the handler. It needs EVENTS_TABLE_NAME and QUOTE_WORKFLOW_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
+	h := &handler{quotes: quotestore.New(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
 	return platform.Handler(env, h.start), vars.Err()
 }
 
@@ -41,8 +42,14 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	if !ok {
 		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	// QuoteRequested opens a quote, so it is about the first revision.
-	in := workflow.Input{QuoteID: quoteID, Revision: 1, CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID}
+	history, err := h.quotes.Load(ctx, quoteID)
+	if err != nil {
+		return none, err
+	}
+	if history.Quote.Version == 0 {
+		return none, &platform.BadPayload{Err: fmt.Errorf("stream %s has no events", n.Detail.StreamID)}
+	}
+	in := workflow.Input{QuoteID: quoteID, Revision: history.Quote.Number, CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID}
 	text, err := json.Marshal(in)
 	if err != nil {
 		return none, err

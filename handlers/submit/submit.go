@@ -9,9 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -24,14 +22,6 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
-	"milepost/schemas"
-)
-
-// Bounds on a request, checked before anything is decoded.
-const (
-	maxBody  = 128 << 10
-	maxDepth = 16
-	maxKey   = 255
 )
 
 type handler struct{ quotes *quotestore.Store }
@@ -54,15 +44,15 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return api.Respond(err)
 	}
-	request, err := decode(r)
+	var request quote.Request
+	if err := api.DecodeBody(r, "QuoteRequest", &request); err != nil {
+		return api.Respond(err)
+	}
+	key, err := api.IdempotencyKey(r)
 	if err != nil {
 		return api.Respond(err)
 	}
-	key := r.Headers["idempotency-key"]
-	quoteID, err := quoteID(caller.Subject, key)
-	if err != nil {
-		return api.Respond(err)
-	}
+	quoteID := quoteID(caller.Subject, key)
 
 	now := time.Now().UTC()
 	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: civil.DateOf(now), Request: request}
@@ -82,65 +72,16 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 		map[string]string{"location": "/quotes/" + quoteID})
 }
 
-// decode reads the request, refusing whatever is not exactly one.
-func decode(r events.APIGatewayV2HTTPRequest) (quote.Request, error) {
-	var request quote.Request
-	if media, _, err := mime.ParseMediaType(r.Headers["content-type"]); err != nil || media != "application/json" {
-		return request, api.NewProblem(http.StatusUnsupportedMediaType, "not-json", "The body is not JSON",
-			"Send the body as application/json.")
-	}
-	if len(r.Body) > maxBody {
-		return request, api.NewProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large",
-			"A quote request has at most %d bytes; this one has %d.", maxBody, len(r.Body))
-	}
-	body, err := api.Body(r)
-	if err != nil {
-		return request, err
-	}
-	if depth(body) > maxDepth {
-		return request, api.NewProblem(http.StatusBadRequest, "too-deep", "The body is nested too deep",
-			"A quote request nests at most %d levels.", maxDepth)
-	}
-	err = schemas.DecodeBody("QuoteRequest", body, &request)
-	return request, err
-}
-
-// depth is how deep a JSON text nests, without decoding it.
-func depth(text []byte) int {
-	deepest, open := 0, 0
-	inString, escaped := false, false
-	for _, c := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped, inString = c == '\\', c != '"'
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			open++
-			deepest = max(deepest, open)
-		case c == '}' || c == ']':
-			open--
-		}
-	}
-	return deepest
-}
-
 // quoteID names the quote of a request. With a key it derives from customer and key alone, so that
 // a request which is sent again finds the quote of the first one.
-func quoteID(customer, key string) (string, error) {
+func quoteID(customer, key string) string {
 	if key == "" {
-		return ulid.Make().String(), nil
-	}
-	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < '!' || r > '~' }) {
-		return "", api.NewProblem(http.StatusBadRequest, "bad-key", "The Idempotency-Key cannot be used",
-			"A key has 1 to %d visible ASCII characters.", maxKey)
+		return ulid.Make().String()
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(customer), customer, key))
 	var id ulid.ULID
 	copy(id[:], sum[:])
-	return id.String(), nil
+	return id.String()
 }
 
 // sameRequest decides what a submission means whose quote is there already: nil when the same request

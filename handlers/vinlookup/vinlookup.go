@@ -64,14 +64,15 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
-		if q.Vehicles != nil {
+		missing := q.MissingVehicles()
+		if len(missing) == 0 {
 			return nil, nil
 		}
 		if err := effects.Allow(ctx, "vinlookup"); err != nil {
 			return nil, err
 		}
-		vehicles, err := h.identify(ctx, q.Request.Vehicles)
-		return quote.RecordVehicles{Revision: q.Revision, Vehicles: vehicles}, err
+		vehicles, err := h.identify(ctx, missing)
+		return quote.RecordVehicles{Revision: q.Number, Vehicles: vehicles}, err
 	})
 }
 

@@ -32,7 +32,10 @@ func CallerOf(r events.APIGatewayV2HTTPRequest) (Caller, error) {
 	return Caller{Subject: subject, scopes: strings.Fields(claims["scope"])}, nil
 }
 
+// Staff reports whether the caller is an employee.
+func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
+
 // MayRead reports whether the caller may see what belongs to a customer.
 func (c Caller) MayRead(customerID string) bool {
-	return c.Subject == customerID || slices.Contains(c.scopes, staffScope)
+	return c.Subject == customerID || c.Staff()
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -27,14 +26,4 @@ func Handler(env platform.Environment, fn func(context.Context, events.APIGatewa
 		done(err)
 		return json.Marshal(response)
 	})
-}
-
-// Body is the request's body. One that is encoded, as the gateway does with what is not text, is
-// refused: the API takes JSON only.
-func Body(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
-	if r.IsBase64Encoded {
-		return nil, NewProblem(http.StatusUnsupportedMediaType, "not-json", "The body is not JSON",
-			"Send the body as application/json.")
-	}
-	return []byte(r.Body), nil
 }

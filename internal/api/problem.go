@@ -12,6 +12,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/internal/quotestore"
 	"milepost/schemas"
 )
 
@@ -72,9 +73,46 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusUnprocessableEntity, "repeated-id", "Two drivers or two vehicles have the same id",
 			"Give each driver and each vehicle an id of its own; %q stands twice.", repeated.ID)
 	}
+	if p := conflictOf(err); p != nil {
+		return p
+	}
 	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
 }
+
+// conflictOf are the problems of commands that do not fit where the quote stands.
+func conflictOf(err error) *Problem {
+	if _, ok := errors.AsType[*quotestore.NotFound](err); ok {
+		return NotFound
+	}
+	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok {
+		return NewProblem(http.StatusPreconditionFailed, "version-mismatch", "The quote has changed",
+			"It is at version %d. Read it again, and send the command with its new ETag if it still applies.", mismatch.Have)
+	}
+	if closed, ok := errors.AsType[*quote.NotOpen](err); ok {
+		return NewProblem(http.StatusConflict, "not-open", "The quote is closed", "It is %s; submit a new one.", closed.Status)
+	}
+	if none, ok := errors.AsType[*quote.NotOffered](err); ok {
+		return NewProblem(http.StatusConflict, "not-offered", "The quote has no offer", "It is %s; only a QUOTED one can be accepted.", none.Status)
+	}
+	if open, ok := errors.AsType[*quote.Conditional](err); ok {
+		return NewProblem(http.StatusConflict, "conditional", "The offer is conditional", "These conditions have to be settled first: %v.", open.Conditions)
+	}
+	if none, ok := errors.AsType[*quote.NotReferred](err); ok {
+		return NewProblem(http.StatusConflict, "not-referred", "The quote waits for no decision", "It is %s; only a REFERRED one is decided on.", none.Status)
+	}
+	if old, ok := errors.AsType[*quote.Superseded](err); ok {
+		return NewProblem(http.StatusConflict, "superseded", "The revision was amended", "The quote is at revision %d.", old.Current)
+	}
+	if none, ok := errors.AsType[*quote.NoSuchRevision](err); ok {
+		return NewProblem(http.StatusConflict, "no-such-revision", "There is no such revision", "The quote has no revision %d.", none.Revision)
+	}
+	return nil
+}
+
+// NotFound is also the answer about another customer's quote: that it exists is not to be told.
+var NotFound = NewProblem(http.StatusNotFound, "not-found", "No such quote",
+	"There is no such quote for this token. A quote can be read a moment after it was submitted.")
 
 // Respond answers with err as a problem document. A problem of the system's own is also given back as
 // an error for the log.

@@ -47,7 +47,21 @@ type Order struct {
 	// At is when the command was given.
 	At      time.Time
 	Command quote.Command
+	// IfVersion is the version that the quote must have, 0 for any.
+	IfVersion int
 }
+
+// VersionMismatch refuses an order whose IfVersion the quote does not have.
+type VersionMismatch struct{ Want, Have int }
+
+func (e *VersionMismatch) Error() string {
+	return fmt.Sprintf("the quote is at version %d, not %d", e.Have, e.Want)
+}
+
+// NotFound refuses an order about a quote that has no events.
+type NotFound struct{ QuoteID string }
+
+func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 
 // History is a quote with the log behind it.
 type History struct {
@@ -63,6 +77,17 @@ func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
 	}
 	q, err := Fold(events)
 	return History{Quote: q, Events: events}, err
+}
+
+// AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
+// there already; the first that was not, and all behind it, are left out.
+func (h History) AsOf(keep func(eventstore.Event) bool) (History, error) {
+	n := slices.IndexFunc(h.Events, func(e eventstore.Event) bool { return !keep(e) })
+	if n < 0 {
+		return h, nil
+	}
+	q, err := Fold(h.Events[:n])
+	return History{Quote: q, Events: h.Events[:n]}, err
 }
 
 // Fold is the quote that a stream's events make.
@@ -84,46 +109,52 @@ const maxRaces = 20
 // Execute carries out a command on a quote: it loads, decides and appends, and starts over when
 // somebody else appended meanwhile. A command that was carried out before changes nothing.
 // It gives the quote as it is afterwards.
-func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (quote.Quote, error) {
+func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
 	h, err := s.Load(ctx, quoteID)
 	if err != nil {
-		return quote.Quote{}, err
+		return History{}, err
+	}
+	if h.Quote.Version == 0 {
+		return h, &NotFound{QuoteID: quoteID}
 	}
 	return s.ExecuteOn(ctx, h, order)
 }
 
-// ExecuteOn is Execute for a caller who has just loaded the quote, which must have events.
-func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (quote.Quote, error) {
+// ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events.
+func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
 		if h.done(order.ID) {
-			return h.Quote, nil
+			return h, nil
 		}
-		q, err := s.decideAndAppend(ctx, h.Quote.ID, h.Quote, order)
+		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
+			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
+		}
+		after, err := s.decideAndAppend(ctx, h.Quote.ID, h, order)
 		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
-			return q, err
+			return after, err
 		}
 		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
-			return q, err
+			return h, err
 		}
 	}
 }
 
 // Open carries out the first command on a quote without reading first: one request, when all is
 // new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event.
-func (s *Store) Open(ctx context.Context, quoteID string, order Order) (quote.Quote, error) {
-	return s.decideAndAppend(ctx, quoteID, quote.Quote{}, order)
+func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History, error) {
+	return s.decideAndAppend(ctx, quoteID, History{}, order)
 }
 
-func (s *Store) decideAndAppend(ctx context.Context, quoteID string, q quote.Quote, order Order) (quote.Quote, error) {
-	decided, err := quote.Decide(q, order.Command)
+func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, order Order) (History, error) {
+	decided, err := quote.Decide(h.Quote, order.Command)
 	if err != nil {
-		return q, err
+		return h, err
 	}
 	events := make([]eventstore.Event, len(decided))
 	for i, e := range decided {
 		data, err := json.Marshal(e)
 		if err != nil {
-			return q, fmt.Errorf("encode %s: %w", e.EventType(), err)
+			return h, fmt.Errorf("encode %s: %w", e.EventType(), err)
 		}
 		events[i] = eventstore.Event{
 			ID:   uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(),
@@ -134,13 +165,14 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, q quote.Quo
 			},
 		}
 	}
-	if err := s.Log.Append(ctx, StreamID(quoteID), q.Version, events); err != nil {
-		return q, err
+	if err := s.Log.Append(ctx, StreamID(quoteID), h.Quote.Version, events); err != nil {
+		return h, err
 	}
+	after := History{Quote: h.Quote, Events: slices.Concat(h.Events, events)}
 	for _, e := range decided {
-		q = quote.Evolve(q, e)
+		after.Quote = quote.Evolve(after.Quote, e)
 	}
-	return q, nil
+	return after, nil
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its

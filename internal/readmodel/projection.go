@@ -8,6 +8,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 )
 
@@ -29,6 +30,36 @@ type Projection struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
 	*Outcome
+	// Decision is the underwriter's on a referral, nil where there is none.
+	Decision *Decision `json:"decision,omitempty"`
+	// Earlier are the revisions that were amended, the oldest first. Each can be read with asOf.
+	Earlier []Revision `json:"earlierRevisions,omitempty"`
+}
+
+// Decision is an underwriter's decision as the customer may see it.
+type Decision struct {
+	ReasonCode string `json:"reasonCode"`
+	Text       string `json:"text"`
+}
+
+// Revision is what a revision that was amended came to.
+type Revision struct {
+	Revision      int              `json:"revision"`
+	QuoteDate     civil.Date       `json:"quoteDate"`
+	EffectiveDate civil.Date       `json:"effectiveDate"`
+	Outcome       rating.Outcome   `json:"outcome,omitempty"`
+	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
+	// LastVersion is the last version of the quote at which it was in force.
+	LastVersion int `json:"lastVersion"`
+}
+
+// On is the projection as it reads on a day: an open quote whose last day has passed is expired,
+// whether or not that stands in the log.
+func (p Projection) On(day civil.Date) Projection {
+	if p.Status.Open() && p.Outcome != nil && day.After(p.ExpiresOn) {
+		p.Status = quote.StatusExpired
+	}
+	return p
 }
 
 // Outcome is what the rating of a quote came to.
@@ -88,12 +119,38 @@ type Line struct {
 func Project(h quotestore.History) Projection {
 	q := h.Quote
 	return Projection{
-		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Revision, CustomerID: q.CustomerID,
+		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: h.Events[len(h.Events)-1].OccurredAt,
-		Outcome: outcome(q),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q, h.Events),
 	}
+}
+
+func decision(d *quote.Decision) *Decision {
+	if d == nil {
+		return nil
+	}
+	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
+}
+
+func earlier(q quote.Quote, events []eventstore.Event) []Revision {
+	var revisions []Revision
+	for _, e := range events {
+		if e.Type != quote.TypeQuoteAmended {
+			continue
+		}
+		r := q.Earlier[len(revisions)]
+		line := Revision{Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate, LastVersion: e.Version - 1}
+		if r.Rating != nil {
+			line.Outcome = r.Rating.Outcome
+			if r.Rating.Price != nil {
+				line.TotalPremium = &r.Rating.TotalPremium
+			}
+		}
+		revisions = append(revisions, line)
+	}
+	return revisions
 }
 
 // unanswered words the referral for a lookup that gave no answer in time.
@@ -102,7 +159,7 @@ var unanswered = map[quote.Fact]Reason{
 	quote.FactAccidentHistory: {Code: "ACCIDENT_HISTORY_UNANSWERED", Text: "The accident history gave no answer in time"},
 }
 
-func outcome(q quote.Quote) *Outcome {
+func outcome(q quote.Revision) *Outcome {
 	r := q.Rating
 	if r == nil {
 		return nil

@@ -38,17 +38,18 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if task.Fact != quote.FactVehicles && task.Fact != quote.FactAccidentHistory {
 		return none, &platform.BadPayload{Err: fmt.Errorf("there is no fact %q", task.Fact)}
 	}
-	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), task.Fact, task.TaskToken, time.Now()); err != nil {
+	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), task.Revision, task.Fact, task.TaskToken, time.Now()); err != nil {
 		return none, err
 	}
 	h, err := a.quotes.Load(ctx, task.QuoteID)
 	if err != nil {
 		return none, err
 	}
-	if h.Quote.Revision != task.Revision {
+	if task.Revision < 1 || task.Revision > h.Quote.Number {
 		return none, &quote.NoSuchRevision{Revision: task.Revision}
 	}
-	if !factThere(h.Quote, task.Fact) {
+	// A revision that was amended meanwhile has nothing to wait for any more.
+	if task.Revision == h.Quote.Number && !h.Quote.Knows(task.Fact) {
 		return none, nil
 	}
 	return none, a.tokens.answer(ctx, task.Fact, task.TaskToken)

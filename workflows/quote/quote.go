@@ -7,11 +7,7 @@
 // announces it, so one of the two always sees the other.
 package quote
 
-import (
-	"fmt"
-
-	"milepost/domain/quote"
-)
+import "fmt"
 
 // Input is the input of an execution.
 type Input struct {
@@ -24,14 +20,3 @@ type Input struct {
 
 // Name is the name of the execution: one for each revision.
 func (in Input) Name() string { return fmt.Sprintf("%s-%d", in.QuoteID, in.Revision) }
-
-// factThere reports whether the log has what a branch waits for.
-func factThere(q quote.Quote, fact quote.Fact) bool {
-	switch fact {
-	case quote.FactVehicles:
-		return q.Vehicles != nil
-	case quote.FactAccidentHistory:
-		return q.Drivers != nil
-	}
-	return false
-}

@@ -2,11 +2,13 @@ package quote
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/domain/quote"
+	"milepost/domain/rating"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 )
@@ -22,10 +24,22 @@ type rateTask struct {
 
 // Rated is what the rate step gives back.
 type Rated struct {
-	QuoteID  string       `json:"quoteId"`
-	Revision int          `json:"revision"`
-	Outcome  quote.Status `json:"outcome"`
+	QuoteID  string  `json:"quoteId"`
+	Revision int     `json:"revision"`
+	Outcome  Outcome `json:"outcome"`
 }
+
+// Outcome is what came of rating a revision, as the state machine's Choice knows it.
+type Outcome string
+
+// The outcomes.
+const (
+	Quoted   Outcome = "QUOTED"
+	Referred Outcome = "REFERRED"
+	Declined Outcome = "DECLINED"
+	// Overtaken: the revision was amended, or the quote withdrawn, before it was rated.
+	Overtaken Outcome = "OVERTAKEN"
+)
 
 type rater struct{ quotes *quotestore.Store }
 
@@ -45,12 +59,29 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 			command.Unanswered = append(command.Unanswered, f.Fact)
 		}
 	}
-	q, err := r.quotes.Execute(ctx, task.QuoteID, quotestore.Order{
+	h, err := r.quotes.Execute(ctx, task.QuoteID, quotestore.Order{
 		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
 		At: time.Now().UTC(), Command: command,
 	})
+	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}
+	if _, superseded := errors.AsType[*quote.Superseded](err); superseded {
+		return rated, nil
+	}
 	if err != nil {
 		return Rated{}, err
 	}
-	return Rated{QuoteID: q.ID, Revision: q.Revision, Outcome: q.Status}, nil
+	rated.Outcome = outcomeOf(h.Quote.Revision)
+	return rated, nil
+}
+
+func outcomeOf(r quote.Revision) Outcome {
+	switch {
+	case r.Rating == nil:
+		return Overtaken
+	case r.Rating.Outcome == rating.Declined:
+		return Declined
+	case r.Rating.Outcome == rating.Referred || len(r.Unanswered) > 0:
+		return Referred
+	}
+	return Quoted
 }

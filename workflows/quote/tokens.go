@@ -34,13 +34,14 @@ func NewTokens(env platform.Environment, vars *platform.Variables) *Tokens {
 // tokenLife is how long a token is kept: well beyond the timeout of the branch that waits.
 const tokenLife = 24 * time.Hour
 
-// keep stores the token of a branch. A retried task has a new token, which replaces the old one.
-func (t *Tokens) keep(ctx context.Context, streamID string, fact quote.Fact, token string, now time.Time) error {
+// keep stores the token of the branch that waits for a fact of a revision. A retried task has a new
+// token, which replaces the old one.
+func (t *Tokens) keep(ctx context.Context, streamID string, revision int, fact quote.Fact, token string, now time.Time) error {
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.table,
 		Item: map[string]types.AttributeValue{
 			"streamId":  &types.AttributeValueMemberS{Value: streamID},
-			"fact":      &types.AttributeValueMemberS{Value: string(fact)},
+			"fact":      &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%d", fact, revision)},
 			"token":     &types.AttributeValueMemberS{Value: token},
 			"expiresAt": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Add(tokenLife).Unix(), 10)},
 		},
@@ -51,27 +52,31 @@ func (t *Tokens) keep(ctx context.Context, streamID string, fact quote.Fact, tok
 	return nil
 }
 
-// Wake answers the branch of a stream's workflow that waits for a fact. Where none waits it does
-// nothing: the branch has been answered, has timed out, or will find the fact in the log.
+// Wake answers the branches of a stream's workflows that wait for a fact. Where none waits it does
+// nothing: the branch has been answered, has timed out, or will find the fact in the log. A branch of
+// a revision that was amended since is answered too; it has nothing to wait for any more.
 func (t *Tokens) Wake(ctx context.Context, streamID string, fact quote.Fact) error {
-	out, err := t.db.GetItem(ctx, &dynamodb.GetItemInput{
+	out, err := t.db.Query(ctx, &dynamodb.QueryInput{
 		TableName: &t.table, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{
-			"streamId": &types.AttributeValueMemberS{Value: streamID},
-			"fact":     &types.AttributeValueMemberS{Value: string(fact)},
+		KeyConditionExpression: aws.String("streamId = :stream AND begins_with(fact, :fact)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":stream": &types.AttributeValueMemberS{Value: streamID},
+			":fact":   &types.AttributeValueMemberS{Value: string(fact) + "#"},
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("look for the token of %s: %w", streamID, err)
+		return fmt.Errorf("look for the tokens of %s: %w", streamID, err)
 	}
-	if out.Item == nil {
-		return nil
+	var errs []error
+	for _, wait := range out.Items {
+		token, ok := wait["token"].(*types.AttributeValueMemberS)
+		if !ok {
+			errs = append(errs, fmt.Errorf("a wait of %s for %s has no token", streamID, fact))
+			continue
+		}
+		errs = append(errs, t.answer(ctx, fact, token.Value))
 	}
-	token, ok := out.Item["token"].(*types.AttributeValueMemberS)
-	if !ok {
-		return fmt.Errorf("the wait of %s for %s has no token", streamID, fact)
-	}
-	return t.answer(ctx, fact, token.Value)
+	return errors.Join(errs...)
 }
 
 // answer settles a token. One that is settled already is fine.

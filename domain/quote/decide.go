@@ -1,0 +1,208 @@
+package quote
+
+import (
+	"reflect"
+	"slices"
+
+	"milepost/domain/civil"
+	"milepost/domain/rating"
+)
+
+// Decide gives the events that grant a command, none when what it wants is already so, or the
+// reason why it is refused.
+func Decide(q Quote, c Command) ([]Event, error) {
+	switch c := c.(type) {
+	case SubmitQuote:
+		return submit(q, c)
+	case RecordVehicles:
+		return recordVehicles(q, c)
+	case RecordAccidentHistory:
+		return recordAccidentHistory(q, c)
+	case RateQuote:
+		return rate(q, c)
+	case AmendQuote:
+		return amend(q, c)
+	case AcceptQuote:
+		return accept(q, c)
+	case WithdrawQuote:
+		return withdraw(q, c)
+	case ExpireQuote:
+		return expire(q, c)
+	case DecideReferral:
+		return decideReferral(q, c)
+	}
+	panic("quote: a command that Decide does not know")
+}
+
+func submit(q Quote, c SubmitQuote) ([]Event, error) {
+	if q.Version > 0 {
+		return nil, &AlreadySubmitted{QuoteID: q.ID}
+	}
+	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
+		return nil, &InvalidRequest{Codes: codes}
+	}
+	return []Event{QuoteRequested{
+		QuoteID: c.QuoteID, Revision: 1, CustomerID: c.CustomerID, QuoteDate: c.QuoteDate, Request: c.Request,
+	}}, nil
+}
+
+func amend(q Quote, c AmendQuote) ([]Event, error) {
+	if err := q.checkOpen(c.QuoteDate); err != nil {
+		return nil, err
+	}
+	if reflect.DeepEqual(q.Request, c.Request) {
+		return nil, nil
+	}
+	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
+		return nil, &InvalidRequest{Codes: codes}
+	}
+	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Number + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
+}
+
+func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil || q.Knows(FactVehicles) {
+		return nil, err
+	}
+	var wanted, got []string
+	for _, v := range q.MissingVehicles() {
+		wanted = append(wanted, v.VehicleID)
+	}
+	for _, v := range c.Vehicles {
+		got = append(got, v.VehicleID)
+	}
+	if err := sameSubjects(wanted, got); err != nil {
+		return nil, err
+	}
+	return []Event{VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: c.Vehicles}}, nil
+}
+
+func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil || q.Knows(FactAccidentHistory) {
+		return nil, err
+	}
+	var wanted, got []string
+	for _, d := range q.MissingDrivers() {
+		wanted = append(wanted, d.DriverID)
+	}
+	for _, d := range c.Drivers {
+		got = append(got, d.DriverID)
+	}
+	if err := sameSubjects(wanted, got); err != nil {
+		return nil, err
+	}
+	return []Event{AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: c.Drivers}}, nil
+}
+
+func rate(q Quote, c RateQuote) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() {
+		return nil, err
+	}
+	var unanswered []Fact
+	for _, fact := range []Fact{FactAccidentHistory, FactVehicles} {
+		if q.Knows(fact) {
+			continue
+		}
+		if !slices.Contains(c.Unanswered, fact) {
+			return nil, &FactMissing{Fact: fact}
+		}
+		unanswered = append(unanswered, fact)
+	}
+	result := rating.Rate(q.Request.Rating(q.QuoteDate), q.Facts())
+	if q.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
+		result.Conditions = append(result.Conditions, rating.HistoryPending)
+	}
+	switch {
+	case result.Outcome == rating.Declined:
+		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
+	case result.Outcome == rating.Referred || len(unanswered) > 0:
+		return []Event{QuoteReferred{QuoteID: q.ID, Revision: c.Revision, Rating: result, Unanswered: unanswered}}, nil
+	case result.Outcome == rating.Quoted:
+		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
+	}
+	return nil, &InvalidRequest{Codes: result.Reasons}
+}
+
+func accept(q Quote, c AcceptQuote) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil || q.Status == StatusAccepted {
+		return nil, err
+	}
+	if err := q.checkOpen(c.On); err != nil {
+		return nil, err
+	}
+	if q.Status != StatusQuoted {
+		return nil, &NotOffered{Status: q.Status}
+	}
+	if len(q.Rating.Conditions) > 0 {
+		return nil, &Conditional{Conditions: q.Rating.Conditions}
+	}
+	return []Event{QuoteAccepted{QuoteID: q.ID, Revision: c.Revision}}, nil
+}
+
+func withdraw(q Quote, c WithdrawQuote) ([]Event, error) {
+	if q.Status == StatusWithdrawn {
+		return nil, nil
+	}
+	if err := q.checkOpen(c.On); err != nil {
+		return nil, err
+	}
+	return []Event{QuoteWithdrawn{QuoteID: q.ID, Reason: c.Reason}}, nil
+}
+
+func expire(q Quote, c ExpireQuote) ([]Event, error) {
+	if !q.Status.Open() || q.StatusOn(c.On) != StatusExpired {
+		return nil, nil
+	}
+	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.Rating.ExpiresOn}}, nil
+}
+
+func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil {
+		return nil, err
+	}
+	if err := q.checkOpen(c.On); err != nil {
+		return nil, err
+	}
+	if q.Status != StatusReferred {
+		return nil, &NotReferred{Status: q.Status}
+	}
+	if c.Approve {
+		return []Event{ReferralApproved{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
+	}
+	return []Event{ReferralDeclined{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
+}
+
+func (q Quote) checkOpen(on civil.Date) error {
+	if status := q.StatusOn(on); !status.Open() {
+		return &NotOpen{Status: status}
+	}
+	return nil
+}
+
+func (q Quote) checkRevision(revision int) error {
+	switch {
+	case revision < 1 || revision > q.Number:
+		return &NoSuchRevision{Revision: revision}
+	case revision < q.Number:
+		return &Superseded{Revision: revision, Current: q.Number}
+	}
+	return nil
+}
+
+// sameSubjects checks that a lookup answered about exactly those it was asked about.
+func sameSubjects(wanted, got []string) error {
+	e := &IncompleteLookup{}
+	for _, w := range wanted {
+		if !slices.Contains(got, w) {
+			e.Missing = append(e.Missing, w)
+		}
+	}
+	for _, g := range got {
+		if !slices.Contains(wanted, g) {
+			e.Unknown = append(e.Unknown, g)
+		}
+	}
+	if e.Missing != nil || e.Unknown != nil {
+		return e
+	}
+	return nil
+}
