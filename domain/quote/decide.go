@@ -38,8 +38,8 @@ func submit(q Quote, c SubmitQuote) ([]Event, error) {
 	if q.Version > 0 {
 		return nil, &AlreadySubmitted{QuoteID: q.ID}
 	}
-	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
-		return nil, &InvalidRequest{Codes: codes}
+	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
+		return nil, err
 	}
 	return []Event{QuoteRequested{
 		QuoteID: c.QuoteID, Revision: 1, CustomerID: c.CustomerID, QuoteDate: c.QuoteDate, Request: c.Request,
@@ -53,8 +53,8 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 	if reflect.DeepEqual(q.Request, c.Request) {
 		return nil, nil
 	}
-	if codes := rating.Validate(c.Request.Rating(c.QuoteDate)); len(codes) > 0 {
-		return nil, &InvalidRequest{Codes: codes}
+	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
+		return nil, err
 	}
 	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Number + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
 }
@@ -171,6 +171,17 @@ func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
 	return []Event{ReferralDeclined{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
 }
 
+// checkRequest refuses what cannot be quoted.
+func checkRequest(r Request, quoteDate civil.Date) error {
+	if id, twice := r.repeatedID(); twice {
+		return &RepeatedID{ID: id}
+	}
+	if codes := rating.Validate(r.Rating(quoteDate)); len(codes) > 0 {
+		return &InvalidRequest{Codes: codes}
+	}
+	return nil
+}
+
 func (q Quote) checkOpen(on civil.Date) error {
 	if status := q.StatusOn(on); !status.Open() {
 		return &NotOpen{Status: status}
@@ -196,8 +207,8 @@ func sameSubjects(wanted, got []string) error {
 			e.Missing = append(e.Missing, w)
 		}
 	}
-	for _, g := range got {
-		if !slices.Contains(wanted, g) {
+	for i, g := range got {
+		if !slices.Contains(wanted, g) || slices.Contains(got[:i], g) {
 			e.Unknown = append(e.Unknown, g)
 		}
 	}
