@@ -160,6 +160,10 @@ func (s *Stack) provisionRule(r *template.Resource) error {
 	if err := s.bus.PutTargets(in.EventBusName, name, in.Targets...); err != nil {
 		return err
 	}
-	s.start("rule %s", name)
+	when := ""
+	if in.ScheduleExpression != "" {
+		when = ", " + s.bus.Schedule(name)
+	}
+	s.start("rule %s%s", name, when)
 	return nil
 }

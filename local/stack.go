@@ -106,6 +106,9 @@ func Open(opts Options) (*Stack, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if s.opts.HTTP == nil {
+		s.opts.HTTP = http.DefaultClient
+	}
 	var err error
 	s.template, err = template.Load(opts.Template, template.Options{
 		Parameters: opts.Parameters, StackName: opts.StackName, APIEndpoint: opts.APIEndpoint,

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // commands is the command line. Each field is one command, in a file of its name.
@@ -20,12 +21,15 @@ type commands struct {
 	Example exampleCmd `cmd:"" help:"Print a quote request to try the API with."`
 	Rate    rateCmd    `cmd:"" help:"Rate quote requests offline."`
 	Vin     vinCmd     `cmd:"" help:"Decode vehicle identification numbers offline."`
+	Replay  replayCmd  `cmd:"" help:"Send events from the archive to the bus's rules once more."`
+	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
 }
 
 // streams is where a command reads and writes.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	aws      aws.HTTPClient // carries the calls to AWS; nil stands for the network
 }
 
 // exitStatus is an error that ends the program with a status and prints nothing more.

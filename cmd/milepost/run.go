@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,65 +30,80 @@ type runCmd struct {
 	Bureau      string            `default:"127.0.0.1:8081" help:"Address of the reference bureau, who plays the accident history provider."`
 	Xray        string            `default:"127.0.0.1:2000" help:"Address of the X-Ray daemon."`
 	Param       map[string]string `help:"Values for the template's parameters, as Name=Value."`
-	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"path" placeholder:"FILE"`
+	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"existingfile" placeholder:"FILE"`
 	TraceAll    bool              `help:"Trace every request instead of one a second and 5 % of the others."`
 	Permissions bool              `help:"At the end, print which permissions of the template were never used."`
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, which is no failure. A system that stops gives the requests under way a
+// moment, and takes up in the next run what it had accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
+	ports, err := c.listen()
+	if err != nil {
+		return err
+	}
+	sys, err := c.open(s)
+	if err != nil {
+		return errors.Join(err, ports.close())
+	}
+	err = errors.Join(c.serve(ctx, s, sys, ports), ports.close(), sys.Close())
+	if c.Permissions {
+		printUnused(s.out, sys)
+	}
+	return err
+}
+
+// open puts the system together.
+func (c *runCmd) open(s streams) (*system.System, error) {
 	if c.Memory {
 		c.Data = ""
 	} else if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	level := slog.LevelWarn
 	if c.Verbose {
 		level = slog.LevelInfo
 	}
-	logger := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
-
-	ports, err := c.listen()
-	if err != nil {
-		return err
-	}
-	defer ports.close()
 	options := system.Options{
-		Template: c.Template, Parameters: c.Param, DataDir: c.Data, TraceAll: c.TraceAll, Logger: logger,
+		Template: c.Template, Parameters: c.Param, DataDir: c.Data, TraceAll: c.TraceAll,
 		API: "http://" + c.API, AWS: "http://" + c.AWS, Bureau: "http://" + c.Bureau,
+		Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level})),
 	}
-	isolated := &processes{config: c, output: s.err}
 	if c.Isolate != "" {
-		options.Code = isolated.start
+		options.Code = c.process(s.err)
 	}
-	sys, err := system.Open(options)
-	if err != nil {
-		return err
-	}
-	daemon, err := sys.XRay().ListenUDP(c.Xray)
-	if err != nil {
-		return errors.Join(taken("--xray", err), sys.Close())
-	}
+	return system.Open(options)
+}
+
+// serve lets the system work until ctx ends, or something without which it cannot.
+func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports *ports) error {
 	failed := make(chan error, 3)
-	ports.serve(failed, sys.API(), sys.AWS(), sys.Agency, http.StripPrefix(system.IssuerPath, sys.Issuer))
+	ports.serve(failed, sys)
 	if err := sys.Start(); err != nil {
-		return errors.Join(err, sys.Close())
+		return err
 	}
 	if err := c.greet(s.out, sys); err != nil {
-		return errors.Join(err, sys.Close())
+		return err
 	}
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(s.out, "\nStopping.")
-	case err = <-failed:
+		return nil
+	case err := <-failed:
+		return err
 	}
-	ports.close()
-	err = errors.Join(err, daemon.Close(), sys.Close(), isolated.close())
-	if c.Permissions {
-		printUnused(s.out, sys)
+}
+
+// process runs functions as processes of the bootstrap binary, which end with the system.
+func (c *runCmd) process(output io.Writer) func(local.Function) (lambda.Handler, error) {
+	return func(f local.Function) (lambda.Handler, error) {
+		return lambda.NewProcess(lambda.ProcessConfig{
+			Bootstrap: c.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: f.Environment,
+			EndpointURL: "http://" + c.AWS, XRayDaemon: c.Xray,
+			AccessKeyID: f.AccessKey, SecretAccessKey: f.SecretKey, Output: output,
+		})
 	}
-	return err
 }
 
 // greet says what runs and how to begin.
@@ -146,89 +159,4 @@ func printUnused(out io.Writer, sys *system.System) {
 			fmt.Fprintf(out, "  %s: %s on %s\n", role, grant.Action, grant.Resource)
 		}
 	}
-}
-
-// ports are the listeners of a run. They are taken before anything else is done, so that a port which
-// is not free costs nothing.
-type ports struct {
-	listeners []net.Listener
-	servers   []*http.Server
-}
-
-func (c *runCmd) listen() (*ports, error) {
-	p := &ports{}
-	for _, at := range []struct{ flag, address string }{{"--api", c.API}, {"--aws", c.AWS}, {"--bureau", c.Bureau}} {
-		l, err := net.Listen("tcp", at.address)
-		if err != nil {
-			p.close()
-			return nil, taken(at.flag, err)
-		}
-		p.listeners = append(p.listeners, l)
-	}
-	return p, nil
-}
-
-// taken names the flag that chooses another address.
-func taken(flag string, err error) error {
-	return fmt.Errorf("%w; choose another address with %s", err, flag)
-}
-
-// serve answers on the listeners, in the order in which they were taken.
-func (p *ports) serve(failed chan<- error, api, aws, bureau, issuer http.Handler) {
-	endpoint := http.NewServeMux()
-	endpoint.Handle(system.IssuerPath+"/", issuer)
-	endpoint.Handle("/", aws)
-	for i, h := range []http.Handler{api, endpoint, bureau} {
-		server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-		p.servers = append(p.servers, server)
-		go func() {
-			if err := server.Serve(p.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
-				failed <- err
-			}
-		}()
-	}
-}
-
-// grace is how long requests under way may take when the system stops.
-const grace = 5 * time.Second
-
-func (p *ports) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	for _, server := range p.servers {
-		if err := server.Shutdown(ctx); err != nil {
-			server.Close()
-		}
-	}
-	for _, l := range p.listeners {
-		l.Close() // closed already where a server had it
-	}
-}
-
-// processes runs functions as processes of the bootstrap binary.
-type processes struct {
-	config  *runCmd
-	output  io.Writer
-	started []*lambda.Process
-}
-
-func (p *processes) start(f local.Function) (lambda.Handler, error) {
-	process, err := lambda.NewProcess(lambda.ProcessConfig{
-		Bootstrap: p.config.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: f.Environment,
-		EndpointURL: "http://" + p.config.AWS, XRayDaemon: p.config.Xray,
-		AccessKeyID: f.AccessKey, SecretAccessKey: f.SecretKey, Output: p.output,
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.started = append(p.started, process)
-	return process, nil
-}
-
-func (p *processes) close() error {
-	var errs []error
-	for _, process := range p.started {
-		errs = append(errs, process.Close())
-	}
-	return errors.Join(errs...)
 }

@@ -65,6 +65,9 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 	entries := make([]types.PutEventsRequestEntry, len(records))
 	for i, record := range records {
 		n, traceHeader, err := noticeOf(record.Change.NewImage)
+		if err == nil {
+			entries[i], err = h.entry(ctx, n, traceHeader)
+		}
 		if err != nil {
 			// Records before the bad one are not held up by it.
 			if i > 0 {
@@ -73,10 +76,6 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 				}
 			}
 			return i, fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, err)
-		}
-		entries[i], err = h.entry(ctx, n, traceHeader)
-		if err != nil {
-			return 0, err
 		}
 	}
 	for try := 1; ; try++ {

@@ -162,17 +162,18 @@ func (s *Service) describeEventBus(ctx context.Context, in struct{ Name string }
 }
 
 type ruleView struct {
-	Name         string
-	ARN          string `json:"Arn"`
-	EventPattern string
-	State        string
-	Description  string `json:",omitempty"`
-	RoleArn      string `json:",omitempty"`
-	EventBusName string
+	Name               string
+	ARN                string `json:"Arn"`
+	EventPattern       string `json:",omitempty"`
+	ScheduleExpression string `json:",omitempty"`
+	State              string
+	Description        string `json:",omitempty"`
+	RoleArn            string `json:",omitempty"`
+	EventBusName       string
 }
 
 func (r *rule) view() ruleView {
-	return ruleView{r.Name, r.arn, r.EventPattern, r.State, r.Description, r.RoleArn, r.bus}
+	return ruleView{r.Name, r.arn, r.EventPattern, r.ScheduleExpression, r.State, r.Description, r.RoleArn, r.bus}
 }
 
 func (s *Service) listRules(ctx context.Context, in struct {

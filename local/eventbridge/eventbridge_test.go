@@ -390,8 +390,7 @@ func TestTheTemplateCannotDeclareWhatIsNotSupported(t *testing.T) {
 		err  error
 		code string
 	}{
-		"a schedule":                {second(s.PutRule(eventbridge.Rule{Name: "r", ScheduleExpression: "rate(1 day)"})), "NotImplemented"},
-		"a rule without a pattern":  {second(s.PutRule(eventbridge.Rule{Name: "r"})), "ValidationException"},
+		"a rule for nothing":        {second(s.PutRule(eventbridge.Rule{Name: "r"})), "ValidationException"},
 		"a bad pattern":             {second(s.PutRule(eventbridge.Rule{Name: "r", EventPattern: `{"a":1}`})), "InvalidEventPatternException"},
 		"a rule on no bus":          {second(s.PutRule(eventbridge.Rule{Name: "r", EventBusName: "none", EventPattern: `{"a":[1]}`})), "ResourceNotFoundException"},
 		"two inputs":                {s.PutTargets("quotes", "rule", eventbridge.Target{ID: "a", ARN: "b", Input: "1", InputPath: "$"}), "ValidationException"},

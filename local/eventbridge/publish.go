@@ -84,26 +84,40 @@ func (s *Service) publish(events []*event) error {
 
 // newJob finds who is to get the event; nil when nobody is. With filter only those rules count.
 func (s *Service) newJob(e *event, parsed *eventpattern.Event, filter []string) (*job, error) {
-	j := &job{EventID: e.id, Replay: e.replay, Trace: e.trace, Accepted: e.ingested, envelope: e.envelope}
+	j := e.job()
 	for _, r := range s.rulesOf(e.bus) {
-		if r.State != stateEnabled || len(filter) > 0 && !slices.Contains(filter, r.arn) || !r.pattern.MatchEvent(parsed) {
+		if r.State != stateEnabled || len(filter) > 0 && !slices.Contains(filter, r.arn) ||
+			r.pattern == nil || !r.pattern.MatchEvent(parsed) {
 			continue
 		}
-		for _, t := range r.targets {
-			payload, err := t.input.make(&source{e.envelope, r, e.ingested})
-			if err != nil {
-				return nil, fmt.Errorf("make the input of target %s of %s: %w", t.ID, r.arn, err)
-			}
-			j.Deliveries = append(j.Deliveries, delivery{
-				RuleARN: r.arn, TargetID: t.ID, TargetARN: t.ARN, RoleARN: t.RoleARN, Payload: string(payload),
-				MaxAttempts: t.maxAttempts, MaxAge: t.maxAge, DeadLetter: t.deadLetterARN(),
-			})
+		if err := j.add(e, r); err != nil {
+			return nil, err
 		}
 	}
 	if len(j.Deliveries) == 0 {
 		return nil, nil
 	}
 	return j, nil
+}
+
+// job makes the job of an event, which goes nowhere yet.
+func (e *event) job() *job {
+	return &job{EventID: e.id, Replay: e.replay, Trace: e.trace, Accepted: e.ingested, envelope: e.envelope}
+}
+
+// add lets a job go to the targets of a rule.
+func (j *job) add(e *event, r *rule) error {
+	for _, t := range r.targets {
+		payload, err := t.input.make(&source{e.envelope, r, e.ingested})
+		if err != nil {
+			return fmt.Errorf("make the input of target %s of %s: %w", t.ID, r.arn, err)
+		}
+		j.Deliveries = append(j.Deliveries, delivery{
+			RuleARN: r.arn, TargetID: t.ID, TargetARN: t.ARN, RoleARN: t.RoleARN, Payload: string(payload),
+			MaxAttempts: t.maxAttempts, MaxAge: t.maxAge, DeadLetter: t.deadLetterARN(),
+		})
+	}
+	return nil
 }
 
 // accept stores the jobs, together with ops, and begins them.

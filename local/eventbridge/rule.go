@@ -36,14 +36,15 @@ type Rule struct {
 	Description        string
 	EventPattern       string
 	State              string // ENABLED, which is the default, or DISABLED
-	ScheduleExpression string // refused
+	ScheduleExpression string // "" for none; only on the default bus
 	RoleArn            string // kept, not used: targets have roles of their own
 }
 
 type rule struct {
 	Rule
 	arn, bus string
-	pattern  *eventpattern.Pattern
+	pattern  *eventpattern.Pattern // nil matches nothing
+	schedule schedule              // nil for none
 	targets  []*target
 }
 
@@ -66,9 +67,7 @@ func (s *Service) CreateEventBus(name, description string) (string, error) {
 // state that EnableRule or DisableRule gave to a rule outlives a restart.
 func (s *Service) PutRule(r Rule) (string, error) {
 	switch {
-	case r.ScheduleExpression != "":
-		return "", awsapi.Unsupported("the property ScheduleExpression of rule " + r.Name)
-	case r.EventPattern == "":
+	case r.EventPattern == "" && r.ScheduleExpression == "":
 		return "", invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	case r.Name == "" || len(r.Name) > 64:
 		return "", invalid("Parameter Name is not valid: %q", r.Name)
@@ -79,17 +78,21 @@ func (s *Service) PutRule(r Rule) (string, error) {
 	if r.State != stateEnabled && r.State != stateDisabled {
 		return "", awsapi.Unsupported("the state " + r.State + " of rule " + r.Name)
 	}
-	pattern, err := compilePattern(r.EventPattern)
-	if err != nil {
+	bus := busName(r.EventBusName)
+	next := &rule{Rule: r, arn: ruleARN(bus, r.Name), bus: bus}
+	var err error
+	if next.pattern, err = compilePattern(r.EventPattern); err != nil {
+		return "", err
+	}
+	if next.schedule, err = s.newSchedule(next); err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := s.bus(r.EventBusName)
+	b, err := s.bus(bus)
 	if err != nil {
 		return "", err
 	}
-	next := &rule{Rule: r, arn: ruleARN(b.name, r.Name), bus: b.name, pattern: pattern}
 	if state, ok := s.ruleStates[next.arn]; ok {
 		next.State = state
 	}
@@ -97,6 +100,7 @@ func (s *Service) PutRule(r Rule) (string, error) {
 		next.targets = old.targets
 	}
 	b.put(next)
+	s.reschedule()
 	return next.arn, nil
 }
 
@@ -137,6 +141,7 @@ func (s *Service) setRuleState(busName, ruleName, state string) error {
 	next := *r
 	next.State = state
 	b.put(&next)
+	s.reschedule()
 	s.ruleStates[r.arn] = state
 	s.mu.Unlock()
 	return s.config.Store.Commit(storage.Op{Bucket: ruleStates, Key: []byte(r.arn), Value: []byte(state)})

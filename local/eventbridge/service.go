@@ -1,5 +1,6 @@
 // Package eventbridge plays the classic EventBridge bus: a Service has buses with rules, archives
-// and replays; a Rule sends the events that match its pattern to Targets.
+// and replays; a Rule sends the events that match its pattern to Targets, or one of its own when its
+// schedule says so.
 //
 // An event is delivered at least once to every target of every rule that matches it, in no order.
 // The store has it, and what is still to be delivered, before PutEvents answers, so a killed
@@ -50,26 +51,30 @@ type Service struct {
 	running sync.WaitGroup
 
 	outstanding outstanding
-	unfinished  []*job // what Start is to deliver
+	unfinished  []*job        // what Start is to deliver
+	rescheduled chan struct{} // has an element when runSchedules is to look again
 
 	mu         sync.RWMutex // guards the rest; nothing waits while holding it
 	buses      map[string]*bus
 	archives   map[string]*archive
 	replays    map[string]*replay
-	ruleStates map[string]string // set by EnableRule and DisableRule, by rule ARN
+	ruleStates map[string]string    // set by EnableRule and DisableRule, by rule ARN
+	begun      map[string]scheduled // by rule ARN
 }
 
 // New makes a Service with the default bus, and with the replays and deliveries that the store
 // has. It delivers nothing of these before Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		config:     c,
-		log:        c.Logger,
-		slots:      make(chan struct{}, maxConcurrent),
-		buses:      map[string]*bus{},
-		archives:   map[string]*archive{},
-		replays:    map[string]*replay{},
-		ruleStates: map[string]string{},
+		config:      c,
+		log:         c.Logger,
+		slots:       make(chan struct{}, maxConcurrent),
+		buses:       map[string]*bus{},
+		archives:    map[string]*archive{},
+		replays:     map[string]*replay{},
+		ruleStates:  map[string]string{},
+		begun:       map[string]scheduled{},
+		rescheduled: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -81,7 +86,7 @@ func New(c Config) (*Service, error) {
 	if _, err := s.CreateEventBus("default", ""); err != nil {
 		return nil, err
 	}
-	for _, load := range []func() error{s.loadRuleStates, s.loadReplays, s.loadJobs} {
+	for _, load := range []func() error{s.loadRuleStates, s.loadSchedules, s.loadReplays, s.loadJobs} {
 		if err := load(); err != nil {
 			return nil, err
 		}
@@ -89,13 +94,14 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Start takes up the deliveries and replays that an earlier process left unfinished. It is called
-// once, when the rules are there and the targets can take events.
+// Start takes up the deliveries and replays that an earlier process left unfinished, and lets the
+// schedules run. It is called once, when the rules are there and the targets can take events.
 func (s *Service) Start() {
 	for _, j := range s.unfinished {
 		s.launch(j)
 	}
 	s.unfinished = nil
+	s.goRun(s.runSchedules)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, r := range s.replays {

@@ -294,8 +294,9 @@ func (e *execution) save() error {
 	e.service.log(e, e.events[len(e.shown):])
 	e.mu.Lock()
 	e.shown = slices.Clip(e.events)
-	if e.over {
-		e.record = e.final
+	if e.over { // what never changes is read without the lock, so it is not written here
+		f := &e.final
+		e.Status, e.Stopped, e.Output, e.Error, e.Cause = f.Status, f.Stopped, f.Output, f.Error, f.Cause
 	}
 	e.mu.Unlock()
 	for _, reply := range e.answered {

@@ -97,6 +97,11 @@ func (f *frame) advance() {
 			if err := f.work(); err != nil {
 				f.fail(err)
 			}
+		case stageToken:
+			if f.Answer == nil {
+				return
+			}
+			f.settle()
 		default:
 			return
 		}

@@ -151,7 +151,9 @@ func (f *frame) restore(stored map[string]*storedFrame) error {
 			f.starting = append(f.starting, f)
 			return nil
 		}
-		f.settle()
+		// The task had been handed over, or there were no answer. What follows from it has to wait until
+		// all frames are back.
+		f.Stage = stageToken
 		f.ready(f)
 	case stageToken:
 		f.beat()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -440,6 +441,40 @@ func TestAnAnswerInsideTheTaskSurvives(t *testing.T) {
 		defer w.kill()
 		synctest.Wait()
 		wantStatus(t, w.describe(arn), "SUCCEEDED", `"early"`)
+	})
+}
+
+// TestAnAnswerInsideABranchSurvives has the first branch answered but not handed over when the process
+// is killed, and the second done.
+func TestAnAnswerInsideABranchSurvives(t *testing.T) {
+	t.Parallel()
+	branches := `{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[` + callback + `,` + strings.ReplaceAll(callback, `"A"`, `"B"`) + `]}}}`
+	synctest.Test(t, func(t *testing.T) {
+		store := openStore(t)
+		defer store.Close()
+		var w *world
+		var calls atomic.Int32
+		w = newWorld(t, branches, stepfunctions.Config{Store: store, Tasks: runner(func(ctx context.Context, call stepfunctions.TaskCall) (json.RawMessage, error) {
+			calls.Add(1)
+			if err := w.SendTaskSuccess(ctx, call.TaskToken, `"early"`); err != nil {
+				t.Error(err)
+			}
+			if call.State == "A" {
+				<-ctx.Done() // killed before the task returns
+				return nil, ctx.Err()
+			}
+			return json.RawMessage(`{}`), nil
+		})})
+		arn := w.start("one", "{}")
+		synctest.Wait()
+		w.kill()
+		w.up()
+		defer w.kill()
+		synctest.Wait()
+		wantStatus(t, w.describe(arn), "SUCCEEDED", `["early","early"]`)
+		if n := calls.Load(); n != 2 {
+			t.Errorf("%d tasks were started, want 2", n)
+		}
 	})
 }
 

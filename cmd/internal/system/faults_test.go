@@ -25,18 +25,18 @@ import (
 	"milepost/internal/effects/vpic/vpictest"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
 	"milepost/local/fault"
 )
 
 // submitAll sends n quote requests at once.
 func (s *running) submitAll(n int) []string {
 	s.t.Helper()
-	s.token("ada", "quotes")
+	s.token("ada", "quotes") // made before there are several who would make it
 	ids := make([]string, n)
 	var wg sync.WaitGroup
 	for i := range ids {
-		key := fmt.Sprint("k", i)
-		wg.Go(func() { ids[i] = s.submit("ada", example(), "Idempotency-Key", key) })
+		wg.Go(func() { ids[i] = s.submit("ada", example()) })
 	}
 	wg.Wait()
 	return ids
@@ -45,10 +45,20 @@ func (s *running) submitAll(n int) []string {
 // assertPriced checks that quotes of the example have ended as they would have without any fault.
 func (s *running) assertPriced(ids ...string) {
 	s.t.Helper()
+	s.assertPricedWithin(14*time.Minute, ids...) // before any branch of the workflow times out
+}
+
+// assertPricedWithin is assertPriced for quotes that may take some time.
+func (s *running) assertPricedWithin(d time.Duration, ids ...string) {
+	s.t.Helper()
 	s.assertSound(ids...)
 	for _, id := range ids {
-		if v := s.read("ada", id); v.Status != "QUOTED" || v.TotalPremium != "486.00" {
+		v := s.read("ada", id)
+		if v.Status != "QUOTED" || v.TotalPremium != "486.00" {
 			s.t.Errorf("quote %s=%+v, want QUOTED for 486.00", id, v)
+		}
+		if took := v.UpdatedAt.Sub(v.RequestedAt); took > d {
+			s.t.Errorf("quote %s took %v, want %v at most", id, took, d)
 		}
 	}
 }
@@ -74,23 +84,40 @@ func TestDisorderOnTheWayDoesNoHarm(t *testing.T) {
 		first := time.Duration(10-version) * time.Minute
 		return []time.Duration{first, first + time.Second}
 	}
+	const moments, delays, aStart = time.Second, 14 * time.Minute, time.Hour + time.Second
 	for _, row := range []struct {
 		name string
 		plan fault.Plan
+		// within is how long a quote may take.
+		within time.Duration
+		// once tells that no two copies of an event come at the same time, so that the outside parties
+		// must hear of each quote once.
+		once bool
 	}{
-		{"every stream batch comes twice and backwards", fault.Plan{StreamBatch: twiceBackwards}},
+		{"every stream batch comes twice and backwards", fault.Plan{StreamBatch: twiceBackwards}, moments, false},
 		{"every event comes twice at once", fault.Plan{
 			Event: func(string, string, []byte) []time.Duration { return []time.Duration{0, 0} },
-		}},
-		{"every event comes twice, and to the projection the newest first", fault.Plan{
+		}, moments, false},
+		{"every event comes again after a second", fault.Plan{
+			Event: func(string, string, []byte) []time.Duration { return []time.Duration{0, time.Second} },
+		}, moments, true},
+		{"the lookups hear of a quote three times at once", fault.Plan{
+			Event: func(_, target string, _ []byte) []time.Duration {
+				if strings.Contains(target, "Lookup") || strings.Contains(target, "AccidentHistory") {
+					return []time.Duration{0, 0, 0}
+				}
+				return nil
+			},
+		}, moments, false},
+		{"the projection hears the newest event first, and all of them twice", fault.Plan{
 			StreamBatch: twiceBackwards,
 			Event: func(_, target string, event []byte) []time.Duration {
 				if strings.Contains(target, "ProjectFunction") {
 					return late(versionOf(event))
 				}
-				return []time.Duration{0, time.Second}
+				return nil
 			},
-		}},
+		}, moments, false},
 		{"the workflow starts when all facts have long been there", fault.Plan{
 			Event: func(_, target string, event []byte) []time.Duration {
 				if strings.Contains(target, "StartWorkflow") {
@@ -98,34 +125,54 @@ func TestDisorderOnTheWayDoesNoHarm(t *testing.T) {
 				}
 				return late(versionOf(event))
 			},
-		}},
+		}, aStart, true},
 		{"the lookups begin when the workflow has long waited", fault.Plan{
 			Event: func(_, target string, event []byte) []time.Duration {
 				if strings.Contains(target, "StartWorkflow") {
 					return []time.Duration{0, time.Second}
 				}
-				return []time.Duration{5 * time.Minute, 0, 7 * time.Minute}[:3-versionOf(event)%2]
+				return []time.Duration{5 * time.Minute, 6 * time.Minute}
 			},
-		}},
-		{"the same fact is looked for twice at the same time", fault.Plan{
-			Event: func(_, target string, _ []byte) []time.Duration {
-				if strings.Contains(target, "Lookup") || strings.Contains(target, "AccidentHistory") {
-					return []time.Duration{0, 0, 0}
-				}
-				return nil
-			},
-		}},
+		}, delays, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
-				s := mustRun(t, system.Options{Faults: &row.plan})
+				s := mustRun(t, system.Options{
+					Faults: &row.plan, VPIC: mustReadExamples(t)[0].nhtsa(), Parameters: map[string]string{"VinProvider": "vpic"},
+				})
 				ids := s.submitAll(8)
 				s.settle()
-				s.assertPriced(ids...)
+				s.assertPricedWithin(row.within, ids...)
 				s.assertQueuesEmpty()
+				if bureau, vpic := s.bureau.requests.Load(), s.vpic.requests.Load(); row.once && (bureau != 8 || vpic != 8) {
+					t.Errorf("%d requests to the bureau and %d to vPIC, want one for each of 8 quotes", bureau, vpic)
+				}
 			})
 		})
 	}
+}
+
+func TestOldProjectionNeverReplacesANewerOne(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		s.settle()
+		h, err := s.log.Load(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		projections := readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable}
+		for n := range h.Events { // as a projector that read the log then, and writes only now
+			q, err := quotestore.Fold(h.Events[:n+1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := projections.Put(t.Context(), readmodel.Project(quotestore.History{Quote: q, Events: h.Events[:n+1]})); err != nil {
+				t.Fatal(err)
+			}
+			s.assertPriced(id)
+		}
+	})
 }
 
 // crashing is a plan under which a function panics in its first invocations, before or after its work.
@@ -161,6 +208,15 @@ func TestCrashesDoNoHarm(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestQuoteIsPricedEvenIfNoBranchCanWait(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Faults: crashing("Await", 1000, false)})
+		id := s.submit("ada", example())
+		s.settle()
+		s.assertPriced(id)
+	})
 }
 
 // submitUntilAccepted sends a request under one key again and again, as a customer does who gets no answer.
@@ -264,14 +320,25 @@ func (s *running) quote(id string) quote.Quote {
 
 func TestPoisonInTheStreamEndsInTheQueue(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		s := mustRun(t, system.Options{})
+		var held atomic.Bool
+		s := mustRun(t, system.Options{Faults: &fault.Plan{
+			// The first batches wait, so that those behind them are full.
+			Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+				if strings.Contains(name, "Publish") && !held.Load() {
+					time.Sleep(time.Second)
+					held.Store(true)
+				}
+				return next(ctx, payload)
+			},
+		}})
+		ids := s.submitAll(60)
 		if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: map[string]types.AttributeValue{
 			"streamId": &types.AttributeValueMemberS{Value: "foreign"},
 			"version":  &types.AttributeValueMemberN{Value: "1"},
 		}}); err != nil {
 			t.Fatal(err)
 		}
-		ids := s.submitAll(12)
+		ids = append(ids, s.submitAll(60)...)
 		s.settle()
 		s.assertPriced(ids...)
 

@@ -202,6 +202,8 @@ type view struct {
 	Conditions          []string
 	TotalPremium        string
 	AdverseActionNotice bool
+	// RequestedAt and UpdatedAt are when the first and the last event occurred.
+	RequestedAt, UpdatedAt time.Time
 }
 
 func (v view) reasons() []string {

@@ -1,21 +1,258 @@
 package system_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/smithy-go"
 
 	"milepost/cmd/internal/system"
+	"milepost/internal/platform"
+	"milepost/local"
+	"milepost/local/awsapi"
+	"milepost/local/fault"
+	"milepost/local/iam"
+	"milepost/local/lambda"
+	"milepost/local/template"
 )
 
-func TestProbe(t *testing.T) {
+// unused gives the permissions that were never used as "role: action on resource".
+func (s *running) unused() []string {
+	var all []string
+	for role, grants := range s.Unused() {
+		for _, g := range grants {
+			all = append(all, role+": "+g.Action+" on "+g.Resource)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestEveryPermissionIsUsed(t *testing.T) {
+	t.Parallel()
+	const failedInvocations = ": sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-failed-invocations"
+	// On AWS, Step Functions itself sends traces with these.
+	tracing := []string{
+		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
+		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
+	}
+	readAll := func(s *running, id string) {
+		s.read("ada", id)
+		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
+		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
+	}
+	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
+		onDay(t, today, func(t *testing.T) {
+			s := mustRun(t, system.Options{Faults: oneFactLate()})
+			id := s.submit("ada", example())
+			s.settle()
+			readAll(s, id)
+			want := slices.Concat(tracing, []string{
+				"AccidentHistoryFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
+				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
+				"ResumeWorkflowFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
+			})
+			slices.Sort(want)
+			if got := s.unused(); !slices.Equal(got, want) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	})
+	t.Run("by the failures, when everything that hears of the next quote fails", func(t *testing.T) {
+		onDay(t, today, func(t *testing.T) {
+			broken := false
+			plan := oneFactLate()
+			plan.Invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+				if broken && !strings.Contains(name, "Publish") {
+					return nil, errors.New("broken")
+				}
+				return next(ctx, payload)
+			}
+			s := mustRun(t, system.Options{Faults: plan})
+			id := s.submit("ada", example())
+			s.settle()
+			readAll(s, id)
+			broken = true
+			put := func(key string, item map[string]types.AttributeValue) {
+				item["streamId"] = &types.AttributeValueMemberS{Value: key}
+				item["version"] = &types.AttributeValueMemberN{Value: "1"}
+				if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			events := s.scan(eventsTable)
+			for _, i := range []int{0, 1} {
+				put("quote-copy-"+text(events[i], "eventType"), maps.Clone(events[i]))
+			}
+			put("poison", map[string]types.AttributeValue{})
+			s.settle()
+			if got := s.unused(); !slices.Equal(got, tracing) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tracing, "\n"))
+			}
+		})
+	})
+}
+
+// oneFactLate is a plan under which one fact is there before the workflow waits for it, and one comes after.
+func oneFactLate() *fault.Plan {
+	return &fault.Plan{Event: func(_, target string, event []byte) []time.Duration {
+		switch {
+		case strings.Contains(target, "StartWorkflow"):
+			return []time.Duration{time.Minute}
+		case strings.Contains(target, "AccidentHistory"):
+			return []time.Duration{2 * time.Minute}
+		}
+		return nil
+	}}
+}
+
+// identities gives the AWS configuration that each function works with, by its name in the registry.
+func identities(t *testing.T) map[string]aws.Config {
+	t.Helper()
+	found := map[string]aws.Config{}
+	mustRun(t, system.Options{Code: func(f local.Function) (lambda.Handler, error) {
+		found[f.Handler] = f.AWS
+		return platform.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errors.New("never called") }), nil
+	}})
+	return found
+}
+
+func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		s := mustRun(t, system.Options{})
-		id := s.submit("ada", example())
-		s.settle()
-		s.assertPriced(id)
-		for role, grants := range s.Unused() {
-			for _, g := range grants {
-				t.Logf("%s %+v", role, g)
+		functions := identities(t)
+		if len(functions) != 10 {
+			t.Errorf("%d functions, want 10", len(functions))
+		}
+		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
+		table := aws.String(eventsTable)
+		ctx := t.Context()
+		forbidden := map[string]func(*dynamodb.Client) error{
+			"dynamodb:DeleteItem": func(db *dynamodb.Client) error {
+				_, err := db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: key})
+				return err
+			},
+			"dynamodb:UpdateItem": func(db *dynamodb.Client) error {
+				_, err := db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: table, Key: key})
+				return err
+			},
+			"dynamodb:BatchWriteItem": func(db *dynamodb.Client) error {
+				_, err := db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{eventsTable: {{DeleteRequest: &types.DeleteRequest{Key: key}}}}})
+				return err
+			},
+			"dynamodb:DeleteItem in a transaction": func(db *dynamodb.Client) error {
+				_, err := db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Delete: &types.Delete{TableName: table, Key: key}}}})
+				return err
+			},
+		}
+		for name, config := range functions {
+			db := dynamodb.NewFromConfig(config)
+			for action, try := range forbidden {
+				assertDenied(t, name+" "+action, try(db), "dynamodb:")
 			}
 		}
+		err := forbidden["dynamodb:DeleteItem"](dynamodb.NewFromConfig(functions["publish"]))
+		want := "User: arn:aws:sts::000000000000:assumed-role/milepost-PublishFunctionRole/milepost-PublishFunction is not authorized to perform: " +
+			"dynamodb:DeleteItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/milepost-events " +
+			"because no identity-based policy allows the dynamodb:DeleteItem action"
+		if denied, ok := errors.AsType[smithy.APIError](err); !ok || denied.ErrorMessage() != want {
+			t.Errorf("error=%v, want %s", err, want)
+		}
+
+		_, err = eventbridge.NewFromConfig(functions["submit"]).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+			EventBusName: aws.String("milepost-events"), Source: aws.String("milepost.quote"), DetailType: aws.String("QuoteOffered"), Detail: aws.String("{}"),
+		}}})
+		assertDenied(t, "submit events:PutEvents", err, "events:PutEvents")
+		_, err = sfn.NewFromConfig(functions["resumeworkflow"]).StartExecution(ctx, &sfn.StartExecutionInput{
+			StateMachineArn: aws.String(awsapi.ARN("states", "stateMachine:milepost-quote")),
+		})
+		assertDenied(t, "resumeworkflow states:StartExecution", err, "states:StartExecution")
 	})
+}
+
+func assertDenied(t *testing.T, what string, err error, action string) {
+	t.Helper()
+	denied, ok := errors.AsType[smithy.APIError](err)
+	if !ok || denied.ErrorCode() != "AccessDeniedException" || !strings.Contains(denied.ErrorMessage(), "is not authorized to perform: "+action) {
+		t.Errorf("%s: error=%v, want AccessDeniedException for %s", what, err, action)
+	}
+}
+
+func TestNoRoleMayChangeTheLog(t *testing.T) {
+	t.Parallel()
+	tmpl, err := template.Load("../../../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
+		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "k",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := tmpl.OfType("AWS::IAM::Role")
+	if len(roles) != 11 {
+		t.Errorf("%d roles, want one for each of 10 functions and the workflow", len(roles))
+	}
+	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
+	appenders := 0
+	for _, r := range roles {
+		role := mustRole(t, r)
+		for _, action := range []string{"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete",
+			"DeleteTable", "UpdateTable", "UpdateTimeToLive", "RestoreTableToPointInTime", "ImportTable"} {
+			for _, resource := range []string{log, log + "/index/by-time"} {
+				if role.Authorize("dynamodb:"+action, resource) == nil {
+					t.Errorf("%s allows dynamodb:%s on %s", r.LogicalID, action, resource)
+				}
+			}
+		}
+		if role.Authorize("dynamodb:PutItem", log) == nil {
+			appenders++
+		}
+	}
+	if appenders != 4 {
+		t.Errorf("%d roles may append, want those of submit, both lookups and rate", appenders)
+	}
+}
+
+// mustRole makes a session of a role of the template.
+func mustRole(t *testing.T, r *template.Resource) *iam.Role {
+	t.Helper()
+	var in struct {
+		RoleName, Description, Path string
+		AssumeRolePolicyDocument    any
+		ManagedPolicyArns           []string
+		Policies                    []struct {
+			PolicyName     string
+			PolicyDocument json.RawMessage
+		}
+		MaxSessionDuration int
+		Tags               any
+	}
+	if err := r.Decode(&in); err != nil {
+		t.Fatal(err)
+	}
+	var policies []*iam.Policy
+	for _, arn := range in.ManagedPolicyArns {
+		p, err := iam.ManagedPolicy(arn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, p)
+	}
+	for _, inline := range in.Policies {
+		p, err := iam.ParsePolicy(inline.PolicyName, inline.PolicyDocument)
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, p)
+	}
+	return iam.NewRole(r.ARN, "test", policies...)
 }

@@ -1,12 +1,12 @@
 package system_test
 
 import (
-	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -144,19 +144,19 @@ func TestReplayOverProjectionsThatAreThereChangesNothing(t *testing.T) {
 // day on which somebody changes a rule.
 func TestFunctionsRefuseEffectsForReplayedEvents(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		var requested []byte
+		var requested atomic.Pointer[[]byte]
 		s := mustRun(t, system.Options{
 			VPIC: mustReadExamples(t)[0].nhtsa(), Parameters: map[string]string{"VinProvider": "vpic"},
 			Faults: &fault.Plan{Event: func(_, _ string, event []byte) []time.Duration {
-				requested = event
+				requested.CompareAndSwap(nil, &event)
 				return []time.Duration{time.Minute}
 			}},
 		})
 		id := s.submit("ada", example())
-		time.Sleep(time.Second)
+		synctest.Wait()
 		before := s.effects()
 		functions := lambda.NewFromConfig(s.Config())
-		replayed := slices.Concat([]byte(`{"replay-name":"test",`), requested[1:])
+		replayed := slices.Concat([]byte(`{"replay-name":"test",`), (*requested.Load())[1:])
 		for _, name := range []string{"VinLookup", "AccidentHistory", "StartWorkflow", "ResumeWorkflow"} {
 			out, err := functions.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String(s.function(name)), Payload: replayed})
 			if err != nil {
@@ -186,8 +186,6 @@ func (s *running) function(id string) string {
 			}
 		}
 	}
-	s.t.Fatal(errors.New("there is no function " + id))
+	s.t.Fatalf("there is no function %s", id)
 	return ""
 }
-
-var _ = context.Background

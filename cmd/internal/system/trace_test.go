@@ -1,45 +1,262 @@
 package system_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/xray"
+	xraytypes "github.com/aws/aws-sdk-go-v2/service/xray/types"
 
 	"milepost/cmd/internal/system"
+	"milepost/local/fault"
 )
 
-func TestProbeTrace(t *testing.T) {
+// segment is the part of a segment document that the tests look at.
+type segment struct {
+	ID, Name, Origin, Type string
+	ParentID               string `json:"parent_id"`
+	InProgress             bool   `json:"in_progress"`
+	Fault                  bool
+	Subsegments            []segment
+}
+
+// walk visits a segment and all below it; parent is "" for the segment itself.
+func (s segment) walk(visit func(s segment, parent string)) {
+	visit(s, s.ParentID)
+	for _, sub := range s.Subsegments {
+		sub.ParentID = s.ID
+		sub.walk(visit)
+	}
+}
+
+// summaries gives the traces since a time that an expression finds; "" finds all.
+func (s *running) summaries(since time.Time, filter string) []xraytypes.TraceSummary {
+	s.t.Helper()
+	in := &xray.GetTraceSummariesInput{StartTime: &since, EndTime: aws.Time(time.Now())}
+	if filter != "" {
+		in.FilterExpression = &filter
+	}
+	var all []xraytypes.TraceSummary
+	for pages := xray.NewGetTraceSummariesPaginator(s.traces, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, page.TraceSummaries...)
+	}
+	return all
+}
+
+// segments gives the segments of a trace.
+func (s *running) segments(traceID string) []segment {
+	s.t.Helper()
+	out, err := s.traces.BatchGetTraces(s.t.Context(), &xray.BatchGetTracesInput{TraceIds: []string{traceID}})
+	if err != nil || len(out.Traces) != 1 {
+		s.t.Fatalf("trace %s: %d traces, error %v", traceID, len(out.Traces), err)
+	}
+	var all []segment
+	for _, document := range out.Traces[0].Segments {
+		var seg segment
+		mustDecode(s.t, []byte(*document.Document), &seg)
+		all = append(all, seg)
+	}
+	return all
+}
+
+// assertOneTree checks that a trace has one root and that everything else hangs below it.
+func assertOneTree(t *testing.T, segments []segment) {
+	t.Helper()
+	known := map[string]bool{}
+	var roots []string
+	for _, seg := range segments {
+		seg.walk(func(s segment, _ string) { known[s.ID] = true })
+	}
+	for _, seg := range segments {
+		switch {
+		case seg.InProgress:
+			t.Errorf("%s is still in progress", seg.Name)
+		case seg.ParentID == "":
+			roots = append(roots, seg.Name)
+		case !known[seg.ParentID]:
+			t.Errorf("the parent of %s is not in the trace", seg.Name)
+		}
+	}
+	if !slices.Equal(roots, []string{"milepost-SubmitFunction"}) {
+		t.Errorf("roots=%v, want the submission alone", roots)
+	}
+}
+
+// parents counts, by the names of a child and of its parent, where the children of these names hang.
+func parents(segments []segment, names ...string) map[string]int {
+	nameOf := map[string]string{}
+	for _, seg := range segments {
+		seg.walk(func(s segment, _ string) { nameOf[s.ID] = s.Name })
+	}
+	counts := map[string]int{}
+	for _, seg := range segments {
+		seg.walk(func(s segment, parent string) {
+			if slices.Contains(names, s.Name) && s.Origin != "AWS::Lambda::Function" {
+				counts[nameOf[parent]+" > "+s.Name]++
+			}
+		})
+	}
+	return counts
+}
+
+func TestOneQuoteIsOneTrace(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		s := mustRun(t, system.Options{TraceAll: true})
+		// The workflow waits for both facts, so that every function has its part.
+		s := mustRun(t, system.Options{TraceAll: true, Faults: lateLookups()})
 		began := time.Now()
 		id := s.submit("ada", example())
 		s.settle()
-		_ = id
-		end := time.Now()
-		out, err := s.traces.GetTraceSummaries(t.Context(), &xray.GetTraceSummariesInput{StartTime: &began, EndTime: &end})
-		if err != nil {
-			t.Fatal(err)
+		s.assertSound(id)
+
+		found := s.summaries(began, fmt.Sprintf(`annotation.quote_id = %q`, id))
+		if len(found) != 1 {
+			t.Fatalf("%d traces of quote %s, want 1", len(found), id)
 		}
-		for _, sum := range out.TraceSummaries {
-			t.Logf("TRACE %s", *sum.Id)
-			b, err := s.traces.BatchGetTraces(t.Context(), &xray.BatchGetTracesInput{TraceIds: []string{*sum.Id}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, seg := range b.Traces[0].Segments {
-				t.Log(*seg.Document)
+		segments := s.segments(*found[0].Id)
+		assertOneTree(t, segments)
+		const p = "milepost-"
+		want := map[string]int{
+			// One event is made known by the submission, one by each lookup, and one by the rating …
+			p + "SubmitFunction > publish": 1, p + "VinLookupFunction > publish": 1,
+			p + "AccidentHistoryFunction > publish": 1, p + "RateFunction > publish": 1,
+			// … and is heard by the functions.
+			"publish > " + p + "VinLookupFunction": 1, "publish > " + p + "AccidentHistoryFunction": 1,
+			"publish > " + p + "StartWorkflowFunction": 1, "publish > " + p + "ResumeWorkflowFunction": 2,
+			"publish > " + p + "ProjectFunction": 4,
+			// The workflow hangs below who started it, and the steps' functions below the steps.
+			p + "StartWorkflowFunction > " + p + "quote":             1,
+			p + "quote > Gather the facts":                           1,
+			"Gather the facts > Wait for the vehicles":               1,
+			"Gather the facts > Wait for the accident history":       1,
+			"Wait for the vehicles > " + p + "AwaitFunction":         1,
+			"Wait for the accident history > " + p + "AwaitFunction": 1,
+			p + "quote > Rate the quote":                             1,
+			"Rate the quote > " + p + "RateFunction":                 1,
+			p + "quote > Project the quote":                          1,
+			"Project the quote > " + p + "ProjectFunction":           1,
+			p + "quote > What was decided?":                          1,
+			p + "quote > Quoted":                                     1,
+			p + "AccidentHistoryFunction > accident-history":         1, // the outside party
+		}
+		got := parents(segments, "publish", "accident-history", "Gather the facts", "Wait for the vehicles", "Wait for the accident history",
+			"Rate the quote", "Project the quote", "What was decided?", "Quoted", p+"quote", p+"VinLookupFunction", p+"AccidentHistoryFunction",
+			p+"StartWorkflowFunction", p+"ResumeWorkflowFunction", p+"ProjectFunction", p+"AwaitFunction", p+"RateFunction")
+		for _, edge := range slices.Sorted(maps.Keys(want)) {
+			if got[edge] != want[edge] {
+				t.Errorf("%s: %d times, want %d", edge, got[edge], want[edge])
 			}
 		}
-		g, err := s.traces.GetServiceGraph(t.Context(), &xray.GetServiceGraphInput{StartTime: &began, EndTime: &end})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range g.Services {
-			t.Log(*n.ReferenceId, *n.Name, *n.Type)
-			for _, e := range n.Edges {
-				t.Log("   ->", *e.ReferenceId)
+		for _, edge := range slices.Sorted(maps.Keys(got)) {
+			if _, ok := want[edge]; !ok {
+				t.Errorf("%s: %d times, want none", edge, got[edge])
 			}
+		}
+
+		// A batch of stream records comes with no trace, so each of the publisher's runs begins its own.
+		own := map[string]int{}
+		for _, other := range s.summaries(began, "") {
+			for _, seg := range s.segments(*other.Id) {
+				if seg.ParentID == "" {
+					own[seg.Name]++
+				}
+			}
+		}
+		if want := map[string]int{p + "SubmitFunction": 1, p + "PublishFunction": 4}; !maps.Equal(own, want) {
+			t.Errorf("traces by their roots: %v, want %v", own, want)
+		}
+		s.assertGraph(*found[0].Id)
+	})
+}
+
+// lateLookups is a plan under which each fact comes when the workflow waits for it.
+func lateLookups() *fault.Plan {
+	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
+		switch {
+		case strings.Contains(target, "VinLookup"):
+			return []time.Duration{time.Minute}
+		case strings.Contains(target, "AccidentHistory"):
+			return []time.Duration{2 * time.Minute}
+		}
+		return nil
+	}}
+}
+
+// assertGraph checks that the graph of a trace leads from the submission to everything that took part.
+func (s *running) assertGraph(traceID string) {
+	s.t.Helper()
+	out, err := s.traces.GetTraceGraph(s.t.Context(), &xray.GetTraceGraphInput{TraceIds: []string{traceID}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	nodes := map[int32]xraytypes.Service{}
+	var queue []int32
+	for _, n := range out.Services {
+		nodes[*n.ReferenceId] = n
+		if aws.ToString(n.Name) == "milepost-SubmitFunction" {
+			queue = append(queue, *n.ReferenceId)
+		}
+	}
+	reached := map[int32]bool{}
+	names := map[string]bool{}
+	for len(queue) > 0 {
+		n := nodes[queue[0]]
+		queue = queue[1:]
+		if reached[*n.ReferenceId] {
+			continue
+		}
+		reached[*n.ReferenceId] = true
+		names[*n.Name] = true
+		for _, e := range n.Edges {
+			queue = append(queue, *e.ReferenceId)
+		}
+	}
+	for _, want := range []string{"VinLookupFunction", "AccidentHistoryFunction", "StartWorkflowFunction", "quote", "AwaitFunction",
+		"ResumeWorkflowFunction", "RateFunction", "ProjectFunction"} {
+		if !names["milepost-"+want] {
+			s.t.Errorf("the graph does not lead from the submission to milepost-%s but to %v", want, slices.Sorted(maps.Keys(names)))
+		}
+	}
+	for _, want := range []string{"DynamoDB", "SFN", "accident-history"} {
+		if !names[want] {
+			s.t.Errorf("the graph does not lead from the submission to %s but to %v", want, slices.Sorted(maps.Keys(names)))
+		}
+	}
+}
+
+func TestFailureShowsInTheTrace(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{TraceAll: true, Faults: crashing("VinLookup", 1, true)})
+		began := time.Now()
+		id := s.submit("ada", example())
+		s.settle()
+		s.assertPriced(id)
+		found := s.summaries(began, fmt.Sprintf(`annotation.quote_id = %q`, id))
+		if len(found) != 1 {
+			t.Fatalf("%d traces of quote %s, want 1", len(found), id)
+		}
+		segments := s.segments(*found[0].Id)
+		assertOneTree(t, segments)
+		var failed, worked int
+		for _, seg := range segments {
+			if seg.Name == "milepost-VinLookupFunction" && seg.Origin == "AWS::Lambda::Function" {
+				if seg.Fault {
+					failed++
+				} else {
+					worked++
+				}
+			}
+		}
+		if failed != 1 || worked != 1 {
+			t.Errorf("the lookup failed %d times and worked %d times, want 1 and 1", failed, worked)
 		}
 	})
 }

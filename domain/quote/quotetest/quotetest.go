@@ -97,6 +97,17 @@ func root(tb testing.TB) string {
 	return ""
 }
 
+// On is the example asked for on another day, with the dates of the policy moved as far.
+func (e Example) On(day civil.Date) Example {
+	days := day.Sub(e.QuoteDate)
+	e.QuoteDate = day
+	e.Request.EffectiveDate = e.Request.EffectiveDate.AddDays(days)
+	if prior := &e.Request.Policy.PriorInsurance; !prior.ExpirationDate.IsZero() {
+		prior.ExpirationDate = prior.ExpirationDate.AddDays(days)
+	}
+	return e
+}
+
 // Submit asks for the quote on the day of the example.
 func (e Example) Submit() quote.SubmitQuote {
 	return quote.SubmitQuote{QuoteID: ID, CustomerID: Customer, QuoteDate: e.QuoteDate, Request: e.Request}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+// dlqCmd works with the dead-letter queues of the stack.
+type dlqCmd struct {
+	List    dlqListCmd    `cmd:"" help:"List the queues, how many messages they have, and since when."`
+	Show    dlqShowCmd    `cmd:"" help:"Show the messages of a queue: what failed, when and why."`
+	Redrive dlqRedriveCmd `cmd:"" help:"Do once more what failed, and delete its message when that was accepted."`
+}
+
+// dlqListCmd lists the queues.
+type dlqListCmd struct {
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Run prints a line for each queue.
+func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
+	queues, err := c.Endpoint.deadLetterQueues(ctx, s)
+	if err != nil {
+		return plainly(err)
+	}
+	type line struct {
+		Queue  string    `json:"queue"`
+		Depth  int       `json:"depth"`
+		Oldest time.Time `json:"oldest,omitzero"`
+	}
+	lines := []line{}
+	for _, q := range queues {
+		l := line{Queue: q.name}
+		if l.Depth, err = q.depth(ctx); err != nil {
+			return plainly(err)
+		}
+		// Of more than some, the oldest of those that the queue gives out has to do.
+		found, err := q.some(ctx, min(l.Depth, 100))
+		if err != nil {
+			return plainly(err)
+		}
+		if len(found) > 0 {
+			l.Oldest = found[0].Sent
+		}
+		lines = append(lines, l)
+	}
+	if c.JSON {
+		return printJSON(s.out, lines)
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "QUEUE\tMESSAGES\tOLDEST")
+	for _, l := range lines {
+		fmt.Fprintf(table, "%s\t%d\t%s\n", l.Queue, l.Depth, ago(l.Oldest))
+	}
+	return table.Flush()
+}
+
+// ago shows how long ago something was.
+func ago(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return time.Since(at).Round(time.Second).String() + " ago"
+}
+
+// dlqShowCmd shows messages.
+type dlqShowCmd struct {
+	Queue    string   `arg:"" help:"The queue, by its name with or without that of the stack: undelivered-events."`
+	Max      int      `default:"10" placeholder:"N" help:"Show no more than this. Default: ${default}."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Validate is called by the parser.
+func (c *dlqShowCmd) Validate() error {
+	if c.Max < 1 {
+		return fmt.Errorf("--max must be 1 or more, not %d", c.Max)
+	}
+	return nil
+}
+
+// Run prints messages, the oldest first. They stay in the queue.
+func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
+	q, err := c.Endpoint.deadLetterQueue(ctx, s, c.Queue)
+	if err != nil {
+		return plainly(err)
+	}
+	letters, err := q.some(ctx, c.Max)
+	if err != nil {
+		return plainly(err)
+	}
+	if c.JSON {
+		return printJSON(s.out, letters)
+	}
+	for i, l := range letters {
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		l.print(s.out)
+	}
+	if len(letters) == 0 {
+		fmt.Fprintf(s.out, "%s is empty.\n", q.name)
+	}
+	return nil
+}
+
+// dlqRedriveCmd does once more what failed.
+type dlqRedriveCmd struct {
+	Queue    string   `arg:"" help:"The queue, by its name with or without that of the stack: undelivered-events."`
+	ID       []string `name:"id" placeholder:"MESSAGE" help:"Redrive the messages with these ids, as dlq show prints them."`
+	All      bool     `help:"Redrive every message that is in the queue now."`
+	DryRun   bool     `help:"Look whether it can be done, and do nothing."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what is done with each kind of message.
+func (*dlqRedriveCmd) Help() string {
+	return `An event that could not be delivered is sent to the function that was its target. A function that failed is invoked again with the same event. Stream records that were given up are read from the stream again, which keeps them for a day, and handed to their function.
+
+A message is deleted only when its redrive was accepted, so that nothing is lost if this command is stopped; something may then be done twice, which does no harm. What fails again comes back to a queue.
+
+Example, after a fault was mended:
+
+  milepost dlq redrive failed-invocations --all`
+}
+
+// Validate is called by the parser.
+func (c *dlqRedriveCmd) Validate() error {
+	if c.All == (len(c.ID) > 0) {
+		return errors.New("give either --id with a message of milepost dlq show, or --all")
+	}
+	return nil
+}
+
+// redriveReport is what a redrive came to.
+type redriveReport struct {
+	Queue    string    `json:"queue"`
+	DryRun   bool      `json:"dryRun,omitempty"`
+	Redriven []*letter `json:"redriven"`
+	Failed   []failed  `json:"failed"`
+	NotFound []string  `json:"notFound,omitempty"`
+}
+
+// failed is a message that stays in its queue.
+type failed struct {
+	*letter
+	Problem string `json:"problem"`
+}
+
+// Run redrives message by message. It fails at the end if any could not be redriven.
+func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
+	q, err := c.Endpoint.deadLetterQueue(ctx, s, c.Queue)
+	if err != nil {
+		return plainly(err)
+	}
+	cfg, err := c.Endpoint.config(ctx, s)
+	if err != nil {
+		return err
+	}
+	progress := s.out
+	if c.JSON {
+		progress = s.err
+	}
+	r := &redriver{functions: lambda.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), dryRun: c.DryRun}
+	report, err := c.redrive(ctx, q, r, progress)
+	if c.JSON {
+		err = errors.Join(plainly(err), printJSON(s.out, report))
+	} else {
+		fmt.Fprintln(s.out, report)
+	}
+	if err == nil && len(report.Failed)+len(report.NotFound) > 0 {
+		return exitStatus(1)
+	}
+	return plainly(err)
+}
+
+// redrive goes through the messages that are asked for, each once. Those that come while it is at work
+// are none of them: they may be what it has just redriven, failed again.
+func (c *dlqRedriveCmd) redrive(ctx context.Context, q *deadLetterQueue, r *redriver, progress io.Writer) (redriveReport, error) {
+	report := redriveReport{Queue: q.name, DryRun: c.DryRun, Redriven: []*letter{}, Failed: []failed{}, NotFound: c.ID}
+	began := time.Now()
+	for l, err := range q.letters(ctx) {
+		if err != nil {
+			return report, err
+		}
+		if c.All && l.Sent.After(began) || !c.All && !slices.Contains(c.ID, l.ID) {
+			continue
+		}
+		err := r.redrive(ctx, l)
+		if err == nil && !c.DryRun {
+			err = q.delete(ctx, l)
+		}
+		if err != nil {
+			report.Failed = append(report.Failed, failed{l, plainly(err).Error()})
+			fmt.Fprintf(progress, "%s  failed: %v\n", l.ID, plainly(err))
+		} else {
+			report.Redriven = append(report.Redriven, l)
+			fmt.Fprintf(progress, "%s  %s to %s\n", l.ID, l.about(), nameIn(l.Function))
+		}
+		report.NotFound = slices.DeleteFunc(slices.Clone(report.NotFound), func(id string) bool { return id == l.ID })
+		if !c.All && len(report.NotFound) == 0 {
+			break
+		}
+	}
+	return report, ctx.Err()
+}
+
+// String is the report in one line.
+func (r redriveReport) String() string {
+	line := fmt.Sprintf("%s: %d redriven", r.Queue, len(r.Redriven))
+	if r.DryRun {
+		line = fmt.Sprintf("%s: %d could be redriven", r.Queue, len(r.Redriven))
+	}
+	if len(r.Failed) > 0 {
+		line += fmt.Sprintf(", %d failed and still there", len(r.Failed))
+	}
+	for _, id := range r.NotFound {
+		line += fmt.Sprintf(", %s not found", id)
+	}
+	return line
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// deadLetterQueue is a queue of what could not be handled.
+type deadLetterQueue struct {
+	sqs  *sqs.Client
+	name string
+	url  string
+}
+
+// deadLetterQueues gives all queues of the stack. It has no others.
+func (e *endpoint) deadLetterQueues(ctx context.Context, s streams) ([]*deadLetterQueue, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	client := sqs.NewFromConfig(cfg)
+	var queues []*deadLetterQueue
+	for pages := sqs.NewListQueuesPaginator(client, &sqs.ListQueuesInput{QueueNamePrefix: aws.String(e.Stack + "-"), MaxResults: aws.Int32(1000)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, url := range page.QueueUrls {
+			queues = append(queues, &deadLetterQueue{client, path.Base(url), url})
+		}
+	}
+	return queues, nil
+}
+
+// deadLetterQueue finds a queue by its name with or without that of the stack.
+func (e *endpoint) deadLetterQueue(ctx context.Context, s streams, name string) (*deadLetterQueue, error) {
+	queues, err := e.deadLetterQueues(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, q := range queues {
+		if q.name == name || q.name == e.Stack+"-"+name {
+			return q, nil
+		}
+		names = append(names, strings.TrimPrefix(q.name, e.Stack+"-"))
+	}
+	return nil, fmt.Errorf("the stack %s has no queue %s; it has: %s", e.Stack, name, strings.Join(names, ", "))
+}
+
+// depth is how many messages the queue has, also of those that somebody looks at.
+func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := q.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: names})
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for _, name := range names {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("queue %s: %s: %w", q.name, name, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// some gives up to n messages, the oldest first.
+func (q *deadLetterQueue) some(ctx context.Context, n int) ([]*letter, error) {
+	found := []*letter{}
+	if n == 0 {
+		return found, nil
+	}
+	for l, err := range q.letters(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, l); len(found) == n {
+			break
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *letter) int { return a.Sent.Compare(b.Sent) })
+	return found, nil
+}
+
+// hiddenFor is how long a message that is looked at is hidden from others, unless it is given back
+// before: as long as it takes to redrive the ten that come at a time. When it was not enough, a message
+// is redriven twice.
+const hiddenFor = time.Minute
+
+// letters gives the messages of the queue, each once, in no certain order. When the loop ends, those
+// that were not deleted are given back; if the process does not live to do it, they come back by
+// themselves.
+func (q *deadLetterQueue) letters(ctx context.Context) iter.Seq2[*letter, error] {
+	return func(yield func(*letter, error) bool) {
+		held := map[string]*letter{}
+		defer func() { q.giveBack(ctx, held) }()
+		for {
+			out, err := q.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+				QueueUrl: &q.url, MaxNumberOfMessages: 10, VisibilityTimeout: int32(hiddenFor.Seconds()),
+				WaitTimeSeconds:             1, // asks all servers of the queue, so that none is missed
+				MessageAttributeNames:       []string{"All"},
+				MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
+			})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			var fresh []*letter
+			for _, m := range out.Messages {
+				if again := held[*m.MessageId]; again != nil {
+					again.receipt = *m.ReceiptHandle
+					continue
+				}
+				l := readLetter(m)
+				held[l.ID] = l
+				fresh = append(fresh, l)
+			}
+			if len(fresh) == 0 {
+				return
+			}
+			for _, l := range fresh {
+				if ctx.Err() != nil || !yield(l, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// giveBack lets others see messages at once. A message whose time is over is seen already, and any
+// other failure is mended by time.
+func (q *deadLetterQueue) giveBack(ctx context.Context, held map[string]*letter) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, l := range held {
+		if !l.deleted {
+			_, _ = q.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
+		}
+	}
+}
+
+// delete deletes a message, even if the command is interrupted: what it asks for is done.
+func (q *deadLetterQueue) delete(ctx context.Context, l *letter) error {
+	_, err := q.sqs.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
+	if err != nil {
+		return fmt.Errorf("it was redriven, but is still in the queue: %w", plainly(err))
+	}
+	l.deleted = true
+	return nil
+}

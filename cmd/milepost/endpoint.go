@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
+
+	"milepost/local/awsapi"
+)
+
+// endpoint says in which AWS a command works, and on which stack there.
+type endpoint struct {
+	URL   baseURL `name:"endpoint" default:"http://127.0.0.1:4566" placeholder:"URL" xor:"aws" help:"Where AWS is played; milepost run does so at ${default}. An empty URL is the real AWS."`
+	AWS   bool    `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
+	Stack string  `default:"milepost" placeholder:"NAME" help:"Name of the stack, with which the names of what it has begin. Default: ${default}."`
+}
+
+// baseURL is the address of an HTTP server, or "".
+type baseURL string
+
+// Validate is called by the parser.
+func (u baseURL) Validate() error {
+	if parsed, err := url.Parse(string(u)); u != "" && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "") {
+		return fmt.Errorf("%q is no address like http://127.0.0.1:4566", string(u))
+	}
+	return nil
+}
+
+// config makes SDK clients. At a URL the credentials say nothing; they are there to sign with.
+func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
+	cfg := aws.Config{
+		Region: awsapi.Region, BaseEndpoint: aws.String(string(e.URL)),
+		Credentials: credentials.NewStaticCredentialsProvider("milepost", "milepost", ""),
+	}
+	if e.AWS || e.URL == "" {
+		var err error
+		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
+			return aws.Config{}, err
+		}
+		if cfg.Region == "" {
+			return aws.Config{}, errors.New("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one")
+		}
+	}
+	if s.aws != nil {
+		cfg.HTTPClient = s.aws
+	}
+	return cfg, nil
+}
+
+// plainly says in one line what an SDK client's error is about, and leaves other errors as they are.
+func plainly(err error) error {
+	call, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
+		return err
+	}
+	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		return fmt.Errorf("%s %s: %s (%s)", call.Service(), call.Operation(), answer.ErrorMessage(), answer.ErrorCode())
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%s %s: nothing answers there; is milepost run at work, and --endpoint its address?", call.Service(), call.Operation())
+	}
+	return err
+}

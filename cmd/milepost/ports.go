@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"milepost/cmd/internal/system"
+	"milepost/local/awsapi"
+	"milepost/local/xray"
+)
+
+// ports are what a run listens on. They are taken before anything else is done, so that a port which
+// is not free costs nothing.
+type ports struct {
+	listeners []net.Listener // of api, aws and bureau
+	addresses []string       // as they were asked for
+	servers   []*http.Server
+	daemon    *xray.Daemon
+}
+
+// listen takes the addresses of c. Where one has port 0, c has the port that was given afterwards.
+func (c *runCmd) listen() (*ports, error) {
+	p := &ports{}
+	for _, at := range []struct {
+		flag    string
+		address *string
+	}{{"--api", &c.API}, {"--aws", &c.AWS}, {"--bureau", &c.Bureau}} {
+		l, err := net.Listen("tcp", *at.address)
+		if err != nil {
+			return nil, errors.Join(taken(at.flag, err), p.close())
+		}
+		p.listeners, p.addresses = append(p.listeners, l), append(p.addresses, *at.address)
+		*at.address = bound(*at.address, l.Addr().String())
+	}
+	var err error
+	if p.daemon, err = xray.Listen(c.Xray); err != nil {
+		return nil, errors.Join(taken("--xray", err), p.close())
+	}
+	c.Xray = bound(c.Xray, p.daemon.Addr())
+	return p, nil
+}
+
+// taken names the flag that chooses another address.
+func taken(flag string, err error) error {
+	return fmt.Errorf("%w; choose another address with %s", err, flag)
+}
+
+// bound is an address with the port that a listener has. The host stays as it was asked for, since the
+// names of the token issuer and of the queues begin with it; without one, this machine is meant.
+func bound(address, listener string) string {
+	host, _, _ := net.SplitHostPort(address) // which was good enough to listen on
+	_, port, _ := net.SplitHostPort(listener)
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// serve answers on the ports. A server that ends before close says so in failed.
+func (p *ports) serve(failed chan<- error, sys *system.System) {
+	endpoint := http.NewServeMux()
+	endpoint.Handle(system.IssuerPath+"/", http.StripPrefix(system.IssuerPath, sys.Issuer))
+	endpoint.Handle("/", sys.AWS())
+	for i, h := range []http.Handler{sys.API(), endpoint, sys.Agency} {
+		server := &http.Server{Handler: awsapi.CheckHost(p.addresses[i], h), ReadHeaderTimeout: 10 * time.Second}
+		p.servers = append(p.servers, server)
+		go func() {
+			if err := server.Serve(p.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	p.daemon.Serve(sys.XRay())
+}
+
+// grace is how long requests under way may take when the system stops.
+const grace = 3 * time.Second
+
+// close ends what was begun. The API is the first to go, while the functions of its last requests can
+// still reach the others.
+func (p *ports) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	for _, server := range p.servers {
+		if err := server.Shutdown(ctx); err != nil {
+			server.Close() // breaks off what took too long
+		}
+	}
+	for _, l := range p.listeners[len(p.servers):] {
+		l.Close() // nobody has connected
+	}
+	if p.daemon == nil {
+		return nil
+	}
+	return p.daemon.Close()
+}

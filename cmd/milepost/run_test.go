@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+func TestFreePortsAreFilledInEverywhere(t *testing.T) {
+	t.Parallel()
+	s := mustServe(t, append(freePorts, "--memory")...)
+	if strings.Contains(s.greeting, ":0/") || strings.Contains(s.greeting, ":0 ") || strings.Contains(s.greeting, ":0\n") {
+		t.Errorf("the greeting has port 0:\n%s", s.greeting)
+	}
+	queues, err := sqs.NewFromConfig(s.config()).ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range queues.QueueUrls {
+		if !strings.HasPrefix(url, "http://"+s.aws+"/") {
+			t.Errorf("queue %s is not below http://%s", url, s.aws)
+		}
+	}
+	if len(queues.QueueUrls) != 3 {
+		t.Errorf("queues %v, want 3", queues.QueueUrls)
+	}
+	answer, err := http.Get("http://" + s.aws + "/issuer/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var document bytes.Buffer
+	if _, err := document.ReadFrom(answer.Body); err != nil || !strings.Contains(document.String(), `"issuer":"http://`+s.aws+`/issuer"`) {
+		t.Errorf("the issuer says %s, %v", &document, err)
+	}
+	s.awaitQuoted(s.mustSubmit("one")) // which takes the token, and the bureau
+}
+
+func TestTheGreetingsCommandWorks(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"--memory", "--data=" + dataDir(t)} {
+		s := mustServe(t, append(freePorts, where)...)
+		command := regexp.MustCompile(`(?m)^  curl -i -X POST http://(\S+)/quotes .* -d (@\S+|'.*')$`).FindStringSubmatch(s.greeting)
+		if command == nil || command[1] != s.api {
+			t.Fatalf("no command for %s in\n%s", s.api, s.greeting)
+		}
+		body := strings.Trim(command[2], "'")
+		if file, ok := strings.CutPrefix(command[2], "@"); ok {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = string(text)
+		}
+		id, err := s.send(http.DefaultClient, s.token, "greeting", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.awaitQuoted(id)
+	}
+}
+
+func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	s := mustServe(t, append(freePorts, "--data", data)...)
+	id := s.mustSubmit("of-ada")
+	s.awaitQuoted(id)
+	token := func(args ...string) string {
+		t.Helper()
+		made := mustEnd(t, append([]string{"token", "--data", data, "--aws", s.aws}, args...)...)
+		if made.status != 0 || made.err != "" || strings.Count(made.out, "\n") != 1 {
+			t.Fatalf("token: %+v", made)
+		}
+		return strings.TrimSpace(made.out)
+	}
+	if got := s.status(token(), id); got != "QUOTED" {
+		t.Errorf("her quote is %q to ada", got)
+	}
+	if got := s.status(token("--subject=grace"), id); got != "" {
+		t.Errorf("ada's quote is %q to grace, want that there is none", got)
+	}
+	if got := s.status(token("--subject=eve", "--scope=staff"), id); got != "QUOTED" {
+		t.Errorf("ada's quote is %q to an employee", got)
+	}
+	example := mustEnd(t, "example")
+	grace, err := s.send(http.DefaultClient, token("--subject=grace"), "of-grace", example.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.status(s.token, grace); got != "" {
+		t.Errorf("grace's quote is %q to ada, want that there is none", got)
+	}
+	if _, err := s.send(http.DefaultClient, token("--ttl=-1h"), "late", example.out); err == nil || !strings.HasPrefix(err.Error(), "401") {
+		t.Errorf("an expired token: %v, want 401", err)
+	}
+}
+
+func TestMemoryKeepsNothing(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	s := mustServe(t, append(freePorts, "--memory", "--data", data)...)
+	if !strings.Contains(s.greeting, "\nData     in memory, gone at the end\n") {
+		t.Errorf("the greeting does not say where the data is:\n%s", s.greeting)
+	}
+	id := s.mustSubmit("one")
+	s.awaitQuoted(id)
+	s.assertSound(id)
+	s.mustStop()
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("the data directory was made: %v", err)
+	}
+}
+
+func TestPermissionsThatWereNeverUsedAreListed(t *testing.T) {
+	t.Parallel()
+	s := mustServe(t, append(freePorts, "--memory", "--permissions")...)
+	s.awaitQuoted(s.mustSubmit("one"))
+	s.mustStop()
+	_, list, ok := strings.Cut(s.log.String(), "\nPermissions that were never used:\n")
+	if !ok {
+		t.Fatalf("there is no list in %s", s.log)
+	}
+	// Nobody has asked for a customer's list, but all that a quote needs was done.
+	if !strings.Contains(list, "QuotesFunctionRole: dynamodb:Query on arn:aws:dynamodb:") {
+		t.Errorf("what was not done is not in the list:\n%s", list)
+	}
+	for _, done := range []string{"dynamodb:PutItem", "dynamodb:GetItem", "events:PutEvents", "states:StartExecution", "lambda:InvokeFunction"} {
+		if strings.Contains(list, done) {
+			t.Errorf("%s is in the list:\n%s", done, list)
+		}
+	}
+}
+
+func TestAPageOfAnotherNameIsRefused(t *testing.T) {
+	t.Parallel()
+	s := mustServe(t, append(freePorts, "--memory")...)
+	for _, address := range []string{s.api, s.aws, s.bureau} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "evil.example"
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusMisdirectedRequest {
+			t.Errorf("%s under the name evil.example: %s, want 421", address, answer.Status)
+		}
+	}
+}
+
+// TestLogsTellNoSecrets submits requests that are quoted, refused and fail on their way, and looks for
+// what they say about a person in what is logged about them.
+func TestLogsTellNoSecrets(t *testing.T) {
+	t.Parallel()
+	s := mustServe(t, append(freePorts, "--memory", "-v", "--trace-all")...)
+	s.assertSilent()
+}
+
+// assertSilent makes requests, and checks that no personal data of theirs gets into the log.
+func (s *served) assertSilent() {
+	s.t.Helper()
+	example := mustEnd(s.t, "example").out
+	personal := []string{"Zebedee", "Quackenbush", "QX7788123", "1979-11-23", "1HGCV1F33NA000101"}
+	body := func(edits ...string) string {
+		return strings.NewReplacer(append(edits, `"Ada"`, `"Zebedee"`, `"Example"`, `"Quackenbush"`, "RS000001", "QX7788123",
+			"1988-03-10", "1979-11-23")...).Replace(example)
+	}
+	quoted, err := s.send(http.DefaultClient, s.token, "quoted", body())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// The bureau is not there for these, each in its own way.
+	for _, license := range []string{"DOWN0503", "GARBLED1", "INVALID1"} {
+		if _, err := s.send(http.DefaultClient, s.token, license, body("RS000001", license)); err != nil {
+			s.t.Fatal(err)
+		}
+		personal = append(personal, license)
+	}
+	for name, wrong := range map[string]string{
+		"a VIN whose check digit is wrong": body("1HGCV1F33NA000101", "1HGCV1F34NA000101"),
+		"a state that is not offered":      body(`"OH"`, `"ZZ"`),
+		"a name that is none":              body(`"Ada"`, `{"Zebedee": "Quackenbush"}`),
+		"a date that is none":              body("1988-03-10", "1979-11-23 QX7788123"),
+		"no JSON":                          body(`"drivers"`, `Quackenbush`),
+	} {
+		if _, err := s.send(http.DefaultClient, s.token, "", wrong); err == nil || err.Error()[0] != '4' {
+			s.t.Errorf("%s: %v, want that it is refused", name, err)
+		}
+	}
+	personal = append(personal, "1HGCV1F34NA000101")
+	s.awaitQuoted(quoted)
+	s.mustStop()
+	log := s.log.String()
+	if strings.Count(log, "function=submit") < 9 && strings.Count(log, `"function":"submit"`) < 9 {
+		s.t.Errorf("the invocations are not in the log:\n%s", log)
+	}
+	for _, secret := range personal {
+		if at := strings.Index(strings.ToLower(log), strings.ToLower(secret)); at >= 0 {
+			s.t.Errorf("the log has %s: %s", secret, log[max(0, at-200):min(len(log), at+100)])
+		}
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	t.Parallel()
+	unsupported := filepath.Join(t.TempDir(), "unsupported.yaml")
+	if err := os.WriteFile(unsupported, []byte(`AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Things:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      ImportSourceSpecification: {InputFormat: CSV}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := append([]string{"run", "--memory", "--template=../../template.yaml"}, freePorts...)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string // in the one line of the error
+	}{
+		{"no command", nil, 2, `expected one of "run",`},
+		{"an unknown command", []string{"rum"}, 2, `unexpected argument rum, did you mean "run"?`},
+		{"an unknown flag", []string{"run", "--fast"}, 2, "unknown flag --fast"},
+		{"a flag without its value", []string{"run", "--data"}, 2, "--data: missing value"},
+		{"an argument too many", []string{"token", "ada"}, 2, "unexpected argument ada"},
+		{"a time to live that is none", []string{"token", "--ttl=soon"}, 2, "--ttl"},
+		{"a parameter without a value", append(serve, "--param=VinProvider"), 2, `--param: expected "<key>=<value>"`},
+		{"an unknown parameter", append(serve, "--param=Vinprovider=vpic"), 1, "template.yaml:6: Parameters: the template has no parameter Vinprovider"},
+		{"a value that a parameter does not allow", append(serve, "--param=VinProvider=mine"), 1, "VinProvider"},
+		{"a bootstrap that is not there", append(serve, "--isolate=nowhere"), 2, "--isolate: stat"},
+		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
+		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
+		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":9: Resources.Things.Properties.ImportSourceSpecification"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // what should fail and serves instead is to end
+			status := run(ctx, c.args, streams{in: strings.NewReader(""), out: &out, err: &errs})
+			if status != c.status || !strings.Contains(errs.String(), c.want) || strings.Count(errs.String(), "\n") != 1 || out.Len() > 0 {
+				t.Errorf("status %d, out %q, err %q, want %d and one line with %q", status, &out, &errs, c.status, c.want)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), []string{"--help"}, streams{out: &out, err: &errs}); status != 0 || errs.Len() > 0 {
+		t.Errorf("status %d, err %q, want 0 and none", status, &errs)
+	}
+	for _, command := range []string{"run", "token", "example", "rate", "vin"} {
+		if !strings.Contains(out.String(), "\n  "+command+" ") && !strings.Contains(out.String(), "\n  "+command+"\n") {
+			t.Errorf("%s is not in %s", command, &out)
+		}
+		var help bytes.Buffer
+		if status := run(t.Context(), []string{command, "--help"}, streams{out: &help, err: &errs}); status != 0 || !strings.Contains(help.String(), "Usage: milepost "+command) {
+			t.Errorf("milepost %s --help: status %d, %s", command, status, &help)
+		}
+	}
+}

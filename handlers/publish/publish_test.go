@@ -1,0 +1,279 @@
+package publish_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"milepost/handlers/publish"
+	"milepost/internal/platform"
+	"milepost/internal/stacktest"
+)
+
+// bus stands before the bus of the Stack. It notes what each call brings, and lets a test refuse.
+type bus struct {
+	stack aws.HTTPClient
+	// refuse gives the index of the entry that is refused in a call, -1 for none, -2 for the whole call.
+	refuse func(call int, ids []string) int
+	calls  [][]string
+}
+
+func (b *bus) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var in struct{ Entries []struct{ Detail string } }
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range in.Entries {
+		var detail struct{ EventID string }
+		if err := json.Unmarshal([]byte(e.Detail), &detail); err != nil {
+			return nil, err
+		}
+		ids = append(ids, detail.EventID)
+	}
+	b.calls = append(b.calls, ids)
+	refused := -1
+	if b.refuse != nil {
+		refused = b.refuse(len(b.calls), ids)
+	}
+	switch refused {
+	case -1:
+		return b.stack.Do(r)
+	case -2:
+		return answer(http.StatusInternalServerError, `{"__type":"InternalException","message":"down"}`), nil
+	}
+	entries := make([]string, len(ids))
+	for i := range entries {
+		entries[i] = `{"EventId":"x"}`
+	}
+	entries[refused] = `{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}`
+	return answer(http.StatusOK, `{"FailedEntryCount":1,"Entries":[`+strings.Join(entries, ",")+`]}`), nil
+}
+
+func answer(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+// newHandler makes the handler with a bus before that of the Stack.
+func newHandler(t *testing.T, refuse func(call int, ids []string) int) (lambda.Handler, *bus) {
+	t.Helper()
+	env := stacktest.Open(t, nil).Environment("publish")
+	b := &bus{stack: env.AWS.HTTPClient, refuse: refuse}
+	env.AWS.HTTPClient, env.AWS.RetryMaxAttempts = b, 1
+	h, err := publish.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, b
+}
+
+// inTurn refuses something else in each call; the last goes on.
+func inTurn(refused ...int) func(int, []string) int {
+	return func(call int, _ []string) int { return refused[min(call, len(refused))-1] }
+}
+
+// always refuses one event whenever it comes.
+func always(id string) func(int, []string) int {
+	return func(_ int, ids []string) int { return slices.Index(ids, id) }
+}
+
+// record is the nth record of a stream, as Lambda brings it.
+func record(n int) string {
+	return fmt.Sprintf(`{"eventID":"%[1]d","eventName":"INSERT","eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"%[1]d00","NewImage":{
+		"streamId":{"S":"quote-1"},"version":{"N":"%[1]d"},"eventId":{"S":"e%[1]d"},"eventType":{"S":"QuoteRequested"},"schemaVersion":{"N":"1"},
+		"occurredAt":{"S":"2026-05-01T12:00:00.123456789Z"},"data":{"S":"{}"},"metadata":{"M":{"commandId":{"S":"c"},"correlationId":{"S":"r"},
+		"causationId":{"S":""},"actor":{"S":"a"},"traceHeader":{"S":""}}}}}}`, n)
+}
+
+// batch makes records 1 to n, some of them spoilt.
+func batch(n int, spoil map[int]func(string) string) []byte {
+	records := make([]string, n)
+	for i := range records {
+		records[i] = record(i + 1)
+		if change := spoil[i+1]; change != nil {
+			records[i] = change(records[i])
+		}
+	}
+	return []byte(`{"Records":[` + strings.Join(records, ",") + `]}`)
+}
+
+// publishBatch gives the sequence number from which the batch has to come again, "" for none.
+func publishBatch(t *testing.T, h lambda.Handler, payload []byte) (from string, failure error) {
+	t.Helper()
+	out, err := h.Invoke(t.Context(), payload)
+	if err != nil {
+		return "", err
+	}
+	var response events.DynamoDBEventResponse
+	if err := json.Unmarshal(out, &response); err != nil {
+		t.Fatal(err)
+	}
+	switch failures := response.BatchItemFailures; len(failures) {
+	case 0:
+		return "", nil
+	case 1:
+		return failures[0].ItemIdentifier, nil
+	default:
+		t.Fatalf("%d failures are reported, want the first alone", len(failures))
+		return "", nil
+	}
+}
+
+// numbered is the ids of events from to to.
+func numbered(from, to int) []string {
+	var ids []string
+	for i := from; i <= to; i++ {
+		ids = append(ids, fmt.Sprintf("e%d", i))
+	}
+	return ids
+}
+
+func TestABatchIsAnnouncedInOrderTenAtATime(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 9, 10, 11, 25} {
+		h, b := newHandler(t, nil)
+		if from, err := publishBatch(t, h, batch(n, nil)); from != "" || err != nil {
+			t.Fatalf("%d records: from=%q error=%v", n, from, err)
+		}
+		if got := slices.Concat(b.calls...); !slices.Equal(got, numbered(1, n)) || len(b.calls) != (n+9)/10 {
+			t.Errorf("%d records: calls %v", n, b.calls)
+		}
+	}
+}
+
+func TestRefusedEntriesAreSentAgainInOrder(t *testing.T) {
+	t.Parallel()
+	h, b := newHandler(t, inTurn(4, 2, -1))
+	if from, err := publishBatch(t, h, batch(10, nil)); from != "" || err != nil {
+		t.Fatalf("from=%q error=%v", from, err)
+	}
+	if want := [][]string{numbered(1, 10), numbered(5, 10), numbered(7, 10)}; !slices.EqualFunc(b.calls, want, slices.Equal) {
+		t.Errorf("calls %v, want %v", b.calls, want)
+	}
+}
+
+func TestABatchStopsAtTheFirstRecordThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		records int
+		refuse  func(call int, ids []string) int
+		from    string
+		fails   string
+		calls   int
+	}{
+		"an entry that is always refused": {
+			records: 25, refuse: always("e14"), from: "1400", calls: 4,
+		},
+		"the first entry of all, always refused": {
+			records: 3, refuse: always("e1"), fails: "Failure", calls: 3,
+		},
+		"a bus that is down from the second call": {
+			records: 25, refuse: inTurn(-1, -2), from: "1100", calls: 2,
+		},
+		"a bus that is down": {
+			records: 25, refuse: inTurn(-2), fails: "TransientFailure", calls: 1,
+		},
+		"a bus that goes down while entries are sent again": {
+			records: 10, refuse: inTurn(6, -2), from: "700", calls: 2,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, b := newHandler(t, test.refuse)
+			from, err := publishBatch(t, h, batch(test.records, nil))
+			failure := ""
+			if err != nil {
+				failure = platform.ErrorType(err)
+			}
+			if from != test.from || failure != test.fails {
+				t.Errorf("from=%q error=%v, want %q and %q", from, err, test.from, test.fails)
+			}
+			if len(b.calls) != test.calls {
+				t.Errorf("%d calls, want %d: %v", len(b.calls), test.calls, b.calls)
+			}
+		})
+	}
+}
+
+func TestAPoisonRecordHoldsUpNothingBeforeIt(t *testing.T) {
+	t.Parallel()
+	replace := func(from, to string) func(string) string {
+		return func(record string) string { return strings.Replace(record, from, to, 1) }
+	}
+	for name, spoil := range map[string]func(string) string{
+		"an item without an id":             replace(`"eventId"`, `"eventID"`),
+		"a version that is text":            replace(`"version":{"N"`, `"version":{"S"`),
+		"a version that is no whole number": replace(`"schemaVersion":{"N":"1"`, `"schemaVersion":{"N":"1.5"`),
+		"metadata that are no map":          replace(`"metadata":{"M"`, `"metadata":{"S":"x"},"other":{"M"`),
+		"metadata without an actor":         replace(`"actor"`, `"act"`),
+		"a time that is none":               replace(`2026-05-01T`, `2026-05-01 `),
+		"an image that is not there":        replace(`"NewImage"`, `"OldImage"`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, b := newHandler(t, nil)
+			if from, err := publishBatch(t, h, batch(15, map[int]func(string) string{13: spoil})); from != "1300" || err != nil {
+				t.Errorf("from=%q error=%v, want 1300", from, err)
+			}
+			if got := slices.Concat(b.calls...); !slices.Equal(got, numbered(1, 12)) {
+				t.Errorf("announced %v, want 1 to 12", got)
+			}
+			// The next batch begins with it, and fails as a whole: the mapping bisects, and gives up on it alone.
+			if _, err := publishBatch(t, h, batch(2, map[int]func(string) string{1: spoil})); err == nil {
+				t.Error("a batch that begins with it succeeds")
+			}
+		})
+	}
+}
+
+func TestANoticeCarriesNoData(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	var sent []byte
+	env := stack.Environment("publish")
+	env.AWS.HTTPClient = clientFunc(func(r *http.Request) (*http.Response, error) {
+		sent, _ = io.ReadAll(r.Body)
+		return answer(http.StatusOK, `{"FailedEntryCount":0,"Entries":[{"EventId":"x"}]}`), nil
+	})
+	h, err := publish.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := batch(1, map[int]func(string) string{1: func(r string) string { return strings.Replace(r, `{"S":"{}"}`, `{"S":"SECRET"}`, 1) }})
+	if _, err := publishBatch(t, h, payload); err != nil {
+		t.Fatal(err)
+	}
+	var in struct {
+		Entries []struct {
+			Source, DetailType, EventBusName, Detail string
+			Time                                     float64
+		}
+	}
+	if err := json.Unmarshal(sent, &in); err != nil {
+		t.Fatal(err)
+	}
+	e := in.Entries[0]
+	const detail = `{"eventId":"e1","eventType":"QuoteRequested","schemaVersion":1,"streamId":"quote-1","version":1,"occurredAt":"2026-05-01T12:00:00.123456789Z","commandId":"c","correlationId":"r","actor":"a"}`
+	if e.Source != "milepost.quote" || e.DetailType != "QuoteRequested" || e.EventBusName != "milepost-events" || e.Detail != detail || int64(e.Time) != 1777636800 {
+		t.Errorf("entry=%+v", e)
+	}
+}
+
+type clientFunc func(*http.Request) (*http.Response, error)
+
+func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,222 @@
+package quotes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/handlers/project"
+	"milepost/handlers/quotes"
+	"milepost/internal/quotestore"
+	"milepost/internal/stacktest"
+	"milepost/schemas"
+)
+
+// desk is the handler with quotes to read.
+type desk struct {
+	lambda.Handler
+	log       *quotestore.Store
+	projector lambda.Handler
+}
+
+func newDesk(t *testing.T) desk {
+	t.Helper()
+	stack := stacktest.Open(t, nil)
+	read, err := quotes.New(stack.Environment("quotes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	projector, err := project.New(stack.Environment("project"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desk{read, &quotestore.Store{Log: stack.Log()}, projector}
+}
+
+// mustQuote brings a quote of a customer as far as commands take it, and projects it.
+func (d desk) mustQuote(t *testing.T, quoteID, customer string, commands ...quote.Command) {
+	t.Helper()
+	for i, c := range commands {
+		order := quotestore.Order{ID: fmt.Sprintf("%s/%d", quoteID, i), At: time.Now().UTC(), Command: c}
+		var err error
+		if submit, first := c.(quote.SubmitQuote); first {
+			submit.QuoteID, submit.CustomerID = quoteID, customer
+			order.Command = submit
+			_, err = d.log.Open(t.Context(), quoteID, order)
+		} else {
+			_, err = d.log.Execute(t.Context(), quoteID, order)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.projector.Invoke(t.Context(), fmt.Appendf(nil, `{"detail":{"streamId":"quote-%s"}}`, quoteID)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asking is a request as the gateway passes it on.
+func asking(route, id, subject, scope string) events.APIGatewayV2HTTPRequest {
+	name := "quoteId"
+	if strings.Contains(route, "customerId") {
+		name = "customerId"
+	}
+	r := events.APIGatewayV2HTTPRequest{
+		RouteKey: route, PathParameters: map[string]string{name: id}, Headers: map[string]string{}, QueryStringParameters: map[string]string{},
+	}
+	r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": subject, "scope": scope}},
+	}
+	return r
+}
+
+const (
+	one         = "GET /quotes/{quoteId}"
+	explanation = "GET /quotes/{quoteId}/explanation"
+	list        = "GET /customers/{customerId}/quotes"
+)
+
+func (d desk) ask(t *testing.T, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	payload, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := d.Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var response events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(out, &response); err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func quoteID(n int) string { return fmt.Sprintf("01KXAMPE0000000000000000%02d", n) }
+
+func TestWhoMayReadWhat(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").Commands()...)
+	d.mustQuote(t, quoteID(2), "ann", quotetest.MustExample(t, "E02").Submit())
+	tests := map[string]struct {
+		request events.APIGatewayV2HTTPRequest
+		status  int
+		schema  string
+		says    string
+	}{
+		"a customer reads her quote":                        {asking(one, quoteID(1), "ann", "quotes"), 200, "Quote", `"totalPremium":"486.00"`},
+		"staff read any quote":                              {asking(one, quoteID(1), "eve", "staff"), 200, "Quote", `"customerId":"ann"`},
+		"another customer's quote is not there":             {asking(one, quoteID(1), "bob", "quotes"), 404, "Problem", "not-found"},
+		"a quote that is not there is not there":            {asking(one, quoteID(9), "ann", "quotes"), 404, "Problem", "not-found"},
+		"a quote that is not rated yet is read":             {asking(one, quoteID(2), "ann", "quotes"), 200, "Quote", `"status":"REQUESTED"`},
+		"a customer reads her explanation":                  {asking(explanation, quoteID(1), "ann", "quotes"), 200, "Explanation", `"trace":"`},
+		"staff read any explanation":                        {asking(explanation, quoteID(1), "eve", "staff"), 200, "Explanation", quoteID(1)},
+		"another customer's explanation is not there":       {asking(explanation, quoteID(1), "bob", "quotes"), 404, "Problem", "not-found"},
+		"no explanation of a quote that is not there":       {asking(explanation, quoteID(9), "ann", "quotes"), 404, "Problem", "not-found"},
+		"no explanation of a quote that is not rated yet":   {asking(explanation, quoteID(2), "ann", "quotes"), 409, "Problem", "not-rated"},
+		"a customer reads her list":                         {asking(list, "ann", "ann", "quotes"), 200, "QuotePage", quoteID(2)},
+		"staff read any list":                               {asking(list, "ann", "eve", "staff"), 200, "QuotePage", quoteID(1)},
+		"another customer's list is refused":                {asking(list, "ann", "bob", "quotes"), 403, "Problem", "not-yours"},
+		"a list that is empty":                              {asking(list, "bob", "bob", "quotes"), 200, "QuotePage", `{"quotes":[]}`},
+		"a list without a customer is refused to customers": {asking(list, "", "bob", "quotes"), 403, "Problem", "not-yours"},
+		"a token that names nobody reads nothing":           {asking(list, "", "", "quotes"), 403, "Problem", "no-subject"},
+		"a route that is not ours":                          {asking("GET /quotes", "", "ann", "quotes"), 404, "Problem", "not-found"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := d.ask(t, test.request)
+			if got.StatusCode != test.status || !strings.Contains(got.Body, test.says) {
+				t.Errorf("%d %.400s, want %d with %s", got.StatusCode, got.Body, test.status, test.says)
+			}
+			if err := schemas.ValidateBody(test.schema, []byte(got.Body)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAReaderWhoHasTheVersionGetsNoBody(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").Commands()...)
+	tag := d.ask(t, asking(one, quoteID(1), "ann", "quotes")).Headers["etag"]
+	if tag != `"4"` {
+		t.Fatalf("etag=%s, want that of version 4", tag)
+	}
+	for header, status := range map[string]int{
+		`"4"`: 304, `W/"4"`: 304, `*`: 304, `"3", "4"`: 304, `"3",W/"4"`: 304, `"3"`: 200, `4`: 200, ``: 200, `"44"`: 200, `,`: 200,
+	} {
+		r := asking(one, quoteID(1), "ann", "quotes")
+		r.Headers["if-none-match"] = header
+		got := d.ask(t, r)
+		if got.StatusCode != status || (got.Body == "") != (status == 304) || got.Headers["etag"] != tag {
+			t.Errorf("%s: %d with %d bytes, etag %s, want %d", header, got.StatusCode, len(got.Body), got.Headers["etag"], status)
+		}
+		r.RequestContext.Authorizer.JWT.Claims["sub"] = "bob"
+		if got := d.ask(t, r); got.StatusCode != 404 {
+			t.Errorf("%s: another customer is told %d", header, got.StatusCode)
+		}
+	}
+}
+
+func TestAListIsReadInPagesOfALimit(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for i := range 5 {
+		d.mustQuote(t, quoteID(i), "ann", quotetest.MustExample(t, "E01").Submit())
+	}
+	d.mustQuote(t, quoteID(8), "bob", quotetest.MustExample(t, "E01").Submit())
+	d.mustQuote(t, quoteID(9), "bob", quotetest.MustExample(t, "E01").Submit())
+	page := func(customer, limit, cursor string) (status int, lines int, next string) {
+		r := asking(list, customer, customer, "quotes")
+		if limit != "" {
+			r.QueryStringParameters["limit"] = limit
+		}
+		if cursor != "" {
+			r.QueryStringParameters["cursor"] = cursor
+		}
+		got := d.ask(t, r)
+		var body struct {
+			Quotes []struct{ QuoteID string }
+			Next   string
+		}
+		if err := json.Unmarshal([]byte(got.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range body.Quotes {
+			if customer == "ann" && line.QuoteID >= quoteID(8) {
+				t.Errorf("Ann sees %s", line.QuoteID)
+			}
+		}
+		return got.StatusCode, len(body.Quotes), body.Next
+	}
+	_, lines, next := page("ann", "3", "")
+	if lines != 3 || next == "" {
+		t.Fatalf("%d lines, next %q", lines, next)
+	}
+	if _, lines, next := page("ann", "3", next); lines != 2 || next != "" {
+		t.Errorf("the second page has %d lines, next %q", lines, next)
+	}
+	_, _, bobs := page("bob", "1", "")
+	if status, _, _ := page("ann", "", bobs); status != 200 {
+		t.Errorf("Bob's cursor: %d", status)
+	}
+	for _, limit := range []string{"0", "-1", "101", "1.5", "x", " 1", "99999999999999999999"} {
+		if status, _, _ := page("ann", limit, ""); status != 400 {
+			t.Errorf("limit %q: %d, want 400", limit, status)
+		}
+	}
+	if status, _, _ := page("ann", "", "%%%"); status != 400 {
+		t.Errorf("a cursor that is none: %d, want 400", status)
+	}
+}

@@ -1,0 +1,292 @@
+package readmodel_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/domain/rating"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+	"milepost/internal/stacktest"
+	"milepost/schemas"
+)
+
+// newStore is a Store with the rights of the function that projects and the one that reads.
+func newStore(t *testing.T) (write, read *readmodel.Store) {
+	t.Helper()
+	stack := stacktest.Open(t, nil)
+	make := func(handler string) *readmodel.Store {
+		env := stack.Environment(handler)
+		vars := env.Variables()
+		store := readmodel.New(env, vars)
+		if err := vars.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	return make("project"), make("quotes")
+}
+
+var requestedAt = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// histories are what a quote looked like after each of its events.
+func histories(t *testing.T, id string) []quotestore.History {
+	t.Helper()
+	var all []quotestore.History
+	var h quotestore.History
+	for i, e := range quotetest.MustEvents(t, quotetest.MustExample(t, id).Commands()...) {
+		h.Quote = quote.Evolve(h.Quote, e)
+		h.Events = append(slices.Clone(h.Events), eventstore.Event{Version: i + 1, OccurredAt: requestedAt.Add(time.Duration(i) * time.Second)})
+		all = append(all, h)
+	}
+	return all
+}
+
+// projections are those of one quote, from the oldest.
+func projections(t *testing.T, example, quoteID string) []readmodel.Projection {
+	t.Helper()
+	var all []readmodel.Projection
+	for _, h := range histories(t, example) {
+		p := readmodel.Project(h)
+		p.QuoteID = quoteID
+		all = append(all, p)
+	}
+	return all
+}
+
+func mustPut(t *testing.T, s *readmodel.Store, p readmodel.Projection) {
+	t.Helper()
+	if err := s.Put(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustGet(t *testing.T, s *readmodel.Store, quoteID string) readmodel.Projection {
+	t.Helper()
+	p, ok, err := s.Get(t.Context(), quoteID)
+	if err != nil || !ok {
+		t.Fatalf("quote %s: there=%v error=%v", quoteID, ok, err)
+	}
+	return p
+}
+
+func mustList(t *testing.T, s *readmodel.Store, customer, cursor string, limit int) readmodel.Page {
+	t.Helper()
+	page, err := s.List(t.Context(), customer, cursor, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// mustJSON is how a value looks to a reader.
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestProjectionsFitTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, e := range quotetest.Examples(t) {
+		if e.Expected.Outcome == rating.Invalid {
+			continue
+		}
+		t.Run(e.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, h := range histories(t, e.ID) {
+				p := readmodel.Project(h)
+				if err := schemas.ValidateBody("Quote", []byte(mustJSON(t, p))); err != nil {
+					t.Errorf("version %d: %v", p.Version, err)
+				}
+				page := readmodel.Page{Quotes: []readmodel.Line{p.Line()}}
+				if err := schemas.ValidateBody("QuotePage", []byte(mustJSON(t, page))); err != nil {
+					t.Errorf("version %d: %v", p.Version, err)
+				}
+				if strings.Contains(mustJSON(t, p), quotetest.LastName) || strings.Contains(mustJSON(t, p), h.Quote.Request.Vehicles[0].VIN) {
+					t.Errorf("the projection names a person or a car: %s", mustJSON(t, p))
+				}
+			}
+		})
+	}
+}
+
+func TestProjectionOfAnOutcome(t *testing.T) {
+	t.Parallel()
+	all := histories(t, "E13")
+	before, after := readmodel.Project(all[2]), readmodel.Project(all[3])
+	if before.Status != quote.StatusRequested || before.Outcome != nil || before.Line().TotalPremium != nil {
+		t.Errorf("before the rating: %+v", before)
+	}
+	if after.Status != quote.StatusReferred || after.TotalPremium.String() != "714.50" || after.Line().TotalPremium.String() != "714.50" {
+		t.Errorf("after the rating: %+v", after)
+	}
+	if want := []readmodel.Reason{{Code: "R01", Text: rating.Text("2026.1", "R01")}}; !slices.Equal(after.Reasons, want) || want[0].Text == "" {
+		t.Errorf("Reasons=%v, want %v", after.Reasons, want)
+	}
+	if !after.RequestedAt.Equal(requestedAt) || !after.UpdatedAt.Equal(requestedAt.Add(3*time.Second)) || after.Version != 4 {
+		t.Errorf("RequestedAt=%v UpdatedAt=%v Version=%d", after.RequestedAt, after.UpdatedAt, after.Version)
+	}
+	if declined := readmodel.Project(histories(t, "E15")[3]); declined.Premium != nil || declined.Line().TotalPremium != nil || len(declined.Reasons) != 1 {
+		t.Errorf("a declined quote has %+v", declined)
+	}
+}
+
+func TestUnansweredLookupsAreReasons(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	q := quote.Fold(quotetest.MustEvents(t, e.Submit(), quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}})...)
+	p := readmodel.Project(quotestore.History{Quote: q, Events: make([]eventstore.Event, 2)})
+	var codes []string
+	for _, r := range p.Reasons {
+		if r.Text == "" {
+			t.Errorf("reason %s has no text", r.Code)
+		}
+		codes = append(codes, r.Code)
+	}
+	if !slices.Contains(codes, "VEHICLES_UNANSWERED") || !slices.Contains(codes, "ACCIDENT_HISTORY_UNANSWERED") {
+		t.Errorf("Reasons=%v", codes)
+	}
+}
+
+func TestAnyOrderOfPutsLeavesTheNewest(t *testing.T) {
+	t.Parallel()
+	write, read := newStore(t)
+	for i, order := range permutations([]int{0, 1, 2, 3}) {
+		quoteID := fmt.Sprintf("Q%d", i)
+		all := projections(t, "E01", quoteID)
+		for _, n := range order {
+			all[n].CustomerID = quoteID + "'s"
+			mustPut(t, write, all[n])
+			mustPut(t, write, all[n])
+		}
+		mustPut(t, write, all[order[0]])
+		if got := mustGet(t, read, quoteID); mustJSON(t, got) != mustJSON(t, all[3]) {
+			t.Errorf("after %v: %s\nwant %s", order, mustJSON(t, got), mustJSON(t, all[3]))
+		}
+		page := mustList(t, read, all[3].CustomerID, "", 10)
+		if want := (readmodel.Page{Quotes: []readmodel.Line{all[3].Line()}}); mustJSON(t, page) != mustJSON(t, want) {
+			t.Errorf("after %v: %s\nwant %s", order, mustJSON(t, page), mustJSON(t, want))
+		}
+	}
+}
+
+func permutations(items []int) [][]int {
+	if len(items) == 0 {
+		return [][]int{nil}
+	}
+	var all [][]int
+	for i, first := range items {
+		for _, rest := range permutations(slices.Concat(items[:i], items[i+1:])) {
+			all = append(all, append([]int{first}, rest...))
+		}
+	}
+	return all
+}
+
+func TestAQuoteThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	_, read := newStore(t)
+	if p, ok, err := read.Get(t.Context(), "nobody's"); ok || err != nil {
+		t.Errorf("Projection=%+v there=%v error=%v", p, ok, err)
+	}
+	if page := mustList(t, read, "nobody", "", 10); mustJSON(t, page) != `{"quotes":[]}` {
+		t.Errorf("Page=%s", mustJSON(t, page))
+	}
+}
+
+func TestAListIsReadInPages(t *testing.T) {
+	t.Parallel()
+	write, read := newStore(t)
+	const quotes = 25
+	p := projections(t, "E01", "")[3]
+	for i := range quotes {
+		p.QuoteID, p.RequestedAt = fmt.Sprintf("Q%02d", i), requestedAt.Add(time.Duration(i)*time.Nanosecond)
+		mustPut(t, write, p)
+	}
+	p.CustomerID, p.QuoteID = "someone else", "X"
+	mustPut(t, write, p)
+	for _, limit := range []int{1, 7, 24, 25, 26, 100} {
+		var ids []string
+		cursor := ""
+		for pages := 0; pages <= quotes+1; pages++ {
+			page := mustList(t, read, quotetest.Customer, cursor, limit)
+			for _, line := range page.Quotes {
+				ids = append(ids, line.QuoteID)
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if len(ids) != quotes || !slices.IsSortedFunc(ids, func(a, b string) int { return strings.Compare(b, a) }) {
+			t.Errorf("pages of %d: %v, want %d from the newest", limit, ids, quotes)
+		}
+	}
+}
+
+func TestACursorLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	write, read := newStore(t)
+	p := projections(t, "E01", "")[3]
+	for _, customer := range []string{"ann", "bob", "carol"} {
+		for i := range 3 {
+			p.CustomerID, p.QuoteID = customer, fmt.Sprintf("%s-%d", customer, i)
+			p.RequestedAt = requestedAt.Add(time.Duration(i) * time.Second)
+			mustPut(t, write, p)
+		}
+	}
+	cursors := map[string]string{
+		"Bob's own":              mustList(t, read, "bob", "", 1).Next,
+		"a key behind the end":   base64.RawURLEncoding.EncodeToString([]byte("~")),
+		"a key before the start": base64.RawURLEncoding.EncodeToString([]byte("\x01")),
+		"bytes that are no text": base64.RawURLEncoding.EncodeToString([]byte("a\xffb")),
+	}
+	for name, cursor := range cursors {
+		page, err := read.List(t.Context(), "ann", cursor, 10)
+		if err != nil && !errors.Is(err, readmodel.ErrBadCursor) {
+			t.Errorf("%s: error=%v", name, err)
+		}
+		for _, line := range page.Quotes {
+			if !strings.HasPrefix(line.QuoteID, "ann-") {
+				t.Errorf("%s: Ann sees %s", name, line.QuoteID)
+			}
+		}
+	}
+	for name, cursor := range map[string]string{
+		"no base64":      "///",
+		"nothing in it":  "=",
+		"an endless one": strings.Repeat("A", 4000),
+	} {
+		if page, err := read.List(t.Context(), "ann", cursor, 10); !errors.Is(err, readmodel.ErrBadCursor) {
+			t.Errorf("%s: Page=%v error=%v, want %v", name, page, err, readmodel.ErrBadCursor)
+		}
+	}
+}
+
+func TestADocumentSurvivesTheTable(t *testing.T) {
+	t.Parallel()
+	write, read := newStore(t)
+	for i, e := range []string{"E02", "E13", "E15", "E24"} {
+		quoteID := fmt.Sprintf("Q%d", i)
+		all := projections(t, e, quoteID)
+		want := all[len(all)-1]
+		mustPut(t, write, want)
+		got := mustGet(t, read, quoteID)
+		if mustJSON(t, got) != mustJSON(t, want) || !reflect.DeepEqual(got.Outcome == nil, want.Outcome == nil) {
+			t.Errorf("%s: %s\nwant %s", e, mustJSON(t, got), mustJSON(t, want))
+		}
+	}
+}
