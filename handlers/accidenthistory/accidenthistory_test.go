@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"milepost/domain/accident"
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/accidenthistory"
@@ -97,8 +97,10 @@ func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := quotetest.MustExample(t, "E24")
-		excluded := slices.IndexFunc(e.Request.Drivers, func(d quote.Driver) bool { return d.Excluded })
+		e := quotetest.MustExample(t, "E02")
+		learner := e.Request.Drivers[0]
+		learner.DriverID, learner.LicenseStatus, learner.DateOfBirth = "D3", accident.LicensePermit, civil.Date{Year: 2009, Month: 1, Day: 2}
+		e.Request.Drivers = append(e.Request.Drivers, learner)
 		e.Request.Drivers[0].LicenseState = "MI"
 		e.Request.Address = &quote.Address{Line1: "12 Sample Street", City: "Columbus", State: "OH", Zip: "43215"}
 		o := newOffice(t, e)
@@ -114,11 +116,11 @@ func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 				order.PermissiblePurpose != accident.InsuranceUnderwriting || len(order.VINs) != 2 || s.LastName != quotetest.LastName || s.Address.Line1 != "12 Sample Street" {
 				t.Errorf("order=%+v", order)
 			}
-			want := "OH"
+			want := "TX"
 			if s.DateOfBirth == e.Request.Drivers[0].DateOfBirth {
 				want = "MI"
 			}
-			if s.License.State != want || s.License.Number != quotetest.LicenseNumber || s.DateOfBirth == e.Request.Drivers[excluded].DateOfBirth {
+			if s.License.State != want || s.License.Number != quotetest.LicenseNumber || s.DateOfBirth == learner.DateOfBirth {
 				t.Errorf("subject=%+v", s)
 			}
 		}

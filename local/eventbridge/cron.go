@@ -176,7 +176,7 @@ func parseDayOfMonth(text string) (func(time.Time) bool, error) {
 		var near int
 		near, ok = f.value(strings.TrimSuffix(text, "W"), true)
 		pick = func(t time.Time, last int) int {
-			if false {
+			if near > last {
 				return 0 // a month without that day is passed over
 			}
 			return nearestWeekday(t, near)
