@@ -32,6 +32,8 @@ type Event struct {
 	// Data is a JSON object. It is stored as text, so that it comes back byte for byte.
 	Data     json.RawMessage
 	Metadata Metadata
+	// PreviousHash is the Hash of the event before this one in its stream, "" for the first.
+	PreviousHash string
 }
 
 // Metadata says where an event comes from.
@@ -86,12 +88,16 @@ type Store struct {
 }
 
 // Append writes events behind version expected of a stream, all or none. The events' StreamID and
-// Version are set by it. When another event stands in the way the error is a *VersionConflict, except
+// Version are set by it, and the PreviousHash of all but the first, which the caller takes from the event
+// at expected. When another event stands in the way the error is a *VersionConflict, except
 // that events which are already there under the same ids count as written: the command was repeated.
 func (s *Store) Append(ctx context.Context, stream string, expected int, events []Event) error {
 	items := make([]map[string]types.AttributeValue, len(events))
 	for i := range events {
 		events[i].StreamID, events[i].Version = stream, expected+1+i
+		if i > 0 {
+			events[i].PreviousHash = events[i-1].Hash()
+		}
 		item, err := s.item(events[i])
 		if err != nil {
 			return err
@@ -184,6 +190,32 @@ func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, er
 		}
 	}
 	return events, nil
+}
+
+// Streams calls fn with every stream of the table, each once, in no particular order. It reads the
+// whole table's keys, so it is for checks and not for requests.
+func (s *Store) Streams(ctx context.Context, fn func(stream string) error) error {
+	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("streamId"),
+	})
+	seen := map[string]bool{}
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list streams: %w", err)
+		}
+		for _, item := range page.Items {
+			id, ok := item["streamId"].(*types.AttributeValueMemberS)
+			if !ok || seen[id.Value] {
+				continue
+			}
+			seen[id.Value] = true
+			if err := fn(id.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // timeBuckets is how many partitions of the time index share the events of a day.

@@ -33,8 +33,9 @@ func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
 			"actor":         text(e.Metadata.Actor),
 			"traceHeader":   text(e.Metadata.TraceHeader),
 		}},
-		"timeBucket": text(timeBucket(e.StreamID, e.OccurredAt.UTC())),
-		"timeKey":    text(at + "#" + e.ID),
+		"previousHash": text(e.PreviousHash),
+		"timeBucket":   text(timeBucket(e.StreamID, e.OccurredAt.UTC())),
+		"timeKey":      text(at + "#" + e.ID),
 	}, nil
 }
 
@@ -44,7 +45,7 @@ func eventOf(item map[string]types.AttributeValue) (Event, error) {
 	e := Event{
 		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
 		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.time("occurredAt"),
-		Data: json.RawMessage(r.text("data")),
+		Data: json.RawMessage(r.text("data")), PreviousHash: r.text("previousHash"),
 	}
 	meta := reader{item: r.object("metadata")}
 	e.Metadata = Metadata{

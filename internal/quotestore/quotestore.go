@@ -165,6 +165,9 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 			},
 		}
 	}
+	if len(events) > 0 && len(h.Events) > 0 {
+		events[0].PreviousHash = h.Events[len(h.Events)-1].Hash()
+	}
 	if err := s.Log.Append(ctx, StreamID(quoteID), h.Quote.Version, events); err != nil {
 		return h, err
 	}

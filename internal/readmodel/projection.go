@@ -34,6 +34,8 @@ type Projection struct {
 	Decision *Decision `json:"decision,omitempty"`
 	// Earlier are the revisions that were amended, the oldest first. Each can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
+	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
+	LogHash string `json:"-"`
 }
 
 // Decision is an underwriter's decision as the customer may see it.
@@ -117,12 +119,12 @@ type Line struct {
 
 // Project is the projection of a quote's history, which has at least one event.
 func Project(h quotestore.History) Projection {
-	q := h.Quote
+	q, last := h.Quote, h.Events[len(h.Events)-1]
 	return Projection{
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
-		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: h.Events[len(h.Events)-1].OccurredAt,
+		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
 		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q, h.Events),
 	}
 }

@@ -51,6 +51,7 @@ func (s *Store) Put(ctx context.Context, p Projection) error {
 	if err := s.put(ctx, s.Quotes, p.Version, map[string]types.AttributeValue{
 		"quoteId":  &types.AttributeValueMemberS{Value: p.QuoteID},
 		"document": &types.AttributeValueMemberS{Value: string(document)},
+		"logHash":  &types.AttributeValueMemberS{Value: p.LogHash},
 	}); err != nil {
 		return err
 	}
@@ -92,7 +93,31 @@ func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool,
 	if out.Item == nil {
 		return p, false, nil
 	}
-	return p, true, decodeDocument(out.Item, &p)
+	if err := decodeDocument(out.Item, &p); err != nil {
+		return p, true, err
+	}
+	if hash, ok := out.Item["logHash"].(*types.AttributeValueMemberS); ok {
+		p.LogHash = hash.Value
+	}
+	return p, true, nil
+}
+
+// Each calls fn with the id of every quote that has a document. It reads the whole table's keys, so it is
+// for checks and not for requests.
+func (s *Store) Each(ctx context.Context, fn func(quoteID string)) error {
+	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{TableName: &s.Quotes, ProjectionExpression: aws.String("quoteId")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list quotes: %w", err)
+		}
+		for _, item := range page.Items {
+			if id, ok := item["quoteId"].(*types.AttributeValueMemberS); ok {
+				fn(id.Value)
+			}
+		}
+	}
+	return nil
 }
 
 // Page is one page of a customer's quotes, newest first.

@@ -1,0 +1,357 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"milepost/domain/civil"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+	"milepost/schemas"
+)
+
+// logCmd reads the log itself, past all projections.
+type logCmd struct {
+	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with the events that made it."`
+	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
+	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, taken away or slipped in."`
+}
+
+// logs are the tables of the stack.
+type logs struct {
+	quotes      *quotestore.Store
+	projections *readmodel.Store
+}
+
+// logs opens the tables of the stack.
+func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	db := dynamodb.NewFromConfig(cfg)
+	return &logs{
+		quotes:      &quotestore.Store{Log: &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent}},
+		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
+	}, nil
+}
+
+// load reads a quote that has to be there.
+func (l *logs) load(ctx context.Context, quoteID string) (quotestore.History, error) {
+	h, err := l.quotes.Load(ctx, quoteID)
+	if err == nil && len(h.Events) == 0 {
+		err = fmt.Errorf("there is no quote %s in the log", quoteID)
+	}
+	return h, err
+}
+
+// past is a point in a quote's life: a version, or a time.
+type past struct {
+	version int
+	at      time.Time
+}
+
+// UnmarshalText reads "3", "2026-05-01T09:30:00Z" or "36h".
+func (p *past) UnmarshalText(text []byte) error {
+	if version, err := strconv.Atoi(string(text)); err == nil && version > 0 {
+		p.version = version
+		return nil
+	}
+	var m moment
+	if err := m.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is no version like 3, no time like 2026-05-01T09:30:00Z and none that is so long ago, like 36h", text)
+	}
+	p.at = m.Time
+	return nil
+}
+
+// of cuts a quote's history at the point. The zero point is now.
+func (p past) of(h quotestore.History) (quotestore.History, civil.Date, error) {
+	day := civil.DateOf(time.Now().UTC())
+	keep := func(eventstore.Event) bool { return true }
+	switch {
+	case p.version > 0:
+		keep = func(e eventstore.Event) bool { return e.Version <= p.version }
+	case !p.at.IsZero():
+		keep, day = func(e eventstore.Event) bool { return !e.OccurredAt.After(p.at) }, civil.DateOf(p.at.UTC())
+	}
+	then, err := h.AsOf(keep)
+	if err == nil && len(then.Events) == 0 {
+		err = fmt.Errorf("the quote begins at %s, with version 1", clock(h.Events[0].OccurredAt))
+	}
+	if err == nil && p.version > 0 {
+		day = civil.DateOf(then.Events[len(then.Events)-1].OccurredAt)
+	}
+	return then, day, err
+}
+
+// logShowCmd shows one quote.
+type logShowCmd struct {
+	Quote    string   `arg:"" help:"The quote's id."`
+	AsOf     past     `placeholder:"POINT" help:"Show it as it was at a version (3), a time (2026-05-01T09:30:00Z) or so long ago (36h)."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// event is an event as the command line shows it: without its data, which is personal.
+type event struct {
+	Version    int       `json:"version"`
+	EventType  string    `json:"eventType"`
+	OccurredAt time.Time `json:"occurredAt"`
+	Actor      string    `json:"actor"`
+	EventID    string    `json:"eventId"`
+	Causation  string    `json:"causationId,omitempty"`
+	Hash       string    `json:"hash"`
+}
+
+// Run shows it.
+func (c *logShowCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	h, err := l.load(ctx, c.Quote)
+	if err != nil {
+		return plainly(err)
+	}
+	then, day, err := c.AsOf.of(h)
+	if err != nil {
+		return err
+	}
+	events := make([]event, len(then.Events))
+	for i, e := range then.Events {
+		events[i] = event{e.Version, e.Type, e.OccurredAt, e.Metadata.Actor, e.ID, e.Metadata.CausationID, e.Hash()}
+	}
+	state := readmodel.Project(then).On(day)
+	if c.JSON {
+		return printJSON(s.out, map[string]any{"quote": state, "events": events})
+	}
+	if err := printJSON(s.out, state); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nVERSION\tEVENT\tOCCURRED AT\tBY")
+	for _, e := range events {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", e.Version, e.EventType, e.OccurredAt.Format(time.RFC3339Nano), e.Actor)
+	}
+	return table.Flush()
+}
+
+// logDiffCmd compares two versions of a quote.
+type logDiffCmd struct {
+	Quote    string   `arg:"" help:"The quote's id."`
+	From     int      `arg:"" help:"The earlier version."`
+	To       int      `arg:"" help:"The later version."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Validate is called by the parser.
+func (c *logDiffCmd) Validate() error {
+	if c.From < 1 || c.To <= c.From {
+		return fmt.Errorf("versions %d and %d are not an earlier one, from 1 on, and a later one", c.From, c.To)
+	}
+	return nil
+}
+
+// change is one member of a quote that is not what it was.
+type change struct {
+	// Path is the JSON pointer of the member.
+	Path   string `json:"path"`
+	Before any    `json:"before,omitempty"`
+	After  any    `json:"after,omitempty"`
+}
+
+// Run compares them.
+func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	h, err := l.load(ctx, c.Quote)
+	if err != nil {
+		return plainly(err)
+	}
+	if c.To > h.Quote.Version {
+		return fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, c.To)
+	}
+	before, err := membersAt(h, c.From)
+	if err != nil {
+		return err
+	}
+	after, err := membersAt(h, c.To)
+	if err != nil {
+		return err
+	}
+	changes := compare(before, after)
+	if c.JSON {
+		return printJSON(s.out, changes)
+	}
+	return printChanges(s.out, changes)
+}
+
+// membersAt gives every member of a quote at a version, by its JSON pointer.
+func membersAt(h quotestore.History, version int) (map[string]any, error) {
+	then, day, err := past{version: version}.of(h)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(readmodel.Project(then).On(day))
+	if err != nil {
+		return nil, err
+	}
+	var document any
+	if err := json.Unmarshal(text, &document); err != nil {
+		return nil, err
+	}
+	members := map[string]any{}
+	flatten(members, "", document)
+	return members, nil
+}
+
+func flatten(members map[string]any, path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			flatten(members, path+"/"+name, member)
+		}
+	case []any:
+		for i, item := range v {
+			flatten(members, path+"/"+strconv.Itoa(i), item)
+		}
+	default:
+		members[path] = v
+	}
+}
+
+func compare(before, after map[string]any) []change {
+	changes := []change{}
+	for path, was := range before {
+		if is, there := after[path]; !there || is != was {
+			changes = append(changes, change{path, was, after[path]})
+		}
+	}
+	for path, is := range after {
+		if _, there := before[path]; !there {
+			changes = append(changes, change{Path: path, After: is})
+		}
+	}
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.Path, b.Path) })
+	return changes
+}
+
+func printChanges(out io.Writer, changes []change) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, c := range changes {
+		switch {
+		case c.Before == nil:
+			fmt.Fprintf(table, "+ %s\t%v\n", c.Path, c.After)
+		case c.After == nil:
+			fmt.Fprintf(table, "- %s\t%v\n", c.Path, c.Before)
+		default:
+			fmt.Fprintf(table, "  %s\t%v → %v\n", c.Path, c.Before, c.After)
+		}
+	}
+	return table.Flush()
+}
+
+// logVerifyCmd checks the hash chains.
+type logVerifyCmd struct {
+	Quote    []string `arg:"" optional:"" help:"Quotes to check. Default: all."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what can be found out.
+func (*logVerifyCmd) Help() string {
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart.`
+}
+
+// verification is what a check came to.
+type verification struct {
+	Streams int                `json:"streams"`
+	Events  int                `json:"events"`
+	Faults  []eventstore.Fault `json:"faults"`
+}
+
+// Run checks, and fails when it finds something.
+func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	ids := slices.Clone(c.Quote)
+	if len(ids) == 0 {
+		if ids, err = l.quoteIDs(ctx); err != nil {
+			return plainly(err)
+		}
+	}
+	v := verification{Faults: []eventstore.Fault{}}
+	for _, id := range ids {
+		if err := l.verify(ctx, id, &v); err != nil {
+			return plainly(err)
+		}
+	}
+	if c.JSON {
+		err = printJSON(s.out, v)
+	} else {
+		for _, f := range v.Faults {
+			fmt.Fprintln(s.out, f)
+		}
+		fmt.Fprintf(s.out, "%d events of %d streams checked, %d faults\n", v.Events, v.Streams, len(v.Faults))
+	}
+	if err == nil && len(v.Faults) > 0 {
+		err = exitStatus(1)
+	}
+	return err
+}
+
+// quoteIDs lists every quote that has an event or a projection: of one whose events are all gone, the
+// projection still tells.
+func (l *logs) quoteIDs(ctx context.Context) ([]string, error) {
+	ids := map[string]bool{}
+	err := l.quotes.Log.Streams(ctx, func(stream string) error {
+		if id, ok := quotestore.QuoteID(stream); ok {
+			ids[id] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.projections.Each(ctx, func(id string) { ids[id] = true }); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(ids)), nil
+}
+
+func (l *logs) verify(ctx context.Context, quoteID string, v *verification) error {
+	// The projection comes first: what is appended between the two reads is then no fault.
+	p, _, err := l.projections.Get(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	stream := quotestore.StreamID(quoteID)
+	events, err := l.quotes.Log.Load(ctx, stream, 0)
+	if err != nil {
+		return err
+	}
+	if len(events) == 0 && p.Version == 0 {
+		return fmt.Errorf("there is no quote %s", quoteID)
+	}
+	v.Streams++
+	v.Events += len(events)
+	v.Faults = append(v.Faults, eventstore.Verify(stream, events, eventstore.Witness{Version: p.Version, Hash: p.LogHash})...)
+	return nil
+}

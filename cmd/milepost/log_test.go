@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// priced submits the example and waits until it is priced; it gives the quote's id.
+func (s *running) priced() string {
+	s.t.Helper()
+	path := s.submit()
+	time.Sleep(10 * time.Second)
+	s.assertPriced(path)
+	return strings.TrimPrefix(path, "/quotes/")
+}
+
+func TestLogShow(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		type shown struct {
+			Quote struct {
+				Status       string
+				Version      int
+				TotalPremium string
+			}
+			Events []struct {
+				Version         int
+				EventType, Hash string
+			}
+		}
+		for asOf, want := range map[string]string{
+			"": "QUOTED", "4": "QUOTED", "3": "REQUESTED", "1": "REQUESTED", "2026-05-01T00:00:09Z": "QUOTED", "10s": "QUOTED",
+		} {
+			args := []string{"log", "show", id}
+			if asOf != "" {
+				args = append(args, "--as-of", asOf)
+			}
+			var got shown
+			s.mustJSON(&got, args...)
+			if got.Quote.Status != want || got.Quote.Version != len(got.Events) || got.Events[0].EventType != "QuoteRequested" {
+				t.Errorf("as of %q: %+v, want %s", asOf, got, want)
+			}
+		}
+		time.Sleep(40 * 24 * time.Hour)
+		if out := s.must("log", "show", id); !strings.Contains(out, `"status": "EXPIRED"`) || !strings.Contains(out, "QuoteOffered") {
+			t.Errorf("40 days later: %s", out)
+		}
+		if out := s.must("log", "show", id, "--as-of", "2026-05-02T00:00:00Z"); !strings.Contains(out, `"status": "QUOTED"`) {
+			t.Errorf("40 days later, as of the day after: %s", out)
+		}
+		for _, args := range [][]string{{"log", "show", "01KXAMPE0000000000000000QT"}, {"log", "show", id, "--as-of", "2020-01-01T00:00:00Z"}} {
+			if r := s.milepost(args...); r.status != 1 || strings.Count(r.err, "\n") != 1 {
+				t.Errorf("%v: status %d, %q", args, r.status, r.err)
+			}
+		}
+		for _, args := range [][]string{{"log", "show"}, {"log", "show", id, "--as-of", "yesterday"}, {"log", "diff", id, "3", "3"}, {"log", "diff", id, "0", "1"}} {
+			if r := s.milepost(args...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
+				t.Errorf("%v: status %d, %q", args, r.status, r.err)
+			}
+		}
+	})
+}
+
+func TestLogDiff(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		var changes []struct {
+			Path          string
+			Before, After any
+		}
+		s.mustJSON(&changes, "log", "diff", id, "1", "4")
+		found := map[string][2]any{}
+		for _, c := range changes {
+			found[c.Path] = [2]any{c.Before, c.After}
+		}
+		if got := found["/status"]; got != [2]any{"REQUESTED", "QUOTED"} {
+			t.Errorf("status=%v", got)
+		}
+		if got := found["/totalPremium"]; got != [2]any{nil, "486.00"} {
+			t.Errorf("totalPremium=%v", got)
+		}
+		if _, there := found["/quoteId"]; there {
+			t.Error("the id is said to have changed")
+		}
+		if out := s.must("log", "diff", id, "1", "4"); !strings.Contains(out, "REQUESTED → QUOTED") || !strings.Contains(out, "+ /totalPremium") {
+			t.Errorf("diff: %s", out)
+		}
+		if r := s.milepost("log", "diff", id, "1", "9"); r.status != 1 || !strings.Contains(r.err, "version 4") {
+			t.Errorf("a version that is not there: status %d, %q", r.status, r.err)
+		}
+	})
+}
+
+func TestLogVerify(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		whole, changed, cut := s.priced(), s.priced(), s.priced()
+		if out := s.must("log", "verify"); out != "12 events of 3 streams checked, 0 faults\n" {
+			t.Errorf("untouched: %s", out)
+		}
+		// Only somebody with more rights than any function has can do what follows.
+		db := dynamodb.NewFromConfig(s.Config())
+		key := func(quote, version string) map[string]types.AttributeValue {
+			return map[string]types.AttributeValue{
+				"streamId": &types.AttributeValueMemberS{Value: "quote-" + quote}, "version": &types.AttributeValueMemberN{Value: version},
+			}
+		}
+		if _, err := db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("milepost-events"), Key: key(changed, "4"),
+			UpdateExpression:          aws.String("SET #data = :data"),
+			ExpressionAttributeNames:  map[string]string{"#data": "data"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":data": &types.AttributeValueMemberS{Value: `{"rating":"cheaper"}`}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: key(cut, "2")}); err != nil {
+			t.Fatal(err)
+		}
+		r := s.milepost("log", "verify", "--json")
+		var got verification
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+			t.Fatal(err)
+		}
+		if r.status != 1 || got.Streams != 3 || len(got.Faults) != 2 {
+			t.Errorf("status %d, %+v", r.status, got)
+		}
+		for _, want := range []string{"quote-" + changed + ": version 4 is changed", "quote-" + cut + ": version 2 is missing"} {
+			if out := s.milepost("log", "verify").out; !strings.Contains(out, want) {
+				t.Errorf("verify: %s\nlacks %s", out, want)
+			}
+		}
+		if out := s.must("log", "verify", whole); out != "4 events of 1 streams checked, 0 faults\n" {
+			t.Errorf("the untouched one alone: %s", out)
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package eventstore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// Hash is the fingerprint of an event with all that it says, in hexadecimal. It covers the fingerprint of
+// the event before it, and so everything that ever stood before it in its stream. Its version is left
+// out: the chain itself says where an event stands, and so an event that was slipped in stands out.
+func (e Event) Hash() string {
+	h := sha256.New()
+	for _, field := range []string{
+		e.PreviousHash, e.StreamID, e.ID, e.Type, strconv.Itoa(e.SchemaVersion),
+		e.OccurredAt.UTC().Format(timeLayout), e.Metadata.CommandID, e.Metadata.CorrelationID, e.Metadata.CausationID,
+		e.Metadata.Actor, e.Metadata.TraceHeader, string(e.Data),
+	} {
+		// With its length before each, no two lists of fields read the same.
+		fmt.Fprintf(h, "%d:%s", len(field), field)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Fault is a place where a stream is not what was appended to it.
+type Fault struct {
+	StreamID string `json:"streamId"`
+	Version  int    `json:"version"`
+	// What says what is wrong there: "missing", "changed" or "inserted".
+	What string `json:"what"`
+}
+
+func (f Fault) String() string {
+	return fmt.Sprintf("stream %s: version %d is %s", f.StreamID, f.Version, f.What)
+}
+
+// Witness is what somebody outside the log knows of a stream: the Hash of the event at a Version. The
+// zero Witness knows nothing.
+type Witness struct {
+	Version int
+	Hash    string
+}
+
+// vouches reports whether the witness saw the event as it is.
+func (w Witness) vouches(e Event) bool { return w.Version == e.Version && w.Hash == e.Hash() }
+
+// Verify checks the chain of a whole stream, from its first event on, and names every fault. An event is
+// vouched for by the one behind it. Of the last one only a witness can tell whether it was changed, or
+// others were cut off behind it.
+func Verify(stream string, events []Event, w Witness) []Fault {
+	var faults []Fault
+	fault := func(version int, what string) { faults = append(faults, Fault{stream, version, what}) }
+	for i, e := range events {
+		previous := before(events, i)
+		for v := previous.Version + 1; v < e.Version; v++ {
+			fault(v, "missing")
+		}
+		if e.Version != previous.Version+1 || e.PreviousHash == hashOf(previous) {
+			continue
+		}
+		switch {
+		case previous.Version == 0 || w.vouches(previous):
+			fault(e.Version, "inserted")
+		case e.PreviousHash == hashOf(before(events, i-1)):
+			fault(previous.Version, "inserted") // the two around it know each other
+		default:
+			fault(previous.Version, "changed")
+		}
+	}
+	last := before(events, len(events))
+	for v := last.Version + 1; v <= w.Version; v++ {
+		fault(v, "missing")
+	}
+	if w.Hash != "" && last.Version == w.Version && !w.vouches(last) {
+		fault(last.Version, "changed")
+	}
+	return faults
+}
+
+// before is the event before place i, the zero Event where there is none.
+func before(events []Event, i int) Event {
+	if i < 1 {
+		return Event{}
+	}
+	return events[i-1]
+}
+
+// hashOf is the hash of an event, and "" for the place before the first.
+func hashOf(e Event) string {
+	if e.Version == 0 {
+		return ""
+	}
+	return e.Hash()
+}
