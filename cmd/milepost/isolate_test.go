@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,55 +44,49 @@ func processes(t *testing.T, binary string) (pids []string) {
 	return pids
 }
 
-func awaitNoProcesses(t *testing.T, binary string) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for pids := processes(t, binary); len(pids) > 0; pids = processes(t, binary) {
-		if time.Now().After(deadline) {
-			t.Fatalf("processes %v go on after %v", pids, patience)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 func TestIsolatedFunctions(t *testing.T) {
 	t.Parallel()
 	bootstrap := mustBuildBootstrap(t)
-	s := mustServe(t, append(freePorts, "--memory", "--isolate", bootstrap, "--trace-all", "-v")...)
-	for _, start := range []string{"cold", "warm"} {
-		began := time.Now()
-		id := s.mustSubmit(start)
-		accepted := time.Since(began)
-		s.awaitQuoted(id)
-		t.Logf("%s functions: accepted after %v, quoted after %v", start, accepted, time.Since(began))
-		s.assertOneTrace(id)
-	}
-	if len(processes(t, bootstrap)) < 9 {
-		t.Errorf("%d processes, want at least one for each function", len(processes(t, bootstrap)))
-	}
-	s.assertSilent()
-	if pids := processes(t, bootstrap); len(pids) > 0 {
-		t.Errorf("processes %v go on", pids)
-	}
-}
-
-func TestIsolatedFunctionsEndWithAKilledSystem(t *testing.T) {
-	t.Parallel()
-	bootstrap := mustBuildBootstrap(t)
-	s := mustServe(t, append(freePorts, "--memory", "--isolate", bootstrap)...)
-	s.awaitQuoted(s.mustSubmit("one"))
-	s.mustKill()
-	awaitNoProcesses(t, bootstrap)
+	serve := append(freePorts, "--memory", "--isolate", bootstrap)
+	t.Run("quote, trace, keep secrets and end with the system", func(t *testing.T) {
+		s := mustServe(t, append(serve, "--trace-all", "-v")...)
+		for _, start := range []string{"cold", "warm"} {
+			began := time.Now()
+			id := s.mustSubmit(start)
+			accepted := time.Since(began)
+			s.awaitQuoted(id)
+			t.Logf("%s functions: accepted after %v, quoted after %v", start, accepted, time.Since(began))
+			s.assertOneTrace(id)
+		}
+		if n := len(processes(t, bootstrap)); n < 9 {
+			t.Errorf("%d processes, want at least one for each function", n)
+		}
+		s.assertSilent()
+		if pids := processes(t, bootstrap); len(pids) > 0 {
+			t.Errorf("processes %v go on", pids)
+		}
+	})
+	t.Run("end with a system that is killed", func(t *testing.T) {
+		s := mustServe(t, serve...)
+		s.awaitQuoted(s.mustSubmit("one"))
+		if strings.Contains(s.log.String(), `"level":"INFO"`) {
+			t.Errorf("without -v it logs more than failures:\n%s", s.log)
+		}
+		s.mustKill()
+		deadline := time.Now().Add(patience)
+		for pids := processes(t, bootstrap); len(pids) > 0; pids = processes(t, bootstrap) {
+			if time.Now().After(deadline) {
+				t.Fatalf("processes %v go on after %v", pids, patience)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
 }
 
 // assertOneTrace checks that a quote is one trace, in which each function has told of what it called.
 func (s *served) assertOneTrace(id string) {
 	s.t.Helper()
 	client := xray.NewFromConfig(s.config())
-	calls := map[string][]string{
-		"Submit": {"DynamoDB"}, "Publish": {"EventBridge"}, "VinLookup": {"DynamoDB"}, "AccidentHistory": {"DynamoDB"},
-		"StartWorkflow": {"SFN"}, "ResumeWorkflow": {"DynamoDB"}, "Await": {"DynamoDB"}, "Rate": {"DynamoDB"}, "Project": {"DynamoDB"},
-	}
 	var missing []string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { // datagrams take their time
 		now := time.Now()
@@ -111,23 +106,28 @@ func (s *served) assertOneTrace(id string) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		called := map[string][]string{}
-		for _, segment := range trace.Traces[0].Segments {
-			var document segmentDocument
-			if err := json.Unmarshal([]byte(*segment.Document), &document); err != nil {
-				s.t.Fatal(err)
-			}
-			called[document.Name] = append(called[document.Name], document.names()...)
-		}
-		missing = nil
-		for function, services := range calls {
-			for _, service := range services {
-				if name := "milepost-" + function + "Function"; !slices.Contains(called[name], service) {
-					missing = append(missing, fmt.Sprintf("%s > %s (it has %v)", name, service, called[name]))
+		calls := map[string]bool{}
+		nameOf := map[string]string{}
+		for range 2 { // a child may come before its parent
+			for _, segment := range trace.Traces[0].Segments {
+				var document segmentDocument
+				if err := json.Unmarshal([]byte(*segment.Document), &document); err != nil {
+					s.t.Fatal(err)
 				}
+				document.walk(func(d segmentDocument) {
+					nameOf[d.ID] = d.Name
+					calls[nameOf[d.ParentID]+" > "+d.Name] = true
+				})
 			}
 		}
-		if missing == nil {
+		const p = "milepost-"
+		missing = slices.DeleteFunc([]string{
+			p + "SubmitFunction > DynamoDB", p + "VinLookupFunction > DynamoDB", p + "AccidentHistoryFunction > DynamoDB",
+			"publish > " + p + "VinLookupFunction", "publish > " + p + "AccidentHistoryFunction",
+			p + "StartWorkflowFunction > SFN", p + "StartWorkflowFunction > " + p + "quote",
+			p + "AwaitFunction > DynamoDB", p + "RateFunction > DynamoDB", p + "ProjectFunction > DynamoDB",
+		}, func(call string) bool { return calls[call] })
+		if len(missing) == 0 {
 			return
 		}
 	}
@@ -135,14 +135,16 @@ func (s *served) assertOneTrace(id string) {
 }
 
 type segmentDocument struct {
-	Name        string
+	ID, Name    string
+	ParentID    string `json:"parent_id"`
 	Subsegments []segmentDocument
 }
 
-// names are the names of what is below d.
-func (d segmentDocument) names() (names []string) {
+// walk visits d and all below it.
+func (d segmentDocument) walk(visit func(segmentDocument)) {
+	visit(d)
 	for _, sub := range d.Subsegments {
-		names = append(append(names, sub.Name), sub.names()...)
+		sub.ParentID = d.ID
+		sub.walk(visit)
 	}
-	return names
 }

@@ -254,12 +254,11 @@ func (s *served) status(token, id string) string {
 		s.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	switch answer.StatusCode {
-	case http.StatusNotFound:
+	if answer.StatusCode == http.StatusNotFound {
 		return ""
-	default:
+	}
+	if answer.StatusCode != http.StatusOK {
 		s.t.Fatalf("read %s: %s", id, answer.Status)
-	case http.StatusOK:
 	}
 	var q struct{ Status, TotalPremium string }
 	if err := json.NewDecoder(answer.Body).Decode(&q); err != nil {
