@@ -28,8 +28,40 @@ var pureLibraries = []string{"github.com/govalues/decimal"}
 
 func TestPackagesImportWhatTheirRoomAllows(t *testing.T) {
 	t.Parallel()
-	tree := os.DirFS("../../..")
 	seen := map[string]bool{}
+	eachImport(t, func(file, imported string) {
+		// Tests, and packages for tests, may use everything.
+		if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(path.Dir(file), "test") {
+			return
+		}
+		room, _, _ := strings.Cut(file, "/")
+		seen[room] = true
+		if ours, ok := strings.CutPrefix(imported, "milepost/"); ok {
+			other, _, _ := strings.Cut(ours, "/")
+			if !slices.Contains(rooms[room], other) || other == "local" && path.Dir(file) == "cmd/bootstrap" {
+				t.Errorf("%s imports %s, which it may not", file, imported)
+			}
+		} else if room == "domain" && isLibrary(imported) && !slices.Contains(pureLibraries, imported) {
+			t.Errorf("%s imports %s; domain has the standard library and %v", file, imported, pureLibraries)
+		}
+	})
+	for room := range rooms {
+		if !seen[room] {
+			t.Errorf("room %s imports nothing", room)
+		}
+	}
+}
+
+// isLibrary reports whether an import path is that of another module.
+func isLibrary(imported string) bool {
+	host, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(host, ".")
+}
+
+// eachImport calls fn for each import of each Go file of the module.
+func eachImport(t *testing.T, fn func(file, imported string)) {
+	t.Helper()
+	tree := os.DirFS(root)
 	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -37,12 +69,9 @@ func TestPackagesImportWhatTheirRoomAllows(t *testing.T) {
 		if d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || otherModule(tree, name)) {
 			return fs.SkipDir
 		}
-		// Tests, and packages for tests, may use everything.
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasSuffix(path.Dir(name), "test") {
+		if path.Ext(name) != ".go" {
 			return nil
 		}
-		room, _, _ := strings.Cut(name, "/")
-		seen[room] = true
 		text, err := fs.ReadFile(tree, name)
 		if err != nil {
 			return err
@@ -56,25 +85,12 @@ func TestPackagesImportWhatTheirRoomAllows(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			host, _, _ := strings.Cut(imported, "/")
-			if ours, ok := strings.CutPrefix(imported, "milepost/"); ok {
-				other, _, _ := strings.Cut(ours, "/")
-				if !slices.Contains(rooms[room], other) || other == "local" && path.Dir(name) == "cmd/bootstrap" {
-					t.Errorf("%s imports %s, which it may not", name, imported)
-				}
-			} else if room == "domain" && strings.Contains(host, ".") && !slices.Contains(pureLibraries, imported) {
-				t.Errorf("%s imports %s; domain has the standard library and %v", name, imported, pureLibraries)
-			}
+			fn(name, imported)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for room := range rooms {
-		if !seen[room] {
-			t.Errorf("room %s has no Go files", room)
-		}
 	}
 }
 

@@ -323,7 +323,7 @@ func value(random *rand.Rand, depth int) any {
 
 // word is a text with whatever makes trouble in encodings.
 func word(random *rand.Rand) string {
-	const letters = "aZ09 \"\\/<>&\x00\x7f\n\té‎中🚗{}[]#:."
+	const letters = "aZ09 \"\\/<>&\x00\x7f\n\té\u200e中🚗{}[]#:."
 	runes := []rune(letters)
 	var b strings.Builder
 	for range random.IntN(12) {
