@@ -49,13 +49,16 @@ func (r *redriver) invoke(ctx context.Context, function string, how types.Invoca
 // maxRecords is how many records a function gets at a time.
 const maxRecords = 100
 
+// slack is how far apart an event's own time and its arrival in the stream may be.
+const slack = 5 * time.Second
+
 // process has a function process records of its stream, and waits for its answer: only that says
 // whether it was all of them.
 func (r *redriver) process(ctx context.Context, l *letter) error {
 	records, err := r.records(ctx, l.Records)
 	if gone(err) {
-		return fmt.Errorf("the stream no longer has these records; the log has them: milepost log play --since %s --until %s",
-			clock(l.Records.ApproximateArrivalOfFirstRecord), clock(l.Records.ApproximateArrivalOfLastRecord.Add(time.Second)))
+		return fmt.Errorf("the stream no longer has these records; the log has them: milepost log play --new --since %s --until %s",
+			clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack)))
 	}
 	if err != nil {
 		return err

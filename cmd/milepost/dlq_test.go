@@ -226,7 +226,7 @@ func TestStreamRecordsThatAreGoneAreNotRedriven(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := s.milepost("dlq", "redrive", "stream-failures", "--all")
-		const want = "the stream no longer has these records; the log has them: milepost log play --since 2026-05-01T00:00:00Z --until 2026-05-01T00:00:01Z\n"
+		const want = "the stream no longer has these records; the log has them: milepost log play --new --since 2026-04-30T23:59:55Z --until 2026-05-01T00:00:05Z\n"
 		if got.status != 1 || !strings.Contains(got.out, want) {
 			t.Errorf("redrive: %+v, want %q", got, want)
 		}

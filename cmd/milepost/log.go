@@ -26,6 +26,7 @@ type logCmd struct {
 	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with the events that made it."`
 	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
 	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, taken away or slipped in."`
+	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus once more."`
 }
 
 // logs are the tables of the stack.

@@ -63,6 +63,8 @@ type Notice struct {
 	CorrelationID string `json:"correlationId"`
 	CausationID   string `json:"causationId,omitempty"`
 	Actor         string `json:"actor"`
+	// Playback names the playback of the log that the notice is part of, "" when the event is new.
+	Playback string `json:"playback,omitempty"`
 }
 
 // VersionConflict says that another event already stands where one was to be appended.

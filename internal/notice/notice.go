@@ -11,11 +11,11 @@ const Source = "milepost.quote"
 
 // Notice is an event as EventBridge delivers it.
 type Notice struct {
-	// ReplayName is set when the event comes from a replay of the archive. Then nothing may leave the
-	// system and no workflow may start.
+	// ReplayName is set when the event comes from a replay of the archive.
 	ReplayName string            `json:"replay-name"`
 	Detail     eventstore.Notice `json:"detail"`
 }
 
-// Replayed reports whether the notice comes from a replay.
-func (n Notice) Replayed() bool { return n.ReplayName != "" }
+// Replayed reports whether the notice is about the past: from a replay of the archive or a playback of
+// the log. Then nothing may leave the system and no workflow may start.
+func (n Notice) Replayed() bool { return n.ReplayName != "" || n.Detail.Playback != "" }

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"milepost/internal/eventstore"
+	"milepost/internal/playback"
+	"milepost/internal/quotestore"
+)
+
+// logPlayCmd announces events of the log on a bus once more.
+type logPlayCmd struct {
+	Since    moment   `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment   `placeholder:"TIME" help:"Play events before this time. Default: now."`
+	Type     []string `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
+	Quote    []string `placeholder:"ID" help:"Play these quotes only."`
+	Bus      string   `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
+	Rate     int      `default:"0" help:"Play so many events in a second at the most; 0 is as many as can be."`
+	Name     string   `default:"playback" help:"The name by which listeners know that the events are not new."`
+	New      bool     `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
+	Progress string   `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what happens to whom.
+func (*logPlayCmd) Help() string {
+	return `The events go to the bus in the order in which they occurred, without their data, as when they were new. They are marked as a playback: projections take in what they miss, and nothing leaves the system, since the rules of functions with effects do not match marked events.
+
+Example, to make the projections of May again, 500 events a second, going on after an interruption:
+
+  milepost log play --since 2026-05-01T00:00:00Z --until 2026-06-01T00:00:00Z --rate 500 --progress may.json`
+}
+
+// theBeginning is before every event.
+var theBeginning = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Validate is called by the parser.
+func (c *logPlayCmd) Validate() error {
+	if c.Since.IsZero() {
+		c.Since.Time = theBeginning
+	}
+	if c.Until.IsZero() {
+		c.Until.Time = time.Now()
+	}
+	switch {
+	case !c.Since.Before(c.Until.Time):
+		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
+	case c.Rate < 0:
+		return fmt.Errorf("--rate must not be negative, and is %d", c.Rate)
+	case c.Name == "":
+		return errors.New("--name must not be empty; --new announces events as new ones")
+	}
+	return nil
+}
+
+// Run plays them.
+func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.Endpoint.config(ctx, s)
+	if err != nil {
+		return err
+	}
+	selection := playback.Selection{After: eventstore.CursorAt(c.Since.Time), Until: c.Until.Time, Types: c.Type}
+	for _, id := range c.Quote {
+		selection.Streams = append(selection.Streams, quotestore.StreamID(id))
+	}
+	before, err := c.resume(&selection)
+	if err != nil {
+		return err
+	}
+	player := &playback.Player{
+		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(cfg), BusName: c.Bus, Name: c.Name, PerSecond: c.Rate,
+	}
+	if player.BusName == "" {
+		player.BusName = c.Endpoint.Stack + "-events"
+	}
+	if c.New {
+		player.Name = ""
+	}
+	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
+		p.Played += before
+		return c.keep(p)
+	})
+	progress.Played += before
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted behind %d events%s", progress.Played, c.goOn())
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	if c.JSON {
+		return printJSON(s.out, progress)
+	}
+	_, err = fmt.Fprintf(s.out, "%d events played to %s\n", progress.Played, player.BusName)
+	return err
+}
+
+func (c *logPlayCmd) goOn() string {
+	if c.Progress == "" {
+		return "; with --progress FILE it could go on there"
+	}
+	return "; the same command goes on there"
+}
+
+// resume moves the selection to where an earlier run of the command stopped, and says how many events
+// that one had played.
+func (c *logPlayCmd) resume(s *playback.Selection) (int, error) {
+	if c.Progress == "" {
+		return 0, nil
+	}
+	text, err := os.ReadFile(c.Progress)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var p playback.Progress
+	if err := json.Unmarshal(text, &p); err != nil || p.Cursor == "" {
+		return 0, fmt.Errorf("%s does not tell how far a playback is: remove it to begin anew", c.Progress)
+	}
+	s.After = max(s.After, p.Cursor)
+	return p.Played, nil
+}
+
+// keep writes the progress file. The rename makes sure that it is never half written.
+func (c *logPlayCmd) keep(p playback.Progress) error {
+	if c.Progress == "" {
+		return nil
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.Progress+".part", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(c.Progress+".part", c.Progress)
+}

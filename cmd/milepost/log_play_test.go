@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// forgetOnly deletes the documents of quotes from the projection.
+func (s *running) forgetOnly(ids ...string) {
+	s.t.Helper()
+	db := dynamodb.NewFromConfig(s.Config())
+	for _, id := range ids {
+		if _, err := db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
+			TableName: aws.String("milepost-quotes"),
+			Key:       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}},
+		}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// known says which of the quotes can be read.
+func (s *running) known(ids ...string) (known []string) {
+	for _, id := range ids {
+		if s.call(http.MethodGet, "/quotes/"+id, "").Code == http.StatusOK {
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+// events counts the events of the log.
+func (s *running) events() int {
+	s.t.Helper()
+	out, err := dynamodb.NewFromConfig(s.Config()).Scan(s.t.Context(), &dynamodb.ScanInput{TableName: aws.String("milepost-events"), Select: types.SelectCount})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return int(out.Count)
+}
+
+func TestLogPlayMakesProjectionsAgain(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		first := s.priced()
+		time.Sleep(48 * time.Hour)
+		second := s.priced()
+		events := s.events()
+
+		s.forgetOnly(first, second)
+		var progress struct{ Played int }
+		s.mustJSON(&progress, "log", "play")
+		time.Sleep(10 * time.Second)
+		if known := s.known(first, second); progress.Played != events || len(known) != 2 {
+			t.Errorf("all: %d events played, want %d; %v known", progress.Played, events, known)
+		}
+		s.assertPriced("/quotes/"+first, "/quotes/"+second)
+		if n := s.events(); n != events {
+			t.Errorf("%d events, want no more than %d: a playback has no effects", n, events)
+		}
+
+		for name, test := range map[string]struct {
+			args   []string
+			played int
+			known  string
+		}{
+			"one quote":       {[]string{"--quote", second}, 4, second},
+			"a time":          {[]string{"--until", "2026-05-02T00:00:00Z"}, 4, first},
+			"since yesterday": {[]string{"--since", "24h"}, 4, second},
+			"a type":          {[]string{"--type", "QuoteOffered", "--quote", first}, 1, first},
+		} {
+			s.forgetOnly(first, second)
+			s.mustJSON(&progress, append([]string{"log", "play"}, test.args...)...)
+			time.Sleep(10 * time.Second)
+			if known := s.known(first, second); progress.Played != test.played || len(known) != 1 || known[0] != test.known {
+				t.Errorf("%s: %d events played, want %d; %v known", name, progress.Played, test.played, known)
+			}
+		}
+	})
+}
+
+func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "progress.json")
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		var ids []string
+		for range 10 {
+			ids = append(ids, s.priced())
+		}
+		s.forgetOnly(ids...)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file)
+		if r.status != 1 || !strings.Contains(r.err, "interrupted behind 20 events") {
+			t.Fatalf("status %d: %s", r.status, r.err)
+		}
+		if known := s.known(ids...); len(known) == 0 || len(known) == len(ids) {
+			t.Errorf("%d quotes known in the middle", len(known))
+		}
+		var progress struct{ Played int }
+		s.mustJSON(&progress, "log", "play", "--progress", file)
+		time.Sleep(10 * time.Second)
+		if known := s.known(ids...); progress.Played != 40 || len(known) != len(ids) {
+			t.Errorf("%d events played, want 40; %d quotes known", progress.Played, len(known))
+		}
+		if err := os.WriteFile(file, []byte("nothing"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.milepost("log", "play", "--progress", file); r.status != 1 || !strings.Contains(r.err, "remove it") {
+			t.Errorf("a progress file of something else: status %d: %s", r.status, r.err)
+		}
+	})
+}
+
+func TestLogPlayWrongUse(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--since", "soon"}} {
+			if r := s.milepost(append([]string{"log", "play"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
+				t.Errorf("%v: status %d, %q", args, r.status, r.err)
+			}
+		}
+		if r := s.milepost("log", "play", "--stack", "nowhere"); r.status != 1 || strings.Count(r.err, "\n") != 1 {
+			t.Errorf("no such stack: status %d, %q", r.status, r.err)
+		}
+	})
+}
