@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/project"
@@ -148,7 +149,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 func TestAReaderWhoHasTheVersionGetsNoBody(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").Commands()...)
+	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC())).Commands()...)
 	tag := d.ask(t, asking(one, quoteID(1), "ann", "quotes")).Headers["etag"]
 	if tag != `"4"` {
 		t.Fatalf("etag=%s, want that of version 4", tag)

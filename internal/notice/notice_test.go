@@ -28,7 +28,7 @@ func newQuote(t *testing.T) (*quotestore.Store, notice.Notice) {
 		t.Fatal(err)
 	}
 	return s, notice.Notice{Detail: eventstore.Notice{
-		EventID: "event-1", EventType: quote.TypeQuoteRequested, StreamID: quotestore.StreamID(quotetest.ID), CorrelationID: "correlation",
+		EventID: "event-1", EventType: quote.TypeQuoteRequested, StreamID: quotestore.StreamID(quotetest.ID), Version: 1, CorrelationID: "correlation",
 	}}
 }
 

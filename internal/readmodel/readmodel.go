@@ -18,14 +18,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"milepost/domain/civil"
 	"milepost/internal/platform"
 )
 
 // Store reads and writes the projections.
 type Store struct {
 	DB *dynamodb.Client
-	// Quotes is the table of documents (key quoteId), CustomerQuotes that of the lists (key
-	// customerId, then quoteKey).
+	// Quotes is the table of documents (key quoteId, index by-expiry), CustomerQuotes that of the lists
+	// (key customerId, then quoteKey).
 	Quotes, CustomerQuotes string
 }
 
@@ -48,10 +49,15 @@ func (s *Store) Put(ctx context.Context, p Projection) error {
 	if err != nil {
 		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
 	}
-	if err := s.put(ctx, s.Quotes, p.Version, map[string]types.AttributeValue{
+	item := map[string]types.AttributeValue{
 		"quoteId":  &types.AttributeValueMemberS{Value: p.QuoteID},
 		"document": &types.AttributeValueMemberS{Value: string(document)},
-	}); err != nil {
+	}
+	// The attribute is the key of an index that has the quotes which may expire, and no others.
+	if on, ok := p.mayExpire(); ok {
+		item["expiresOn"] = &types.AttributeValueMemberS{Value: on.String()}
+	}
+	if err := s.put(ctx, s.Quotes, p.Version, item); err != nil {
 		return err
 	}
 	return s.put(ctx, s.CustomerQuotes, p.Version, map[string]types.AttributeValue{
@@ -93,6 +99,29 @@ func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool,
 		return p, false, nil
 	}
 	return p, true, decodeDocument(out.Item, &p)
+}
+
+// ExpiringOn gives the ids of the open quotes whose last day is a day. A quote that was projected a moment
+// ago may be missing, one that was just closed may still be there.
+func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error) {
+	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+		TableName: &s.Quotes, IndexName: aws.String("by-expiry"),
+		KeyConditionExpression:    aws.String("expiresOn = :day"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":day": &types.AttributeValueMemberS{Value: day.String()}},
+	})
+	var ids []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look for quotes that expire on %s: %w", day, err)
+		}
+		for _, item := range page.Items {
+			if id, ok := item["quoteId"].(*types.AttributeValueMemberS); ok {
+				ids = append(ids, id.Value)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // Page is one page of a customer's quotes, newest first.
