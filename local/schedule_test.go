@@ -29,7 +29,7 @@ Resources:
       Events:
         Nightly:
           Type: Schedule
-          Properties: {Name: nightly, Schedule: cron(0 3 * * ? *)}
+          Properties: {Name: nightly, Schedule: 'cron(0 3 * * ? *)'}
         Often:
           Type: Schedule
           Properties: {Name: often, Schedule: rate(10 hours), Input: '{"often": true}'}

@@ -174,7 +174,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	r := &redriver{functions: lambda.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), dryRun: c.DryRun}
 	report, err := c.redrive(ctx, q, r, progress)
 	if c.JSON {
-		err = errors.Join(plainly(err), printJSON(s.out, report))
+		err = errors.Join(err, printJSON(s.out, report))
 	} else {
 		fmt.Fprintln(s.out, report)
 	}
@@ -212,7 +212,7 @@ func (c *dlqRedriveCmd) redrive(ctx context.Context, q *deadLetterQueue, r *redr
 			break
 		}
 	}
-	return report, ctx.Err()
+	return report, nil
 }
 
 // String is the report in one line.

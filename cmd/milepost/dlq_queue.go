@@ -134,7 +134,11 @@ func (q *deadLetterQueue) letters(ctx context.Context) iter.Seq2[*letter, error]
 				return
 			}
 			for _, l := range fresh {
-				if ctx.Err() != nil || !yield(l, nil) {
+				if err := ctx.Err(); err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(l, nil) {
 					return
 				}
 			}

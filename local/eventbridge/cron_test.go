@@ -48,6 +48,7 @@ func TestCronFindsTheNextDueTimes(t *testing.T) {
 		"a first Saturday stays in its month":     {"0 0 1W 8 ? 2026", "2026-01-01 00:00", []string{"2026-08-03 00:00", ""}},
 		"a last Sunday stays in its month":        {"0 0 31W 5 ? 2026", "2026-01-01 00:00", []string{"2026-05-29 00:00", ""}},
 		"31W passes over shorter months":          {"0 0 31W * ? *", "2026-03-31 00:00", []string{"2026-05-29 00:00", "2026-07-31 00:00"}},
+		"31W is never the 30th of such a month":   {"0 0 31W * ? *", "2027-03-31 00:00", []string{"2027-05-31 00:00"}},
 		"the second Tuesday":                      {"0 0 ? * 3#2 *", "2026-01-01 00:00", []string{"2026-01-13 00:00", "2026-02-10 00:00"}},
 		"the fifth Friday, where there is one":    {"0 0 ? * FRI#5 *", "2026-01-01 00:00", []string{"2026-01-30 00:00", "2026-05-29 00:00"}},
 		"the last Friday of the month":            {"0 0 ? * 6L *", "2026-01-01 00:00", []string{"2026-01-30 00:00", "2026-02-27 00:00"}},
@@ -75,6 +76,21 @@ func TestCronFindsTheNextDueTimes(t *testing.T) {
 				t.Errorf("%s: cron(%s) is due at %q, want %q", name, c.expression, got, want)
 				break
 			}
+		}
+	}
+}
+
+func TestARateIsFirstDueOneStepAfterItBegan(t *testing.T) {
+	t.Parallel()
+	r := &rate{begin: at(t, "2026-01-01 00:10"), every: time.Hour}
+	for after, want := range map[string]string{
+		"2025-12-01 00:00": "2026-01-01 01:10", // the clock was set back
+		"2026-01-01 00:10": "2026-01-01 01:10",
+		"2026-01-01 01:09": "2026-01-01 01:10",
+		"2026-01-01 01:10": "2026-01-01 02:10",
+	} {
+		if got := r.next(at(t, after)).Format(layout); got != want {
+			t.Errorf("after %s it is due at %s, want %s", after, got, want)
 		}
 	}
 }

@@ -1,0 +1,117 @@
+package startworkflow_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-xray-sdk-go/v2/xray"
+
+	"milepost/handlers/startworkflow"
+	"milepost/internal/platform"
+	"milepost/internal/stacktest"
+	workflow "milepost/workflows/quote"
+)
+
+const quoteID = "01KXAMPE0000000000000000QT"
+
+const requested = `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-` + quoteID + `","correlationId":"request-1"}}`
+
+func newHandler(t *testing.T) (awslambda.Handler, *sfn.Client, string) {
+	t.Helper()
+	stack := stacktest.Open(t, nil)
+	h, err := startworkflow.New(stack.Environment("startworkflow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, sfn.NewFromConfig(stack.Config()), stack.Outputs()["QuoteWorkflowArn"].Value
+}
+
+// executions are the inputs and trace headers of what was started, by name.
+func executions(t *testing.T, client *sfn.Client, machine string) map[string]*sfn.DescribeExecutionOutput {
+	t.Helper()
+	list, err := client.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &machine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*sfn.DescribeExecutionOutput{}
+	for _, e := range list.Executions {
+		described, err := client.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: e.ExecutionArn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[aws.ToString(e.Name)] = described
+	}
+	return all
+}
+
+func TestARequestStartsItsWorkflow(t *testing.T) {
+	t.Parallel()
+	h, client, machine := newHandler(t)
+	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
+	if _, err := h.Invoke(context.WithValue(t.Context(), xray.LambdaTraceHeaderKey, trace), []byte(requested)); err != nil {
+		t.Fatal(err)
+	}
+	e := executions(t, client, machine)[quoteID+"-1"]
+	if e == nil {
+		t.Fatal("no execution is named after the revision")
+	}
+	var in workflow.Input
+	if err := json.Unmarshal([]byte(aws.ToString(e.Input)), &in); err != nil {
+		t.Fatal(err)
+	}
+	if want := (workflow.Input{QuoteID: quoteID, Revision: 1, CausationID: "event-1", CorrelationID: "request-1"}); in != want {
+		t.Errorf("Input=%+v, want %+v", in, want)
+	}
+	if aws.ToString(e.TraceHeader) != trace {
+		t.Errorf("TraceHeader=%q, want %q", aws.ToString(e.TraceHeader), trace)
+	}
+}
+
+func TestANoticeThatComesTwiceStartsOneWorkflow(t *testing.T) {
+	t.Parallel()
+	h, client, machine := newHandler(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := h.Invoke(t.Context(), []byte(requested)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	// Another event about the same revision, as after a crash of the publisher.
+	if _, err := h.Invoke(t.Context(), []byte(`{"detail":{"eventId":"event-9","streamId":"quote-`+quoteID+`"}}`)); err != nil {
+		t.Error(err)
+	}
+	if all := executions(t, client, machine); len(all) != 1 {
+		t.Errorf("%d executions, want 1", len(all))
+	}
+}
+
+func TestReplaysAndStrangersStartNothing(t *testing.T) {
+	t.Parallel()
+	h, client, machine := newHandler(t)
+	for payload, want := range map[string]string{
+		`{"replay-name":"r",` + requested[1:]:    "",
+		`{"detail":{"streamId":"account-1"}}`:    "BadPayload",
+		`{}`:                                     "BadPayload",
+		`"x"`:                                    "BadPayload",
+		`{"detail":{"streamId":"quote-a/b c*"}}`: "Failure", // no execution can have this name
+	} {
+		got := ""
+		if _, err := h.Invoke(t.Context(), []byte(payload)); err != nil {
+			got = platform.ErrorType(err)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", payload, got, want)
+		}
+	}
+	if all := executions(t, client, machine); len(all) != 0 {
+		t.Errorf("%d executions, want none", len(all))
+	}
+}
