@@ -24,7 +24,7 @@ import (
 	"milepost/local/awsapi"
 )
 
-var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","correlationId":"request-1"}}`, quotetest.ID)
+var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","version":1,"correlationId":"request-1"}}`, quotetest.ID)
 
 // order is one order that the agency received.
 type order struct {
@@ -99,7 +99,7 @@ func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := quotetest.MustExample(t, "E02")
 		learner := e.Request.Drivers[0]
-		learner.DriverID, learner.LicenseStatus, learner.DateOfBirth = "D3", accident.LicensePermit, civil.Date{Year: 2009, Month: 1, Day: 2}
+		learner.DriverID, learner.LicenseStatus, learner.DateOfBirth = "D3", accident.LicensePermit, civil.NewDate(2009, time.January, 2)
 		e.Request.Drivers = append(e.Request.Drivers, learner)
 		e.Request.Drivers[0].LicenseState = "MI"
 		e.Request.Address = &quote.Address{Line1: "12 Sample Street", City: "Columbus", State: "OH", Zip: "43215"}

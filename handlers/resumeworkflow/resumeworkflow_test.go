@@ -42,6 +42,7 @@ type road struct {
 	start, resume awslambda.Handler
 	workflows     *sfn.Client
 	machine       string
+	quoteID       string
 }
 
 func newRoad(t *testing.T) road {
@@ -62,8 +63,16 @@ func newRoad(t *testing.T) road {
 	if r.resume, err = resumeworkflow.New(stack.Environment("resumeworkflow")); err != nil {
 		t.Fatal(err)
 	}
-	e := quotetest.MustExample(t, "E01")
-	if _, err := r.log.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Now(), Command: e.Submit()}); err != nil {
+	return r.withQuote(t, 0)
+}
+
+// withQuote is the road with another quote on it.
+func (r road) withQuote(t *testing.T, n int) road {
+	t.Helper()
+	r.quoteID = fmt.Sprintf("01KXAMPE0000000000000000%02d", n)
+	submit := quotetest.MustExample(t, "E01").Submit()
+	submit.QuoteID = r.quoteID
+	if _, err := r.log.Open(t.Context(), r.quoteID, quotestore.Order{ID: "submit/" + r.quoteID, At: time.Now(), Command: submit}); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -74,16 +83,16 @@ func (r road) take(t *testing.T, step string) {
 	t.Helper()
 	e := quotetest.MustExample(t, "E01")
 	notice := func(eventType string) []byte {
-		return fmt.Appendf(nil, `{"detail":{"eventId":"e-%[1]s","eventType":"%[1]s","streamId":"quote-%s"}}`, eventType, quotetest.ID)
+		return fmt.Appendf(nil, `{"detail":{"eventId":"e-%[1]s","eventType":"%[1]s","streamId":"quote-%s","version":1}}`, eventType, r.quoteID)
 	}
 	var err error
 	switch step {
 	case start, startAgain:
 		_, err = r.start.Invoke(t.Context(), notice(quote.TypeQuoteRequested))
 	case vehicles:
-		_, err = r.log.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: step, At: time.Now(), Command: e.Vehicles()})
+		_, err = r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: step, At: time.Now(), Command: e.Vehicles()})
 	case histories:
-		_, err = r.log.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: step, At: time.Now(), Command: e.Histories()})
+		_, err = r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: step, At: time.Now(), Command: e.Histories()})
 	case vehiclesResume, vehiclesResume2:
 		_, err = r.resume.Invoke(t.Context(), notice(quote.TypeVehiclesIdentified))
 	case historiesResume:
@@ -95,14 +104,16 @@ func (r road) take(t *testing.T, step string) {
 	synctest.Wait()
 }
 
-// executions are those of the state machine.
+// executions are those of the quote.
 func (r road) executions(t *testing.T) []types.ExecutionListItem {
 	t.Helper()
 	out, err := r.workflows.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &r.machine})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Executions
+	return slices.DeleteFunc(out.Executions, func(e types.ExecutionListItem) bool {
+		return !strings.HasPrefix(aws.ToString(e.Name), r.quoteID)
+	})
 }
 
 func orders(steps []string) [][]string {
@@ -131,30 +142,29 @@ func TestWhicheverComesFirstTheWorkflowGoesOn(t *testing.T) {
 	if len(all) != 30 {
 		t.Fatalf("%d orders, want 30", len(all))
 	}
-	for _, order := range append(all,
+	all = append(all,
 		[]string{start, vehicles, vehiclesResume, vehiclesResume2, histories, startAgain, historiesResume},
-		[]string{start, startAgain, vehicles, histories, historiesResume, vehiclesResume, vehiclesResume2, startAgain}) {
-		t.Run(strings.Join(order, ", "), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				r := newRoad(t)
-				began := time.Now()
-				for _, step := range order {
-					r.take(t, step)
-				}
-				executions := r.executions(t)
-				if len(executions) != 1 || executions[0].Status != types.ExecutionStatusSucceeded || aws.ToString(executions[0].Name) != quotetest.ID+"-1" {
-					t.Errorf("executions %+v, want one that has succeeded", executions)
-				}
-				if waited := time.Since(began); waited != 0 {
-					t.Errorf("%v passed", waited)
-				}
-				if h, err := r.log.Load(t.Context(), quotetest.ID); err != nil || h.Quote.Status != quote.StatusQuoted {
-					t.Errorf("Status=%s error=%v", h.Quote.Status, err)
-				}
-			})
-		})
-	}
+		[]string{start, startAgain, vehicles, histories, historiesResume, vehiclesResume, vehiclesResume2, startAgain})
+	synctest.Test(t, func(t *testing.T) {
+		first := newRoad(t)
+		for i, order := range all {
+			r := first.withQuote(t, i+1)
+			began := time.Now()
+			for _, step := range order {
+				r.take(t, step)
+			}
+			executions := r.executions(t)
+			if len(executions) != 1 || executions[0].Status != types.ExecutionStatusSucceeded || aws.ToString(executions[0].Name) != r.quoteID+"-1" {
+				t.Errorf("%v: executions %+v, want one that has succeeded", order, executions)
+			}
+			if waited := time.Since(began); waited != 0 {
+				t.Errorf("%v: %v passed", order, waited)
+			}
+			if h, err := r.log.Load(t.Context(), r.quoteID); err != nil || h.Quote.Status != quote.StatusQuoted {
+				t.Errorf("%v: Status=%s error=%v", order, h.Quote.Status, err)
+			}
+		}
+	})
 }
 
 func TestOneFactLeavesTheOtherBranchWaiting(t *testing.T) {
@@ -173,7 +183,7 @@ func TestOneFactLeavesTheOtherBranchWaiting(t *testing.T) {
 		if e := r.executions(t); e[0].Status != types.ExecutionStatusSucceeded {
 			t.Errorf("after its time the execution is %s", e[0].Status)
 		}
-		h, err := r.log.Load(t.Context(), quotetest.ID)
+		h, err := r.log.Load(t.Context(), r.quoteID)
 		if err != nil || h.Quote.Status != quote.StatusReferred || !slices.Equal(h.Quote.Unanswered, []quote.Fact{quote.FactAccidentHistory}) {
 			t.Errorf("Status=%s Unanswered=%v error=%v", h.Quote.Status, h.Quote.Unanswered, err)
 		}
@@ -189,9 +199,12 @@ func TestReplaysAndStrangersWakeNobody(t *testing.T) {
 		r := newRoad(t)
 		r.take(t, start)
 		for payload, want := range map[string]string{
-			`{"replay-name":"r","detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + quotetest.ID + `"}}`: "",
-			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-unknown"}}`:                                "",
-			`{"detail":{"eventType":"QuoteOffered","streamId":"quote-` + quotetest.ID + `"}}`:                         "BadPayload",
+			`{"replay-name":"r","detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":1}}`: "",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-unknown","version":1}}`:                             "BadPayload",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"account-1","version":1}}`:                                 "BadPayload",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":2}}`:                   "BadPayload",
+			// The branches wait for what is not in the log, whatever a notice says.
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":1}}`: "",
 			`[]`: "BadPayload",
 		} {
 			got := ""
@@ -207,4 +220,77 @@ func TestReplaysAndStrangersWakeNobody(t *testing.T) {
 			t.Errorf("the execution is %s", e[0].Status)
 		}
 	})
+}
+
+// TestALateNoticeWakesNoBranchOfTheNextRevision: a notice of revision 1 that comes when revision 2 waits for
+// another answer must not send revision 2 to be rated without it.
+func TestALateNoticeWakesNoBranchOfTheNextRevision(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoad(t)
+		r.take(t, vehicles)
+		request := quotetest.MustExample(t, "E01").Request
+		request.Vehicles = slices.Clone(request.Vehicles)
+		request.Vehicles[0].VIN = "1HGCV1F33NA000101"
+		request.Drivers = slices.Clone(request.Drivers)
+		request.Drivers[0].LicenseNumber = "ANOTHER"
+		amend := quote.AmendQuote{QuoteDate: quotetest.MustExample(t, "E01").QuoteDate, Request: request}
+		if _, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: "amend", At: time.Now(), Command: amend}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.start.Invoke(t.Context(), fmt.Appendf(nil, `{"detail":{"eventId":"e-3","streamId":"quote-%s","version":3}}`, r.quoteID)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.take(t, vehiclesResume)
+		if e := r.executions(t); len(e) != 1 || aws.ToString(e[0].Name) != r.quoteID+"-2" || e[0].Status != types.ExecutionStatusRunning {
+			t.Errorf("executions %+v, want that of revision 2, waiting", e)
+		}
+	})
+}
+
+// TestBranchesThatNobodyNeedsAreWoken: a revision that is amended, and a quote that is withdrawn, leave no
+// execution that waits.
+func TestBranchesThatNobodyNeedsAreWoken(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	for name, command := range map[string]quote.Command{
+		"an amendment": quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer},
+		"a withdrawal": quote.WithdrawQuote{On: e.QuoteDate},
+	} {
+		for _, announced := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, announced %v", name, announced), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRoad(t)
+					if announced {
+						r.take(t, start)
+					}
+					loaded, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: "c", At: time.Now(), Command: command})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if announced {
+						if _, err := r.resume.Invoke(t.Context(), fmt.Appendf(nil, `{"detail":{"streamId":"quote-%s","version":2}}`, r.quoteID)); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						// The notice of the request comes last.
+						r.take(t, start)
+					}
+					synctest.Wait()
+					for _, e := range r.executions(t) {
+						if e.Status != types.ExecutionStatusSucceeded {
+							t.Errorf("execution %s is %s", aws.ToString(e.Name), e.Status)
+						}
+					}
+					if h, err := r.log.Load(t.Context(), r.quoteID); err != nil || h.Quote.Version != loaded.Quote.Version {
+						t.Errorf("Version=%d error=%v: something was rated", h.Quote.Version, err)
+					}
+				})
+			})
+		}
+	}
 }

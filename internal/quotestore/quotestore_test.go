@@ -189,7 +189,9 @@ func TestAHistoryShowsEveryPast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		byTime, err := last.AsOf(func(e eventstore.Event) bool { return e.OccurredAt.Before(at.Add(time.Duration(version) * time.Second)) })
+		byTime, err := last.AsOf(func(e eventstore.Event) bool {
+			return e.OccurredAt.Before(at.Add(time.Duration(version) * time.Second))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
