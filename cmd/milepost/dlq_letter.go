@@ -108,7 +108,7 @@ func functionError(payload []byte) string {
 // about says what the message is about.
 func (l *letter) about() string {
 	if l.Records != nil {
-		return fmt.Sprintf("%d stream records", l.Records.BatchSize)
+		return fmt.Sprintf("stream records: %d", l.Records.BatchSize)
 	}
 	var n struct {
 		notice.Notice

@@ -17,13 +17,17 @@ import (
 
 // endpoint says in which AWS a command works, and on which stack there.
 type endpoint struct {
-	URL   baseURL `name:"endpoint" default:"http://127.0.0.1:4566" placeholder:"URL" xor:"aws" help:"Where AWS is played; milepost run does so at ${default}. An empty URL is the real AWS."`
-	AWS   bool    `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
-	Stack string  `default:"milepost" placeholder:"NAME" help:"Name of the stack, with which the names of what it has begin. Default: ${default}."`
+	URL   *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where AWS is played. An empty URL is the real AWS. Default: http://127.0.0.1:4566, where milepost run does it."`
+	AWS   bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
+	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack, with which the names of what it has begin. Default: ${default}."`
 }
 
 // baseURL is the address of an HTTP server, or "".
 type baseURL string
+
+// defaultURL is where milepost run serves AWS unless it is told otherwise. It is no default of the flag,
+// which could then not exclude another.
+const defaultURL = "http://127.0.0.1:4566"
 
 // Validate is called by the parser.
 func (u baseURL) Validate() error {
@@ -36,10 +40,13 @@ func (u baseURL) Validate() error {
 // config makes SDK clients. At a URL the credentials say nothing; they are there to sign with.
 func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
 	cfg := aws.Config{
-		Region: awsapi.Region, BaseEndpoint: aws.String(string(e.URL)),
+		Region: awsapi.Region, BaseEndpoint: aws.String(defaultURL),
 		Credentials: credentials.NewStaticCredentialsProvider("milepost", "milepost", ""),
 	}
-	if e.AWS || e.URL == "" {
+	if e.URL != nil {
+		cfg.BaseEndpoint = (*string)(e.URL)
+	}
+	if e.AWS || *cfg.BaseEndpoint == "" {
 		var err error
 		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 			return aws.Config{}, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,14 +47,14 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for what takes a moment.
 const patience = 20 * time.Second
 
-// program is a command line in a process of its own.
-func program(t *testing.T, args ...string) *exec.Cmd {
+// program is a command line in a process of its own, which is killed when ctx ends.
+func program(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	return cmd
 }
@@ -67,7 +68,9 @@ type result struct {
 // mustEnd runs a command line to its end.
 func mustEnd(t *testing.T, args ...string) result {
 	t.Helper()
-	cmd := program(t, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := program(ctx, t, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -122,7 +125,7 @@ func mustServe(t *testing.T, args ...string) *served {
 		t.Skip("it starts processes")
 	}
 	s := &served{t: t, log: &record{}, ended: make(chan struct{})}
-	s.cmd = program(t, append([]string{"run", "--template=../../template.yaml"}, args...)...)
+	s.cmd = program(t.Context(), t, append([]string{"run", "--template=../../template.yaml"}, args...)...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -251,12 +254,11 @@ func (s *served) status(token, id string) string {
 		s.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	switch answer.StatusCode {
-	case http.StatusNotFound:
+	if answer.StatusCode == http.StatusNotFound {
 		return ""
-	default:
+	}
+	if answer.StatusCode != http.StatusOK {
 		s.t.Fatalf("read %s: %s", id, answer.Status)
-	case http.StatusOK:
 	}
 	var q struct{ Status, TotalPremium string }
 	if err := json.NewDecoder(answer.Body).Decode(&q); err != nil {

@@ -97,9 +97,15 @@ func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports
 
 // process runs functions as processes of the bootstrap binary, which end with the system.
 func (c *runCmd) process(output io.Writer) func(local.Function) (lambda.Handler, error) {
+	level := "WARN"
+	if c.Verbose {
+		level = "INFO"
+	}
 	return func(f local.Function) (lambda.Handler, error) {
+		environment := map[string]string{"AWS_LAMBDA_LOG_LEVEL": level}
+		maps.Copy(environment, f.Environment)
 		return lambda.NewProcess(lambda.ProcessConfig{
-			Bootstrap: c.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: f.Environment,
+			Bootstrap: c.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: environment,
 			EndpointURL: "http://" + c.AWS, XRayDaemon: c.Xray,
 			AccessKeyID: f.AccessKey, SecretAccessKey: f.SecretKey, Output: output,
 		})

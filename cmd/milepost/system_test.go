@@ -7,7 +7,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,10 +157,34 @@ func (s *running) send(in *sqs.SendMessageInput, output string) {
 	}
 }
 
-// breakable makes functions fail as long as they are broken. It is a fault.Plan's Invoke.
+// breakable makes a function fail until it is mended. It is a fault.Plan's Invoke.
 type breakable struct {
-	broken   string // part of the name; "" mends
-	payloads [][]byte
+	function string // part of the name
+
+	mu       sync.Mutex
+	mended   bool
+	answer   []byte   // nil is an error
+	payloads [][]byte // with which it failed
+}
+
+func (b *breakable) mend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mended = true
+}
+
+// answerWith lets the function answer that it failed, instead of failing.
+func (b *breakable) answerWith(answer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answer = []byte(answer)
+}
+
+// failures gives the payloads with which the function has failed.
+func (b *breakable) failures() [][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.payloads)
 }
 
 type broken struct{}
@@ -166,9 +192,22 @@ type broken struct{}
 func (*broken) Error() string { return "it is broken" }
 
 func (b *breakable) invoke(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
-	if b.broken != "" && strings.Contains(function, b.broken) {
-		b.payloads = append(b.payloads, payload)
-		return nil, &broken{}
+	fails, answer := b.fails(function, payload)
+	switch {
+	case !fails:
+		return next(ctx, payload)
+	case answer != nil:
+		return answer, nil
 	}
-	return next(ctx, payload)
+	return nil, &broken{}
+}
+
+func (b *breakable) fails(function string, payload []byte) (fails bool, answer []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mended || !strings.Contains(function, b.function) {
+		return false, nil
+	}
+	b.payloads = append(b.payloads, payload)
+	return true, b.answer
 }

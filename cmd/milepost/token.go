@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -21,6 +22,10 @@ type tokenCmd struct {
 
 // Run prints the token.
 func (c *tokenCmd) Run(s streams) error {
+	// The system may not have run yet; it will then use the key that is made here.
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return err
+	}
 	i, err := issuer.New("http://"+c.AWS+system.IssuerPath, filepath.Join(c.Data, system.KeyFile))
 	if err != nil {
 		return err

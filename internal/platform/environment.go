@@ -39,12 +39,15 @@ func FromProcess() Environment {
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
+	// Lambda sets what the function's LoggingConfig asks for. What slog does not know stays INFO.
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(os.Getenv("AWS_LAMBDA_LOG_LEVEL")))
 	return Environment{
 		Function: os.Getenv("_HANDLER"),
 		Getenv:   os.Getenv,
 		AWS:      Traced(cfg),
 		HTTP:     http.DefaultClient,
-		Logger:   slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		Logger:   slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})),
 	}
 }
 

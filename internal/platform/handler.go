@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -45,6 +46,9 @@ func Begin(ctx context.Context, env Environment) func(error) {
 		attrs := []slog.Attr{slog.String("function", env.Function), slog.Duration("took", time.Since(began))}
 		if err != nil {
 			level, outcome = slog.LevelError, "failed"
+			if errors.Is(ctx.Err(), context.Canceled) { // the machinery stops, and will call again
+				level, outcome = slog.LevelInfo, "broken off"
+			}
 			attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
 		}
 		if lc, ok := lambdacontext.FromContext(ctx); ok {

@@ -105,7 +105,10 @@ func (h History) first(n int) (History, error) {
 
 // Fold is the quote that a stream's events make.
 func Fold(events []eventstore.Event) (quote.Quote, error) {
-	var q quote.Quote
+	return evolve(quote.Quote{}, events)
+}
+
+func evolve(q quote.Quote, events []eventstore.Event) (quote.Quote, error) {
 	for _, stored := range events {
 		e, err := quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
 		if err != nil {
@@ -181,11 +184,9 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	if err := s.Log.Append(ctx, StreamID(quoteID), h.Quote.Version, events); err != nil {
 		return h, err
 	}
-	after := History{Quote: h.Quote, Events: slices.Concat(h.Events, events)}
-	for _, e := range decided {
-		after.Quote = quote.Evolve(after.Quote, e)
-	}
-	return after, nil
+	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
+	q, err := evolve(h.Quote, events)
+	return History{Quote: q, Events: slices.Concat(h.Events, events)}, err
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its

@@ -9,7 +9,6 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
-	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 )
 
@@ -151,7 +150,7 @@ func Project(h quotestore.History) Projection {
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: h.Events[len(h.Events)-1].OccurredAt,
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q, h.Events),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(h),
 	}
 }
 
@@ -163,13 +162,13 @@ func decision(d *quote.Decision) *Decision {
 }
 
 // earlier are the revisions that were amended. The events say at which version each ended.
-func earlier(q quote.Quote, events []eventstore.Event) []Revision {
+func earlier(h quotestore.History) []Revision {
 	var revisions []Revision
-	for _, e := range events {
+	for _, e := range h.Events {
 		if e.Type != quote.TypeQuoteAmended {
 			continue
 		}
-		r := q.Earlier[len(revisions)]
+		r := h.Quote.Earlier[len(revisions)]
 		line := Revision{
 			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
 			Outcome: r.Outcome(), LastVersion: e.Version - 1,

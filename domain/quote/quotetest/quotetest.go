@@ -91,13 +91,16 @@ func MustExample(tb testing.TB, id string) Example {
 func root(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil || dir == filepath.Dir(dir) {
-			return dir
-		}
+	if err != nil {
+		tb.Fatal(err)
 	}
-	tb.Fatal(err)
-	return ""
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }
 
 // On is the example asked for on another day, with the dates of the policy moved as far.

@@ -154,6 +154,9 @@ func repeatedAppend(t *testing.T, s *eventstore.Store) {
 		}
 		mustAppend(t, s, stream, 0, later...)
 		assertStream(t, s, stream, placed(events, stream, 0))
+		if want := placed(events, stream, 0); !reflect.DeepEqual(later, want) {
+			t.Errorf("the repeated events are\n%+v\nwant those that stand in the log:\n%+v", later, want)
+		}
 	}
 }
 
@@ -323,7 +326,7 @@ func value(random *rand.Rand, depth int) any {
 
 // word is a text with whatever makes trouble in encodings.
 func word(random *rand.Rand) string {
-	const letters = "aZ09 \"\\/<>&\x00\x7f\n\té‎中🚗{}[]#:."
+	const letters = "aZ09 \"\\/<>&\x00\x7f\n\té\u200e中🚗{}[]#:."
 	runes := []rune(letters)
 	var b strings.Builder
 	for range random.IntN(12) {

@@ -1,0 +1,134 @@
+package milepost_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// packages are all packages of the module, with what each imports directly in what ships.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		path, imports, _ := strings.Cut(line, " ")
+		all[path] = strings.Fields(imports)
+	}
+	return all
+}
+
+func goList(t *testing.T, arguments ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, arguments...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", arguments, err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// in reports whether a package is in one of the rooms, which are paths below the module.
+func in(path string, rooms ...string) bool {
+	return slices.ContainsFunc(rooms, func(room string) bool {
+		return path == "milepost/"+room || strings.HasPrefix(path, "milepost/"+room+"/")
+	})
+}
+
+// forTests reports whether a package only serves tests, which may reach further.
+func forTests(path string) bool {
+	return strings.HasPrefix(path, "milepost/") && strings.HasSuffix(path, "test")
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it asks the go command about every package")
+	}
+	// mayImport has the rooms whose packages a room may import, besides itself.
+	mayImport := map[string][]string{
+		"domain":    nil,
+		"local":     nil,
+		"schemas":   {"domain"},
+		"internal":  {"domain", "schemas"},
+		"workflows": {"domain", "schemas", "internal"},
+		"handlers":  {"domain", "schemas", "internal", "workflows"},
+		"cmd":       {"domain", "schemas", "internal", "workflows", "handlers", "local"},
+	}
+	seen := map[string]bool{}
+	for path, imports := range packages(t) {
+		room, _, _ := strings.Cut(strings.TrimPrefix(path, "milepost/"), "/")
+		if path == "milepost" {
+			continue
+		}
+		allowed, known := mayImport[room]
+		if !known {
+			t.Errorf("%s is in no room", path)
+		}
+		seen[room] = true
+		if forTests(path) {
+			allowed = append(slices.Clone(allowed), "local")
+		}
+		for _, i := range imports {
+			if strings.HasPrefix(i, "milepost/") && !in(i, append(allowed, room)...) {
+				t.Errorf("%s imports %s", path, i)
+			}
+			if forTests(i) && !forTests(path) {
+				t.Errorf("%s ships, and imports %s", path, i)
+			}
+		}
+	}
+	for room := range mayImport {
+		if !seen[room] {
+			t.Errorf("the room %s is empty", room)
+		}
+	}
+}
+
+func TestAdaptersDoNotKnowEachOther(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it asks the go command about every package")
+	}
+	adapters := []string{"internal/eventstore", "internal/readmodel", "internal/bureau", "internal/effects/history", "internal/effects/vpic"}
+	all := packages(t)
+	for _, adapter := range adapters {
+		imports, ok := all["milepost/"+adapter]
+		if !ok {
+			t.Errorf("there is no package %s", adapter)
+		}
+		for _, other := range adapters {
+			if slices.Contains(imports, "milepost/"+other) {
+				t.Errorf("%s imports %s", adapter, other)
+			}
+		}
+	}
+	for path, imports := range all {
+		for _, i := range imports {
+			if in(path, "handlers") && in(i, "handlers") && path != "milepost/handlers" {
+				t.Errorf("%s imports %s: functions know nothing of each other", path, i)
+			}
+		}
+	}
+}
+
+func TestTheDomainNeedsNothingButDecimals(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it asks the go command about every package")
+	}
+	for _, path := range goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./domain/...") {
+		if path != "" && !in(path, "domain") && path != "github.com/govalues/decimal" {
+			t.Errorf("the domain needs %s", path)
+		}
+	}
+	for path, imports := range packages(t) {
+		if !in(path, "domain/quote", "domain/rating", "domain/accident", "domain/civil") || forTests(path) {
+			continue
+		}
+		for _, i := range imports {
+			if slices.Contains([]string{"os", "net", "net/http", "context", "log", "math/rand", "math/rand/v2"}, i) {
+				t.Errorf("%s imports %s: it would no longer be pure", path, i)
+			}
+		}
+	}
+}

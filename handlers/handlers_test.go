@@ -1,0 +1,180 @@
+package handlers_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote/quotetest"
+	"milepost/handlers"
+	"milepost/internal/bureau"
+	"milepost/internal/platform"
+	"milepost/internal/stacktest"
+	"milepost/local/awsapi"
+)
+
+func TestEveryHandlerNamesAllThatItLacks(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	for _, name := range handlers.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := map[string]bool{}
+			_, err := handlers.New(platform.Environment{Function: name, Getenv: func(variable string) string {
+				asked[variable] = true
+				return ""
+			}})
+			if len(asked) == 0 || err == nil || !strings.HasPrefix(err.Error(), "handler "+name+": ") {
+				t.Fatalf("error=%v after asking for %v", err, asked)
+			}
+			env := stack.Environment(name)
+			for variable := range asked {
+				if !strings.Contains(err.Error(), variable) {
+					t.Errorf("%q does not name %s", err, variable)
+				}
+				if env.Getenv(variable) == "" {
+					t.Errorf("the template does not set %s", variable)
+				}
+			}
+			if _, err := handlers.New(env); err != nil {
+				t.Errorf("with the variables of the template: %v", err)
+			}
+		})
+	}
+}
+
+func TestAHandlerThatIsNotRegisteredIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := handlers.New(platform.Environment{Function: "sumbit"})
+	if err == nil || !strings.Contains(err.Error(), `"sumbit"`) || !strings.Contains(err.Error(), "submit") {
+		t.Errorf("error=%v, want one that names it and those there are", err)
+	}
+}
+
+// TestEveryPackageHereIsRegistered finds a function that nobody can start.
+func TestEveryPackageHereIsRegistered(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && !slices.Contains(handlers.Names(), e.Name()) {
+			t.Errorf("%s is not in the registry", e.Name())
+		}
+	}
+}
+
+// TestLogsHoldNoPersonalData takes one quote through all functions, well and badly, and reads what
+// they wrote.
+func TestLogsHoldNoPersonalData(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	var log bytes.Buffer
+	outside := &http.Client{Transport: &awsapi.Transport{Server: bureau.New(bureau.Options{Key: "key"})}}
+	invoke := func(name string, payload any) []byte {
+		t.Helper()
+		env := stack.Environment(name)
+		env.HTTP, env.Logger = outside, slog.New(slog.NewJSONHandler(&log, nil))
+		h, err := handlers.New(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, ok := payload.(string)
+		if !ok {
+			encoded, err := json.Marshal(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(encoded)
+		}
+		out, err := h.Invoke(t.Context(), []byte(text))
+		if err != nil {
+			// As Lambda would write it.
+			fmt.Fprintln(&log, err)
+		}
+		return out
+	}
+	e := quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC()))
+	request := func(body string) events.APIGatewayV2HTTPRequest {
+		r := events.APIGatewayV2HTTPRequest{Body: body, Headers: map[string]string{"content-type": "application/json"}}
+		r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "ann", "scope": "quotes"}},
+		}
+		return r
+	}
+	body, err := json.Marshal(e.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	personal := []string{
+		quotetest.FirstName, quotetest.LastName, quotetest.LicenseNumber, e.Request.Vehicles[0].VIN, e.Request.Drivers[0].DateOfBirth.String(),
+	}
+	for _, p := range personal {
+		if !strings.Contains(string(body), p) {
+			t.Fatalf("the request has no %s", p)
+		}
+		// Each of them also where it does not belong.
+		invoke("submit", request(strings.Replace(string(body), `"gender":"`, `"gender":"`+p, 1)))
+		invoke("submit", request(strings.Replace(string(body), `"termMonths":6`, `"termMonths":"`+p+`"`, 1)))
+		invoke("submit", request(string(body)+p))
+	}
+	var response events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(invoke("submit", request(string(body))), &response); err != nil || response.StatusCode != 202 {
+		t.Fatalf("%v: %s", err, response.Body)
+	}
+	quoteID := strings.TrimPrefix(response.Headers["location"], "/quotes/")
+	notice := func(eventType string) string {
+		return fmt.Sprintf(`{"detail":{"eventId":"e","eventType":"%s","streamId":"quote-%s","version":1}}`, eventType, quoteID)
+	}
+	stored, err := stack.Log().Load(t.Context(), "quote-"+quoteID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(string(stored[0].Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	invoke("publish", `{"Records":[{"dynamodb":{"SequenceNumber":"1","NewImage":{"data":{"S":`+string(data)+`}}}}]}`)
+	invoke("vinlookup", notice("QuoteRequested"))
+	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`) // too early: it fails
+	invoke("accidenthistory", notice("QuoteRequested"))
+	invoke("startworkflow", notice("QuoteRequested"))
+	invoke("await", `{"quoteId":"`+quoteID+`","revision":1,"fact":"VEHICLES","taskToken":"t"}`)
+	invoke("resumeworkflow", notice("VehiclesIdentified"))
+	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`)
+	invoke("project", notice("QuoteOffered"))
+	for _, command := range []string{"amendments", "withdrawal"} {
+		r := request(string(body))
+		r.RouteKey, r.PathParameters = "POST /quotes/{quoteId}/"+command, map[string]string{"quoteId": quoteID}
+		r.Headers["if-match"] = "*"
+		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
+	}
+	invoke("expire", `{}`)
+	read := request("")
+	read.RouteKey, read.PathParameters = "GET /quotes/{quoteId}", map[string]string{"quoteId": quoteID}
+	if out := string(invoke("quotes", read)); !strings.Contains(out, "QUOTED") {
+		t.Errorf("the quote is %s", out)
+	}
+
+	for _, name := range handlers.Names() {
+		if !strings.Contains(log.String(), `"function":"`+name+`"`) {
+			t.Errorf("%s logged nothing", name)
+		}
+	}
+	for _, p := range personal {
+		if i := strings.Index(log.String(), p); i >= 0 {
+			t.Errorf("the log holds %s: …%s", p, log.String()[max(0, i-200):i+len(p)])
+		}
+	}
+}
