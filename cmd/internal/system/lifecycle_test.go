@@ -461,3 +461,72 @@ func TestAnAdverseActionIsTold(t *testing.T) {
 		s.assertSound(id)
 	})
 }
+
+func TestAReplayMakesTheProjectionsOfEveryStageAgain(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		began := time.Now()
+		ada, eve := s.token("ada", "quotes"), s.token("eve", "staff")
+		stages := []func(id string){
+			func(string) {},
+			func(id string) { s.change(ada, id, "acceptance", "") },
+			func(id string) { s.change(ada, id, "withdrawal", "") },
+			func(id string) { s.change(ada, id, "amendments", twoDrivers("CLEAR001")) },
+			func(id string) {
+				s.change(ada, id, "amendments", referred())
+				s.settle()
+				s.change(eve, id, "decision", approval)
+			},
+		}
+		var ids []string
+		for _, stage := range stages {
+			id := s.submit("ada", example())
+			s.settle()
+			stage(id)
+			s.settle()
+			ids = append(ids, id)
+		}
+		s.assertSound(ids...)
+		before, quotes, lines := s.effects(), mustEncode(t, s.scan(quotesTable)), mustEncode(t, s.scan(customerQuotesTable))
+		s.wipe(quotesTable, "quoteId")
+		s.wipe(customerQuotesTable, "customerId", "quoteKey")
+		s.replay("again", began)
+		s.settle()
+		if got := mustEncode(t, s.scan(quotesTable)); got != quotes {
+			t.Errorf("quotes after the replay:\n%s\nwant\n%s", got, quotes)
+		}
+		if got := mustEncode(t, s.scan(customerQuotesTable)); got != lines {
+			t.Errorf("customers' quotes after the replay:\n%s\nwant\n%s", got, lines)
+		}
+		s.assertNoEffects(before)
+		s.assertQueuesEmpty()
+	})
+}
+
+func TestCrashesOfCommandsAndSweepsDoNoHarm(t *testing.T) {
+	t.Parallel()
+	for _, function := range []string{"Commands", "Expire"} {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s crashes twice, after its work %v", function, after), func(t *testing.T) {
+				onDay(t, today, func(t *testing.T) {
+					s := mustRun(t, system.Options{Faults: crashing(function, 2, after)})
+					id := s.submit("ada", example())
+					s.settle()
+					ada, body := s.token("ada", "quotes"), example(`"termMonths": 6`, `"termMonths": 12`)
+					answer := response{Status: http.StatusInternalServerError}
+					for n := 0; n < 3 && answer.Status == http.StatusInternalServerError; n++ {
+						answer = s.call(ada, "POST", "/quotes/"+id+"/amendments", body, "If-Match", `"4"`, "Idempotency-Key", "again")
+					}
+					if answer.Status != http.StatusOK || answer.Header.Get("Etag") != `"5"` {
+						t.Errorf("amendment: %d %s", answer.Status, answer.Body)
+					}
+					time.Sleep(33 * 24 * time.Hour)
+					s.settle()
+					s.assertNoted(id, slices.Concat(lookedUp, []string{quote.TypeQuoteOffered, quote.TypeQuoteAmended, quote.TypeQuoteOffered, quote.TypeQuoteExpired})...)
+					s.assertSound(id)
+					s.assertQueuesEmpty()
+				})
+			})
+		}
+	}
+}
