@@ -15,6 +15,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"milepost/cmd/internal/system"
 )
 
 // A measure is one line or more of the table. Its run function may take some seconds.
@@ -49,6 +51,7 @@ func main() {
 	only := flag.String("only", "", "measure these only, separated by commas: "+strings.Join(names, ", "))
 	profile := flag.String("cpuprofile", "", "write a CPU profile of all that is measured to this file")
 	flag.Parse()
+	system.TradeMemoryForTime() // as milepost run does
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := profiled(*profile, func() error { return run(ctx, *only) }); err != nil {

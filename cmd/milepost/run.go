@@ -39,6 +39,7 @@ type runCmd struct {
 // Run serves until ctx ends, which is no failure. A system that stops gives the requests under way a
 // moment, and takes up in the next run what it had accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
+	system.TradeMemoryForTime()
 	ports, err := c.listen()
 	if err != nil {
 		return err
