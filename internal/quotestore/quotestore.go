@@ -110,7 +110,7 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 
 func evolve(q quote.Quote, events []eventstore.Event) (quote.Quote, error) {
 	for _, stored := range events {
-		e, err := quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
+		e, err := decode(stored)
 		if err != nil {
 			return q, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
 		}
