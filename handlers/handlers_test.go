@@ -135,7 +135,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	}
 	quoteID := strings.TrimPrefix(response.Headers["location"], "/quotes/")
 	notice := func(eventType string) string {
-		return fmt.Sprintf(`{"detail":{"eventId":"e","eventType":"%s","streamId":"quote-%s"}}`, eventType, quoteID)
+		return fmt.Sprintf(`{"detail":{"eventId":"e","eventType":"%s","streamId":"quote-%s","version":1}}`, eventType, quoteID)
 	}
 	stored, err := stack.Log().Load(t.Context(), "quote-"+quoteID, 0)
 	if err != nil {
@@ -154,6 +154,13 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	invoke("resumeworkflow", notice("VehiclesIdentified"))
 	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`)
 	invoke("project", notice("QuoteOffered"))
+	for _, command := range []string{"amendments", "withdrawal"} {
+		r := request(string(body))
+		r.RouteKey, r.PathParameters = "POST /quotes/{quoteId}/"+command, map[string]string{"quoteId": quoteID}
+		r.Headers["if-match"] = "*"
+		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
+	}
+	invoke("expire", `{}`)
 	read := request("")
 	read.RouteKey, read.PathParameters = "GET /quotes/{quoteId}", map[string]string{"quoteId": quoteID}
 	if out := string(invoke("quotes", read)); !strings.Contains(out, "QUOTED") {

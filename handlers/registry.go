@@ -12,6 +12,7 @@ import (
 
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/commands"
+	"milepost/handlers/expire"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
@@ -37,6 +38,7 @@ var Registry = map[string]Constructor{
 	"startworkflow":   startworkflow.New,
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
+	"expire":          expire.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }

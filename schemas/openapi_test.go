@@ -159,7 +159,9 @@ func sortOperations(all []operation) {
 	})
 }
 
-func TestPathParametersAreDescribed(t *testing.T) {
+// TestParametersAreDescribed: an operation describes the parameters of its path, and each operation that posts
+// takes a key; whoever changes a quote that is there names its version.
+func TestParametersAreDescribed(t *testing.T) {
 	t.Parallel()
 	doc := openAPI(t)
 	ids := map[string]string{}
@@ -171,17 +173,26 @@ func TestPathParametersAreDescribed(t *testing.T) {
 			}
 		}
 		for method, op := range methods {
-			var got []string
+			got := map[string][]string{}
 			for _, p := range op.Parameters {
 				if p.Ref != "" {
-					p.Name, p.In = doc.Components.Parameters[p.Ref[strings.LastIndex(p.Ref, "/")+1:]].Name, "path"
+					shared := doc.Components.Parameters[p.Ref[strings.LastIndex(p.Ref, "/")+1:]]
+					p.Name, p.In = shared.Name, shared.In
 				}
-				if p.In == "path" {
-					got = append(got, p.Name)
-				}
+				got[p.In] = append(got[p.In], p.Name)
 			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s %s describes %v, want %v", method, path, got, want)
+			if !slices.Equal(got["path"], want) {
+				t.Errorf("%s %s describes %v, want %v", method, path, got["path"], want)
+			}
+			var headers []string
+			if method == "post" && len(want) > 0 {
+				headers = append(headers, "If-Match")
+			}
+			if method == "post" {
+				headers = append(headers, "Idempotency-Key")
+			}
+			if !slices.Equal(got["header"], headers) {
+				t.Errorf("%s %s describes the headers %v, want %v", method, path, got["header"], headers)
 			}
 			if other := ids[op.OperationID]; op.OperationID == "" || other != "" {
 				t.Errorf("%s %s has the operationId %q, which %q has too", method, path, op.OperationID, other)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"milepost/domain/quote"
+	"milepost/handlers/commands"
+	"milepost/handlers/quotes"
 	"milepost/internal/api"
 	"milepost/internal/readmodel"
 	"milepost/schemas"
@@ -40,7 +42,8 @@ func TestEverySchemaHasADecoderAndEveryDecoderASchema(t *testing.T) {
 // events are the Go types of the newest version of each event.
 var events = []quote.Event{
 	quote.QuoteRequested{}, quote.VehiclesIdentified{}, quote.AccidentHistoryRetrieved{},
-	quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{},
+	quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.QuoteAmended{}, quote.QuoteAccepted{},
+	quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
 }
 
 func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
@@ -64,6 +67,7 @@ func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {
 	components := openAPI(t).Components.Schemas
 	for name, v := range map[string]any{
 		"QuoteRequest": quote.Request{}, "Quote": readmodel.Projection{}, "QuotePage": readmodel.Page{}, "Problem": api.Problem{},
+		"Withdrawal": commands.Withdrawal{}, "UnderwriterDecision": commands.UnderwriterDecision{}, "AuditLog": quotes.AuditLog{},
 	} {
 		c := comparison{t: t, load: func(ref string) any { return components[path.Base(ref)] }}
 		c.compare(name, reflect.TypeOf(v), components[name], "")

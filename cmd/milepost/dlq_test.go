@@ -128,7 +128,7 @@ func TestUndeliveredEventsAreRedrivenToTheirTarget(t *testing.T) {
 		for _, want := range []string{
 			"\n  what      QuoteRequested of quote-" + quote[8:] + ", version 1\n",
 			"\n  function  milepost-AccidentHistoryFunction\n",
-			"\n  rule      milepost-AccidentHistoryFunctionQuoteRequested\n",
+			"\n  rule      milepost-AccidentHistoryFunctionNewRevision\n",
 			"\n  given up  MaximumRetryAttempts, attempts: 186\n",
 			"\n  error     THROTTLING: Rate exceeded\n",
 		} {

@@ -36,6 +36,23 @@ var types = []Type{AtFaultAccident, NotAtFaultAccident, MinorViolation, Speeding
 // Known reports whether t is one of the types of incident.
 func (t Type) Known() bool { return slices.Contains(types, t) }
 
+// Words names a type of incident as a letter to a customer would.
+func (t Type) Words() string { return words[t] }
+
+var words = map[Type]string{
+	AtFaultAccident:    "at-fault accident",
+	NotAtFaultAccident: "accident that was not your fault",
+	MinorViolation:     "minor traffic violation",
+	SpeedingMajor:      "major speeding violation",
+	MajorViolation:     "major traffic violation",
+	DUI:                "driving under the influence",
+	NonMovingViolation: "non-moving violation",
+	ComprehensiveClaim: "comprehensive claim",
+	GlassClaim:         "glass claim",
+	TowingClaim:        "towing claim",
+	Inquiry:            "inquiry",
+}
+
 // UnmarshalText reads a type of incident and refuses any other text.
 func (t *Type) UnmarshalText(text []byte) error { return closed.Parse(t, text, "incident type", types) }
 

@@ -17,7 +17,8 @@ func eventsOfEachType(t *testing.T) []quote.Event {
 	for _, id := range []string{"E02", "E13", "E15"} {
 		events = append(events, quotetest.MustEvents(t, quotetest.MustExample(t, id).Commands()...)...)
 	}
-	return events
+	l := mustLife(t)
+	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused)
 }
 
 func TestEveryEventVersionIsReadAsItWasWritten(t *testing.T) {

@@ -182,6 +182,7 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 	return nil
 }
 
+// checkOpen refuses a quote that is closed on a day.
 func (q Quote) checkOpen(on civil.Date) error {
 	if status := q.StatusOn(on); !status.Open() {
 		return &NotOpen{Status: status}
@@ -189,6 +190,7 @@ func (q Quote) checkOpen(on civil.Date) error {
 	return nil
 }
 
+// checkRevision refuses a revision that is not the one in force.
 func (q Quote) checkRevision(revision int) error {
 	switch {
 	case revision < 1 || revision > q.Number:

@@ -31,15 +31,15 @@ type QuoteRequested struct {
 }
 
 // VehiclesIdentified: the VINs of a revision were looked up. There is one entry for each vehicle
-// of the request, also where nobody could answer.
+// of the request that was not known from an earlier revision, also where nobody could answer.
 type VehiclesIdentified struct {
 	QuoteID  string          `json:"quoteId"`
 	Revision int             `json:"revision"`
 	Vehicles []VehicleLookup `json:"vehicles"`
 }
 
-// AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is
-// one entry for each rated driver, also where nobody could answer.
+// AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is one entry
+// for each rated driver who was not known from an earlier revision, also where nobody could answer.
 type AccidentHistoryRetrieved struct {
 	QuoteID  string         `json:"quoteId"`
 	Revision int            `json:"revision"`
@@ -191,13 +191,12 @@ func (AccidentHistoryRetrieved) EventType() string { return TypeAccidentHistoryR
 func (QuoteOffered) EventType() string             { return TypeQuoteOffered }
 func (QuoteReferred) EventType() string            { return TypeQuoteReferred }
 func (QuoteDeclined) EventType() string            { return TypeQuoteDeclined }
-
-func (QuoteAmended) EventType() string     { return TypeQuoteAmended }
-func (QuoteAccepted) EventType() string    { return TypeQuoteAccepted }
-func (QuoteWithdrawn) EventType() string   { return TypeQuoteWithdrawn }
-func (QuoteExpired) EventType() string     { return TypeQuoteExpired }
-func (ReferralApproved) EventType() string { return TypeReferralApproved }
-func (ReferralDeclined) EventType() string { return TypeReferralDeclined }
+func (QuoteAmended) EventType() string             { return TypeQuoteAmended }
+func (QuoteAccepted) EventType() string            { return TypeQuoteAccepted }
+func (QuoteWithdrawn) EventType() string           { return TypeQuoteWithdrawn }
+func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
+func (ReferralApproved) EventType() string         { return TypeReferralApproved }
+func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}

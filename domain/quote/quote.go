@@ -12,7 +12,7 @@ import (
 // Status is where a quote stands in its life.
 type Status string
 
-// The statuses of a quote. The last four are final.
+// The statuses of a quote. All but the first three are final.
 const (
 	StatusRequested Status = "REQUESTED"
 	StatusQuoted    Status = "QUOTED"
@@ -78,8 +78,10 @@ func Evolve(q Quote, e Event) Quote {
 		amended := q.Revision
 		q.Earlier = append(slices.Clip(q.Earlier), amended)
 		q.Status = StatusRequested
-		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request}
-		q.Vehicles, q.Drivers = amended.stillKnown(e.Request)
+		q.Revision = Revision{
+			Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request,
+			Vehicles: amended.vehiclesStillKnown(e.Request), Drivers: amended.driversStillKnown(e.Request),
+		}
 	case VehiclesIdentified:
 		q.Vehicles = slices.Concat(q.Vehicles, e.Vehicles)
 	case AccidentHistoryRetrieved:
@@ -104,36 +106,42 @@ func Evolve(q Quote, e Event) Quote {
 	return q
 }
 
-// stillKnown gives the lookups of a revision that hold for an amended request: those that gave an
-// answer, about a vehicle or a driver that is the same.
-func (r Revision) stillKnown(amended Request) (vehicles []VehicleLookup, drivers []DriverLookup) {
-	for _, now := range amended.Vehicles {
-		i := slices.IndexFunc(r.Request.Vehicles, func(before rating.Vehicle) bool {
-			return before.VIN == now.VIN && before.ModelYear == now.ModelYear
-		})
-		if i < 0 {
-			continue
-		}
-		for _, known := range r.Vehicles {
-			if known.VehicleID == r.Request.Vehicles[i].VehicleID && known.Fact.Status != vehicle.Unavailable {
-				known.VehicleID = now.VehicleID
-				vehicles = append(vehicles, known)
-			}
+// vehiclesStillKnown gives the lookups of a revision that hold for an amended request: the answers about
+// vehicles that are the same, whatever they are called now. Where nobody could answer, it is asked again.
+func (r Revision) vehiclesStillKnown(amended Request) (lookups []VehicleLookup) {
+	known := map[car]VehicleLookup{}
+	for _, v := range r.Request.Vehicles {
+		i := slices.IndexFunc(r.Vehicles, func(l VehicleLookup) bool { return l.VehicleID == v.VehicleID })
+		if i >= 0 && r.Vehicles[i].Fact.Status != vehicle.Unavailable {
+			known[carOf(v)] = r.Vehicles[i]
 		}
 	}
-	for _, now := range (Revision{Request: amended}).RatedDrivers() {
-		i := slices.IndexFunc(r.Request.Drivers, now.samePerson)
-		if i < 0 {
-			continue
-		}
-		for _, known := range r.Drivers {
-			if known.DriverID == r.Request.Drivers[i].DriverID && known.History.Status != accident.Unavailable && !known.Pending {
-				known.DriverID = now.DriverID
-				drivers = append(drivers, known)
-			}
+	for _, v := range amended.Vehicles {
+		if l, ok := known[carOf(v)]; ok {
+			l.VehicleID = v.VehicleID
+			lookups = append(lookups, l)
 		}
 	}
-	return vehicles, drivers
+	return lookups
+}
+
+// driversStillKnown is vehiclesStillKnown for the histories of drivers who are the same people. A history of
+// which some source still owes its part is ordered again too.
+func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
+	known := map[person]DriverLookup{}
+	for _, d := range r.Request.Drivers {
+		i := slices.IndexFunc(r.Drivers, func(l DriverLookup) bool { return l.DriverID == d.DriverID })
+		if i >= 0 && r.Drivers[i].History.Status != accident.Unavailable && !r.Drivers[i].Pending {
+			known[r.Request.personOf(d)] = r.Drivers[i]
+		}
+	}
+	for _, d := range (Revision{Request: amended}).RatedDrivers() {
+		if l, ok := known[amended.personOf(d)]; ok {
+			l.DriverID = d.DriverID
+			lookups = append(lookups, l)
+		}
+	}
+	return lookups
 }
 
 // StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
@@ -145,14 +153,26 @@ func (q Quote) StatusOn(day civil.Date) Status {
 	return q.Status
 }
 
-// MissingVehicles are the vehicles of the revision in force whose lookup has not answered.
+// Outcome is what came of the revision when it was rated, "" where it was not. A lookup that gave no answer
+// refers it, whatever the rating says.
+func (r Revision) Outcome() rating.Outcome {
+	switch {
+	case r.Rating == nil:
+		return ""
+	case r.Rating.Outcome == rating.Quoted && len(r.Unanswered) > 0:
+		return rating.Referred
+	}
+	return r.Rating.Outcome
+}
+
+// MissingVehicles are the vehicles of the revision whose lookup has not answered.
 func (r Revision) MissingVehicles() []rating.Vehicle {
 	return slices.DeleteFunc(slices.Clone(r.Request.Vehicles), func(v rating.Vehicle) bool {
 		return slices.ContainsFunc(r.Vehicles, func(known VehicleLookup) bool { return known.VehicleID == v.VehicleID })
 	})
 }
 
-// MissingDrivers are the rated drivers of the revision in force whose lookup has not answered.
+// MissingDrivers are the rated drivers of the revision whose lookup has not answered.
 func (r Revision) MissingDrivers() []Driver {
 	return slices.DeleteFunc(r.RatedDrivers(), func(d Driver) bool {
 		return slices.ContainsFunc(r.Drivers, func(known DriverLookup) bool { return known.DriverID == d.DriverID })

@@ -283,61 +283,151 @@ func TestWorkedExamples(t *testing.T) {
 	}
 }
 
-// TestAnyOrderOfCommandsEndsInOneOutcome gives commands in any order and any number of times, as
-// messages that are lost, late or doubled would, until the workflow has given up waiting.
-func TestAnyOrderOfCommandsEndsInOneOutcome(t *testing.T) {
+// TestAnyOrderOfCommandsKeepsTheInvariants gives all kinds of commands in any order and any number of times,
+// as messages that are lost, late or doubled and customers of little patience would, until the workflow of
+// the last revision has given up waiting.
+func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
-	const rounds = 300
+	const rounds = 600
 	examples := slices.DeleteFunc(quotetest.Examples(t), func(e quotetest.Example) bool { return e.Expected.Outcome == rating.Invalid })
 	random := rand.New(rand.NewPCG(1, 2))
+	seen := map[string]int{}
 	for round := range rounds {
 		e := examples[random.IntN(len(examples))]
-		commands := append(e.Commands(),
-			quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles}},
-			quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactAccidentHistory}},
-			quote.RateQuote{Revision: 2}, quote.RecordVehicles{Revision: 1}, quote.RecordAccidentHistory{Revision: 1})
-		var q quote.Quote
-		var log []quote.Event
-		give := func(c quote.Command) {
-			before := q
-			events, err := quote.Decide(q, c)
-			again, errAgain := quote.Decide(q, c)
-			if !reflect.DeepEqual(events, again) || !reflect.DeepEqual(err, errAgain) {
-				t.Fatalf("round %d: %T decided two ways: %v %v, then %v %v", round, c, events, err, again, errAgain)
-			}
-			if !reflect.DeepEqual(q, before) {
-				t.Fatalf("round %d: deciding %T changed the state", round, c)
-			}
-			if err != nil && events != nil {
-				t.Fatalf("round %d: %T was refused and granted", round, c)
-			}
-			for _, event := range events {
-				q, log = quote.Evolve(q, event), append(log, event)
-			}
+		l := ledger{t: t, round: round}
+		l.give(e.Submit())
+		for range random.IntN(30) {
+			l.give(anyCommand(random, e, l.q))
 		}
-		for range random.IntN(15) {
-			give(commands[random.IntN(len(commands))])
+		l.give(quote.RateQuote{Revision: l.q.Number, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}})
+		if l.q.Status == quote.StatusRequested {
+			t.Fatalf("round %d: the quote hangs", round)
 		}
-		give(e.Submit())
-		give(quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}})
 		for range random.IntN(10) {
-			give(commands[random.IntN(len(commands))])
+			l.give(anyCommand(random, e, l.q))
 		}
+		if l.q.Version != len(l.log) || !reflect.DeepEqual(l.q, quote.Fold(l.log...)) {
+			t.Fatalf("round %d: the state is not the fold of its %d events", round, len(l.log))
+		}
+		if read := quote.Fold(mustReread(t, l.log)...); !reflect.DeepEqual(read, l.q) {
+			t.Fatalf("round %d: the log read again makes\n%+v, want\n%+v", round, read, l.q)
+		}
+		for _, event := range l.log {
+			seen[event.EventType()]++
+		}
+	}
+	for _, v := range quote.EventVersions() {
+		if seen[v.Type] < 10 {
+			t.Errorf("%s happened %d times in %d rounds: the commands do not try it", v.Type, seen[v.Type], rounds)
+		}
+	}
+}
 
-		count := map[string]int{}
-		for _, event := range log {
-			count[event.EventType()]++
+// anyCommand is some command, most of them such as fit where the quote stands.
+func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Command {
+	revision := max(1, q.Number-random.IntN(8)/7+random.IntN(10)/9) // most often the one in force
+	day := e.QuoteDate.AddDays(random.IntN(12) / 11 * 31)           // seldom behind the last day
+	switch random.IntN(12) {
+	case 0:
+		return e.Submit()
+	case 1, 2:
+		c := quote.RecordVehicles{Revision: revision}
+		for _, v := range q.MissingVehicles() {
+			i := slices.IndexFunc(e.Request.Vehicles, func(known rating.Vehicle) bool { return known.VIN == v.VIN })
+			lookup := e.Vehicles().Vehicles[i]
+			lookup.VehicleID = v.VehicleID
+			c.Vehicles = append(c.Vehicles, lookup)
 		}
-		outcomes := count[quote.TypeQuoteOffered] + count[quote.TypeQuoteReferred] + count[quote.TypeQuoteDeclined]
-		if outcomes != 1 || count[quote.TypeQuoteRequested] != 1 || count[quote.TypeVehiclesIdentified] > 1 || count[quote.TypeAccidentHistoryRetrieved] > 1 {
-			t.Fatalf("round %d, example %s: events %v, want one request, one outcome and each fact once", round, e.ID, count)
+		return c
+	case 3, 4:
+		c := quote.RecordAccidentHistory{Revision: revision}
+		for _, d := range q.MissingDrivers() {
+			c.Drivers = append(c.Drivers, quote.DriverLookup{DriverID: d.DriverID, Answers: []quote.Answer{},
+				Assessment: accident.Assessment{History: accident.History{Status: accident.NoHit, Incidents: []accident.Incident{}}}})
 		}
-		if q.Version != len(log) || !reflect.DeepEqual(q, quote.Fold(log...)) {
-			t.Fatalf("round %d: the state is not the fold of its %d events", round, len(log))
+		return c
+	case 5, 6:
+		unanswered := []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}
+		return quote.RateQuote{Revision: revision, Unanswered: unanswered[random.IntN(3):]}
+	case 7:
+		request := e.Request
+		request.Vehicles = slices.Clone(request.Vehicles)
+		request.Vehicles[0].VehicleID = "other"
+		request.Vehicles[0].AnnualMileage += random.IntN(2)
+		return quote.AmendQuote{QuoteDate: day, Request: request}
+	case 8:
+		return quote.AcceptQuote{Revision: revision, On: day}
+	case 9:
+		if random.IntN(4) > 0 {
+			return quote.ExpireQuote{On: day}
 		}
-		if read := quote.Fold(mustReread(t, log)...); !reflect.DeepEqual(read, q) {
-			t.Fatalf("round %d: the log read again makes\n%+v, want\n%+v", round, read, q)
+		return quote.WithdrawQuote{Reason: "a word", On: day}
+	case 10:
+		return quote.ExpireQuote{On: day}
+	}
+	return quote.DecideReferral{Revision: revision, Approve: random.IntN(2) == 0, On: day,
+		Decision: quote.Decision{Underwriter: "employee-7", ReasonCode: "CODE", Text: "a text"}}
+}
+
+// ledger is the log of one quote that checks every decision.
+type ledger struct {
+	t     *testing.T
+	round int
+	q     quote.Quote
+	log   []quote.Event
+	// outcomes are the revisions that have been rated, final is the event that closed the quote.
+	outcomes []int
+	final    quote.Event
+}
+
+func (l *ledger) give(c quote.Command) {
+	l.t.Helper()
+	before := l.q
+	events, err := quote.Decide(l.q, c)
+	again, errAgain := quote.Decide(l.q, c)
+	if !reflect.DeepEqual(events, again) || !reflect.DeepEqual(err, errAgain) {
+		l.t.Fatalf("round %d: %T decided two ways: %v %v, then %v %v", l.round, c, events, err, again, errAgain)
+	}
+	if !reflect.DeepEqual(l.q, before) {
+		l.t.Fatalf("round %d: deciding %T changed the state", l.round, c)
+	}
+	if err != nil && events != nil {
+		l.t.Fatalf("round %d: %T was refused and granted", l.round, c)
+	}
+	for _, event := range events {
+		l.append(event)
+	}
+	if events == nil {
+		return
+	}
+	// What was granted is so now: the same command again makes nothing.
+	if again, err := quote.Decide(l.q, c); len(again) > 0 {
+		l.t.Fatalf("round %d: %T given again made %v, %v", l.round, c, again, err)
+	}
+}
+
+func (l *ledger) append(event quote.Event) {
+	l.t.Helper()
+	earlier := slices.Clone(l.q.Earlier)
+	l.q, l.log = quote.Evolve(l.q, event), append(l.log, event)
+	if len(l.q.Earlier) < len(earlier) || len(earlier) > 0 && !reflect.DeepEqual(l.q.Earlier[:len(earlier)], earlier) {
+		l.t.Fatalf("round %d: %s changed an earlier revision", l.round, event.EventType())
+	}
+	closed := l.final != nil
+	switch event.(type) {
+	case quote.VehiclesIdentified, quote.AccidentHistoryRetrieved:
+		return // what had been asked is kept, whatever became of the quote
+	case quote.QuoteOffered, quote.QuoteReferred, quote.QuoteDeclined:
+		if slices.Contains(l.outcomes, l.q.Number) {
+			l.t.Fatalf("round %d: revision %d has two outcomes", l.round, l.q.Number)
 		}
+		l.outcomes = append(l.outcomes, l.q.Number)
+	}
+	if closed {
+		l.t.Fatalf("round %d: %s after %s", l.round, event.EventType(), l.final.EventType())
+	}
+	if !l.q.Status.Open() {
+		l.final = event
 	}
 }
 
@@ -360,7 +450,8 @@ func mustReread(t *testing.T, events []quote.Event) []quote.Event {
 func TestAnySequenceOfEventsFolds(t *testing.T) {
 	t.Parallel()
 	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
-		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{})
+		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{}, quote.QuoteAmended{}, quote.QuoteAmended{Request: mustWay(t, "E02").example.Request},
+		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{})
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
 		events := make([]quote.Event, random.IntN(8))

@@ -1,6 +1,8 @@
 package quote
 
 import (
+	"cmp"
+
 	"milepost/domain/civil"
 	"milepost/domain/rating"
 )
@@ -68,8 +70,24 @@ func (r Request) repeatedID() (id string, found bool) {
 	return "", false
 }
 
-// samePerson reports whether both are the same person to a history provider.
-func (d Driver) samePerson(other Driver) bool {
-	return d.FirstName == other.FirstName && d.LastName == other.LastName && d.DateOfBirth == other.DateOfBirth &&
-		d.LicenseNumber == other.LicenseNumber && d.LicenseState == other.LicenseState
+// LicenseStateOf is the state that issued a driver's license.
+func (r Request) LicenseStateOf(d Driver) string { return cmp.Or(d.LicenseState, r.State) }
+
+// car is what a VIN lookup is asked about. The year is part of it: some VINs leave it open.
+type car struct {
+	vin       string
+	modelYear int
+}
+
+func carOf(v rating.Vehicle) car { return car{v.VIN, v.ModelYear} }
+
+// person is who a history is ordered of.
+type person struct {
+	firstName, lastName         string
+	dateOfBirth                 civil.Date
+	licenseState, licenseNumber string
+}
+
+func (r Request) personOf(d Driver) person {
+	return person{d.FirstName, d.LastName, d.DateOfBirth, r.LicenseStateOf(d), d.LicenseNumber}
 }

@@ -3,7 +3,6 @@
 package accidenthistory
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +104,7 @@ func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order
 		Products: []accident.Product{accident.Claims, accident.MotorVehicleRecord}, LookbackYears: lookbackYears,
 		Subject: accident.Subject{
 			FirstName: d.FirstName, LastName: d.LastName, DateOfBirth: d.DateOfBirth,
-			License: accident.License{State: cmp.Or(d.LicenseState, q.Request.State), Number: d.LicenseNumber},
+			License: accident.License{State: q.Request.LicenseStateOf(d), Number: d.LicenseNumber},
 		},
 	}
 	if a := q.Request.Address; a != nil {

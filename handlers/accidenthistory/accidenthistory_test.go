@@ -24,7 +24,7 @@ import (
 	"milepost/local/awsapi"
 )
 
-var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","correlationId":"request-1"}}`, quotetest.ID)
+var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","version":1,"correlationId":"request-1"}}`, quotetest.ID)
 
 // order is one order that the agency received.
 type order struct {

@@ -4,8 +4,11 @@ package commands
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"net/http"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -35,8 +38,15 @@ type route struct {
 	guarded bool
 	// staff says that the command is for employees, not for the customer.
 	staff bool
-	// read makes the command out of the body, for the revision in force.
-	read func(r events.APIGatewayV2HTTPRequest, caller api.Caller, revision int, today civil.Date) (quote.Command, error)
+	// read makes the command of the request.
+	read func(events.APIGatewayV2HTTPRequest, given) (quote.Command, error)
+}
+
+// given is what a command is about besides what its body says.
+type given struct {
+	caller   api.Caller
+	revision int // the one in force
+	today    civil.Date
 }
 
 var routes = map[string]route{
@@ -71,20 +81,24 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		return api.Respond(api.NotFound)
 	}
 	now := time.Now().UTC()
-	command, err := route.read(r, caller, history.Quote.Number, civil.DateOf(now))
+	command, err := route.read(r, given{caller, history.Quote.Number, civil.DateOf(now)})
+	if err != nil {
+		return api.Respond(err)
+	}
+	orderID, err := orderID(r, caller, key, history)
 	if err != nil {
 		return api.Respond(err)
 	}
 	after, err := h.quotes.ExecuteOn(ctx, history, quotestore.Order{
-		ID: orderID(r.RouteKey, caller, key), Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID,
+		ID: orderID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID,
 		At: now, Command: command, IfVersion: version,
 	})
 	if err != nil {
 		return api.Respond(err)
 	}
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": after.Quote.ID, "correlation_id": r.RequestContext.RequestID})
-	p := readmodel.Project(after).On(civil.DateOf(now))
-	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version), "location": "/quotes/" + p.QuoteID})
+	p := readmodel.Project(after)
+	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
 // mayGive reports whether a caller may give a command: the customer for their own quote, or staff.
@@ -95,47 +109,75 @@ func mayGive(c api.Caller, route route, q quote.Quote) bool {
 	return c.MayRead(q.CustomerID)
 }
 
-// orderID names the command. With a key it is the same for a request that comes again.
-func orderID(routeKey string, c api.Caller, key string) string {
+// orderID names the command. With a key it is the same for a request that comes again; another body under
+// the same key is refused.
+func orderID(r events.APIGatewayV2HTTPRequest, c api.Caller, key string, h quotestore.History) (string, error) {
 	if key == "" {
-		return ulid.Make().String()
+		return ulid.Make().String(), nil
 	}
-	return routeKey + "/" + strconv.Quote(c.Subject) + "/" + key
+	// The parts are hashed: the id is stored with each event, and the caller's own texts may be long.
+	name := fmt.Sprintf("command/%x/", sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", r.RouteKey, h.Quote.ID, c.Subject, key)))
+	id := name + fmt.Sprintf("%x", sha256.Sum256(canonical(r.Body)))
+	for _, e := range h.Events {
+		if strings.HasPrefix(e.Metadata.CommandID, name) && e.Metadata.CommandID != id {
+			return "", api.KeyReused
+		}
+	}
+	return id, nil
 }
 
-func readAmendment(r events.APIGatewayV2HTTPRequest, _ api.Caller, _ int, today civil.Date) (quote.Command, error) {
-	c := quote.AmendQuote{QuoteDate: today}
+// canonical is a JSON text without what makes no difference: white space and the order of members.
+func canonical(text string) []byte {
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		return []byte(text)
+	}
+	same, err := json.Marshal(value)
+	if err != nil {
+		return []byte(text)
+	}
+	return same
+}
+
+func readAmendment(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	c := quote.AmendQuote{QuoteDate: g.today}
 	err := api.DecodeBody(r, "QuoteRequest", &c.Request)
 	return c, err
 }
 
-func readAcceptance(_ events.APIGatewayV2HTTPRequest, _ api.Caller, revision int, today civil.Date) (quote.Command, error) {
-	return quote.AcceptQuote{Revision: revision, On: today}, nil
+func readAcceptance(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	return quote.AcceptQuote{Revision: g.revision, On: g.today}, nil
 }
 
-func readWithdrawal(r events.APIGatewayV2HTTPRequest, _ api.Caller, _ int, today civil.Date) (quote.Command, error) {
-	var body struct {
-		Reason string `json:"reason"`
-	}
+// Withdrawal is the body of a withdrawal. It may be left out.
+type Withdrawal struct {
+	Reason string `json:"reason"`
+}
+
+func readWithdrawal(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	var body Withdrawal
 	if r.Body != "" {
 		if err := api.DecodeBody(r, "Withdrawal", &body); err != nil {
 			return nil, err
 		}
 	}
-	return quote.WithdrawQuote{Reason: body.Reason, On: today}, nil
+	return quote.WithdrawQuote{Reason: body.Reason, On: g.today}, nil
 }
 
-func readDecision(r events.APIGatewayV2HTTPRequest, caller api.Caller, revision int, today civil.Date) (quote.Command, error) {
-	var body struct {
-		Approve    bool   `json:"approve"`
-		ReasonCode string `json:"reasonCode"`
-		Text       string `json:"text"`
-	}
+// UnderwriterDecision is the body of a decision.
+type UnderwriterDecision struct {
+	Approve    bool   `json:"approve"`
+	ReasonCode string `json:"reasonCode"`
+	Text       string `json:"text"`
+}
+
+func readDecision(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	var body UnderwriterDecision
 	if err := api.DecodeBody(r, "UnderwriterDecision", &body); err != nil {
 		return nil, err
 	}
 	return quote.DecideReferral{
-		Revision: revision, Approve: body.Approve, On: today,
-		Decision: quote.Decision{Underwriter: caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
+		Revision: g.revision, Approve: body.Approve, On: g.today,
+		Decision: quote.Decision{Underwriter: g.caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 )
 
@@ -26,42 +27,47 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 	if history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID) {
 		return api.Respond(api.NotFound)
 	}
-	keep, day, err := readAsOf(asOf)
+	then, day, err := past(history, asOf, time.Now().UTC())
 	if err != nil {
 		return api.Respond(err)
-	}
-	then, err := history.AsOf(keep)
-	if err != nil {
-		return api.Respond(err)
-	}
-	if len(then.Events) == 0 {
-		return api.Respond(api.NewProblem(http.StatusNotFound, "not-yet", "There was no such quote then",
-			"The quote was requested at %s.", history.Events[0].OccurredAt.Format(time.RFC3339)))
-	}
-	if day.IsZero() {
-		day = civil.DateOf(then.Events[len(then.Events)-1].OccurredAt)
 	}
 	p := readmodel.Project(then).On(day)
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
-// readAsOf reads a version, or a time in RFC 3339. For a time it also gives the day, on which a quote may
-// have expired.
-func readAsOf(text string) (keep func(eventstore.Event) bool, day civil.Date, err error) {
-	if version, err := strconv.Atoi(text); err == nil && version > 0 {
-		return func(e eventstore.Event) bool { return e.Version <= version }, civil.Date{}, nil
+// past finds what asOf names, a version or a time in RFC 3339: the history then, and the day on which the
+// quote may have expired. For a version that is the day on which it came to be.
+func past(h quotestore.History, asOf string, now time.Time) (then quotestore.History, day civil.Date, err error) {
+	if version, err := strconv.Atoi(asOf); err == nil && version > 0 {
+		if version > h.Quote.Version {
+			return then, day, api.NewProblem(http.StatusNotFound, "not-yet", "The quote has no such version",
+				"It is at version %d.", h.Quote.Version)
+		}
+		then, err = h.AtVersion(version)
+		return then, civil.DateOf(h.Events[version-1].OccurredAt), err
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return nil, civil.Date{}, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of asOf cannot be used",
-			"Give a version, such as 3, or a time, such as 2026-05-01T12:00:00Z.")
+	at, err := time.Parse(time.RFC3339, asOf)
+	if err != nil || at.After(now) {
+		return then, day, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of asOf cannot be used",
+			"Give a version, such as 3, or a time that has passed, such as 2026-05-01T12:00:00Z.")
 	}
-	return func(e eventstore.Event) bool { return !e.OccurredAt.After(at) }, civil.DateOf(at.UTC()), nil
+	if requested := h.Events[0].OccurredAt; at.Before(requested) {
+		return then, day, api.NewProblem(http.StatusNotFound, "not-yet", "There was no such quote then",
+			"The quote was requested at %s.", requested.Format(time.RFC3339Nano))
+	}
+	then, err = h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(at) })
+	return then, civil.DateOf(at.UTC()), err
 }
 
-// auditEntry is one event of a quote as an auditor needs it: what happened, when, who did it, from
+// AuditLog is the log of a quote as the API shows it.
+type AuditLog struct {
+	QuoteID string       `json:"quoteId"`
+	Events  []AuditEntry `json:"events"`
+}
+
+// AuditEntry is one event of a quote as an auditor needs it: what happened, when, who did it, from
 // which request and because of what.
-type auditEntry struct {
+type AuditEntry struct {
 	Version       int             `json:"version"`
 	EventID       string          `json:"eventId"`
 	EventType     string          `json:"eventType"`
@@ -87,15 +93,15 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 	if len(history.Events) == 0 {
 		return api.Respond(api.NotFound)
 	}
-	entries := make([]auditEntry, len(history.Events))
+	log := AuditLog{QuoteID: history.Quote.ID, Events: make([]AuditEntry, len(history.Events))}
 	for i, e := range history.Events {
-		entries[i] = auditEntry{
+		log.Events[i] = AuditEntry{
 			Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion, OccurredAt: e.OccurredAt,
 			Actor: e.Metadata.Actor, CommandID: e.Metadata.CommandID, CorrelationID: e.Metadata.CorrelationID,
 			CausationID: e.Metadata.CausationID, TraceID: traceID(e.Metadata.TraceHeader), Data: e.Data,
 		}
 	}
-	return api.JSON(http.StatusOK, map[string]any{"quoteId": history.Quote.ID, "events": entries}, nil)
+	return api.JSON(http.StatusOK, log, nil)
 }
 
 // traceID is the id of the trace that a header belongs to.

@@ -1,5 +1,5 @@
-// Package quotes is the function behind the reads of the API: one quote, its explanation, and a
-// customer's list.
+// Package quotes is the function behind the reads of the API: one quote, as it is or as it was, its
+// explanation, its audit log, and a customer's list.
 package quotes
 
 import (
@@ -131,6 +131,10 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 	}
 	if err != nil {
 		return api.Respond(err)
+	}
+	today := civil.DateOf(time.Now().UTC())
+	for i, line := range page.Quotes {
+		page.Quotes[i] = line.On(today)
 	}
 	return api.JSON(http.StatusOK, page, nil)
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/project"
@@ -44,7 +46,7 @@ func newDesk(t *testing.T) desk {
 func (d desk) mustQuote(t *testing.T, quoteID, customer string, commands ...quote.Command) {
 	t.Helper()
 	for i, c := range commands {
-		order := quotestore.Order{ID: fmt.Sprintf("%s/%d", quoteID, i), At: time.Now().UTC(), Command: c}
+		order := quotestore.Order{ID: fmt.Sprintf("%s/%d/%d", quoteID, time.Now().UnixNano(), i), At: time.Now().UTC(), Command: c}
 		var err error
 		if submit, first := c.(quote.SubmitQuote); first {
 			submit.QuoteID, submit.CustomerID = quoteID, customer
@@ -148,7 +150,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 func TestAReaderWhoHasTheVersionGetsNoBody(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").Commands()...)
+	d.mustQuote(t, quoteID(1), "ann", quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC())).Commands()...)
 	tag := d.ask(t, asking(one, quoteID(1), "ann", "quotes")).Headers["etag"]
 	if tag != `"4"` {
 		t.Fatalf("etag=%s, want that of version 4", tag)
@@ -218,5 +220,149 @@ func TestAListIsReadInPagesOfALimit(t *testing.T) {
 	}
 	if status, _, _ := page("ann", "", "%%%"); status != 400 {
 		t.Errorf("a cursor that is none: %d, want 400", status)
+	}
+}
+
+// asOf asks for a quote as it was.
+func (d desk) asOf(t *testing.T, quoteID, subject, scope, asOf string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	r := asking(one, quoteID, subject, scope)
+	r.QueryStringParameters["asOf"] = asOf
+	return d.ask(t, r)
+}
+
+func TestAPastStateIsShownByVersionAndByTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := quotetest.MustExample(t, "E01").On(civil.MustParseDate("2026-05-01"))
+		time.Sleep(time.Until(e.QuoteDate.In(time.UTC)))
+		d := newDesk(t)
+		longer := e.Request
+		longer.TermMonths = 12
+		commands := append(e.Commands(), quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}, quote.RateQuote{Revision: 2}, quote.WithdrawQuote{On: e.QuoteDate})
+		requested := time.Now()
+		var bodies, tags []string
+		for i := range commands {
+			d.mustQuote(t, quoteID(1), "ann", commands[i:i+1]...)
+			shown := d.ask(t, asking(one, quoteID(1), "ann", "quotes"))
+			bodies, tags = append(bodies, shown.Body), append(tags, shown.Headers["etag"])
+			time.Sleep(time.Minute)
+		}
+		for i, body := range bodies {
+			at := requested.Add(time.Duration(i)*time.Minute + 59*time.Second)
+			for _, asOf := range []string{fmt.Sprint(i + 1), at.Format(time.RFC3339), at.Add(time.Millisecond).Format(time.RFC3339Nano), at.In(time.FixedZone("", -5*3600)).Format(time.RFC3339)} {
+				for _, who := range [][2]string{{"ann", "quotes"}, {"eve", "staff"}} {
+					if got := d.asOf(t, quoteID(1), who[0], who[1], asOf); got.StatusCode != 200 || got.Body != body || got.Headers["etag"] != tags[i] {
+						t.Errorf("%s asOf=%s: %d %s\nwant %s", who[0], asOf, got.StatusCode, got.Body, body)
+					}
+				}
+			}
+		}
+		for asOf, want := range map[string]struct {
+			status int
+			kind   string
+		}{
+			"8":                    {404, "not-yet"},
+			"99999999999999999999": {400, "bad-as-of"},
+			"0":                    {400, "bad-as-of"},
+			"-1":                   {400, "bad-as-of"},
+			"":                     {400, "bad-as-of"},
+			"yesterday":            {400, "bad-as-of"},
+			"2026-05-01":           {400, "bad-as-of"},
+			time.Now().Add(time.Second).Format(time.RFC3339): {400, "bad-as-of"},
+			requested.Add(-time.Second).Format(time.RFC3339): {404, "not-yet"},
+		} {
+			if got := d.asOf(t, quoteID(1), "ann", "quotes", asOf); got.StatusCode != want.status || !strings.Contains(got.Body, want.kind) {
+				t.Errorf("asOf=%s: %d %s, want %d %s", asOf, got.StatusCode, got.Body, want.status, want.kind)
+			}
+		}
+		for _, asOf := range []string{"1", "yesterday", "99"} {
+			if got := d.asOf(t, quoteID(1), "bob", "quotes", asOf); got.StatusCode != 404 || !strings.Contains(got.Body, "not-found") {
+				t.Errorf("asOf=%s for another customer: %d %s", asOf, got.StatusCode, got.Body)
+			}
+		}
+	})
+}
+
+func TestAQuoteExpiresByItsDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := quotetest.MustExample(t, "E01").On(civil.MustParseDate("2026-05-01"))
+		time.Sleep(time.Until(e.QuoteDate.In(time.UTC)))
+		d := newDesk(t)
+		d.mustQuote(t, quoteID(1), "ann", e.Commands()...)
+		shown := func() string {
+			var q, l struct {
+				Status string
+				Quotes []struct{ Status string }
+			}
+			r := asking(one, quoteID(1), "ann", "quotes")
+			r.Headers["if-none-match"] = `"3"`
+			for v, r := range map[any]events.APIGatewayV2HTTPRequest{&q: r, &l: asking(list, "ann", "ann", "quotes")} {
+				if err := json.Unmarshal([]byte(d.ask(t, r).Body), v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return q.Status + " " + l.Quotes[0].Status
+		}
+		time.Sleep(31*24*time.Hour - time.Second)
+		lastSecond := time.Now()
+		if got := shown(); got != "QUOTED QUOTED" {
+			t.Errorf("in the last second: %s", got)
+		}
+		time.Sleep(time.Second)
+		if got := shown(); got != "EXPIRED EXPIRED" {
+			t.Errorf("a second later: %s", got)
+		}
+		r := asking(one, quoteID(1), "ann", "quotes")
+		r.Headers["if-none-match"] = `"4"`
+		if got := d.ask(t, r); got.StatusCode != 200 {
+			t.Errorf("a reader who has seen the offer is told %d, want what it is now", got.StatusCode)
+		}
+		for asOf, want := range map[string]string{
+			"4": `"status":"QUOTED"`, lastSecond.Format(time.RFC3339): `"status":"QUOTED"`, time.Now().Format(time.RFC3339): `"status":"EXPIRED"`,
+		} {
+			if got := d.asOf(t, quoteID(1), "ann", "quotes", asOf); !strings.Contains(got.Body, want) {
+				t.Errorf("asOf=%s: %s, want %s", asOf, got.Body, want)
+			}
+		}
+	})
+}
+
+func TestTheAuditLogIsForStaff(t *testing.T) {
+	t.Parallel()
+	const audit = "GET /quotes/{quoteId}/events"
+	d := newDesk(t)
+	e := quotetest.MustExample(t, "E01")
+	d.mustQuote(t, quoteID(1), "ann", e.Commands()...)
+	got := d.ask(t, asking(audit, quoteID(1), "eve", "staff"))
+	if got.StatusCode != 200 {
+		t.Fatalf("%d %s", got.StatusCode, got.Body)
+	}
+	if err := schemas.ValidateBody("AuditLog", []byte(got.Body)); err != nil {
+		t.Error(err)
+	}
+	var log quotes.AuditLog
+	if err := json.Unmarshal([]byte(got.Body), &log); err != nil {
+		t.Fatal(err)
+	}
+	h, err := d.log.Load(t.Context(), quoteID(1))
+	if err != nil || len(log.Events) != len(h.Events) || log.QuoteID != quoteID(1) {
+		t.Fatalf("%d entries of %s, error=%v", len(log.Events), log.QuoteID, err)
+	}
+	for i, entry := range log.Events {
+		stored := h.Events[i]
+		if entry.Version != i+1 || entry.EventID != stored.ID || entry.EventType != stored.Type || entry.CommandID != stored.Metadata.CommandID ||
+			!entry.OccurredAt.Equal(stored.OccurredAt) || string(entry.Data) != string(stored.Data) {
+			t.Errorf("entry %+v\nwant %+v", entry, stored)
+		}
+	}
+	for name, r := range map[string]events.APIGatewayV2HTTPRequest{
+		"the customer":              asking(audit, quoteID(1), "ann", "quotes"),
+		"staff, of no quote at all": asking(audit, quoteID(9), "eve", "staff"),
+	} {
+		if got := d.ask(t, r); got.StatusCode != 404 || strings.Contains(got.Body, quotetest.LastName) {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.Body)
+		}
 	}
 }

@@ -1,40 +1,39 @@
-// Package resumeworkflow is the function that wakes a waiting workflow branch when its fact arrives.
+// Package resumeworkflow is the function that wakes the workflow branches which have nothing to wait for any
+// more: their fact has arrived, their revision was amended, or the quote was withdrawn.
 package resumeworkflow
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/domain/quote"
 	"milepost/internal/notice"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 	workflow "milepost/workflows/quote"
 )
 
-// facts says which event brings which fact.
-var facts = map[string]quote.Fact{
-	quote.TypeVehiclesIdentified:       quote.FactVehicles,
-	quote.TypeAccidentHistoryRetrieved: quote.FactAccidentHistory,
+type handler struct {
+	quotes *quotestore.Store
+	tokens *workflow.Tokens
 }
 
-type handler struct{ tokens *workflow.Tokens }
-
-// New makes the handler. It needs WAITS_TABLE_NAME.
+// New makes the handler. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{tokens: workflow.NewTokens(env, vars)}
+	h := &handler{quotes: quotestore.New(env, vars), tokens: workflow.NewTokens(env, vars)}
 	return platform.Handler(env, h.resume), vars.Err()
 }
 
+// resume looks in the log for what the branches wait for, whatever event the notice announces: one that
+// comes late may be about a revision that is no longer in force.
 func (h *handler) resume(ctx context.Context, n notice.Notice) (struct{}, error) {
 	if n.Replayed() {
 		return struct{}{}, nil
 	}
-	fact, ok := facts[n.Detail.EventType]
-	if !ok {
-		return struct{}{}, &platform.BadPayload{Err: fmt.Errorf("%s brings no fact", n.Detail.EventType)}
+	history, _, err := n.Load(ctx, h.quotes)
+	if err != nil {
+		return struct{}{}, err
 	}
-	return struct{}{}, h.tokens.Wake(ctx, n.Detail.StreamID, fact)
+	return struct{}{}, h.tokens.Wake(ctx, history.Quote)
 }

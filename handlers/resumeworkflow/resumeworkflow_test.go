@@ -83,7 +83,7 @@ func (r road) take(t *testing.T, step string) {
 	t.Helper()
 	e := quotetest.MustExample(t, "E01")
 	notice := func(eventType string) []byte {
-		return fmt.Appendf(nil, `{"detail":{"eventId":"e-%[1]s","eventType":"%[1]s","streamId":"quote-%s"}}`, eventType, r.quoteID)
+		return fmt.Appendf(nil, `{"detail":{"eventId":"e-%[1]s","eventType":"%[1]s","streamId":"quote-%s","version":1}}`, eventType, r.quoteID)
 	}
 	var err error
 	switch step {
@@ -199,9 +199,12 @@ func TestReplaysAndStrangersWakeNobody(t *testing.T) {
 		r := newRoad(t)
 		r.take(t, start)
 		for payload, want := range map[string]string{
-			`{"replay-name":"r","detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `"}}`: "",
-			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-unknown"}}`:                             "",
-			`{"detail":{"eventType":"QuoteOffered","streamId":"quote-` + r.quoteID + `"}}`:                         "BadPayload",
+			`{"replay-name":"r","detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":1}}`: "",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-unknown","version":1}}`:                             "BadPayload",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"account-1","version":1}}`:                                 "BadPayload",
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":2}}`:                   "BadPayload",
+			// The branches wait for what is not in the log, whatever a notice says.
+			`{"detail":{"eventType":"VehiclesIdentified","streamId":"quote-` + r.quoteID + `","version":1}}`: "",
 			`[]`: "BadPayload",
 		} {
 			got := ""
@@ -217,4 +220,77 @@ func TestReplaysAndStrangersWakeNobody(t *testing.T) {
 			t.Errorf("the execution is %s", e[0].Status)
 		}
 	})
+}
+
+// TestALateNoticeWakesNoBranchOfTheNextRevision: a notice of revision 1 that comes when revision 2 waits for
+// another answer must not send revision 2 to be rated without it.
+func TestALateNoticeWakesNoBranchOfTheNextRevision(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoad(t)
+		r.take(t, vehicles)
+		request := quotetest.MustExample(t, "E01").Request
+		request.Vehicles = slices.Clone(request.Vehicles)
+		request.Vehicles[0].VIN = "1HGCV1F33NA000101"
+		request.Drivers = slices.Clone(request.Drivers)
+		request.Drivers[0].LicenseNumber = "ANOTHER"
+		amend := quote.AmendQuote{QuoteDate: quotetest.MustExample(t, "E01").QuoteDate, Request: request}
+		if _, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: "amend", At: time.Now(), Command: amend}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.start.Invoke(t.Context(), fmt.Appendf(nil, `{"detail":{"eventId":"e-3","streamId":"quote-%s","version":3}}`, r.quoteID)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.take(t, vehiclesResume)
+		if e := r.executions(t); len(e) != 1 || aws.ToString(e[0].Name) != r.quoteID+"-2" || e[0].Status != types.ExecutionStatusRunning {
+			t.Errorf("executions %+v, want that of revision 2, waiting", e)
+		}
+	})
+}
+
+// TestBranchesThatNobodyNeedsAreWoken: a revision that is amended, and a quote that is withdrawn, leave no
+// execution that waits.
+func TestBranchesThatNobodyNeedsAreWoken(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	for name, command := range map[string]quote.Command{
+		"an amendment": quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer},
+		"a withdrawal": quote.WithdrawQuote{On: e.QuoteDate},
+	} {
+		for _, announced := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, announced %v", name, announced), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRoad(t)
+					if announced {
+						r.take(t, start)
+					}
+					loaded, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: "c", At: time.Now(), Command: command})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if announced {
+						if _, err := r.resume.Invoke(t.Context(), fmt.Appendf(nil, `{"detail":{"streamId":"quote-%s","version":2}}`, r.quoteID)); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						// The notice of the request comes last.
+						r.take(t, start)
+					}
+					synctest.Wait()
+					for _, e := range r.executions(t) {
+						if e.Status != types.ExecutionStatusSucceeded {
+							t.Errorf("execution %s is %s", aws.ToString(e.Name), e.Status)
+						}
+					}
+					if h, err := r.log.Load(t.Context(), r.quoteID); err != nil || h.Quote.Version != loaded.Quote.Version {
+						t.Errorf("Version=%d error=%v: something was rated", h.Quote.Version, err)
+					}
+				})
+			})
+		}
+	}
 }

@@ -38,18 +38,15 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	if n.Replayed() {
 		return none, nil
 	}
-	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
-	if !ok {
-		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
-	}
-	history, err := h.quotes.Load(ctx, quoteID)
-	if err != nil {
+	history, current, err := n.Load(ctx, h.quotes)
+	if err != nil || !current {
+		// A revision that was amended since has nothing to wait for; the amendment starts the next workflow.
 		return none, err
 	}
-	if history.Quote.Version == 0 {
-		return none, &platform.BadPayload{Err: fmt.Errorf("stream %s has no events", n.Detail.StreamID)}
+	in := workflow.Input{
+		QuoteID: history.Quote.ID, Revision: history.Quote.Number,
+		CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID,
 	}
-	in := workflow.Input{QuoteID: quoteID, Revision: history.Quote.Number, CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID}
 	text, err := json.Marshal(in)
 	if err != nil {
 		return none, err
@@ -65,7 +62,7 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 		return none, nil
 	}
 	if err != nil {
-		return none, fmt.Errorf("start the workflow of quote %s: %w", quoteID, err)
+		return none, fmt.Errorf("start the workflow of quote %s: %w", in.QuoteID, err)
 	}
 	return none, nil
 }

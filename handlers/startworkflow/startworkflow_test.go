@@ -3,30 +3,48 @@ package startworkflow_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
 	"milepost/handlers/startworkflow"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 	"milepost/internal/stacktest"
 	workflow "milepost/workflows/quote"
 )
 
 const quoteID = "01KXAMPE0000000000000000QT"
 
-const requested = `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-` + quoteID + `","correlationId":"request-1"}}`
+const requested = `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-` + quoteID + `","version":1,"correlationId":"request-1"}}`
 
-func newHandler(t *testing.T) (awslambda.Handler, *sfn.Client, string) {
+// newHandler is the handler on a log with one quote, as commands make it.
+func newHandler(t *testing.T, commands ...quote.Command) (awslambda.Handler, *sfn.Client, string) {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
 	h, err := startworkflow.New(stack.Environment("startworkflow"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	log := &quotestore.Store{Log: stack.Log()}
+	for i, c := range commands {
+		order := quotestore.Order{ID: fmt.Sprint(i), At: time.Unix(0, 0), Command: c}
+		if i == 0 {
+			_, err = log.Open(t.Context(), quoteID, order)
+		} else {
+			_, err = log.Execute(t.Context(), quoteID, order)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return h, sfn.NewFromConfig(stack.Config()), stack.Outputs()["QuoteWorkflowArn"].Value
 }
@@ -51,7 +69,7 @@ func executions(t *testing.T, client *sfn.Client, machine string) map[string]*sf
 
 func TestARequestStartsItsWorkflow(t *testing.T) {
 	t.Parallel()
-	h, client, machine := newHandler(t)
+	h, client, machine := newHandler(t, quotetest.MustExample(t, "E01").Submit())
 	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
 	//lint:ignore SA1029 the X-Ray SDK looks for this very key
 	ctx := context.WithValue(t.Context(), xray.LambdaTraceHeaderKey, trace)
@@ -76,7 +94,7 @@ func TestARequestStartsItsWorkflow(t *testing.T) {
 
 func TestANoticeThatComesTwiceStartsOneWorkflow(t *testing.T) {
 	t.Parallel()
-	h, client, machine := newHandler(t)
+	h, client, machine := newHandler(t, quotetest.MustExample(t, "E01").Submit())
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -87,7 +105,7 @@ func TestANoticeThatComesTwiceStartsOneWorkflow(t *testing.T) {
 	}
 	wg.Wait()
 	// Another event about the same revision, as after a crash of the publisher.
-	if _, err := h.Invoke(t.Context(), []byte(`{"detail":{"eventId":"event-9","streamId":"quote-`+quoteID+`"}}`)); err != nil {
+	if _, err := h.Invoke(t.Context(), []byte(`{"detail":{"eventId":"event-9","streamId":"quote-`+quoteID+`","version":1}}`)); err != nil {
 		t.Error(err)
 	}
 	if all := executions(t, client, machine); len(all) != 1 {
@@ -97,13 +115,15 @@ func TestANoticeThatComesTwiceStartsOneWorkflow(t *testing.T) {
 
 func TestReplaysAndStrangersStartNothing(t *testing.T) {
 	t.Parallel()
-	h, client, machine := newHandler(t)
+	h, client, machine := newHandler(t, quotetest.MustExample(t, "E01").Submit())
 	for payload, want := range map[string]string{
-		`{"replay-name":"r",` + requested[1:]:    "",
-		`{"detail":{"streamId":"account-1"}}`:    "BadPayload",
-		`{}`:                                     "BadPayload",
-		`"x"`:                                    "BadPayload",
-		`{"detail":{"streamId":"quote-a/b c*"}}`: "Failure", // no execution can have this name
+		`{"replay-name":"r",` + requested[1:]:                         "",
+		`{"detail":{"streamId":"account-1","version":1}}`:             "BadPayload",
+		`{"detail":{"streamId":"quote-unknown","version":1}}`:         "BadPayload",
+		`{"detail":{"streamId":"quote-` + quoteID + `"}}`:             "BadPayload",
+		`{"detail":{"streamId":"quote-` + quoteID + `","version":2}}`: "BadPayload",
+		`{}`:  "BadPayload",
+		`"x"`: "BadPayload",
 	} {
 		got := ""
 		if _, err := h.Invoke(t.Context(), []byte(payload)); err != nil {
@@ -115,5 +135,34 @@ func TestReplaysAndStrangersStartNothing(t *testing.T) {
 	}
 	if all := executions(t, client, machine); len(all) != 0 {
 		t.Errorf("%d executions, want none", len(all))
+	}
+}
+
+func TestAnAmendmentStartsItsOwnWorkflow(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	h, client, machine := newHandler(t, e.Submit(), quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer})
+	// The notice of the request comes after the amendment: nobody waits for revision 1 any more.
+	if _, err := h.Invoke(t.Context(), []byte(requested)); err != nil {
+		t.Fatal(err)
+	}
+	if all := executions(t, client, machine); len(all) != 0 {
+		t.Errorf("%d executions for a revision that was amended, want none", len(all))
+	}
+	if _, err := h.Invoke(t.Context(), []byte(`{"detail":{"eventId":"event-2","streamId":"quote-`+quoteID+`","version":2,"correlationId":"request-2"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	started := executions(t, client, machine)[quoteID+"-2"]
+	if started == nil {
+		t.Fatal("no execution is named after revision 2")
+	}
+	var in workflow.Input
+	if err := json.Unmarshal([]byte(aws.ToString(started.Input)), &in); err != nil {
+		t.Fatal(err)
+	}
+	if want := (workflow.Input{QuoteID: quoteID, Revision: 2, CausationID: "event-2", CorrelationID: "request-2"}); in != want {
+		t.Errorf("Input=%+v, want %+v", in, want)
 	}
 }

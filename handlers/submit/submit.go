@@ -104,8 +104,7 @@ func sameRequest(existing eventstore.Event, request quote.Request) error {
 		return err
 	}
 	if !bytes.Equal(before, now) {
-		return api.NewProblem(http.StatusUnprocessableEntity, "key-reused", "The Idempotency-Key was used for another request",
-			"Use a new key for a new request.")
+		return api.KeyReused
 	}
 	return nil
 }

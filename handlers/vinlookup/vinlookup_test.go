@@ -18,7 +18,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s"}}`, quotetest.ID)
+var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","version":1}}`, quotetest.ID)
 
 // office is the handler's surroundings: a log with one quote, and NHTSA's service.
 type office struct {

@@ -17,6 +17,7 @@ import (
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 	"milepost/schemas"
 )
 
@@ -53,6 +54,14 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"what does not fit":           {&schemas.Invalid{Violations: []schemas.Violation{{Pointer: "/a", Detail: "b"}, {Pointer: "/c", Detail: "d"}}}, 422, "invalid-body", 2},
 		"what cannot be quoted":       {&quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm, rating.DriverTooYoung}}, 422, "not-quotable", 2},
 		"an id that stands twice":     {&quote.RepeatedID{ID: "D1"}, 422, "repeated-id", 0},
+		"no such quote":               {&quotestore.NotFound{QuoteID: secret}, 404, "not-found", 0},
+		"a version that has passed":   {&quotestore.VersionMismatch{Want: 3, Have: 4}, 412, "version-mismatch", 0},
+		"a quote that is closed":      {&quote.NotOpen{Status: quote.StatusExpired}, 409, "not-open", 0},
+		"a quote without an offer":    {&quote.NotOffered{Status: quote.StatusReferred}, 409, "not-offered", 0},
+		"an offer with conditions":    {&quote.Conditional{Conditions: []rating.Condition{rating.HistoryPending}}, 409, "conditional", 0},
+		"a quote without a referral":  {&quote.NotReferred{Status: quote.StatusQuoted}, 409, "not-referred", 0},
+		"a revision of the past":      {&quote.Superseded{Revision: 1, Current: 2}, 409, "superseded", 0},
+		"a revision that never was":   {&quote.NoSuchRevision{Revision: 9}, 409, "no-such-revision", 0},
 		"a lost race is our fault":    {&eventstore.VersionConflict{StreamID: secret}, 500, "internal", 0},
 		"whatever else is our fault":  {errors.New(secret), 500, "internal", 0},
 		"a late refusal is our fault": {&quote.FactMissing{Fact: quote.FactVehicles}, 500, "internal", 0},
@@ -180,14 +189,80 @@ func TestHandlerRefusesWhatIsNoRequest(t *testing.T) {
 	}
 }
 
-func TestBodyIsText(t *testing.T) {
+func TestBodies(t *testing.T) {
 	t.Parallel()
-	body, err := api.Body(events.APIGatewayV2HTTPRequest{Body: "{}"})
-	if err != nil || string(body) != "{}" {
-		t.Errorf("Body=%q error=%v", body, err)
+	tests := map[string]struct {
+		body   string
+		base64 bool
+		media  string
+		status int // 0 when the body is taken
+		kind   string
+	}{
+		"what fits is decoded":              {`{"reason":"found another"}`, false, "application/json", 0, ""},
+		"a charset may be named":            {`{"reason":"found another"}`, false, "application/json; charset=utf-8", 0, ""},
+		"a body in base64 is none":          {"e30=", true, "application/json", 415, "not-json"},
+		"another media type":                {`{}`, false, "text/plain", 415, "not-json"},
+		"no media type":                     {`{}`, false, "", 415, "not-json"},
+		"no JSON":                           {`{`, false, "application/json", 400, "malformed"},
+		"a body of a megabyte":              {`"` + strings.Repeat("x", 1<<20) + `"`, false, "application/json", 413, "too-large"},
+		"seventeen levels":                  {strings.Repeat("[", 17), false, "application/json", 400, "too-deep"},
+		"brackets in a string are no level": {`{"reason":"` + strings.Repeat("[", 100) + `"}`, false, "application/json", 0, ""},
 	}
-	_, err = api.Body(events.APIGatewayV2HTTPRequest{Body: "e30=", IsBase64Encoded: true})
-	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != 415 {
-		t.Errorf("error=%v, want a problem 415", err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var body struct{ Reason string }
+			err := api.DecodeBody(events.APIGatewayV2HTTPRequest{
+				Body: test.body, IsBase64Encoded: test.base64, Headers: map[string]string{"content-type": test.media},
+			}, "Withdrawal", &body)
+			if test.status == 0 {
+				if err != nil || body.Reason == "" {
+					t.Errorf("Reason=%q error=%v", body.Reason, err)
+				}
+				return
+			}
+			r, _ := api.Respond(err)
+			if p := mustProblem(t, r); err == nil || p.Status != test.status || p.Type != "/problems/"+test.kind {
+				t.Errorf("error=%v, want %d %s", err, test.status, test.kind)
+			}
+		})
+	}
+}
+
+func TestIfMatch(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		header  string
+		guarded bool
+		version int
+		status  int // 0 when the header is taken
+	}{
+		"the tag that the API gave":              {api.ETag(4), true, 4, 0},
+		"any version":                            {"*", true, 0, 0},
+		"no tag where none is needed":            {"", false, 0, 0},
+		"a tag where none is needed":             {`"4"`, false, 4, 0},
+		"no tag where one is needed":             {"", true, 0, 428},
+		"a number that is no tag":                {"4", true, 0, 400},
+		"a weak tag":                             {`W/"4"`, true, 0, 400},
+		"a list":                                 {`"3", "4"`, true, 0, 400},
+		"a version that never was":               {`"0"`, true, 0, 400},
+		"a number written otherwise":             {`"+4"`, true, 0, 400},
+		"a number with a zero before it":         {`"04"`, true, 0, 400},
+		"a tag in other quotes":                  {"`4`", true, 0, 400},
+		"what is no number":                      {`"four"`, true, 0, 400},
+		"nonsense also where no tag is required": {"four", false, 0, 400},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			version, err := api.IfMatch(events.APIGatewayV2HTTPRequest{Headers: map[string]string{"if-match": test.header}}, test.guarded)
+			status := 0
+			if p, ok := errors.AsType[*api.Problem](err); ok {
+				status = p.Status
+			}
+			if version != test.version || status != test.status {
+				t.Errorf("version=%d error=%v, want %d and status %d", version, err, test.version, test.status)
+			}
+		})
 	}
 }

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/json"
-	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -37,13 +35,7 @@ func DecodeBody(r events.APIGatewayV2HTTPRequest, component string, v any) error
 		return NewProblem(http.StatusBadRequest, "too-deep", "The body is nested too deep",
 			"A body nests at most %d levels.", maxDepth)
 	}
-	if err := schemas.ValidateBody(component, body); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("decode a body that fits its schema: %w", err)
-	}
-	return nil
+	return schemas.DecodeBody(component, body, v)
 }
 
 // depth is how deep a JSON text nests, without decoding it.

@@ -22,12 +22,8 @@ func IfMatch(r events.APIGatewayV2HTTPRequest, guarded bool) (int, error) {
 		return 0, NewProblem(http.StatusPreconditionRequired, "no-version", "The command has to name a version",
 			"Send the ETag of the quote that you have seen as If-Match.")
 	}
-	unquoted, err := strconv.Unquote(tag)
-	if err == nil {
-		var version int
-		if version, err = strconv.Atoi(unquoted); err == nil && version > 0 {
-			return version, nil
-		}
+	if version, _ := strconv.Atoi(strings.Trim(tag, `"`)); version > 0 && tag == ETag(version) {
+		return version, nil
 	}
 	return 0, NewProblem(http.StatusBadRequest, "bad-version", "The If-Match header cannot be used",
 		"Send one ETag as the API gave it, such as \"4\".")

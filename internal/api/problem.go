@@ -55,7 +55,7 @@ func problemOf(err error) *Problem {
 	}
 	if invalid, ok := errors.AsType[*schemas.Invalid](err); ok {
 		p := NewProblem(http.StatusUnprocessableEntity, "invalid-body", "The body does not fit its schema",
-			"Correct the members under errors; the schema is QuoteRequest in the OpenAPI document.")
+			"Correct the members under errors; the schema is in the OpenAPI document.")
 		for _, v := range invalid.Violations {
 			p.Errors = append(p.Errors, Violation{Pointer: v.Pointer, Detail: v.Detail})
 		}
@@ -113,6 +113,10 @@ func conflictOf(err error) *Problem {
 // NotFound is also the answer about another customer's quote: that it exists is not to be told.
 var NotFound = NewProblem(http.StatusNotFound, "not-found", "No such quote",
 	"There is no such quote for this token. A quote can be read a moment after it was submitted.")
+
+// KeyReused refuses a request under an Idempotency-Key that a different one was made under.
+var KeyReused = NewProblem(http.StatusUnprocessableEntity, "key-reused", "The Idempotency-Key was used for another request",
+	"Use a new key for a new request.")
 
 // Respond answers with err as a problem document. A problem of the system's own is also given back as
 // an error for the log.

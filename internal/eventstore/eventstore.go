@@ -91,8 +91,9 @@ type Store struct {
 
 // Append writes events behind version expected of a stream, all or none. The events' StreamID and
 // Version are set by it, and the PreviousHash of all but the first, which the caller takes from the event
-// at expected. When another event stands in the way the error is a *VersionConflict, except
-// that events which are already there under the same ids count as written: the command was repeated.
+// at expected. When another event stands in the way the error is a *VersionConflict, except that events
+// which are already there under the same ids count as written: the command was repeated, and events become
+// those that stand in the log.
 func (s *Store) Append(ctx context.Context, stream string, expected int, events []Event) error {
 	items := make([]map[string]types.AttributeValue, len(events))
 	for i := range events {
@@ -110,7 +111,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected int, events 
 	case 0:
 		return nil
 	case 1:
-		return s.putOne(ctx, events[0], items[0])
+		return s.putOne(ctx, &events[0], items[0])
 	}
 	return s.putAll(ctx, events, items)
 }
@@ -118,7 +119,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected int, events 
 // vacant is the condition under which an event is put: no item stands under its key.
 var vacant = aws.String("attribute_not_exists(streamId)")
 
-func (s *Store) putOne(ctx context.Context, e Event, item map[string]types.AttributeValue) error {
+func (s *Store) putOne(ctx context.Context, e *Event, item map[string]types.AttributeValue) error {
 	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table, Item: item, ConditionExpression: vacant,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -142,10 +143,18 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 	}
 	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		repeated := 0
 		for i, reason := range canceled.CancellationReasons {
-			if reason.Item != nil && i < len(events) {
-				return occupied(events[i], reason.Item)
+			if reason.Item == nil || i >= len(events) {
+				continue
 			}
+			if err := occupied(&events[i], reason.Item); err != nil {
+				return err
+			}
+			repeated++
+		}
+		if repeated > 0 {
+			return nil
 		}
 	}
 	if err != nil {
@@ -154,13 +163,14 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 	return nil
 }
 
-// occupied tells a repeated append from a lost race.
-func occupied(e Event, item map[string]types.AttributeValue) error {
+// occupied tells a repeated append from a lost race. When it is repeated, e becomes what stands there.
+func occupied(e *Event, item map[string]types.AttributeValue) error {
 	existing, err := eventOf(item)
 	if err != nil {
 		return err
 	}
 	if existing.ID == e.ID {
+		*e = existing
 		return nil
 	}
 	return &VersionConflict{StreamID: e.StreamID, Version: e.Version, Existing: existing}

@@ -45,7 +45,7 @@ func eventOf(item map[string]types.AttributeValue) (Event, error) {
 	e := Event{
 		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
 		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.time("occurredAt"),
-		Data: json.RawMessage(r.text("data")), PreviousHash: r.text("previousHash"),
+		Data: json.RawMessage(r.text("data")), PreviousHash: r.optionalText("previousHash"),
 	}
 	meta := reader{item: r.object("metadata")}
 	e.Metadata = Metadata{
@@ -73,6 +73,14 @@ func (r *reader) text(name string) string {
 		return ""
 	}
 	return v.Value
+}
+
+// optionalText is for what events that were written by an earlier program lack.
+func (r *reader) optionalText(name string) string {
+	if _, ok := r.item[name]; !ok {
+		return ""
+	}
+	return r.text(name)
 }
 
 func (r *reader) number(name string) int {

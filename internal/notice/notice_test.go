@@ -28,7 +28,7 @@ func newQuote(t *testing.T) (*quotestore.Store, notice.Notice) {
 		t.Fatal(err)
 	}
 	return s, notice.Notice{Detail: eventstore.Notice{
-		EventID: "event-1", EventType: quote.TypeQuoteRequested, StreamID: quotestore.StreamID(quotetest.ID), CorrelationID: "correlation",
+		EventID: "event-1", EventType: quote.TypeQuoteRequested, StreamID: quotestore.StreamID(quotetest.ID), Version: 1, CorrelationID: "correlation",
 	}}
 }
 
@@ -152,5 +152,78 @@ func TestANoticeIsReadAsEventBridgeWritesIt(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(strings.Replace(live, `"id":"x"`, `"id":"x","replay-name":"again"`, 1)), &n); err != nil || !n.Replayed() {
 		t.Errorf("a replayed notice is read as %+v", n)
+	}
+}
+
+// amend changes the quote so that revision 2 is in force.
+func amend(t *testing.T, s *quotestore.Store) {
+	t.Helper()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	order := quotestore.Order{ID: "amend", At: time.Unix(1, 0), Command: quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}}
+	if _, err := s.Execute(t.Context(), quotetest.ID, order); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNobodyIsAskedForWhatNobodyNeeds(t *testing.T) {
+	t.Parallel()
+	for name, command := range map[string]func(*testing.T, *quotestore.Store){
+		"a revision that was amended": amend,
+		"a quote that was withdrawn": func(t *testing.T, s *quotestore.Store) {
+			withdraw := quotestore.Order{ID: "withdraw", At: time.Unix(1, 0), Command: quote.WithdrawQuote{On: quotetest.MustExample(t, "E01").QuoteDate}}
+			if _, err := s.Execute(t.Context(), quotetest.ID, withdraw); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, n := newQuote(t)
+			command(t, s)
+			asked := 0
+			if err := notice.Record(t.Context(), s, n, "vinlookup", vehicles(t, &asked)); err != nil {
+				t.Error(err)
+			}
+			if events := mustEvents(t, s); asked != 0 || len(events) != 2 {
+				t.Errorf("asked %d times, %d events; want 0 and 2", asked, len(events))
+			}
+		})
+	}
+}
+
+func TestAnAnswerAboutARevisionThatWasAmendedMeanwhileIsDropped(t *testing.T) {
+	t.Parallel()
+	s, n := newQuote(t)
+	asked := 0
+	err := notice.Record(t.Context(), s, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
+		amend(t, s)
+		return vehicles(t, &asked)(ctx, q)
+	})
+	if events := mustEvents(t, s); err != nil || asked != 1 || len(events) != 2 {
+		t.Errorf("error=%v, asked %d times, %d events; want none, 1 and 2", err, asked, len(events))
+	}
+	// The amendment has a notice of its own.
+	n.Detail.EventID, n.Detail.Version = "event-2", 2
+	err = notice.Record(t.Context(), s, n, "vinlookup", func(context.Context, quote.Quote) (quote.Command, error) {
+		c := quotetest.MustExample(t, "E01").Vehicles()
+		c.Revision = 2
+		return c, nil
+	})
+	if events := mustEvents(t, s); err != nil || len(events) != 3 || events[2].Metadata.CausationID != "event-2" {
+		t.Errorf("error=%v with %d events", err, len(events))
+	}
+}
+
+func TestANoticeOfAnEventThatIsNotThereIsABadPayload(t *testing.T) {
+	t.Parallel()
+	s, n := newQuote(t)
+	for _, version := range []int{-1, 0, 2} {
+		n.Detail.Version = version
+		_, _, err := n.Load(t.Context(), s)
+		if _, ok := errors.AsType[*platform.BadPayload](err); !ok {
+			t.Errorf("version %d: error=%v, want *BadPayload", version, err)
+		}
 	}
 }

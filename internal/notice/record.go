@@ -16,21 +16,16 @@ import (
 // function lookUp gives the command that records it, nil when the log has it already. During a replay
 // its effects are muted, and nothing is recorded.
 //
-// The command's id derives from the notice's event, so that a notice which comes twice records once.
+// Nothing is looked up for a revision that was amended since, which has a notice of its own, nor for a
+// quote that is closed: nobody may be asked about people who want no quote any more. The command's id
+// derives from the notice's event, so that a notice which comes twice records once.
 func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
 	if n.Replayed() {
 		ctx = effects.WithReplay(ctx)
 	}
-	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
-	if !ok {
-		return &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
-	}
-	history, err := quotes.Load(ctx, quoteID)
-	if err != nil {
+	history, current, err := n.Load(ctx, quotes)
+	if err != nil || !current || !history.Quote.Status.Open() {
 		return err
-	}
-	if history.Quote.Version == 0 {
-		return &platform.BadPayload{Err: fmt.Errorf("stream %s has no events", n.Detail.StreamID)}
 	}
 	command, err := lookUp(ctx, history.Quote)
 	if _, muted := errors.AsType[*effects.Muted](err); muted {
@@ -39,10 +34,30 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor strin
 	if command == nil || err != nil {
 		return err
 	}
-	platform.Annotate(ctx, actor, map[string]string{"quote_id": quoteID, "correlation_id": n.Detail.CorrelationID})
+	platform.Annotate(ctx, actor, map[string]string{"quote_id": history.Quote.ID, "correlation_id": n.Detail.CorrelationID})
 	_, err = quotes.ExecuteOn(ctx, history, quotestore.Order{
 		ID: actor + "/" + n.Detail.EventID, Actor: actor, CorrelationID: n.Detail.CorrelationID,
 		CausationID: n.Detail.EventID, At: time.Now().UTC(), Command: command,
 	})
+	if _, amended := errors.AsType[*quote.Superseded](err); amended {
+		return nil
+	}
 	return err
+}
+
+// Load gives the quote that a notice is about as it is now; current is false when the revision that was in
+// force at the notice's event has been amended since.
+func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
+	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
+	if !ok {
+		return h, false, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
+	}
+	if h, err = quotes.Load(ctx, quoteID); err != nil {
+		return h, false, err
+	}
+	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {
+		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
+	}
+	then, err := h.AtVersion(n.Detail.Version)
+	return h, then.Quote.Number == h.Quote.Number, err
 }

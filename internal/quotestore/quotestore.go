@@ -86,15 +86,31 @@ func (h History) AsOf(keep func(eventstore.Event) bool) (History, error) {
 	if n < 0 {
 		return h, nil
 	}
+	return h.first(n)
+}
+
+// AtVersion is the history as it was at a version.
+func (h History) AtVersion(version int) (History, error) {
+	return h.AsOf(func(e eventstore.Event) bool { return e.Version <= version })
+}
+
+// first is the history as it was after n events.
+func (h History) first(n int) (History, error) {
+	if n == len(h.Events) {
+		return h, nil
+	}
 	q, err := Fold(h.Events[:n])
-	return History{Quote: q, Events: h.Events[:n]}, err
+	return History{Quote: q, Events: h.Events[:n:n]}, err
 }
 
 // Fold is the quote that a stream's events make.
 func Fold(events []eventstore.Event) (quote.Quote, error) {
-	var q quote.Quote
+	return evolve(quote.Quote{}, events)
+}
+
+func evolve(q quote.Quote, events []eventstore.Event) (quote.Quote, error) {
 	for _, stored := range events {
-		e, err := quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
+		e, err := decode(stored)
 		if err != nil {
 			return q, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
 		}
@@ -107,8 +123,8 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 const maxRaces = 20
 
 // Execute carries out a command on a quote: it loads, decides and appends, and starts over when
-// somebody else appended meanwhile. A command that was carried out before changes nothing.
-// It gives the quote as it is afterwards.
+// somebody else appended meanwhile. It gives the quote as the command leaves it. A command that was
+// carried out before changes nothing and gives the quote as it was left then.
 func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
 	h, err := s.Load(ctx, quoteID)
 	if err != nil {
@@ -123,8 +139,8 @@ func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (Histo
 // ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
-		if h.done(order.ID) {
-			return h, nil
+		if then, done, err := h.after(order.ID); done || err != nil {
+			return then, err
 		}
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
 			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
@@ -134,7 +150,7 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 			return after, err
 		}
 		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
-			return h, err
+			return History{}, err
 		}
 	}
 }
@@ -171,17 +187,22 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	if err := s.Log.Append(ctx, StreamID(quoteID), h.Quote.Version, events); err != nil {
 		return h, err
 	}
-	after := History{Quote: h.Quote, Events: slices.Concat(h.Events, events)}
-	for _, e := range decided {
-		after.Quote = quote.Evolve(after.Quote, e)
-	}
-	return after, nil
+	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
+	q, err := evolve(h.Quote, events)
+	return History{Quote: q, Events: slices.Concat(h.Events, events)}, err
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its
 // place among the command's events.
 var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
 
-func (h History) done(commandID string) bool {
-	return slices.ContainsFunc(h.Events, func(e eventstore.Event) bool { return e.Metadata.CommandID == commandID })
+// after is the history as a command left it; done is false when it has left no event.
+func (h History) after(commandID string) (then History, done bool, err error) {
+	for i, e := range slices.Backward(h.Events) {
+		if e.Metadata.CommandID == commandID {
+			then, err = h.first(i + 1)
+			return then, true, err
+		}
+	}
+	return History{}, false, nil
 }

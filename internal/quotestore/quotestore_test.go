@@ -34,20 +34,20 @@ func mustOpen(t *testing.T, s *quotestore.Store, e quotetest.Example, quoteID st
 	t.Helper()
 	submit := e.Submit()
 	submit.QuoteID = quoteID
-	q, err := s.Open(t.Context(), quoteID, order("submit/"+quoteID, submit))
+	h, err := s.Open(t.Context(), quoteID, order("submit/"+quoteID, submit))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return q
+	return h.Quote
 }
 
 func mustExecute(t *testing.T, s *quotestore.Store, quoteID string, o quotestore.Order) quote.Quote {
 	t.Helper()
-	q, err := s.Execute(t.Context(), quoteID, o)
+	h, err := s.Execute(t.Context(), quoteID, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return q
+	return h.Quote
 }
 
 func mustLoad(t *testing.T, s *quotestore.Store, quoteID string) quotestore.History {
@@ -93,8 +93,8 @@ func TestARepeatedCommandChangesNothing(t *testing.T) {
 	before := mustLoad(t, s, quoteID(1))
 	again := order("v", e.Vehicles())
 	again.At = at.Add(time.Hour)
-	if q := mustExecute(t, s, quoteID(1), again); q.Version != 3 || first.Version != 2 {
-		t.Errorf("Version=%d, then %d, want 2 and 3", first.Version, q.Version)
+	if q := mustExecute(t, s, quoteID(1), again); !reflect.DeepEqual(q, first) || q.Version != 2 {
+		t.Errorf("the command sent again gives\n%+v, want what it gave first:\n%+v", q, first)
 	}
 	if after := mustLoad(t, s, quoteID(1)); !reflect.DeepEqual(after, before) {
 		t.Errorf("the log has %d events, want %d", len(after.Events), len(before.Events))
@@ -111,8 +111,8 @@ func TestARefusedCommandAppendsNothing(t *testing.T) {
 		t.Errorf("error=%v, want *FactMissing", err)
 	}
 	_, err = s.Execute(t.Context(), quoteID(2), order("v", e.Vehicles()))
-	if _, ok := errors.AsType[*quote.NoSuchRevision](err); !ok {
-		t.Errorf("error=%v for a quote that does not exist, want *NoSuchRevision", err)
+	if _, ok := errors.AsType[*quotestore.NotFound](err); !ok {
+		t.Errorf("error=%v for a quote that does not exist, want *NotFound", err)
 	}
 	for id, want := range map[string]int{quoteID(1): 1, quoteID(2): 0} {
 		if h := mustLoad(t, s, id); len(h.Events) != want {
@@ -141,9 +141,65 @@ func TestALoserOfARaceStartsOver(t *testing.T) {
 	mustOpen(t, s, e, quoteID(1))
 	stale := mustLoad(t, s, quoteID(1))
 	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
-	q, err := s.ExecuteOn(t.Context(), stale, order("h", e.Histories()))
-	if err != nil || q.Version != 3 || q.Vehicles == nil {
-		t.Errorf("Quote=%+v error=%v, want one with both facts", q, err)
+	h, err := s.ExecuteOn(t.Context(), stale, order("h", e.Histories()))
+	if err != nil || h.Quote.Version != 3 || h.Quote.Vehicles == nil || len(h.Events) != 3 {
+		t.Errorf("Quote=%+v error=%v, want one with both facts", h.Quote, err)
+	}
+}
+
+func TestAnOrderMayAskForAVersion(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := quotetest.MustExample(t, "E01")
+	mustOpen(t, s, e, quoteID(1))
+	stale := mustLoad(t, s, quoteID(1))
+	at := func(id string, version int, c quote.Command) quotestore.Order {
+		o := order(id, c)
+		o.IfVersion = version
+		return o
+	}
+	first := mustExecute(t, s, quoteID(1), at("v", 1, e.Vehicles()))
+	for name, h := range map[string]quotestore.History{"a reader of now": mustLoad(t, s, quoteID(1)), "a reader who lost the race": stale} {
+		_, err := s.ExecuteOn(t.Context(), h, at(name, 1, e.Histories()))
+		if want := (&quotestore.VersionMismatch{Want: 1, Have: 2}); !reflect.DeepEqual(err, want) {
+			t.Errorf("%s: error=%v, want %v", name, err, want)
+		}
+	}
+	mustExecute(t, s, quoteID(1), at("h", 2, e.Histories()))
+	if again := mustExecute(t, s, quoteID(1), at("v", 1, e.Vehicles())); !reflect.DeepEqual(again, first) {
+		t.Errorf("the command sent again gives %+v, want what it gave first", again)
+	}
+}
+
+func TestAHistoryShowsEveryPast(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := quotetest.MustExample(t, "E01")
+	mustOpen(t, s, e, quoteID(1))
+	now := []quotestore.History{{}, mustLoad(t, s, quoteID(1))}
+	for i, c := range []quote.Command{e.Vehicles(), e.Histories(), quote.RateQuote{Revision: 1}} {
+		o := order(fmt.Sprint(i), c)
+		o.At = at.Add(time.Duration(i+1) * time.Second)
+		mustExecute(t, s, quoteID(1), o)
+		now = append(now, mustLoad(t, s, quoteID(1)))
+	}
+	last := now[len(now)-1]
+	for version, want := range now {
+		byVersion, err := last.AtVersion(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byTime, err := last.AsOf(func(e eventstore.Event) bool {
+			return e.OccurredAt.Before(at.Add(time.Duration(version) * time.Second))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, got := range map[string]quotestore.History{"version": byVersion, "time": byTime} {
+			if !reflect.DeepEqual(got.Quote, want.Quote) || len(got.Events) != version {
+				t.Errorf("by %s at version %d:\n%+v\nwant\n%+v", how, version, got.Quote, want.Quote)
+			}
+		}
 	}
 }
 

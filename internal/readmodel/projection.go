@@ -5,10 +5,10 @@ import (
 
 	"github.com/govalues/decimal"
 
+	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
-	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 )
 
@@ -58,10 +58,18 @@ type Revision struct {
 // On is the projection as it reads on a day: an open quote whose last day has passed is expired,
 // whether or not that stands in the log.
 func (p Projection) On(day civil.Date) Projection {
-	if p.Status.Open() && p.Outcome != nil && day.After(p.ExpiresOn) {
+	if on, ok := p.mayExpire(); ok && day.After(on) {
 		p.Status = quote.StatusExpired
 	}
 	return p
+}
+
+// mayExpire gives the last day of a quote that is open and rated.
+func (p Projection) mayExpire() (on civil.Date, ok bool) {
+	if !p.Status.Open() || p.Outcome == nil {
+		return civil.Date{}, false
+	}
+	return p.ExpiresOn, true
 }
 
 // Outcome is what the rating of a quote came to.
@@ -71,8 +79,18 @@ type Outcome struct {
 	Reasons             []Reason           `json:"reasons"`
 	Conditions          []rating.Condition `json:"conditions"`
 	AdverseActionNotice bool               `json:"adverseActionNotice"`
+	// AdverseAction is what the notice has to tell, nil where none is due.
+	AdverseAction *AdverseAction `json:"adverseAction,omitempty"`
 	// Premium is nil for a declined quote; for a referred one it is indicative.
 	*Premium
+}
+
+// AdverseAction names the consumer reports that made an outcome worse. It tells of incidents, not whose
+// they are.
+type AdverseAction struct {
+	Agencies []accident.Agency `json:"agencies"`
+	// Reasons are specific, such as "at-fault accident 31 October 2024".
+	Reasons []string `json:"reasons"`
 }
 
 // Reason says why a quote was referred or declined.
@@ -114,7 +132,16 @@ type Line struct {
 	QuoteDate     civil.Date       `json:"quoteDate"`
 	EffectiveDate civil.Date       `json:"effectiveDate"`
 	RequestedAt   time.Time        `json:"requestedAt"`
+	ExpiresOn     civil.Date       `json:"expiresOn,omitzero"`
 	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
+}
+
+// On is the line as it reads on a day, as Projection.On.
+func (l Line) On(day civil.Date) Line {
+	if l.Status.Open() && !l.ExpiresOn.IsZero() && day.After(l.ExpiresOn) {
+		l.Status = quote.StatusExpired
+	}
+	return l
 }
 
 // Project is the projection of a quote's history, which has at least one event.
@@ -125,7 +152,7 @@ func Project(h quotestore.History) Projection {
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q, h.Events),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(h),
 	}
 }
 
@@ -136,19 +163,20 @@ func decision(d *quote.Decision) *Decision {
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
 }
 
-func earlier(q quote.Quote, events []eventstore.Event) []Revision {
+// earlier are the revisions that were amended. The events say at which version each ended.
+func earlier(h quotestore.History) []Revision {
 	var revisions []Revision
-	for _, e := range events {
+	for _, e := range h.Events {
 		if e.Type != quote.TypeQuoteAmended {
 			continue
 		}
-		r := q.Earlier[len(revisions)]
-		line := Revision{Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate, LastVersion: e.Version - 1}
-		if r.Rating != nil {
-			line.Outcome = r.Rating.Outcome
-			if r.Rating.Price != nil {
-				line.TotalPremium = &r.Rating.TotalPremium
-			}
+		r := h.Quote.Earlier[len(revisions)]
+		line := Revision{
+			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
+			Outcome: r.Outcome(), LastVersion: e.Version - 1,
+		}
+		if r.Rating != nil && r.Rating.Price != nil {
+			line.TotalPremium = &r.Rating.TotalPremium
 		}
 		revisions = append(revisions, line)
 	}
@@ -169,6 +197,12 @@ func outcome(q quote.Revision) *Outcome {
 	o := &Outcome{
 		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: []Reason{},
 		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
+	}
+	if a := q.AdverseAction(); a != nil {
+		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: []string{}}
+		for _, i := range a.Incidents {
+			o.AdverseAction.Reasons = append(o.AdverseAction.Reasons, i.Type.Words()+" "+i.Date.In(time.UTC).Format("2 January 2006"))
+		}
 	}
 	for _, code := range r.Reasons {
 		o.Reasons = append(o.Reasons, Reason{Code: string(code), Text: rating.Text(r.RatePlanVersion, code)})
@@ -198,8 +232,11 @@ func (p Projection) Line() Line {
 		QuoteID: p.QuoteID, Version: p.Version, Status: p.Status, State: p.State,
 		QuoteDate: p.QuoteDate, EffectiveDate: p.EffectiveDate, RequestedAt: p.RequestedAt,
 	}
-	if p.Outcome != nil && p.Premium != nil {
-		line.TotalPremium = &p.TotalPremium
+	if p.Outcome != nil {
+		line.ExpiresOn = p.ExpiresOn
+		if p.Premium != nil {
+			line.TotalPremium = &p.TotalPremium
+		}
 	}
 	return line
 }

@@ -18,14 +18,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"milepost/domain/civil"
 	"milepost/internal/platform"
 )
 
 // Store reads and writes the projections.
 type Store struct {
 	DB *dynamodb.Client
-	// Quotes is the table of documents (key quoteId), CustomerQuotes that of the lists (key
-	// customerId, then quoteKey).
+	// Quotes is the table of documents (key quoteId, index by-expiry), CustomerQuotes that of the lists
+	// (key customerId, then quoteKey).
 	Quotes, CustomerQuotes string
 }
 
@@ -38,8 +39,11 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 	}
 }
 
-// Put writes both projections of a quote, unless newer ones are there.
+// Put writes both projections of a quote, unless they are as new already.
 func (s *Store) Put(ctx context.Context, p Projection) error {
+	if done, err := s.isThere(ctx, p); done || err != nil {
+		return err
+	}
 	document, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
@@ -48,18 +52,61 @@ func (s *Store) Put(ctx context.Context, p Projection) error {
 	if err != nil {
 		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
 	}
-	if err := s.put(ctx, s.Quotes, p.Version, map[string]types.AttributeValue{
+	item := map[string]types.AttributeValue{
 		"quoteId":  &types.AttributeValueMemberS{Value: p.QuoteID},
 		"document": &types.AttributeValueMemberS{Value: string(document)},
 		"logHash":  &types.AttributeValueMemberS{Value: p.LogHash},
-	}); err != nil {
+	}
+	// The attribute is the key of an index that has the quotes which may expire, and no others.
+	if on, ok := p.mayExpire(); ok {
+		item["expiresOn"] = &types.AttributeValueMemberS{Value: on.String()}
+	}
+	if err := s.put(ctx, s.Quotes, p.Version, item); err != nil {
 		return err
 	}
-	return s.put(ctx, s.CustomerQuotes, p.Version, map[string]types.AttributeValue{
+	item = lineKey(p)
+	item["document"] = &types.AttributeValueMemberS{Value: string(line)}
+	return s.put(ctx, s.CustomerQuotes, p.Version, item)
+}
+
+// isThere reports whether both projections are as new as p. About half of all deliveries find their work
+// done; one read is cheaper than two writes that fail.
+func (s *Store) isThere(ctx context.Context, p Projection) (bool, error) {
+	version := aws.String("version")
+	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+		s.Quotes:         {Keys: []map[string]types.AttributeValue{documentKey(p.QuoteID)}, ConsistentRead: aws.Bool(true), ProjectionExpression: version},
+		s.CustomerQuotes: {Keys: []map[string]types.AttributeValue{lineKey(p)}, ConsistentRead: aws.Bool(true), ProjectionExpression: version},
+	}})
+	if err != nil {
+		return false, fmt.Errorf("read the versions of quote %s: %w", p.QuoteID, err)
+	}
+	for _, table := range []string{s.Quotes, s.CustomerQuotes} {
+		items := out.Responses[table]
+		if len(items) == 0 { // not there, or not read: it is written
+			return false, nil
+		}
+		there, ok := items[0]["version"].(*types.AttributeValueMemberN)
+		if !ok {
+			return false, nil
+		}
+		if n, err := strconv.Atoi(there.Value); err != nil || n < p.Version {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// documentKey is the key of a quote's document.
+func documentKey(quoteID string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}}
+}
+
+// lineKey is the key of a quote in its customer's list.
+func lineKey(p Projection) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
 		"customerId": &types.AttributeValueMemberS{Value: p.CustomerID},
 		"quoteKey":   &types.AttributeValueMemberS{Value: p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID},
-		"document":   &types.AttributeValueMemberS{Value: string(line)},
-	})
+	}
 }
 
 func (s *Store) put(ctx context.Context, table string, version int, item map[string]types.AttributeValue) error {
@@ -83,7 +130,7 @@ func (s *Store) put(ctx context.Context, table string, version int, item map[str
 func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Quotes,
-		Key:       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}},
+		Key:       documentKey(quoteID),
 		// The caller may have been told of the quote a moment ago.
 		ConsistentRead: aws.Bool(true),
 	})
@@ -118,6 +165,29 @@ func (s *Store) Each(ctx context.Context, fn func(quoteID string)) error {
 		}
 	}
 	return nil
+}
+
+// ExpiringOn gives the ids of the open quotes whose last day is a day. A quote that was projected a moment
+// ago may be missing, one that was just closed may still be there.
+func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error) {
+	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+		TableName: &s.Quotes, IndexName: aws.String("by-expiry"),
+		KeyConditionExpression:    aws.String("expiresOn = :day"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":day": &types.AttributeValueMemberS{Value: day.String()}},
+	})
+	var ids []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look for quotes that expire on %s: %w", day, err)
+		}
+		for _, item := range page.Items {
+			if id, ok := item["quoteId"].(*types.AttributeValueMemberS); ok {
+				ids = append(ids, id.Value)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // Page is one page of a customer's quotes, newest first.

@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
 	"milepost/internal/eventstore"
+	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/stacktest"
@@ -287,6 +289,127 @@ func TestADocumentSurvivesTheTable(t *testing.T) {
 		got := mustGet(t, read, quoteID)
 		if mustJSON(t, got) != mustJSON(t, want) || !reflect.DeepEqual(got.Outcome == nil, want.Outcome == nil) {
 			t.Errorf("%s: %s\nwant %s", e, mustJSON(t, got), mustJSON(t, want))
+		}
+	}
+}
+
+// historyOf is what a quote looks like after events, one second apart.
+func historyOf(t *testing.T, commands ...quote.Command) quotestore.History {
+	t.Helper()
+	var h quotestore.History
+	for i, e := range quotetest.MustEvents(t, commands...) {
+		h.Quote = quote.Evolve(h.Quote, e)
+		h.Events = append(h.Events, eventstore.Event{Type: e.EventType(), Version: i + 1, OccurredAt: requestedAt.Add(time.Duration(i) * time.Second)})
+	}
+	return h
+}
+
+func TestEarlierRevisionsAreListed(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E20") // which is referred
+	longer, shorter := e.Request, e.Request
+	longer.TermMonths, longer.EffectiveDate = 12, e.Request.EffectiveDate.AddDays(1)
+	p := readmodel.Project(historyOf(t, append(e.Commands(),
+		quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer},
+		quote.AmendQuote{QuoteDate: e.QuoteDate.AddDays(1), Request: shorter},
+		quote.RateQuote{Revision: 3})...))
+	if p.Revision != 3 || p.Version != 7 || p.Status != quote.StatusReferred || !p.EffectiveDate.Before(longer.EffectiveDate) {
+		t.Errorf("Projection=%+v", p)
+	}
+	total := e.Expected.TotalPremium
+	want := []readmodel.Revision{
+		{Revision: 1, QuoteDate: e.QuoteDate, EffectiveDate: e.Request.EffectiveDate, Outcome: rating.Referred, TotalPremium: &total, LastVersion: 4},
+		{Revision: 2, QuoteDate: e.QuoteDate, EffectiveDate: longer.EffectiveDate, LastVersion: 5},
+	}
+	if mustJSON(t, p.Earlier) != mustJSON(t, want) {
+		t.Errorf("Earlier=%s\nwant %s", mustJSON(t, p.Earlier), mustJSON(t, want))
+	}
+	if err := schemas.ValidateBody("Quote", []byte(mustJSON(t, p))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARevisionThatWasReferredForWantOfAnAnswerSaysSo(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	unanswered := quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles}}
+	p := readmodel.Project(historyOf(t, e.Submit(), e.Histories(), unanswered, quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}))
+	if len(p.Earlier) != 1 || p.Earlier[0].Outcome != rating.Referred {
+		t.Errorf("Earlier=%s", mustJSON(t, p.Earlier))
+	}
+}
+
+func TestAnAdverseActionNamesAgencyAndReasons(t *testing.T) {
+	t.Parallel()
+	for example, want := range map[string]string{
+		"E01": `null`,
+		"E12": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["at-fault accident 31 October 2024"]}`,
+		"E15": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["driving under the influence 30 June 2025"]}`,
+	} {
+		p := readmodel.Project(historyOf(t, quotetest.MustExample(t, example).Commands()...))
+		if got := mustJSON(t, p.AdverseAction); got != want || p.AdverseActionNotice != (want != "null") {
+			t.Errorf("%s: AdverseAction=%s, want %s", example, got, want)
+		}
+	}
+}
+
+func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	store := func(handler string) *readmodel.Store {
+		env := stack.Environment(handler)
+		return &readmodel.Store{
+			DB: platform.DynamoDB(env), Quotes: env.Getenv("QUOTES_TABLE_NAME"), CustomerQuotes: env.Getenv("CUSTOMER_QUOTES_TABLE_NAME"),
+		}
+	}
+	write, sweep := store("project"), store("expire")
+	e := quotetest.MustExample(t, "E01")
+	day := e.Expected.ExpiresOn
+	mustFind := func(want ...string) {
+		t.Helper()
+		ids, err := sweep.ExpiringOn(t.Context(), day)
+		if err != nil || !slices.Equal(ids, want) {
+			t.Errorf("quotes %v error=%v, want %v", ids, err, want)
+		}
+	}
+	mustFind()
+	commands := e.Commands()
+	mustPut(t, write, readmodel.Project(historyOf(t, commands[:3]...)))
+	mustFind()
+	mustPut(t, write, readmodel.Project(historyOf(t, commands...)))
+	mustFind(quotetest.ID)
+	other := day
+	day = day.AddDays(1)
+	mustFind()
+	day = other
+	mustPut(t, write, readmodel.Project(historyOf(t, append(commands, quote.AcceptQuote{Revision: 1, On: e.QuoteDate})...)))
+	mustFind()
+	if _, err := store("quotes").ExpiringOn(t.Context(), day); err == nil || !strings.Contains(err.Error(), "not authorized") {
+		t.Errorf("error=%v, want none but the sweep to read the index", err)
+	}
+}
+
+func TestAProjectionReadsAsOfADay(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	last := e.Expected.ExpiresOn
+	offered := readmodel.Project(historyOf(t, e.Commands()...))
+	accepted := readmodel.Project(historyOf(t, append(e.Commands(), quote.AcceptQuote{Revision: 1, On: e.QuoteDate})...))
+	waiting := readmodel.Project(historyOf(t, e.Submit()))
+	for name, row := range map[string]struct {
+		p    readmodel.Projection
+		day  civil.Date
+		want quote.Status
+	}{
+		"an offer on its last day":         {offered, last, quote.StatusQuoted},
+		"an offer on the day after":        {offered, last.AddDays(1), quote.StatusExpired},
+		"an acceptance does not":           {accepted, last.AddDays(1), quote.StatusAccepted},
+		"a quote without a price does not": {waiting, last.AddDays(1), quote.StatusRequested},
+	} {
+		if got, line := row.p.On(row.day).Status, row.p.Line().On(row.day).Status; got != row.want || line != row.want {
+			t.Errorf("%s: Status=%s, in the list %s, want %s", name, got, line, row.want)
 		}
 	}
 }

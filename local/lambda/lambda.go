@@ -82,6 +82,7 @@ type Service struct {
 	base context.Context // of every handler
 	stop context.CancelFunc
 
+	free   chan func()  // taken by goroutines that have run a handler and wait for the next
 	shared atomic.Int64 // running invocations without reserved concurrency
 
 	mu        sync.RWMutex
@@ -106,7 +107,7 @@ func New(c Config) (*Service, error) {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	s := &Service{cfg: c, log: c.Logger, functions: map[string]*function{}}
+	s := &Service{cfg: c, log: c.Logger, free: make(chan func()), functions: map[string]*function{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -38,7 +38,8 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if task.Fact != quote.FactVehicles && task.Fact != quote.FactAccidentHistory {
 		return none, &platform.BadPayload{Err: fmt.Errorf("there is no fact %q", task.Fact)}
 	}
-	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), task.Revision, task.Fact, task.TaskToken, time.Now()); err != nil {
+	w := wait{revision: task.Revision, fact: task.Fact, token: task.TaskToken}
+	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), w, time.Now()); err != nil {
 		return none, err
 	}
 	h, err := a.quotes.Load(ctx, task.QuoteID)
@@ -48,9 +49,8 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if task.Revision < 1 || task.Revision > h.Quote.Number {
 		return none, &quote.NoSuchRevision{Revision: task.Revision}
 	}
-	// A revision that was amended meanwhile has nothing to wait for any more.
-	if task.Revision == h.Quote.Number && !h.Quote.Knows(task.Fact) {
+	if !w.over(h.Quote) {
 		return none, nil
 	}
-	return none, a.tokens.answer(ctx, task.Fact, task.TaskToken)
+	return none, a.tokens.answer(ctx, w)
 }

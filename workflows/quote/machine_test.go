@@ -196,7 +196,7 @@ const (
 
 func TestTheStateMachineEndsWhereTheOutcomeSays(t *testing.T) {
 	t.Parallel()
-	for o, end := range map[string]string{"QUOTED": "Quoted", "REFERRED": "Referred to an underwriter", "DECLINED": "Declined"} {
+	for o, end := range map[string]string{"QUOTED": "Quoted", "REFERRED": "Referred to an underwriter", "DECLINED": "Declined", "OVERTAKEN": "Overtaken by the customer"} {
 		t.Run(o, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -4,7 +4,8 @@
 // A branch that waits for a fact is woken by whichever comes first: the await step, when the fact
 // was in the log before the branch, or the function resumeworkflow, when the fact arrives after it.
 // The step stores its token before it reads the log, and the fact is in the log before anybody
-// announces it, so one of the two always sees the other.
+// announces it, so one of the two always sees the other. An amendment and a withdrawal wake the
+// branches in the same way: nobody needs their facts any more, and the execution ends as overtaken.
 package quote
 
 import "fmt"

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/domain/quote"
-	"milepost/domain/rating"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 )
@@ -24,22 +23,15 @@ type rateTask struct {
 
 // Rated is what the rate step gives back.
 type Rated struct {
-	QuoteID  string  `json:"quoteId"`
-	Revision int     `json:"revision"`
-	Outcome  Outcome `json:"outcome"`
+	QuoteID  string `json:"quoteId"`
+	Revision int    `json:"revision"`
+	// Outcome is what the state machine chooses its end by.
+	Outcome string `json:"outcome"`
 }
 
-// Outcome is what came of rating a revision, as the state machine's Choice knows it.
-type Outcome string
-
-// The outcomes.
-const (
-	Quoted   Outcome = "QUOTED"
-	Referred Outcome = "REFERRED"
-	Declined Outcome = "DECLINED"
-	// Overtaken: the revision was amended, or the quote withdrawn, before it was rated.
-	Overtaken Outcome = "OVERTAKEN"
-)
+// Overtaken is the outcome of a revision that was amended, or whose quote was withdrawn, before it was
+// rated. The others are those of rating.
+const Overtaken = "OVERTAKEN"
 
 type rater struct{ quotes *quotestore.Store }
 
@@ -63,25 +55,12 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
 		At: time.Now().UTC(), Command: command,
 	})
-	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}
-	if _, superseded := errors.AsType[*quote.Superseded](err); superseded {
-		return rated, nil
-	}
-	if err != nil {
+	if _, amended := errors.AsType[*quote.Superseded](err); err != nil && !amended {
 		return Rated{}, err
 	}
-	rated.Outcome = outcomeOf(h.Quote.Revision)
-	return rated, nil
-}
-
-func outcomeOf(r quote.Revision) Outcome {
-	switch {
-	case r.Rating == nil:
-		return Overtaken
-	case r.Rating.Outcome == rating.Declined:
-		return Declined
-	case r.Rating.Outcome == rating.Referred || len(r.Unanswered) > 0:
-		return Referred
+	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}
+	if h.Quote.Number == task.Revision && h.Quote.Rating != nil {
+		rated.Outcome = string(h.Quote.Outcome())
 	}
-	return Quoted
+	return rated, nil
 }

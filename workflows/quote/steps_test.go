@@ -72,6 +72,9 @@ func TestRateStep(t *testing.T) {
 	e := quotetest.MustExample(t, "E01")
 	waiting := []quote.Command{e.Submit()}
 	ready := []quote.Command{e.Submit(), e.Vehicles(), e.Histories()}
+	longer := e.Request
+	longer.TermMonths = 12
+	amend := quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}
 	answered := `"facts":[{"fact":"VEHICLES","timedOut":false},{"fact":"ACCIDENT_HISTORY","timedOut":false}]`
 	silent := `"facts":[{"fact":"VEHICLES","timedOut":true},{"fact":"ACCIDENT_HISTORY","timedOut":true}]`
 	rated := func(outcome string) string { return `{` + revisionOne + `,"outcome":"` + outcome + `"}` }
@@ -86,6 +89,10 @@ func TestRateStep(t *testing.T) {
 		"a quote that still waits cannot be rated":         {waiting, `{` + revisionOne + `,` + answered + `}`, "Failure"},
 		"a revision that does not exist":                   {ready, `{"quoteId":"` + quotetest.ID + `","revision":2,` + answered + `}`, "Failure"},
 		"a quote that does not exist":                      {ready, `{"quoteId":"01KXAMPE0000000000000000ZZ","revision":1,` + answered + `}`, "Failure"},
+		"a revision that was amended is overtaken":         {append(ready[:3:3], amend), `{` + revisionOne + `,` + answered + `}`, rated("OVERTAKEN")},
+		"also when its facts never came":                   {append(waiting[:1:1], amend), `{` + revisionOne + `,` + silent + `}`, rated("OVERTAKEN")},
+		"a quote that was withdrawn is overtaken":          {append(ready[:3:3], quote.WithdrawQuote{On: e.QuoteDate}), `{` + revisionOne + `,` + answered + `}`, rated("OVERTAKEN")},
+		"an amendment is rated with what is still known":   {append(ready[:3:3], amend), `{"quoteId":"` + quotetest.ID + `","revision":2,` + answered + `}`, `{"quoteId":"` + quotetest.ID + `","revision":2,"outcome":"QUOTED"}`},
 		"a payload that is something else":                 {ready, `[]`, "BadPayload"},
 		"a payload with a revision that is something else": {ready, `{"revision":"1"}`, "BadPayload"},
 	}
@@ -165,5 +172,31 @@ func TestAwaitStepKeepsItsTokenForADay(t *testing.T) {
 	}
 	if until := time.Unix(seconds, 0).Sub(before); token.Value != "token-2" || until < 23*time.Hour || until > 25*time.Hour {
 		t.Errorf("token %s is kept for %v", token.Value, until)
+	}
+}
+
+// TestARatingThatIsMadeAgainTellsWhatItCameToFirst: the step is retried when its answer was lost; meanwhile
+// the customer may have changed the quote or given it up.
+func TestARatingThatIsMadeAgainTellsWhatItCameToFirst(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	for name, command := range map[string]quote.Command{
+		"an amendment": quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer},
+		"a withdrawal": quote.WithdrawQuote{On: e.QuoteDate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t, e.Submit(), e.Vehicles(), e.Histories())
+			task := `{` + revisionOne + `,"facts":[]}`
+			first := invoke(t, s.rate, task)
+			if _, err := s.log.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: "c", At: time.Unix(0, 0), Command: command}); err != nil {
+				t.Fatal(err)
+			}
+			if again := invoke(t, s.rate, task); again != first || again != `{`+revisionOne+`,"outcome":"QUOTED"}` {
+				t.Errorf("result=%s, then %s", first, again)
+			}
+		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 )
 
 // Tokens keeps the task tokens of waiting branches and answers them.
@@ -34,15 +35,28 @@ func NewTokens(env platform.Environment, vars *platform.Variables) *Tokens {
 // tokenLife is how long a token is kept: well beyond the timeout of the branch that waits.
 const tokenLife = 24 * time.Hour
 
-// keep stores the token of the branch that waits for a fact of a revision. A retried task has a new
-// token, which replaces the old one.
-func (t *Tokens) keep(ctx context.Context, streamID string, revision int, fact quote.Fact, token string, now time.Time) error {
+// wait is one branch that waits for a fact of a revision.
+type wait struct {
+	revision int
+	fact     quote.Fact
+	token    string
+}
+
+// over reports whether the wait has come to its end: the fact is there, or nobody needs it any more.
+func (w wait) over(q quote.Quote) bool {
+	return w.revision < q.Number || !q.Status.Open() || q.Knows(w.fact)
+}
+
+// keep stores the token of a branch. A retried task has a new token, which replaces the old one.
+func (t *Tokens) keep(ctx context.Context, streamID string, w wait, now time.Time) error {
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.table,
 		Item: map[string]types.AttributeValue{
 			"streamId":  &types.AttributeValueMemberS{Value: streamID},
-			"fact":      &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%d", fact, revision)},
-			"token":     &types.AttributeValueMemberS{Value: token},
+			"branch":    &types.AttributeValueMemberS{Value: fmt.Sprintf("%d#%s", w.revision, w.fact)},
+			"revision":  &types.AttributeValueMemberN{Value: strconv.Itoa(w.revision)},
+			"fact":      &types.AttributeValueMemberS{Value: string(w.fact)},
+			"token":     &types.AttributeValueMemberS{Value: w.token},
 			"expiresAt": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Add(tokenLife).Unix(), 10)},
 		},
 	})
@@ -52,43 +66,54 @@ func (t *Tokens) keep(ctx context.Context, streamID string, revision int, fact q
 	return nil
 }
 
-// Wake answers the branches of a stream's workflows that wait for a fact. Where none waits it does
-// nothing: the branch has been answered, has timed out, or will find the fact in the log. A branch of
-// a revision that was amended since is answered too; it has nothing to wait for any more.
-func (t *Tokens) Wake(ctx context.Context, streamID string, fact quote.Fact) error {
-	out, err := t.db.Query(ctx, &dynamodb.QueryInput{
+// Wake answers the branches of a quote's workflows whose wait is over. Where none waits it does nothing:
+// a branch has been answered, has timed out, or will look in the log itself.
+func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
+	streamID := quotestore.StreamID(q.ID)
+	pages := dynamodb.NewQueryPaginator(t.db, &dynamodb.QueryInput{
 		TableName: &t.table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("streamId = :stream AND begins_with(fact, :fact)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":stream": &types.AttributeValueMemberS{Value: streamID},
-			":fact":   &types.AttributeValueMemberS{Value: string(fact) + "#"},
-		},
+		KeyConditionExpression:    aws.String("streamId = :stream"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": &types.AttributeValueMemberS{Value: streamID}},
 	})
-	if err != nil {
-		return fmt.Errorf("look for the tokens of %s: %w", streamID, err)
-	}
 	var errs []error
-	for _, wait := range out.Items {
-		token, ok := wait["token"].(*types.AttributeValueMemberS)
-		if !ok {
-			errs = append(errs, fmt.Errorf("a wait of %s for %s has no token", streamID, fact))
-			continue
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("look for the tokens of %s: %w", streamID, err)
 		}
-		errs = append(errs, t.answer(ctx, fact, token.Value))
+		for _, item := range page.Items {
+			w, err := waitOf(item)
+			if err == nil && w.over(q) {
+				err = t.answer(ctx, w)
+			}
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
+// waitOf reads a stored wait.
+func waitOf(item map[string]types.AttributeValue) (wait, error) {
+	revision, _ := item["revision"].(*types.AttributeValueMemberN)
+	fact, _ := item["fact"].(*types.AttributeValueMemberS)
+	token, _ := item["token"].(*types.AttributeValueMemberS)
+	if revision == nil || fact == nil || token == nil {
+		return wait{}, errors.New("a wait has no revision, fact or token")
+	}
+	n, err := strconv.Atoi(revision.Value)
+	return wait{revision: n, fact: quote.Fact(fact.Value), token: token.Value}, err
+}
+
 // answer settles a token. One that is settled already is fine.
-func (t *Tokens) answer(ctx context.Context, fact quote.Fact, token string) error {
+func (t *Tokens) answer(ctx context.Context, w wait) error {
 	output, err := json.Marshal(struct {
 		Fact     quote.Fact `json:"fact"`
 		TimedOut bool       `json:"timedOut"`
-	}{Fact: fact})
+	}{Fact: w.fact})
 	if err != nil {
 		return err
 	}
-	_, err = t.workflows.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String(string(output))})
+	_, err = t.workflows.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &w.token, Output: aws.String(string(output))})
 	if _, settled := errors.AsType[*sfntypes.TaskTimedOut](err); settled {
 		return nil
 	}
@@ -96,7 +121,7 @@ func (t *Tokens) answer(ctx context.Context, fact quote.Fact, token string) erro
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("answer the branch that waits for %s: %w", fact, err)
+		return fmt.Errorf("answer the branch that waits for %s: %w", w.fact, err)
 	}
 	return nil
 }

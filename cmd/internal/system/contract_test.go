@@ -36,6 +36,8 @@ func documented(method, target string, r response) error {
 		return schemas.ValidateBody("QuoteAccepted", r.Body)
 	case r.Status != http.StatusOK:
 		return fmt.Errorf("status %d is not in the OpenAPI document", r.Status)
+	case strings.HasSuffix(path, "/events"):
+		return schemas.ValidateBody("AuditLog", r.Body)
 	case strings.HasSuffix(path, "/explanation"):
 		return schemas.ValidateBody("Explanation", r.Body)
 	case strings.HasPrefix(path, "/customers/"):

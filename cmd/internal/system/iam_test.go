@@ -48,7 +48,10 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
 		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
 	}
-	readAll := func(s *running, id string) {
+	// liveOn reads a quote in all ways, amends it, and lets it expire.
+	liveOn := func(s *running, id string) {
+		s.change(s.token("ada", "quotes"), id, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
+		time.Sleep(32 * 24 * time.Hour)
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
@@ -58,9 +61,9 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			s := mustRun(t, system.Options{Faults: oneFactLate()})
 			id := s.submit("ada", example())
 			s.settle()
-			readAll(s, id)
+			liveOn(s, id)
 			want := slices.Concat(tracing, []string{
-				"AccidentHistoryFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
+				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"ResumeWorkflowFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
 			})
@@ -83,7 +86,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			s := mustRun(t, system.Options{Faults: plan})
 			id := s.submit("ada", example())
 			s.settle()
-			readAll(s, id)
+			liveOn(s, id)
 			broken = true
 			put := func(key string, item map[string]types.AttributeValue) {
 				item["streamId"] = &types.AttributeValueMemberS{Value: key}
@@ -97,6 +100,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				put("quote-copy-"+text(events[i], "eventType"), maps.Clone(events[i]))
 			}
 			put("poison", map[string]types.AttributeValue{})
+			time.Sleep(24 * time.Hour) // and the next sweep
 			s.settle()
 			if got := s.unused(); !slices.Equal(got, tracing) {
 				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tracing, "\n"))
@@ -132,8 +136,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 10 {
-			t.Errorf("%d functions, want 10", len(functions))
+		if len(functions) != 12 {
+			t.Errorf("%d functions, want 12", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -198,8 +202,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 11 {
-		t.Errorf("%d roles, want one for each of 10 functions and the workflow", len(roles))
+	if len(roles) != 13 {
+		t.Errorf("%d roles, want one for each of 12 functions and the workflow", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0
@@ -217,8 +221,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 			appenders++
 		}
 	}
-	if appenders != 4 {
-		t.Errorf("%d roles may append, want those of submit, both lookups and rate", appenders)
+	if appenders != 6 {
+		t.Errorf("%d roles may append, want those of submit, commands, both lookups, rate and expire", appenders)
 	}
 }
 

@@ -30,6 +30,9 @@ const (
 	LicenseNumber = "LICENSE-QX"
 )
 
+// Agency is who reports the accident histories.
+var Agency = accident.Agency{Name: "Example Reports Inc.", Address: "PO Box 1, Springfield OH 45501", Phone: "800-555-0100"}
+
 // Example is a request with what the providers answer about it and the result to expect.
 type Example struct {
 	ID        string
@@ -143,9 +146,11 @@ func (e Example) Histories() quote.RecordAccidentHistory {
 		if history.Incidents == nil {
 			history.Incidents = []accident.Incident{}
 		}
-		c.Drivers = append(c.Drivers, quote.DriverLookup{
-			DriverID: d.DriverID, Assessment: accident.Assessment{History: history}, Answers: answers("accident-history"),
-		})
+		lookup := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{History: history}, Answers: answers("accident-history")}
+		if history.Status != accident.Unavailable {
+			lookup.ReportID, lookup.Agency = "report-"+d.DriverID, &Agency
+		}
+		c.Drivers = append(c.Drivers, lookup)
 	}
 	return c
 }

@@ -87,12 +87,19 @@ func placed(events []eventstore.Event, stream string, after int) []eventstore.Ev
 	events = slices.Clone(events)
 	for i := range events {
 		events[i].StreamID, events[i].Version = stream, after+1+i
+		if i > 0 {
+			events[i].PreviousHash = events[i-1].Hash()
+		}
 	}
 	return events
 }
 
+// mustAppend appends as everybody should: with the hash of the event before.
 func mustAppend(t *testing.T, s *eventstore.Store, stream string, expected int, events ...eventstore.Event) {
 	t.Helper()
+	if before := mustLoad(t, s, stream, expected-1); expected > 0 && len(before) > 0 {
+		events[0].PreviousHash = before[0].Hash()
+	}
 	if err := s.Append(t.Context(), stream, expected, events); err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +161,9 @@ func repeatedAppend(t *testing.T, s *eventstore.Store) {
 		}
 		mustAppend(t, s, stream, 0, later...)
 		assertStream(t, s, stream, placed(events, stream, 0))
+		if want := placed(events, stream, 0); !reflect.DeepEqual(later, want) {
+			t.Errorf("the repeated events are\n%+v\nwant those that stand in the log:\n%+v", later, want)
+		}
 	}
 }
 

@@ -1,0 +1,93 @@
+// Package expire is the function that notes in the log which open quotes have expired. It runs once a day.
+//
+// Nothing depends on when it runs: a quote has expired when its last day has passed, whether or not that
+// stands in the log yet. Days on which it did not run are made up for, up to lookback.
+package expire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+)
+
+// lookback is how many days back quotes are looked for.
+const lookback = 40
+
+// workers is how many quotes are worked on at a time.
+const workers = 16
+
+type handler struct {
+	quotes      *quotestore.Store
+	projections *readmodel.Store
+}
+
+// New makes the handler. It needs EVENTS_TABLE_NAME and QUOTES_TABLE_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{
+		quotes:      quotestore.New(env, vars),
+		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
+	}
+	return platform.Handler(env, h.expire), vars.Err()
+}
+
+// Swept is what a run gives back.
+type Swept struct {
+	// Quotes is how many quotes were found whose last day has passed.
+	Quotes int `json:"quotes"`
+}
+
+// expire goes through the quotes whose last day was yesterday or before. A quote that fails does not hold
+// up the others; the run fails in the end, and the next one finds that quote again.
+func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) {
+	now := time.Now().UTC()
+	today := civil.DateOf(now)
+	var swept Swept
+	var errs []error
+	for days := 1; days <= lookback; days++ {
+		ids, err := h.projections.ExpiringOn(ctx, today.AddDays(-days))
+		swept.Quotes += len(ids)
+		errs = append(errs, err, h.expireAll(ctx, ids, now))
+	}
+	return swept, errors.Join(errs...)
+}
+
+// expireAll expires quotes, a few at a time.
+func (h *handler) expireAll(ctx context.Context, ids []string, now time.Time) error {
+	errs := make([]error, len(ids))
+	free := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		free <- struct{}{}
+		wg.Go(func() {
+			errs[i] = h.expireOne(ctx, id, now)
+			<-free
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (h *handler) expireOne(ctx context.Context, quoteID string, now time.Time) error {
+	today := civil.DateOf(now)
+	// A run that is repeated on a day is the same command; the correlation joins what the run did.
+	run := fmt.Sprintf("expire/%s", today)
+	_, err := h.quotes.Execute(ctx, quoteID, quotestore.Order{
+		ID: run + "/" + quoteID, Actor: "expire", CorrelationID: run, At: now, Command: quote.ExpireQuote{On: today},
+	})
+	if err != nil {
+		return fmt.Errorf("expire quote %s: %w", quoteID, err)
+	}
+	return nil
+}
