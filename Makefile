@@ -1,6 +1,7 @@
 # Runs the whole system on this machine until Ctrl-C.
 run:
-	go run ./cmd/milepost run
+	go build -o dist/milepost ./cmd/milepost
+	dist/milepost run
 
 # Runs all tests.
 test:
