@@ -22,7 +22,7 @@ const (
 	shardCount = 4
 	retention  = 24 * time.Hour
 	// keptRecords is how many records of a shard are kept when all readers have passed them.
-	keptRecords = 10_000
+	keptRecords = 2_500
 )
 
 // changeStream is the stream of a table. Records are in shards by the hash of the partition key.
