@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -346,6 +347,11 @@ func (l *logs) verify(ctx context.Context, quoteID string, v *verification) erro
 	}
 	stream := quotestore.StreamID(quoteID)
 	events, err := l.quotes.Log.Load(ctx, stream, 0)
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		v.Streams++
+		v.Faults = append(v.Faults, eventstore.Fault{StreamID: stream, Version: broken.Version, What: "unreadable"})
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -134,6 +134,14 @@ func TestLogVerify(t *testing.T) {
 				t.Errorf("verify: %s\nlacks %s", out, want)
 			}
 		}
+		if _, err := db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("milepost-events"), Key: key(cut, "3"), UpdateExpression: aws.String("REMOVE metadata"),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.milepost("log", "verify"); r.status != 1 || !strings.Contains(r.out, "quote-"+cut+": version 3 is unreadable") || !strings.Contains(r.out, "quote-"+changed) {
+			t.Errorf("an event that is none: status %d, %s%s", r.status, r.out, r.err)
+		}
 		if out := s.must("log", "verify", whole); out != "4 events of 1 streams checked, 0 faults\n" {
 			t.Errorf("the untouched one alone: %s", out)
 		}
