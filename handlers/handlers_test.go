@@ -108,9 +108,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	e := quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC()))
 	request := func(body string) events.APIGatewayV2HTTPRequest {
 		r := events.APIGatewayV2HTTPRequest{Body: body, Headers: map[string]string{"content-type": "application/json"}}
-		r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
-			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "ann", "scope": "quotes"}},
-		}
+		r.RequestContext.Authorizer = stacktest.Bearer("ann", "quotes")
 		return r
 	}
 	body, err := json.Marshal(e.Request)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -48,13 +49,20 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 	}, nil
 }
 
-// load reads a quote that has to be there.
-func (l *logs) load(ctx context.Context, quoteID string) (quotestore.History, error) {
-	h, err := l.quotes.Load(ctx, quoteID)
-	if err == nil && len(h.Events) == 0 {
-		err = fmt.Errorf("there is no quote %s in the log", quoteID)
+// history reads a quote that has to be there.
+func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quotestore.History, error) {
+	l, err := e.logs(ctx, s)
+	if err != nil {
+		return quotestore.History{}, err
 	}
-	return h, err
+	h, err := l.quotes.Load(ctx, quoteID)
+	if err != nil {
+		return h, plainly(err)
+	}
+	if len(h.Events) == 0 {
+		return h, fmt.Errorf("there is no quote %s in the log", quoteID)
+	}
+	return h, nil
 }
 
 // past is a point in a quote's life: a version, or a time.
@@ -65,7 +73,10 @@ type past struct {
 
 // UnmarshalText reads "3", "2026-05-01T09:30:00Z" or "36h".
 func (p *past) UnmarshalText(text []byte) error {
-	if version, err := strconv.Atoi(string(text)); err == nil && version > 0 {
+	if version, err := strconv.Atoi(string(text)); err == nil {
+		if version < 1 {
+			return fmt.Errorf("%d is no version: they count from 1", version)
+		}
 		p.version = version
 		return nil
 	}
@@ -73,28 +84,30 @@ func (p *past) UnmarshalText(text []byte) error {
 	if err := m.UnmarshalText(text); err != nil {
 		return fmt.Errorf("%q is no version like 3, no time like 2026-05-01T09:30:00Z and none that is so long ago, like 36h", text)
 	}
+	if m.After(time.Now()) {
+		return fmt.Errorf("%s has not passed", clock(m.Time))
+	}
 	p.at = m.Time
 	return nil
 }
 
-// of cuts a quote's history at the point. The zero point is now.
+// of cuts a quote's history at the point, and gives the day on which the quote may have expired. The zero
+// point is now.
 func (p past) of(h quotestore.History) (quotestore.History, civil.Date, error) {
-	day := civil.DateOf(time.Now().UTC())
-	keep := func(eventstore.Event) bool { return true }
+	requested := h.Events[0].OccurredAt
 	switch {
+	case p.version > h.Quote.Version:
+		return h, civil.Date{}, fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, p.version)
 	case p.version > 0:
-		keep = func(e eventstore.Event) bool { return e.Version <= p.version }
-	case !p.at.IsZero():
-		keep, day = func(e eventstore.Event) bool { return !e.OccurredAt.After(p.at) }, civil.DateOf(p.at.UTC())
+		then, err := h.AtVersion(p.version)
+		return then, civil.DateOf(h.Events[p.version-1].OccurredAt), err
+	case p.at.IsZero():
+		return h, civil.DateOf(time.Now().UTC()), nil
+	case p.at.Before(requested):
+		return h, civil.Date{}, fmt.Errorf("the quote begins at %s, with version 1", clock(requested))
 	}
-	then, err := h.AsOf(keep)
-	if err == nil && len(then.Events) == 0 {
-		err = fmt.Errorf("the quote begins at %s, with version 1", clock(h.Events[0].OccurredAt))
-	}
-	if err == nil && p.version > 0 {
-		day = civil.DateOf(then.Events[len(then.Events)-1].OccurredAt)
-	}
-	return then, day, err
+	then, err := h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(p.at) })
+	return then, civil.DateOf(p.at.UTC()), err
 }
 
 // logShowCmd shows one quote.
@@ -118,13 +131,9 @@ type event struct {
 
 // Run shows it.
 func (c *logShowCmd) Run(ctx context.Context, s streams) error {
-	l, err := c.Endpoint.logs(ctx, s)
+	h, err := c.Endpoint.history(ctx, s, c.Quote)
 	if err != nil {
 		return err
-	}
-	h, err := l.load(ctx, c.Quote)
-	if err != nil {
-		return plainly(err)
 	}
 	then, day, err := c.AsOf.of(h)
 	if err != nil {
@@ -176,16 +185,9 @@ type change struct {
 
 // Run compares them.
 func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
-	l, err := c.Endpoint.logs(ctx, s)
+	h, err := c.Endpoint.history(ctx, s, c.Quote)
 	if err != nil {
 		return err
-	}
-	h, err := l.load(ctx, c.Quote)
-	if err != nil {
-		return plainly(err)
-	}
-	if c.To > h.Quote.Version {
-		return fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, c.To)
 	}
 	before, err := membersAt(h, c.From)
 	if err != nil {
@@ -345,6 +347,11 @@ func (l *logs) verify(ctx context.Context, quoteID string, v *verification) erro
 	}
 	stream := quotestore.StreamID(quoteID)
 	events, err := l.quotes.Log.Load(ctx, stream, 0)
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		v.Streams++
+		v.Faults = append(v.Faults, eventstore.Fault{StreamID: stream, Version: broken.Version, What: "unreadable"})
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/playback"
 	"milepost/internal/quotestore"
@@ -50,6 +51,11 @@ func (c *logPlayCmd) Validate() error {
 	}
 	if c.Until.IsZero() {
 		c.Until.Time = time.Now()
+	}
+	for _, eventType := range c.Type {
+		if quote.SchemaVersion(eventType) == 0 {
+			return fmt.Errorf("--type %s is no type of event; docs/events.md lists them", eventType)
+		}
 	}
 	switch {
 	case !c.Since.Before(c.Until.Time):

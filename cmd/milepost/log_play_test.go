@@ -121,7 +121,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 
 func TestLogPlayWrongUse(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
-		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--since", "soon"}} {
+		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--since", "soon"}, {"--type", "QuoteOfered"}} {
 			if r := s.milepost(append([]string{"log", "play"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}

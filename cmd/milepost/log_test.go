@@ -54,12 +54,12 @@ func TestLogShow(t *testing.T) {
 		if out := s.must("log", "show", id, "--as-of", "2026-05-02T00:00:00Z"); !strings.Contains(out, `"status": "QUOTED"`) {
 			t.Errorf("40 days later, as of the day after: %s", out)
 		}
-		for _, args := range [][]string{{"log", "show", "01KXAMPE0000000000000000QT"}, {"log", "show", id, "--as-of", "2020-01-01T00:00:00Z"}} {
+		for _, args := range [][]string{{"log", "show", "01KXAMPE0000000000000000QT"}, {"log", "show", id, "--as-of", "2020-01-01T00:00:00Z"}, {"log", "show", id, "--as-of", "9"}} {
 			if r := s.milepost(args...); r.status != 1 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}
 		}
-		for _, args := range [][]string{{"log", "show"}, {"log", "show", id, "--as-of", "yesterday"}, {"log", "diff", id, "3", "3"}, {"log", "diff", id, "0", "1"}} {
+		for _, args := range [][]string{{"log", "show"}, {"log", "show", id, "--as-of", "yesterday"}, {"log", "show", id, "--as-of", "0"}, {"log", "show", id, "--as-of", "2100-01-01T00:00:00Z"}, {"log", "diff", id, "3", "3"}, {"log", "diff", id, "0", "1"}} {
 			if r := s.milepost(args...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}
@@ -133,6 +133,14 @@ func TestLogVerify(t *testing.T) {
 			if out := s.milepost("log", "verify").out; !strings.Contains(out, want) {
 				t.Errorf("verify: %s\nlacks %s", out, want)
 			}
+		}
+		if _, err := db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("milepost-events"), Key: key(cut, "3"), UpdateExpression: aws.String("REMOVE metadata"),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.milepost("log", "verify"); r.status != 1 || !strings.Contains(r.out, "quote-"+cut+": version 3 is unreadable") || !strings.Contains(r.out, "quote-"+changed) {
+			t.Errorf("an event that is none: status %d, %s%s", r.status, r.out, r.err)
 		}
 		if out := s.must("log", "verify", whole); out != "4 events of 1 streams checked, 0 faults\n" {
 			t.Errorf("the untouched one alone: %s", out)

@@ -155,15 +155,7 @@ func (c *replayStatusCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.Name != "" {
-		r, err := bus.describe(ctx, c.Name)
-		switch {
-		case err != nil:
-			return plainly(err)
-		case c.JSON:
-			return printJSON(s.out, r)
-		}
-		_, err = fmt.Fprintln(s.out, r)
-		return err
+		return bus.print(ctx, s, c.Name, c.JSON)
 	}
 	all, err := bus.all(ctx)
 	if err != nil {
@@ -196,15 +188,7 @@ func (c *replayCancelCmd) Run(ctx context.Context, s streams) error {
 	if _, err := bus.CancelReplay(ctx, &eventbridge.CancelReplayInput{ReplayName: &c.Name}); err != nil {
 		return plainly(err)
 	}
-	r, err := bus.describe(ctx, c.Name)
-	switch {
-	case err != nil:
-		return plainly(err)
-	case c.JSON:
-		return printJSON(s.out, r)
-	}
-	_, err = fmt.Fprintln(s.out, r)
-	return err
+	return bus.print(ctx, s, c.Name, c.JSON)
 }
 
 // replayView is a replay as it is printed.
@@ -353,6 +337,19 @@ func (b replays) describe(ctx context.Context, name string) (replayView, error) 
 		From: aws.ToTime(r.EventStartTime), Until: aws.ToTime(r.EventEndTime), LastReplayed: aws.ToTime(r.EventLastReplayedTime),
 		Started: aws.ToTime(r.ReplayStartTime), Ended: aws.ToTime(r.ReplayEndTime),
 	}, nil
+}
+
+// print shows one replay as it is now.
+func (b replays) print(ctx context.Context, s streams, name string, asJSON bool) error {
+	r, err := b.describe(ctx, name)
+	if err != nil {
+		return plainly(err)
+	}
+	if asJSON {
+		return printJSON(s.out, r)
+	}
+	_, err = fmt.Fprintln(s.out, r)
+	return err
 }
 
 // all gives all replays, the latest first.

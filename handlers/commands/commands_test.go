@@ -93,9 +93,7 @@ func request(route, quoteID, body string, changes ...func(*events.APIGatewayV2HT
 
 func as(subject, scope string) func(*events.APIGatewayV2HTTPRequest) {
 	return func(r *events.APIGatewayV2HTTPRequest) {
-		r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
-			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": subject, "scope": scope}},
-		}
+		r.RequestContext.Authorizer = stacktest.Bearer(subject, scope)
 	}
 }
 
@@ -105,18 +103,7 @@ func header(name, value string) func(*events.APIGatewayV2HTTPRequest) {
 
 func (d desk) send(t *testing.T, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	payload, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := d.Invoke(t.Context(), payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var response events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(out, &response); err != nil {
-		t.Fatal(err)
-	}
+	response := stacktest.MustAnswer(t, d, r)
 	schema := "Problem"
 	if response.StatusCode == 200 {
 		schema = "Quote"

@@ -73,9 +73,7 @@ func asking(route, id, subject, scope string) events.APIGatewayV2HTTPRequest {
 	r := events.APIGatewayV2HTTPRequest{
 		RouteKey: route, PathParameters: map[string]string{name: id}, Headers: map[string]string{}, QueryStringParameters: map[string]string{},
 	}
-	r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
-		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": subject, "scope": scope}},
-	}
+	r.RequestContext.Authorizer = stacktest.Bearer(subject, scope)
 	return r
 }
 
@@ -87,19 +85,7 @@ const (
 
 func (d desk) ask(t *testing.T, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	payload, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := d.Invoke(t.Context(), payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var response events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(out, &response); err != nil {
-		t.Fatal(err)
-	}
-	return response
+	return stacktest.MustAnswer(t, d, r)
 }
 
 func quoteID(n int) string { return fmt.Sprintf("01KXAMPE0000000000000000%02d", n) }

@@ -55,27 +55,13 @@ func mustBody(t *testing.T, v any) string {
 func submission(body string) events.APIGatewayV2HTTPRequest {
 	r := events.APIGatewayV2HTTPRequest{RouteKey: "POST /quotes", Body: body, Headers: map[string]string{"content-type": "application/json"}}
 	r.RequestContext.RequestID = "request-1"
-	r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
-		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "ann", "scope": "quotes"}},
-	}
+	r.RequestContext.Authorizer = stacktest.Bearer("ann", "quotes")
 	return r
 }
 
 func (d desk) submit(t *testing.T, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	payload, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := d.Invoke(t.Context(), payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var response events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(out, &response); err != nil {
-		t.Fatal(err)
-	}
-	return response
+	return stacktest.MustAnswer(t, d, r)
 }
 
 // mustQuoteID is the quote that an accepted submission made.

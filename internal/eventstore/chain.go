@@ -27,7 +27,7 @@ func (e Event) Hash() string {
 type Fault struct {
 	StreamID string `json:"streamId"`
 	Version  int    `json:"version"`
-	// What says what is wrong there: "missing", "changed" or "inserted".
+	// What says what is wrong there: "missing", "changed", "inserted" or "unreadable".
 	What string `json:"what"`
 }
 

@@ -39,7 +39,20 @@ func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
 	}, nil
 }
 
-// eventOf reads a stored event.
+// Unreadable says that what stands in the place of an event is none.
+type Unreadable struct {
+	StreamID string
+	Version  int
+	Err      error
+}
+
+func (e *Unreadable) Error() string {
+	return fmt.Sprintf("event %s version %d: %v", e.StreamID, e.Version, e.Err)
+}
+
+func (e *Unreadable) Unwrap() error { return e.Err }
+
+// eventOf reads a stored event. The error is *Unreadable.
 func eventOf(item map[string]types.AttributeValue) (Event, error) {
 	r := reader{item: item}
 	e := Event{
@@ -54,7 +67,7 @@ func eventOf(item map[string]types.AttributeValue) (Event, error) {
 	}
 	for _, err := range []error{r.err, meta.err} {
 		if err != nil {
-			return Event{}, fmt.Errorf("event %s version %d: %w", e.StreamID, e.Version, err)
+			return Event{}, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: err}
 		}
 	}
 	return e, nil

@@ -7,12 +7,12 @@ package stacktest
 import (
 	"context"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"milepost/domain/quote/quotetest"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/local"
@@ -35,7 +35,7 @@ func Open(tb testing.TB, code Code) *Stack {
 	s := &Stack{functions: map[string]local.Function{}}
 	var err error
 	s.Stack, err = local.Open(local.Options{
-		Template: filepath.Join(root(tb), "template.yaml"), StackName: "milepost",
+		Template: filepath.Join(quotetest.Root(tb), "template.yaml"), StackName: "milepost",
 		Parameters: map[string]string{
 			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "http://bureau.internal", "AccidentHistoryKey": "key",
 		},
@@ -56,22 +56,6 @@ func Open(tb testing.TB, code Code) *Stack {
 		}
 	})
 	return s
-}
-
-// root is the directory of go.mod.
-func root(tb testing.TB) string {
-	tb.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	return dir
 }
 
 // absent is the code of a function that the test is not about.

@@ -111,15 +111,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 
 // oneFactLate is a plan under which one fact is there before the workflow waits for it, and one comes after.
 func oneFactLate() *fault.Plan {
-	return &fault.Plan{Event: func(_, target string, event []byte) []time.Duration {
-		switch {
-		case strings.Contains(target, "StartWorkflow"):
-			return []time.Duration{time.Minute}
-		case strings.Contains(target, "AccidentHistory"):
-			return []time.Duration{2 * time.Minute}
-		}
-		return nil
-	}}
+	return delayed(map[string]time.Duration{"StartWorkflow": time.Minute, "AccidentHistory": 2 * time.Minute})
 }
 
 // identities gives the AWS configuration that each function works with, by its name in the registry.

@@ -68,6 +68,16 @@ func (s *running) segments(traceID string) []segment {
 	return all
 }
 
+// traceOf gives the id of the one trace of a quote.
+func (s *running) traceOf(since time.Time, quoteID string) string {
+	s.t.Helper()
+	found := s.summaries(since, fmt.Sprintf(`annotation.quote_id = %q`, quoteID))
+	if len(found) != 1 {
+		s.t.Fatalf("%d traces of quote %s, want 1", len(found), quoteID)
+	}
+	return *found[0].Id
+}
+
 // assertOneTree checks that a trace has one root and that everything else hangs below it.
 func assertOneTree(t *testing.T, segments []segment) {
 	t.Helper()
@@ -117,11 +127,8 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 		s.settle()
 		s.assertSound(id)
 
-		found := s.summaries(began, fmt.Sprintf(`annotation.quote_id = %q`, id))
-		if len(found) != 1 {
-			t.Fatalf("%d traces of quote %s, want 1", len(found), id)
-		}
-		segments := s.segments(*found[0].Id)
+		trace := s.traceOf(began, id)
+		segments := s.segments(trace)
 		assertOneTree(t, segments)
 		const p = "milepost-"
 		want := map[string]int{
@@ -173,18 +180,22 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 		if want := map[string]int{p + "SubmitFunction": 1, p + "PublishFunction": 4}; !maps.Equal(own, want) {
 			t.Errorf("traces by their roots: %v, want %v", own, want)
 		}
-		s.assertGraph(*found[0].Id)
+		s.assertGraph(trace)
 	})
 }
 
 // lateLookups is a plan under which each fact comes when the workflow waits for it.
 func lateLookups() *fault.Plan {
+	return delayed(map[string]time.Duration{"VinLookup": time.Minute, "AccidentHistory": 2 * time.Minute})
+}
+
+// delayed is a plan under which the bus delivers late to some functions.
+func delayed(delays map[string]time.Duration) *fault.Plan {
 	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
-		switch {
-		case strings.Contains(target, "VinLookup"):
-			return []time.Duration{time.Minute}
-		case strings.Contains(target, "AccidentHistory"):
-			return []time.Duration{2 * time.Minute}
+		for function, delay := range delays {
+			if strings.Contains(target, function) {
+				return []time.Duration{delay}
+			}
 		}
 		return nil
 	}}
@@ -239,11 +250,7 @@ func TestFailureShowsInTheTrace(t *testing.T) {
 		id := s.submit("ada", example())
 		s.settle()
 		s.assertPriced(id)
-		found := s.summaries(began, fmt.Sprintf(`annotation.quote_id = %q`, id))
-		if len(found) != 1 {
-			t.Fatalf("%d traces of quote %s, want 1", len(found), id)
-		}
-		segments := s.segments(*found[0].Id)
+		segments := s.segments(s.traceOf(began, id))
 		assertOneTree(t, segments)
 		var failed, worked int
 		for _, seg := range segments {

@@ -45,7 +45,7 @@ type Example struct {
 // Examples reads the 24 worked examples.
 func Examples(tb testing.TB) []Example {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join(root(tb), "domain", "rating", "testdata", "worked-examples.json"))
+	text, err := os.ReadFile(filepath.Join(Root(tb), "domain", "rating", "testdata", "worked-examples.json"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -87,8 +87,8 @@ func MustExample(tb testing.TB, id string) Example {
 	return all[i]
 }
 
-// root is the directory of go.mod.
-func root(tb testing.TB) string {
+// Root is the directory of go.mod.
+func Root(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {

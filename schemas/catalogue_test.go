@@ -1,0 +1,449 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"milepost/domain/quote"
+	"milepost/local/eventpattern"
+	"milepost/local/template"
+	"milepost/schemas"
+)
+
+var update = flag.Bool("update", false, "write docs/events.md anew")
+
+// TestCatalogue holds docs/events.md to the schemas, the template and the code, from which it is made.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	const file = "../docs/events.md"
+	got := catalogue(t)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if string(mustRead(t, file)) != got {
+		t.Errorf("%s is not what the schemas, template.yaml and the code make of it: go test ./schemas -run Catalogue -update", file)
+	}
+}
+
+const catalogueHead = `# The events
+
+<!-- Written by go test ./schemas -run Catalogue -update. Do not edit. -->
+
+Everything that happens to a quote is one of these events. Each type and version has a JSON Schema in
+[` + "`schemas/events`" + `](../schemas/events), and no event is appended that does not fit it. An event that is stored
+never changes: a new meaning is a new version.
+
+The bus announces an event by its type, as ` + "`detail-type`" + `, without its data. *Heard by* are the functions whose
+rules in ` + "`template.yaml`" + ` match it; *in a replay too* are those that also hear it when the archive is replayed
+or the log is played back.
+
+This page is made from the schemas, the rules and the code. ` + "`make test`" + ` fails when it is out of date; this makes it anew:
+
+` + "```sh\ngo test ./schemas -run Catalogue -update\n```\n"
+
+// catalogue is the text of docs/events.md.
+func catalogue(t *testing.T) string {
+	t.Helper()
+	versions, err := schemas.EventVersions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions := loadFunctions(t)
+	producers := producers(t, functions)
+	page := &strings.Builder{}
+	page.WriteString(catalogueHead + "\n| Event | Appended by | Heard by | In a replay too |\n|---|---|---|---|\n")
+	sections := &strings.Builder{}
+	for _, v := range versions {
+		name := fmt.Sprintf("%s.v%d", v.Type, v.Version)
+		s := readSchema(t, "events/"+name+".json")
+		live, again := hearers(t, functions, v.Type)
+		by := codes(producers[v.Type])
+		if now := quote.SchemaVersion(v.Type); v.Version != now {
+			by = fmt.Sprintf("nobody since version %d", now)
+		} else if len(producers[v.Type]) == 0 {
+			t.Errorf("nothing appends %s", v.Type)
+		}
+		fmt.Fprintf(page, "| [%s](#%s) | %s | %s | %s |\n", title(v), anchor(title(v)), by, codes(live), codes(again))
+		fmt.Fprintf(sections, "\n## %s\n\n%s\n\nAppended by %s. Heard by %s; in a replay too by %s.\n\n",
+			title(v), s.Description, by, codes(live), codes(again))
+		sections.WriteString(s.table(t, name))
+		fmt.Fprintf(sections, "\n<details><summary>Example</summary>\n\n```json\n%s\n```\n\n</details>\n",
+			strings.TrimSpace(string(mustRead(t, "testdata/events/"+name+".valid.json"))))
+	}
+	types, err := filepath.Glob("types/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range types {
+		s := readSchema(t, file)
+		fmt.Fprintf(sections, "\n## %s\n\n%s.%s\n\n", typeTitle(file), s.Title, prefixed(" ", s.Description))
+		sections.WriteString(s.table(t, file))
+	}
+	return page.String() + sections.String()
+}
+
+func title(v quote.Versioned) string { return fmt.Sprintf("%s, version %d", v.Type, v.Version) }
+
+// typeTitle heads the section of a shared type: "types/answer.v1.json" is "Type answer, version 1".
+func typeTitle(file string) string {
+	name, version, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".json"), ".v")
+	return fmt.Sprintf("Type %s, version %s", name, version)
+}
+
+// anchor is the address of a heading within its page.
+func anchor(heading string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(heading), ",", ""), " ", "-")
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+// codes lists names as code, "nobody" when there are none.
+func codes(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
+}
+
+// schemaNode is as much of a JSON Schema as the catalogue shows.
+type schemaNode struct {
+	Ref                  string `json:"$ref"`
+	Title, Description   string
+	Type                 any
+	Format               string
+	Enum                 []any
+	Const                any
+	Required             []string
+	Properties           members
+	Items                json.RawMessage
+	AdditionalProperties json.RawMessage
+	AllOf, OneOf         []schemaNode
+}
+
+// members are the properties of a schema, in the order of the file.
+type members []listed
+
+type listed struct {
+	name   string
+	schema schemaNode
+}
+
+// UnmarshalJSON reads an object without losing the order of its members.
+func (m *members) UnmarshalJSON(text []byte) error {
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	if _, err := decoder.Token(); err != nil {
+		return err
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		next := listed{name: fmt.Sprint(name)}
+		if err := decoder.Decode(&next.schema); err != nil {
+			return err
+		}
+		*m = append(*m, next)
+	}
+	return nil
+}
+
+func readSchema(t *testing.T, file string) schemaNode {
+	t.Helper()
+	var s schemaNode
+	if err := json.Unmarshal(mustRead(t, file), &s); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return s
+}
+
+// item is the schema of an array's items; ok is false where there is none.
+func (s schemaNode) item() (item schemaNode, ok bool) {
+	ok = json.Unmarshal(s.Items, &item) == nil
+	return item, ok
+}
+
+// table lists every member below s.
+func (s schemaNode) table(t *testing.T, where string) string {
+	t.Helper()
+	rows := &strings.Builder{}
+	rows.WriteString("| Member | Type | Required | |\n|---|---|---|---|\n")
+	s.rows(t, where, "", rows)
+	return rows.String()
+}
+
+func (s schemaNode) rows(t *testing.T, where, path string, rows *strings.Builder) {
+	t.Helper()
+	for _, m := range s.Properties {
+		if m.schema.Description == "" {
+			t.Errorf("%s: %s%s has no description", where, path, m.name)
+		}
+		required := ""
+		if slices.Contains(s.Required, m.name) {
+			required = "yes"
+		}
+		fmt.Fprintf(rows, "| `%s%s` | %s | %s | %s |\n", path, m.name, m.schema.kind(), required, m.schema.Description)
+		m.schema.rows(t, where, path+m.name+".", rows)
+		if item, ok := m.schema.item(); ok {
+			item.rows(t, where, path+m.name+"[].", rows)
+		}
+	}
+}
+
+// kind words what a value is.
+func (s schemaNode) kind() string {
+	switch {
+	case s.Ref != "":
+		return fmt.Sprintf("[%s](#%s)", strings.TrimSuffix(filepath.Base(s.Ref), ".json"), anchor(typeTitle(s.Ref)))
+	case len(s.Enum) > 0:
+		return alternatives(s.Enum)
+	case s.Const != nil:
+		return alternatives([]any{s.Const})
+	case len(s.AllOf) > 0:
+		return s.narrowed()
+	case len(s.OneOf) > 0:
+		var kinds []string
+		for _, one := range s.OneOf {
+			kinds = append(kinds, one.kind())
+		}
+		return strings.Join(kinds, " or ")
+	case s.Format != "":
+		return s.Format
+	}
+	if item, ok := s.item(); ok {
+		return "array of " + item.kind()
+	}
+	if kinds, several := s.Type.([]any); several {
+		return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(kinds)), " or "), "[]")
+	}
+	if s.Type == nil {
+		return "any"
+	}
+	return fmt.Sprint(s.Type)
+}
+
+// narrowed words a type of which only some values are allowed.
+func (s schemaNode) narrowed() string {
+	text := s.AllOf[0].kind()
+	for _, also := range s.AllOf[1:] {
+		for _, m := range also.Properties {
+			text += fmt.Sprintf(", `%s` %s", m.name, m.schema.kind())
+		}
+	}
+	return text
+}
+
+func alternatives(values []any) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = fmt.Sprint(v)
+	}
+	return "`" + strings.Join(words, "` or `") + "`"
+}
+
+// functions are the functions of template.yaml, and the patterns of the rules that wake them.
+type functions map[string][]*eventpattern.Pattern
+
+func loadFunctions(t *testing.T) functions {
+	t.Helper()
+	loaded, err := template.Load("../template.yaml", template.Options{Parameters: map[string]string{
+		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, byARN := functions{}, map[any]string{}
+	for _, r := range loaded.OfType("AWS::Lambda::Function") {
+		name := fmt.Sprint(r.Properties["Handler"])
+		all[name], byARN[r.ARN] = nil, name
+	}
+	for _, r := range loaded.OfType("AWS::Events::Rule") {
+		text, err := json.Marshal(r.Properties["EventPattern"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) == "null" {
+			continue // a schedule
+		}
+		pattern, err := eventpattern.Compile(text)
+		if err != nil {
+			t.Fatalf("%s: %v", r.LogicalID, err)
+		}
+		targets, _ := r.Properties["Targets"].([]any)
+		for _, target := range targets {
+			target, _ := target.(map[string]any)
+			name, ok := byARN[target["Arn"]]
+			if !ok {
+				t.Fatalf("%s has a target that is no function: %v", r.LogicalID, target["Arn"])
+			}
+			all[name] = append(all[name], pattern)
+		}
+	}
+	return all
+}
+
+// hearers are the functions that a rule wakes for an event that is new, and those that one wakes for it in
+// a replay of the archive or a playback of the log as well.
+func hearers(t *testing.T, all functions, eventType string) (live, again []string) {
+	t.Helper()
+	const announced = `{"source": "milepost.quote", "detail-type": %q, "detail": {%s}%s}`
+	isNew := fmt.Sprintf(announced, eventType, "", "")
+	replayed := fmt.Sprintf(announced, eventType, "", `, "replay-name": "r"`)
+	played := fmt.Sprintf(announced, eventType, `"playback": "p"`, "")
+	hears := func(name, event string) bool {
+		return slices.ContainsFunc(all[name], func(p *eventpattern.Pattern) bool {
+			matches, err := p.Match([]byte(event))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return matches
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if hears(name, isNew) {
+			live = append(live, name)
+		}
+		if hears(name, replayed) != hears(name, played) {
+			t.Errorf("%s hears %s in a replay or in a playback, but not in both", name, eventType)
+		}
+		if hears(name, played) {
+			again = append(again, name)
+		}
+	}
+	return live, again
+}
+
+// producers finds the functions that append each event type: those whose code gives a command for which
+// the domain's code makes such an event.
+func producers(t *testing.T, all functions) map[string][]string {
+	t.Helper()
+	made := eventsOfCommands(t)
+	found := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		files, err := filepath.Glob("../handlers/" + name + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) == 0 {
+			files = []string{"../workflows/quote/" + name + ".go"}
+		}
+		given := map[string]bool{}
+		for _, file := range parse(t, files) {
+			for _, literal := range literals(file) {
+				for _, eventType := range made[literal] {
+					given[eventType] = true
+				}
+			}
+		}
+		for eventType := range given {
+			found[eventType] = append(found[eventType], name)
+		}
+	}
+	return found
+}
+
+// eventsOfCommands gives the event types that Decide's branch for each command can come to.
+func eventsOfCommands(t *testing.T) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob("../domain/quote/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]ast.Node{}
+	for _, file := range parse(t, paths) {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				bodies[f.Name.Name] = f.Body
+			}
+		}
+	}
+	if bodies["Decide"] == nil {
+		t.Fatal("the domain has no function Decide")
+	}
+	made := map[string][]string{}
+	ast.Inspect(bodies["Decide"], func(n ast.Node) bool {
+		branch, ok := n.(*ast.CaseClause)
+		if !ok {
+			return true
+		}
+		for _, command := range branch.List {
+			made[typeName(command)] = reachable(branch, bodies, map[string]bool{})
+		}
+		return false
+	})
+	return made
+}
+
+// reachable names the types of the literals in a piece of code and in the functions that it calls.
+func reachable(code ast.Node, bodies map[string]ast.Node, seen map[string]bool) []string {
+	all := literals(code)
+	ast.Inspect(code, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if name := typeName(call.Fun); bodies[name] != nil && !seen[name] {
+			seen[name] = true
+			all = append(all, reachable(bodies[name], bodies, seen)...)
+		}
+		return true
+	})
+	return all
+}
+
+// literals names the types of the composite literals in a piece of code.
+func literals(code ast.Node) []string {
+	var names []string
+	ast.Inspect(code, func(n ast.Node) bool {
+		if literal, ok := n.(*ast.CompositeLit); ok && literal.Type != nil {
+			names = append(names, typeName(literal.Type))
+		}
+		return true
+	})
+	return names
+}
+
+// typeName is the name of a type or function, of this package or another; "" for any other expression.
+func typeName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+// parse reads Go files, tests left out.
+func parse(t *testing.T, paths []string) []*ast.File {
+	t.Helper()
+	var files []*ast.File
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
+}
