@@ -37,10 +37,10 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 	db := dynamodb.NewFromConfig(s.Config())
 	anything := func(string, int, []byte) error { return nil } // they were checked when they were made
 	log := &eventstore.Store{DB: db, Table: "milepost-events", Validate: anything}
-	if _, err := concurrently(quotes*10/11, 8, func(i int) error { // a tenth of them goes before
-		return log.Append(ctx, streams[i-1][0].StreamID, 0, streams[i-1])
-	}); err != nil {
-		return nil, err
+	for _, stream := range streams {
+		if err := log.Append(ctx, stream[0].StreamID, 0, stream); err != nil {
+			return nil, err
+		}
 	}
 	r := &rebuild.Rebuilder{
 		Log: log, Workers: 4,
@@ -54,7 +54,6 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 			return nil, err
 		}
 		figures = append(figures, rate("rebuild of events "+what+", in memory", done.Events, time.Since(began), 20_000))
-		fmt.Println(done.Streams, done.Events, done.Written)
 	}
 	return append([]figure{rate("fold of events in memory, decoding included", events, inMemory, 150_000)}, figures...), nil
 }
