@@ -98,7 +98,7 @@ func foldEach(streams [][]eventstore.Event) (time.Duration, error) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(streams) && errs[w] == nil; i += workers {
-				_, errs[w] = quotestore.Fold(streams[i])
+				_, errs[w] = quotestore.FoldOnce(streams[i])
 			}
 		})
 	}

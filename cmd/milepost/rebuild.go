@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"milepost/cmd/internal/system"
 	"milepost/internal/readmodel"
 	"milepost/internal/rebuild"
 )
@@ -62,6 +63,7 @@ func (c *rebuildCmd) start() rebuild.Progress {
 
 // Run rebuilds.
 func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
+	system.TradeMemoryForTime() // what is decoded is soon let go
 	l, err := c.Endpoint.logs(ctx, s)
 	if err != nil {
 		return err

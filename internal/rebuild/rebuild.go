@@ -206,7 +206,7 @@ func (b *batch) fold(events []eventstore.Event) {
 	}
 	b.Streams++
 	b.Events += len(events)
-	q, err := quotestore.Fold(events)
+	q, err := quotestore.FoldOnce(events)
 	if err != nil {
 		b.Faults = append(b.Faults, err.Error())
 		return
