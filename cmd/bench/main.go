@@ -35,6 +35,7 @@ type figure struct {
 var measures = []measure{
 	{"quotes", quotes},
 	{"latency", latency},
+	{"rebuild", rebuilt},
 	{"rating", rateE02},
 	{"vin", decodeVINs},
 	{"dynamodb", putItems},

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -19,17 +17,17 @@ import (
 
 // logPlayCmd announces events of the log on a bus once more.
 type logPlayCmd struct {
-	Since    moment   `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment   `placeholder:"TIME" help:"Play events before this time. Default: now."`
-	Type     []string `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
-	Quote    []string `placeholder:"ID" help:"Play these quotes only."`
-	Bus      string   `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
-	Rate     int      `default:"0" help:"Play so many events in a second at the most; 0 is as many as can be."`
-	Name     string   `default:"playback" help:"The name by which listeners know that the events are not new."`
-	New      bool     `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
-	Progress string   `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists."`
-	JSON     bool     `name:"json" help:"Print JSON."`
-	Endpoint endpoint `embed:""`
+	Since    moment       `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment       `placeholder:"TIME" help:"Play events before this time. Default: now."`
+	Type     []string     `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
+	Quote    []string     `placeholder:"ID" help:"Play these quotes only."`
+	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
+	Rate     int          `default:"0" help:"Play so many events in a second at the most; 0 is as many as can be."`
+	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
+	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
+	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists."`
+	JSON     bool         `name:"json" help:"Print JSON."`
+	Endpoint endpoint     `embed:""`
 }
 
 // Help says what happens to whom.
@@ -97,11 +95,11 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	}
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
 		p.Played += before
-		return c.keep(p)
+		return c.Progress.write(p)
 	})
 	progress.Played += before
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", progress.Played, c.goOn())
+		return fmt.Errorf("interrupted behind %d events%s", progress.Played, c.Progress.goOn())
 	}
 	if err != nil {
 		return plainly(err)
@@ -113,24 +111,11 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-func (c *logPlayCmd) goOn() string {
-	if c.Progress == "" {
-		return "; with --progress FILE it could go on there"
-	}
-	return "; the same command goes on there"
-}
-
 // resume moves the selection to where an earlier run of the command stopped, and says how many events
 // that one had played.
 func (c *logPlayCmd) resume(s *playback.Selection) (int, error) {
-	if c.Progress == "" {
-		return 0, nil
-	}
-	text, err := os.ReadFile(c.Progress)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
+	text, ok, err := c.Progress.read()
+	if !ok || err != nil {
 		return 0, err
 	}
 	var p playback.Progress
@@ -139,19 +124,4 @@ func (c *logPlayCmd) resume(s *playback.Selection) (int, error) {
 	}
 	s.After = max(s.After, p.Cursor)
 	return p.Played, nil
-}
-
-// keep writes the progress file. The rename makes sure that it is never half written.
-func (c *logPlayCmd) keep(p playback.Progress) error {
-	if c.Progress == "" {
-		return nil
-	}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.Progress+".part", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(c.Progress+".part", c.Progress)
 }

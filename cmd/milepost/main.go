@@ -22,6 +22,7 @@ type commands struct {
 	Rate    rateCmd    `cmd:"" help:"Rate quote requests offline."`
 	Vin     vinCmd     `cmd:"" help:"Decode vehicle identification numbers offline."`
 	Replay  replayCmd  `cmd:"" help:"Send events from the archive to the bus's rules once more."`
+	Rebuild rebuildCmd `cmd:"" help:"Make projections again from the log, while the system goes on working."`
 	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched."`
 	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
 }

@@ -98,29 +98,31 @@ func (t Trace) String() string {
 
 // UnmarshalText reads what MarshalText writes.
 func (t *Trace) UnmarshalText(text []byte) error {
-	var trace Trace
-	for line := range strings.SplitSeq(string(text), "; ") {
-		steps, err := parseStep(line)
-		if err != nil {
+	const between = "; "
+	all := string(text) // the names of the steps are parts of it
+	trace := make(Trace, 0, strings.Count(all, between)+2)
+	for line := range strings.SplitSeq(all, between) {
+		var err error
+		if trace, err = trace.parseStep(line); err != nil {
 			return fmt.Errorf("trace step %q: %w", line, err)
 		}
-		trace = append(trace, steps...)
 	}
 	*t = trace
 	return nil
 }
 
-func parseStep(line string) (Trace, error) {
+// parseStep appends the step that a line tells of, or the two of a flat coverage.
+func (t Trace) parseStep(line string) (Trace, error) {
 	name, rest, _ := strings.Cut(line, " ")
 	if StepName(name) == Flat {
-		return parseFlat(rest)
+		return t.parseFlat(rest)
 	}
 	step := Step{Name: StepName(name)}
-	factor, premium, arrow := strings.Cut(" "+rest, " -> ")
-	factor = strings.TrimPrefix(strings.TrimPrefix(factor, " "), "to ")
+	factor, premium, arrow := strings.Cut(rest, "-> ")
 	if !arrow {
 		factor, premium = "", rest // BASE
 	}
+	factor = strings.TrimPrefix(strings.TrimSuffix(factor, " "), "to ")
 	var err error
 	if factor != "" {
 		if step.Factor, err = decimal.Parse(factor); err != nil {
@@ -128,10 +130,10 @@ func parseStep(line string) (Trace, error) {
 		}
 	}
 	step.Premium, err = decimal.Parse(premium)
-	return Trace{step}, err
+	return append(t, step), err
 }
 
-func parseFlat(rest string) (Trace, error) {
+func (t Trace) parseFlat(rest string) (Trace, error) {
 	premium, term, ok := strings.Cut(rest, " x term ")
 	if !ok {
 		return nil, errors.New("no term")
@@ -145,5 +147,5 @@ func parseFlat(rest string) (Trace, error) {
 		return nil, err
 	}
 	total, err := flat.Mul(factor)
-	return Trace{{Name: Flat, Premium: flat}, {Name: Term, Factor: factor, Premium: total}}, err
+	return append(t, Step{Name: Flat, Premium: flat}, Step{Name: Term, Factor: factor, Premium: total}), err
 }

@@ -7,15 +7,20 @@ import (
 	"milepost/internal/eventstore"
 )
 
-// decode reads the data of a stored event. A quote is folded again with each of its events, and by one
-// function after another, so what was decoded of late is kept. Decoding depends on nothing but the text,
-// and nobody changes an event; so the text itself is the key.
+// decode reads the data of a stored event.
 func decode(stored eventstore.Event) (quote.Event, error) {
+	return quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
+}
+
+// recalled is decode for who may have asked before. A quote is folded again with each of its events, and by
+// one function after another, so what was decoded of late is kept. Decoding depends on nothing but the
+// text, and nobody changes an event; so the text itself is the key.
+func recalled(stored eventstore.Event) (quote.Event, error) {
 	v := quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}
 	if e, ok := recent.get(v, stored.Data); ok {
 		return e, nil
 	}
-	e, err := quote.Decode(v, stored.Data)
+	e, err := decode(stored)
 	if err == nil {
 		recent.put(encoded{v, string(stored.Data)}, e)
 	}

@@ -105,12 +105,17 @@ func (h History) first(n int) (History, error) {
 
 // Fold is the quote that a stream's events make.
 func Fold(events []eventstore.Event) (quote.Quote, error) {
-	return evolve(quote.Quote{}, events)
+	return evolve(quote.Quote{}, events, recalled)
 }
 
-func evolve(q quote.Quote, events []eventstore.Event) (quote.Quote, error) {
+// FoldOnce is Fold for who goes through streams that nobody needs again soon: it keeps nothing of them.
+func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
+	return evolve(quote.Quote{}, events, decode)
+}
+
+func evolve(q quote.Quote, events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) (quote.Quote, error) {
 	for _, stored := range events {
-		e, err := decode(stored)
+		e, err := read(stored)
 		if err != nil {
 			return q, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
 		}
@@ -188,7 +193,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
-	q, err := evolve(h.Quote, events)
+	q, err := evolve(h.Quote, events, recalled)
 	return History{Quote: q, Events: slices.Concat(h.Events, events)}, err
 }
 

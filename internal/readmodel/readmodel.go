@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -44,86 +43,38 @@ func (s *Store) Put(ctx context.Context, p Projection) error {
 	if done, err := s.isThere(ctx, p); done || err != nil {
 		return err
 	}
-	document, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
+	for _, kind := range Kinds {
+		item, err := kind.item(p)
+		if err != nil {
+			return err
+		}
+		if _, err := s.put(ctx, s.table(kind), item, overOlder); err != nil {
+			return err
+		}
 	}
-	line, err := json.Marshal(p.Line())
-	if err != nil {
-		return fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
-	}
-	item := map[string]types.AttributeValue{
-		"quoteId":  &types.AttributeValueMemberS{Value: p.QuoteID},
-		"document": &types.AttributeValueMemberS{Value: string(document)},
-		"logHash":  &types.AttributeValueMemberS{Value: p.LogHash},
-	}
-	// The attribute is the key of an index that has the quotes which may expire, and no others.
-	if on, ok := p.mayExpire(); ok {
-		item["expiresOn"] = &types.AttributeValueMemberS{Value: on.String()}
-	}
-	if err := s.put(ctx, s.Quotes, p.Version, item); err != nil {
-		return err
-	}
-	item = lineKey(p)
-	item["document"] = &types.AttributeValueMemberS{Value: string(line)}
-	return s.put(ctx, s.CustomerQuotes, p.Version, item)
+	return nil
 }
 
 // isThere reports whether both projections are as new as p. About half of all deliveries find their work
 // done; one read is cheaper than two writes that fail.
 func (s *Store) isThere(ctx context.Context, p Projection) (bool, error) {
-	version := aws.String("version")
-	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-		s.Quotes:         {Keys: []map[string]types.AttributeValue{documentKey(p.QuoteID)}, ConsistentRead: aws.Bool(true), ProjectionExpression: version},
-		s.CustomerQuotes: {Keys: []map[string]types.AttributeValue{lineKey(p)}, ConsistentRead: aws.Bool(true), ProjectionExpression: version},
-	}})
+	request := map[string]types.KeysAndAttributes{}
+	for _, kind := range Kinds {
+		request[s.table(kind)] = types.KeysAndAttributes{
+			Keys: []attributes{kind.key(p)}, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("version"),
+		}
+	}
+	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 	if err != nil {
 		return false, fmt.Errorf("read the versions of quote %s: %w", p.QuoteID, err)
 	}
-	for _, table := range []string{s.Quotes, s.CustomerQuotes} {
-		items := out.Responses[table]
-		if len(items) == 0 { // not there, or not read: it is written
+	for _, kind := range Kinds {
+		items := out.Responses[s.table(kind)]
+		if len(items) == 0 || versionOf(items[0]) < p.Version { // not there, not read, or older: it is written
 			return false, nil
-		}
-		there, ok := items[0]["version"].(*types.AttributeValueMemberN)
-		if !ok {
-			return false, nil
-		}
-		if n, err := strconv.Atoi(there.Value); err != nil || n < p.Version {
-			return false, err
 		}
 	}
 	return true, nil
-}
-
-// documentKey is the key of a quote's document.
-func documentKey(quoteID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}}
-}
-
-// lineKey is the key of a quote in its customer's list.
-func lineKey(p Projection) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"customerId": &types.AttributeValueMemberS{Value: p.CustomerID},
-		"quoteKey":   &types.AttributeValueMemberS{Value: p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID},
-	}
-}
-
-func (s *Store) put(ctx context.Context, table string, version int, item map[string]types.AttributeValue) error {
-	at := &types.AttributeValueMemberN{Value: strconv.Itoa(version)}
-	item["version"] = at
-	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &table, Item: item,
-		ConditionExpression:       aws.String("attribute_not_exists(version) OR version < :version"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":version": at},
-	})
-	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("write projection to %s: %w", table, err)
-	}
-	return nil
 }
 
 // Get gives the document of a quote; ok is false when there is none.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"milepost/cmd/internal/system"
+	"milepost/internal/readmodel"
+	"milepost/internal/rebuild"
+)
+
+// rebuildCmd makes projections again from the log.
+type rebuildCmd struct {
+	Projection string       `arg:"" enum:"quotes,customer-quotes,all" help:"Which: quotes, customer-quotes, or all."`
+	Prune      bool         `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
+	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, readers miss quotes; so this needs --yes."`
+	Yes        bool         `help:"Do it, although readers miss quotes meanwhile."`
+	Workers    int          `default:"8" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
+	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	JSON       bool         `name:"json" help:"Print JSON."`
+	Endpoint   endpoint     `embed:""`
+}
+
+// Help says what readers notice, and what not.
+func (*rebuildCmd) Help() string {
+	return `Every quote of the log is folded, and its projection is written where it is missing, old or different. Readers find each quote all the time, and the system goes on working: what is appended meanwhile is projected as ever. Nothing is announced, and nobody is asked or notified.
+
+Example, after a fault in the projection was mended, going on after an interruption:
+
+  milepost rebuild all --progress rebuild.json`
+}
+
+// Validate is called by the parser.
+func (c *rebuildCmd) Validate() error {
+	switch {
+	case c.Wipe && !c.Yes:
+		return errors.New("--wipe lets readers miss quotes until all is rebuilt: add --yes if that is meant, or leave --wipe out")
+	case c.Yes && !c.Wipe:
+		return errors.New("--yes is for --wipe; without it nothing is lost")
+	case c.Workers < 1:
+		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
+	}
+	return nil
+}
+
+// start is where the rebuild that the command line asks for begins.
+func (c *rebuildCmd) start() rebuild.Progress {
+	kinds, way := []readmodel.Kind{readmodel.Kind(c.Projection)}, rebuild.Over
+	if c.Projection == "all" {
+		kinds = readmodel.Kinds
+	}
+	switch {
+	case c.Wipe:
+		way = rebuild.Wipe
+	case c.Prune:
+		way = rebuild.Prune
+	}
+	return rebuild.New(way, kinds...)
+}
+
+// Run rebuilds.
+func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
+	system.TradeMemoryForTime() // what is decoded is soon let go
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	progress, err := c.resume()
+	if err != nil {
+		return err
+	}
+	total, err := l.quotes.Log.Count(ctx)
+	if err != nil {
+		return plainly(err)
+	}
+	bar := newBar(s.err, progress.Events, total)
+	r := &rebuild.Rebuilder{Log: l.quotes.Log, Projections: l.projections, Workers: c.Workers}
+	progress, err = r.Run(ctx, progress, func(p rebuild.Progress) error {
+		bar.show(p.Events)
+		return c.Progress.write(p)
+	})
+	bar.end(progress.Events)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted behind %d events%s", progress.Events, c.Progress.goOn())
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	if err := c.Progress.remove(); err != nil {
+		return err
+	}
+	return c.print(s, progress.Figures)
+}
+
+// print tells what the rebuild came to. Faults make it fail.
+func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
+	var err error
+	if c.JSON {
+		err = printJSON(s.out, f)
+	} else {
+		for _, fault := range f.Faults {
+			fmt.Fprintln(s.out, fault)
+		}
+		_, err = fmt.Fprintf(s.out, "%d events of %d quotes folded, %d projections written, %d removed, %d faults\n",
+			f.Events, f.Streams, f.Written, f.Removed, len(f.Faults))
+	}
+	if err == nil && len(f.Faults) > 0 {
+		err = exitStatus(1)
+	}
+	return err
+}
+
+// resume gives where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
+func (c *rebuildCmd) resume() (rebuild.Progress, error) {
+	begin := c.start()
+	text, ok, err := c.Progress.read()
+	if !ok || err != nil {
+		return begin, err
+	}
+	var p rebuild.Progress
+	if err := json.Unmarshal(text, &p); err != nil || len(p.Parts) == 0 {
+		return begin, fmt.Errorf("%s does not tell how far a rebuild is: remove it to begin anew", c.Progress)
+	}
+	if p.Way != begin.Way || !slices.Equal(p.Projections, begin.Projections) {
+		return begin, fmt.Errorf("%s tells how far another rebuild is: give that command again to finish it, or remove the file", c.Progress)
+	}
+	return p, nil
+}

@@ -1,0 +1,141 @@
+package readmodel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// MaxRenewed is how many projections Renew takes: as many as one request reads, and one writes.
+const MaxRenewed = 100
+
+// Renew makes the stored projections of a kind equal to those given, which are of different quotes, and
+// gives how many it wrote. Unlike Put it replaces what was made from the same events and is different, as
+// after a fault in the program. What was made from more events stays.
+func (s *Store) Renew(ctx context.Context, kind Kind, projections []Projection) (written int, err error) {
+	stored, err := s.stored(ctx, kind, projections)
+	if err != nil {
+		return 0, err
+	}
+	var items []attributes
+	for _, p := range projections {
+		item, err := kind.item(p)
+		if err != nil {
+			return 0, err
+		}
+		if there := stored[p.QuoteID]; versionOf(there) <= p.Version && !reflect.DeepEqual(there, item) {
+			items = append(items, item)
+		}
+	}
+	return s.replace(ctx, s.table(kind), items)
+}
+
+// stored reads the items of projections, by quote. One that DynamoDB had no time for is missing.
+func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection) (map[string]attributes, error) {
+	if len(projections) == 0 {
+		return nil, nil
+	}
+	keys := make([]attributes, len(projections))
+	for i, p := range projections {
+		keys[i] = kind.key(p)
+	}
+	table := s.table(kind)
+	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+		table: {Keys: keys, ConsistentRead: aws.Bool(true)},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("read %d projections of %s: %w", len(keys), table, err)
+	}
+	found := make(map[string]attributes, len(keys))
+	for _, item := range out.Responses[table] {
+		found[kind.quoteID(item)] = item
+	}
+	return found, nil
+}
+
+// replace writes items over what is not newer: all in one request, and where that is refused, because
+// somebody else writes one of them now, one by one.
+func (s *Store) replace(ctx context.Context, table string, items []attributes) (written int, err error) {
+	if len(items) > 1 {
+		puts := make([]types.TransactWriteItem, len(items))
+		for i, item := range items {
+			puts[i].Put = &types.Put{
+				TableName: &table, Item: item,
+				ConditionExpression: overNotNewer, ExpressionAttributeValues: attributes{":version": item["version"]},
+			}
+		}
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+		if err == nil {
+			return len(items), nil
+		}
+		if _, refused := errors.AsType[*types.TransactionCanceledException](err); !refused {
+			return 0, fmt.Errorf("write %d projections to %s: %w", len(items), table, err)
+		}
+	}
+	for _, item := range items {
+		done, err := s.put(ctx, table, item, overNotNewer)
+		if err != nil {
+			return written, err
+		}
+		if done {
+			written++
+		}
+	}
+	return written, nil
+}
+
+// maxBatchWrite is how many items one BatchWriteItem call takes.
+const maxBatchWrite = 25
+
+// Remove deletes the stored projections of a kind that unwanted picks, and gives how many these were.
+// unwanted gets the ids of up to MaxRenewed quotes at a time.
+func (s *Store) Remove(ctx context.Context, kind Kind, unwanted func(quoteIDs []string) ([]string, error)) (removed int, err error) {
+	table := s.table(kind)
+	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{
+		TableName: &table, Limit: aws.Int32(MaxRenewed), ProjectionExpression: aws.String(strings.Join(kind.keys(), ", ")),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return removed, fmt.Errorf("list %s: %w", table, err)
+		}
+		ids := make([]string, len(page.Items))
+		for i, key := range page.Items {
+			ids[i] = kind.quoteID(key)
+		}
+		drop, err := unwanted(ids)
+		if err != nil {
+			return removed, err
+		}
+		keys := slices.DeleteFunc(page.Items, func(key attributes) bool { return !slices.Contains(drop, kind.quoteID(key)) })
+		for batch := range slices.Chunk(keys, maxBatchWrite) {
+			if err := s.remove(ctx, table, batch); err != nil {
+				return removed, err
+			}
+			removed += len(batch)
+		}
+	}
+	return removed, nil
+}
+
+func (s *Store) remove(ctx context.Context, table string, keys []attributes) error {
+	deletes := make([]types.WriteRequest, len(keys))
+	for i, key := range keys {
+		deletes[i].DeleteRequest = &types.DeleteRequest{Key: key}
+	}
+	for request := map[string][]types.WriteRequest{table: deletes}; len(request) > 0; {
+		out, err := s.DB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: request})
+		if err != nil {
+			return fmt.Errorf("delete %d projections from %s: %w", len(keys), table, err)
+		}
+		request = out.UnprocessedItems
+	}
+	return nil
+}

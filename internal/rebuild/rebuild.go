@@ -1,0 +1,235 @@
+// Package rebuild makes projections again from the log.
+//
+// It goes through the log by streams, in parts that have none in common, and folds each stream once. What
+// is stored already and right stays as it is, what is not is replaced at once; so a reader finds every quote
+// at any time. What is appended meanwhile is the business of the projector, as ever: neither replaces what
+// was made from more events.
+package rebuild
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+)
+
+// Way says what happens to what is stored already.
+type Way string
+
+// The ways to rebuild.
+const (
+	// Over replaces what is wrong and adds what is missing.
+	Over Way = "over"
+	// Prune is Over, and then removes what the log knows nothing of.
+	Prune Way = "prune"
+	// Wipe removes all first. Readers miss what is not made again yet.
+	Wipe Way = "wipe"
+)
+
+// Rebuilder makes projections again.
+type Rebuilder struct {
+	Log         *eventstore.Store
+	Projections *readmodel.Store
+	// Workers is how many parts of the log are dealt with at the same time.
+	Workers int
+}
+
+// Progress is what a rebuild does and how far it is: where an interrupted one can be taken up. New makes
+// the first.
+type Progress struct {
+	Projections []readmodel.Kind `json:"projections"`
+	Way         Way              `json:"way"`
+	// Emptied says that what a wipe removes is gone.
+	Emptied bool `json:"emptied"`
+	// Parts are how far each part of the log is.
+	Parts []Part `json:"parts"`
+	Figures
+}
+
+// Part is how far a part of the log is.
+type Part struct {
+	// After is the last stream that was dealt with, "" before the first.
+	After string `json:"after"`
+	Done  bool   `json:"done"`
+}
+
+// Figures are what a rebuild came to.
+type Figures struct {
+	// Streams and Events are those that were folded.
+	Streams int `json:"streams"`
+	Events  int `json:"events"`
+	// Written counts the projections that were missing or wrong.
+	Written int `json:"written"`
+	Removed int `json:"removed"`
+	// Faults tell of streams that this program cannot fold. Their projections are left alone.
+	Faults []string `json:"faults"`
+}
+
+func (f *Figures) add(o Figures) {
+	f.Streams += o.Streams
+	f.Events += o.Events
+	f.Written += o.Written
+	f.Faults = append(f.Faults, o.Faults...)
+}
+
+// parts is in how many parts the log is gone through: more than there are workers, so that none is left with
+// all the work at the end.
+const parts = 32
+
+// New is the beginning of a rebuild.
+func New(way Way, kinds ...readmodel.Kind) Progress {
+	return Progress{Projections: kinds, Way: way, Parts: make([]Part, parts), Figures: Figures{Faults: []string{}}}
+}
+
+// Run takes a rebuild from where it is to its end. After each batch it tells report how far it is. A Run that begins
+// there leaves nothing out, and does nothing again but the batches during which this one was interrupted.
+func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) error) (Progress, error) {
+	p.Parts, p.Faults = slices.Clone(p.Parts), slices.Clone(p.Faults)
+	if p.Way == Wipe && !p.Emptied {
+		if err := r.remove(ctx, &p, func(ids []string) ([]string, error) { return ids, nil }); err != nil {
+			return p, err
+		}
+		p.Emptied = true
+		if err := report(p); err != nil {
+			return p, err
+		}
+	}
+	if err := r.foldAll(ctx, &p, report); err != nil {
+		return p, err
+	}
+	if p.Way != Prune {
+		return p, nil
+	}
+	return p, r.remove(ctx, &p, func(ids []string) ([]string, error) { return r.unknown(ctx, ids) })
+}
+
+// remove deletes what unwanted picks from each projection.
+func (r *Rebuilder) remove(ctx context.Context, p *Progress, unwanted func(quoteIDs []string) ([]string, error)) error {
+	for _, kind := range p.Projections {
+		n, err := r.Projections.Remove(ctx, kind, unwanted)
+		p.Removed += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknown gives those quotes of which the log has no event.
+func (r *Rebuilder) unknown(ctx context.Context, quoteIDs []string) ([]string, error) {
+	streams := make([]string, len(quoteIDs))
+	for i, id := range quoteIDs {
+		streams[i] = quotestore.StreamID(id)
+	}
+	absent, err := r.Log.Absent(ctx, streams)
+	for i, stream := range absent {
+		absent[i], _ = quotestore.QuoteID(stream)
+	}
+	return absent, err
+}
+
+// foldAll deals with the parts of the log that are not done.
+func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progress) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	todo := make(chan int, len(p.Parts))
+	for i, part := range p.Parts {
+		if !part.Done {
+			todo <- i
+		}
+	}
+	close(todo)
+	var mu sync.Mutex // guards p
+	var workers sync.WaitGroup
+	for range r.Workers {
+		workers.Go(func() {
+			for i := range todo {
+				err := r.foldPart(ctx, eventstore.Part{Number: i, Of: len(p.Parts)}, p.Parts[i], p.Projections, func(part Part, done Figures) error {
+					mu.Lock()
+					defer mu.Unlock()
+					p.Parts[i] = part
+					p.add(done)
+					return report(*p)
+				})
+				if err != nil {
+					cancel(err) // the first error is the one that counts
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// foldPart deals with a part of the log, and tells keep after each batch.
+func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part, kinds []readmodel.Kind, keep func(Part, Figures) error) error {
+	b := batch{of: r, kinds: kinds}
+	for events, err := range r.Log.Whole(ctx, of, part.After) {
+		if err != nil {
+			return err
+		}
+		b.fold(events)
+		part.After = events[0].StreamID
+		if len(b.projections) == readmodel.MaxRenewed {
+			if err := b.flush(ctx); err != nil {
+				return err
+			}
+			if err := keep(part, b.take()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	part.Done = true
+	return keep(part, b.take())
+}
+
+// batch is what is written together.
+type batch struct {
+	of          *Rebuilder
+	kinds       []readmodel.Kind
+	projections []readmodel.Projection
+	Figures
+}
+
+// fold adds the projection of a stream, or says why there is none.
+func (b *batch) fold(events []eventstore.Event) {
+	if _, ok := quotestore.QuoteID(events[0].StreamID); !ok {
+		return
+	}
+	b.Streams++
+	b.Events += len(events)
+	q, err := quotestore.FoldOnce(events)
+	if err != nil {
+		b.Faults = append(b.Faults, err.Error())
+		return
+	}
+	b.projections = append(b.projections, readmodel.Project(quotestore.History{Quote: q, Events: events}))
+}
+
+// flush writes the projections.
+func (b *batch) flush(ctx context.Context) error {
+	for _, kind := range b.kinds {
+		n, err := b.of.Projections.Renew(ctx, kind, b.projections)
+		if err != nil {
+			return fmt.Errorf("rebuild %s: %w", kind, err)
+		}
+		b.Written += n
+	}
+	b.projections = b.projections[:0]
+	return nil
+}
+
+// take gives the figures of the batch and begins the next.
+func (b *batch) take() Figures {
+	f := b.Figures
+	b.Figures = Figures{}
+	return f
+}
