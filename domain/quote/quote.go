@@ -69,7 +69,7 @@ type Revision struct {
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
 func Fold(events ...Event) Quote {
-	q := Quote{Log: make([]Entry, 0, len(events))}
+	q := Quote{Log: slices.Grow([]Entry(nil), len(events))}
 	undone := reversed(events)
 	for i, e := range events {
 		if by, ok := undone[i+1]; ok {
