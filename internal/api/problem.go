@@ -37,7 +37,7 @@ type Violation struct {
 	// Version and EventType are those of an event of the quote that stands in the way.
 	Version   int    `json:"version,omitempty"`
 	EventType string `json:"eventType,omitempty"`
-	Detail  string `json:"detail"`
+	Detail    string `json:"detail"`
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
