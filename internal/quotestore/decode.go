@@ -11,13 +11,13 @@ import (
 // function after another, so what was decoded of late is kept. Decoding depends on nothing but the text,
 // and nobody changes an event; so the text itself is the key.
 func decode(stored eventstore.Event) (quote.Event, error) {
-	key := encoded{quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, string(stored.Data)}
-	if e, ok := recent.get(key); ok {
+	v := quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}
+	if e, ok := recent.get(v, stored.Data); ok {
 		return e, nil
 	}
-	e, err := quote.Decode(key.Versioned, stored.Data)
+	e, err := quote.Decode(v, stored.Data)
 	if err == nil {
-		recent.put(key, e)
+		recent.put(encoded{v, string(stored.Data)}, e)
 	}
 	return e, err
 }
@@ -39,14 +39,16 @@ type events struct {
 
 var recent events
 
-func (r *events) get(key encoded) (quote.Event, bool) {
+// get does not copy the data: the compiler sees that a key is only looked up.
+func (r *events) get(v quote.Versioned, data []byte) (quote.Event, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, ok := r.young[key]
-	if !ok {
-		if e, ok = r.older[key]; ok {
-			r.young[key] = e
-		}
+	if e, ok := r.young[encoded{v, string(data)}]; ok {
+		return e, true
+	}
+	e, ok := r.older[encoded{v, string(data)}]
+	if ok {
+		r.young[encoded{v, string(data)}] = e
 	}
 	return e, ok
 }

@@ -287,6 +287,10 @@ func writeBody(w http.ResponseWriter, t target, status int, body []byte) {
 		h["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}
 	}
 	w.WriteHeader(status)
+	if r, ok := w.(*recorder); ok {
+		r.keep(body)
+		return
+	}
 	_, _ = w.Write(body) // a client that went away has no use for the answer
 }
 
