@@ -41,7 +41,7 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	}
 	history, current, err := n.Load(ctx, h.quotes)
 	if err != nil || !current {
-		// A revision that was amended since has nothing to wait for; the amendment starts the next workflow.
+		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err
 	}
 	if q := history.Quote; q.Reversal > 0 && q.Status != quote.StatusRequested {

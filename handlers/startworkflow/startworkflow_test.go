@@ -182,21 +182,22 @@ func TestAReversalStartsAWorkflowWhereTheQuoteHasLostItsPrice(t *testing.T) {
 	offered := func(more ...quote.Command) []quote.Command { return append(e.Commands(), more...) }
 	accept, withdraw := quote.AcceptQuote{Revision: 1, On: e.QuoteDate}, quote.WithdrawQuote{On: e.QuoteDate}
 	for name, row := range map[string]struct {
-		given []quote.Command
-		want  []string
+		given     []quote.Command
+		announced []int
+		want      []string
 	}{
-		"an offer":                          {offered(undo(4)), []string{"-1-5"}},
-		"an offer and its acceptance":       {offered(accept, undo(4, 5)), []string{"-1-7"}},
-		"an acceptance alone":               {offered(accept, undo(5)), nil},
-		"an offer of a withdrawn quote":     {offered(withdraw, undo(4)), nil},
-		"an offer that was made again":      {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}), nil},
-		"an offer, then the one after that": {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}, undo(6)), []string{"-1-7"}},
+		"an offer":                          {offered(undo(4)), []int{5, 1}, []string{"-1-5"}},
+		"an offer and its acceptance":       {offered(accept, undo(4, 5)), []int{7, 6, 5, 1}, []string{"-1-7"}},
+		"an acceptance alone":               {offered(accept, undo(5)), []int{6, 5, 1}, nil},
+		"an offer of a withdrawn quote":     {offered(withdraw, undo(4)), []int{6, 5, 1}, nil},
+		"an offer that was made again":      {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}), []int{6, 5, 1}, nil},
+		"an offer, then the one after that": {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}, undo(6)), []int{5, 7, 6, 1}, []string{"-1-7"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, client, machine := newHandler(t, row.given...)
-			// The notices of the request and of the first event behind the offer come, each of them twice.
-			for _, version := range []int{1, 5, 1, 5} {
+			// Every event is announced late, out of order and twice.
+			for _, version := range slices.Concat(row.announced, row.announced) {
 				text := fmt.Sprintf(`{"detail":{"eventId":"event-%d","streamId":"quote-%s","version":%d,"correlationId":"request-2"}}`, version, quoteID, version)
 				if _, err := h.Invoke(t.Context(), []byte(text)); err != nil {
 					t.Fatal(err)
