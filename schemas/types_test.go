@@ -44,6 +44,7 @@ var events = []quote.Event{
 	quote.QuoteRequested{}, quote.VehiclesIdentified{}, quote.AccidentHistoryRetrieved{},
 	quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.QuoteAmended{}, quote.QuoteAccepted{},
 	quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
+	quote.EventReversed{},
 }
 
 func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
@@ -67,7 +68,7 @@ func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {
 	components := openAPI(t).Components.Schemas
 	for name, v := range map[string]any{
 		"QuoteRequest": quote.Request{}, "Quote": readmodel.Projection{}, "QuotePage": readmodel.Page{}, "Problem": api.Problem{},
-		"Withdrawal": commands.Withdrawal{}, "UnderwriterDecision": commands.UnderwriterDecision{}, "AuditLog": quotes.AuditLog{},
+		"Withdrawal": commands.Withdrawal{}, "UnderwriterDecision": commands.UnderwriterDecision{}, "Reversal": commands.Reversal{}, "AuditLog": quotes.AuditLog{},
 	} {
 		c := comparison{t: t, load: func(ref string) any { return components[path.Base(ref)] }}
 		c.compare(name, reflect.TypeOf(v), components[name], "")

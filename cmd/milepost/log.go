@@ -126,7 +126,9 @@ type event struct {
 	Actor      string    `json:"actor"`
 	EventID    string    `json:"eventId"`
 	Causation  string    `json:"causationId,omitempty"`
-	Hash       string    `json:"hash"`
+	// ReversedBy is the version of the event that undid it, 0 where it stands.
+	ReversedBy int    `json:"reversedBy,omitempty"`
+	Hash       string `json:"hash"`
 }
 
 // Run shows it.
@@ -141,7 +143,7 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 	}
 	events := make([]event, len(then.Events))
 	for i, e := range then.Events {
-		events[i] = event{e.Version, e.Type, e.OccurredAt, e.Metadata.Actor, e.ID, e.Metadata.CausationID, e.Hash()}
+		events[i] = event{e.Version, e.Type, e.OccurredAt, e.Metadata.Actor, e.ID, e.Metadata.CausationID, then.Quote.Log[i].ReversedBy, e.Hash()}
 	}
 	state := readmodel.Project(then).On(day)
 	if c.JSON {
@@ -153,7 +155,11 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nVERSION\tEVENT\tOCCURRED AT\tBY")
 	for _, e := range events {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", e.Version, e.EventType, e.OccurredAt.Format(time.RFC3339Nano), e.Actor)
+		name := e.EventType
+		if e.ReversedBy > 0 {
+			name += fmt.Sprintf(" (undone by %d)", e.ReversedBy)
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", e.Version, name, e.OccurredAt.Format(time.RFC3339Nano), e.Actor)
 	}
 	return table.Flush()
 }

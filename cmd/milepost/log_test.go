@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/schemas"
 )
 
 // priced submits the example and waits until it is priced; it gives the quote's id.
@@ -63,6 +70,44 @@ func TestLogShow(t *testing.T) {
 			if r := s.milepost(args...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}
+		}
+	})
+}
+
+func TestLogShowNamesWhatWasUndone(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		log := &quotestore.Store{Log: &eventstore.Store{DB: dynamodb.NewFromConfig(s.Config()), Table: "milepost-events", Validate: schemas.ValidateEvent}}
+		withdraw := quote.WithdrawQuote{On: civil.DateOf(time.Now().UTC())}
+		undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 5, ID: "event-5"}}, ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "eve"}
+		for i, c := range []quote.Command{withdraw, undo} {
+			order := quotestore.Order{ID: fmt.Sprint("command/", i), Actor: "eve", CorrelationID: "request-1", At: time.Now().UTC(), Command: c}
+			if _, err := log.Execute(t.Context(), id, order); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got struct {
+			Quote  struct{ Status string }
+			Events []event
+		}
+		for asOf, want := range map[string]struct {
+			status string
+			by     int
+		}{"6": {"QUOTED", 6}, "5": {"WITHDRAWN", 0}} {
+			s.mustJSON(&got, "log", "show", id, "--as-of", asOf)
+			if got.Quote.Status != want.status || got.Events[4].ReversedBy != want.by {
+				t.Errorf("as of %s: %s, reversed by %d, want %+v", asOf, got.Quote.Status, got.Events[4].ReversedBy, want)
+			}
+			got.Events = nil
+		}
+		if out := s.must("log", "show", id); !strings.Contains(out, "QuoteWithdrawn (undone by 6)") {
+			t.Errorf("it shows\n%s", out)
+		}
+		if out := s.must("log", "diff", id, "5", "6"); !strings.Contains(out, "WITHDRAWN → QUOTED") {
+			t.Errorf("the difference is\n%s", out)
+		}
+		if out := s.must("log", "verify", id); !strings.Contains(out, "0 faults") {
+			t.Errorf("the check says\n%s", out)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -29,7 +30,7 @@ func TestInterruptedUnderLoadLosesNothing(t *testing.T) {
 	s.assertSound(l.ids()...)
 }
 
-// mustHang sends half a request.
+// mustHang sends half a request, and returns when the system waits for the other half.
 func (s *served) mustHang() {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.api)
@@ -37,8 +38,12 @@ func (s *served) mustHang() {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
-	if _, err := io.WriteString(conn, "POST /quotes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "POST /quotes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+s.token+
+		"\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"); err != nil {
 		s.t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+		s.t.Fatalf("got %q, %v; want to be asked to go on", line, err)
 	}
 }
 

@@ -25,6 +25,7 @@ var decoders = map[Versioned]func(json.RawMessage) (Event, error){
 	{TypeQuoteExpired, 1}:             decodeAs[QuoteExpired],
 	{TypeReferralApproved, 1}:         decodeAs[ReferralApproved],
 	{TypeReferralDeclined, 1}:         decodeAs[ReferralDeclined],
+	{TypeEventReversed, 1}:            decodeAs[EventReversed],
 }
 
 // EventVersions lists every event type and version that Decode understands.

@@ -64,8 +64,26 @@ type DecideReferral struct {
 // RateQuote asks for the outcome of a revision from the facts that are there. Lookups that have
 // not answered are named in Unanswered: their facts count as unavailable and the quote is referred.
 type RateQuote struct {
-	Revision   int
+	Revision int
+	// Reversal is that of the quote when the wait for its facts began. Where something was undone since,
+	// another wait has begun, and this one comes to nothing.
+	Reversal   int
 	Unanswered []Fact
+}
+
+// ReverseEvent undoes events that should not have been: one, and with it those that rest on it.
+type ReverseEvent struct {
+	Events     []EventRef
+	ReasonCode string
+	Text       string
+	// By is who undoes them: the subject of the employee's token.
+	By string
+}
+
+// EventRef names one event of a quote.
+type EventRef struct {
+	Version int
+	ID      string
 }
 
 func (SubmitQuote) isCommand()           {}
@@ -77,6 +95,7 @@ func (AcceptQuote) isCommand()           {}
 func (WithdrawQuote) isCommand()         {}
 func (ExpireQuote) isCommand()           {}
 func (DecideReferral) isCommand()        {}
+func (ReverseEvent) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
 type InvalidRequest struct{ Codes []rating.Code }
@@ -123,11 +142,11 @@ type NotReferred struct{ Status Status }
 
 func (e *NotReferred) Error() string { return "the quote is " + string(e.Status) + ", not REFERRED" }
 
-// Superseded refuses a command about a revision that was amended since.
+// Superseded refuses a command about a revision that was amended since, or undone.
 type Superseded struct{ Revision, Current int }
 
 func (e *Superseded) Error() string {
-	return fmt.Sprintf("revision %d was amended; the quote is at revision %d", e.Revision, e.Current)
+	return fmt.Sprintf("revision %d is no longer in force; the quote is at revision %d", e.Revision, e.Current)
 }
 
 // NoSuchRevision refuses a command about a revision that the quote does not have.

@@ -30,6 +30,8 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return expire(q, c)
 	case DecideReferral:
 		return decideReferral(q, c)
+	case ReverseEvent:
+		return reverse(q, c)
 	}
 	panic("quote: a command that Decide does not know")
 }
@@ -56,7 +58,7 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
 		return nil, err
 	}
-	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Number + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
+	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Revisions + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
 }
 
 func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
@@ -94,7 +96,7 @@ func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
 }
 
 func rate(q Quote, c RateQuote) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() {
+	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() || c.Reversal != q.Reversal {
 		return nil, err
 	}
 	var unanswered []Fact
@@ -193,9 +195,9 @@ func (q Quote) checkOpen(on civil.Date) error {
 // checkRevision refuses a revision that is not the one in force.
 func (q Quote) checkRevision(revision int) error {
 	switch {
-	case revision < 1 || revision > q.Number:
+	case revision < 1 || revision > q.Revisions:
 		return &NoSuchRevision{Revision: revision}
-	case revision < q.Number:
+	case revision != q.Number:
 		return &Superseded{Revision: revision, Current: q.Number}
 	}
 	return nil

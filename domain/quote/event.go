@@ -112,6 +112,20 @@ type ReferralDeclined struct {
 	Decision Decision `json:"decision"`
 }
 
+// EventReversed: an event that should not have been was undone. The quote is what the other events make of
+// it; the event stays in the log.
+type EventReversed struct {
+	QuoteID string `json:"quoteId"`
+	// Version, EventID and Type are those of the event that was undone.
+	Version    int    `json:"version"`
+	EventID    string `json:"eventId"`
+	Type       string `json:"eventType"`
+	ReasonCode string `json:"reasonCode"`
+	Text       string `json:"text"`
+	// By is who undid it: the subject of the employee's token.
+	By string `json:"by"`
+}
+
 // Decision is an underwriter's, as the audit record needs it.
 type Decision struct {
 	// Underwriter is who decided: the subject of the employee's token.
@@ -183,6 +197,7 @@ const (
 	TypeQuoteExpired             = "QuoteExpired"
 	TypeReferralApproved         = "ReferralApproved"
 	TypeReferralDeclined         = "ReferralDeclined"
+	TypeEventReversed            = "EventReversed"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -197,6 +212,7 @@ func (QuoteWithdrawn) EventType() string           { return TypeQuoteWithdrawn }
 func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
 func (ReferralApproved) EventType() string         { return TypeReferralApproved }
 func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
+func (EventReversed) EventType() string            { return TypeEventReversed }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
@@ -210,3 +226,4 @@ func (QuoteWithdrawn) isEvent()           {}
 func (QuoteExpired) isEvent()             {}
 func (ReferralApproved) isEvent()         {}
 func (ReferralDeclined) isEvent()         {}
+func (EventReversed) isEvent()            {}

@@ -40,6 +40,13 @@ type Quote struct {
 	// Revision is the one in force. Earlier has those that were amended, the oldest first.
 	Revision
 	Earlier []Revision
+	// Revisions is how many were ever opened. The number of one that was undone is not given again.
+	Revisions int
+	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
+	// before it may be about what no longer stands.
+	Reversal int
+	// Log has an entry for each event, those that were undone among them.
+	Log []Entry
 }
 
 // Revision is one version of the request, with what was found out about it and what came of it.
@@ -56,54 +63,84 @@ type Revision struct {
 	Unanswered []Fact
 	// Decision is the underwriter's, nil where none was needed or made.
 	Decision *Decision
+	Grounds  Grounds
 }
 
-// Fold is the state after events, in order.
+// Fold is the state after events, in order: what those make that were not undone by an EventReversed
+// among them. All of them count for the version.
 func Fold(events ...Event) Quote {
-	var q Quote
-	for _, e := range events {
-		q = Evolve(q, e)
+	q := Quote{Log: slices.Grow([]Entry(nil), len(events))}
+	undone := reversed(events)
+	for i, e := range events {
+		if by, ok := undone[i+1]; ok {
+			q.skip(e, by)
+		} else {
+			q.apply(e)
+		}
 	}
 	return q
 }
 
-// Evolve folds one event into the state. It only copies facts, so it cannot fail.
+// Evolve folds one event into the state. It only copies facts, so it cannot fail. An EventReversed it takes
+// note of and no more: what a quote is without an event, Fold alone can tell.
 func Evolve(q Quote, e Event) Quote {
+	q.Log = slices.Clip(q.Log)
+	q.apply(e)
+	return q
+}
+
+func (q *Quote) apply(e Event) {
 	q.Version++
+	q.Log = append(q.Log, Entry{Version: q.Version, Type: e.EventType(), On: q.restsOn(e)})
 	switch e := e.(type) {
 	case QuoteRequested:
-		q.ID, q.CustomerID, q.Status = e.QuoteID, e.CustomerID, StatusRequested
-		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request}
+		q.ID, q.CustomerID, q.Status, q.Revisions = e.QuoteID, e.CustomerID, StatusRequested, e.Revision
+		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request, Grounds: Grounds{Opened: q.Version}}
 	case QuoteAmended:
-		amended := q.Revision
-		q.Earlier = append(slices.Clip(q.Earlier), amended)
-		q.Status = StatusRequested
-		q.Revision = Revision{
-			Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request,
-			Vehicles: amended.vehiclesStillKnown(e.Request), Drivers: amended.driversStillKnown(e.Request),
-		}
+		q.amend(e)
 	case VehiclesIdentified:
 		q.Vehicles = slices.Concat(q.Vehicles, e.Vehicles)
+		q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
 	case AccidentHistoryRetrieved:
 		q.Drivers = slices.Concat(q.Drivers, e.Drivers)
+		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
 	case QuoteOffered:
-		q.Status, q.Rating = StatusQuoted, &e.Rating
+		q.Status, q.Rating, q.Grounds.Outcome = StatusQuoted, &e.Rating, q.Version
 	case QuoteReferred:
-		q.Status, q.Rating, q.Unanswered = StatusReferred, &e.Rating, e.Unanswered
+		q.Status, q.Rating, q.Unanswered, q.Grounds.Outcome = StatusReferred, &e.Rating, e.Unanswered, q.Version
 	case QuoteDeclined:
-		q.Status, q.Rating = StatusDeclined, &e.Rating
+		q.Status, q.Rating, q.Grounds.Outcome = StatusDeclined, &e.Rating, q.Version
 	case ReferralApproved:
-		q.Status, q.Decision = StatusQuoted, &e.Decision
+		q.Status, q.Decision, q.Grounds.Outcome = StatusQuoted, &e.Decision, q.Version
 	case ReferralDeclined:
-		q.Status, q.Decision = StatusDeclined, &e.Decision
+		q.Status, q.Decision, q.Grounds.Outcome = StatusDeclined, &e.Decision, q.Version
 	case QuoteAccepted:
 		q.Status = StatusAccepted
 	case QuoteWithdrawn:
 		q.Status = StatusWithdrawn
 	case QuoteExpired:
 		q.Status = StatusExpired
+	case EventReversed:
+		q.Reversal = q.Version
 	}
-	return q
+}
+
+// amend opens a revision with what is still known from the one before it.
+func (q *Quote) amend(e QuoteAmended) {
+	before := q.Revision
+	q.Earlier = append(slices.Clip(q.Earlier), before)
+	q.Status, q.Revisions = StatusRequested, e.Revision
+	q.Revision = Revision{
+		Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request,
+		Vehicles: before.vehiclesStillKnown(e.Request), Drivers: before.driversStillKnown(e.Request),
+		Grounds: Grounds{Opened: q.Version},
+	}
+	if len(q.Vehicles) > 0 {
+		q.Grounds.Vehicles = before.Grounds.Vehicles
+	}
+	if len(q.Drivers) > 0 {
+		q.Grounds.Drivers = before.Grounds.Drivers
+	}
 }
 
 // vehiclesStillKnown gives the lookups of a revision that hold for an amended request: the answers about

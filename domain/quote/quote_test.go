@@ -317,6 +317,9 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 		}
 	}
 	for _, v := range quote.EventVersions() {
+		if v.Type == quote.TypeEventReversed {
+			continue // see TestAnyReversalLeavesAQuoteThatCouldBe
+		}
 		if seen[v.Type] < 10 {
 			t.Errorf("%s happened %d times in %d rounds: the commands do not try it", v.Type, seen[v.Type], rounds)
 		}
@@ -451,7 +454,8 @@ func TestAnySequenceOfEventsFolds(t *testing.T) {
 	t.Parallel()
 	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
 		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{}, quote.QuoteAmended{}, quote.QuoteAmended{Request: mustWay(t, "E02").example.Request},
-		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{})
+		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
+		quote.EventReversed{Version: 1}, quote.EventReversed{Version: 3}, quote.EventReversed{Version: 9})
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
 		events := make([]quote.Event, random.IntN(8))

@@ -93,12 +93,17 @@ func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, c
 }
 
 // reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a
-// report which is ordered again after a crash is made and billed once.
+// report which is ordered again after a crash is made and billed once. Where an employee undid what the
+// reports said, they are ordered anew.
 var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
 
 func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order {
 	ref := fmt.Sprintf("%s/%d", q.ID, q.Number)
-	key := uuid.NewSHA1(reportIDs, []byte(ref+"/"+d.DriverID)).String()
+	name := ref + "/" + d.DriverID
+	if n := q.Undone(quote.TypeAccidentHistoryRetrieved); n > 0 {
+		name += fmt.Sprintf("/%d", n)
+	}
+	key := uuid.NewSHA1(reportIDs, []byte(name)).String()
 	request := accident.ReportRequest{
 		RequestID: key, PermissiblePurpose: accident.InsuranceUnderwriting, QuoteRef: ref,
 		Products: []accident.Product{accident.Claims, accident.MotorVehicleRecord}, LookbackYears: lookbackYears,

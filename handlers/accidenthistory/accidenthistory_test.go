@@ -203,3 +203,26 @@ func TestAnOrderThatIsMadeAgainHasTheSameKey(t *testing.T) {
 		}
 	})
 }
+
+// TestAReportThatWasUndoneIsOrderedAnew: under the old key the agency would send the old report again.
+func TestAReportThatWasUndoneIsOrderedAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, quotetest.MustExample(t, "E01"))
+		o.mustLookUp(t, requested)
+		undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 2, ID: "event-2"}}, ReasonCode: "WRONG_PERSON", Text: "It was of another", By: "employee-7"}
+		if _, err := o.log.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: "undo", At: time.Now(), Command: undo}); err != nil {
+			t.Fatal(err)
+		}
+		reversed := fmt.Appendf(nil, `{"detail":{"eventId":"event-3","eventType":"EventReversed","streamId":"quote-%s","version":3,"correlationId":"request-2"}}`, quotetest.ID)
+		if q := o.mustLookUp(t, reversed); q.Version != 4 || !q.Knows(quote.FactAccidentHistory) {
+			t.Errorf("Version=%d, want the report at version 4", q.Version)
+		}
+		if q := o.mustLookUp(t, reversed); q.Version != 4 || len(o.orders) != 2 {
+			t.Errorf("Version=%d after %d orders, want 4 after 2", q.Version, len(o.orders))
+		}
+		if a, b := o.orders[0].key, o.orders[1].key; a == b {
+			t.Errorf("both orders have the key %q", a)
+		}
+	})
+}

@@ -1,5 +1,5 @@
 // Package commands is the function behind the commands on a quote that is there: amendment, acceptance,
-// withdrawal, and an underwriter's decision.
+// withdrawal, an underwriter's decision, and the reversal of an event.
 package commands
 
 import (
@@ -44,9 +44,9 @@ type route struct {
 
 // given is what a command is about besides what its body says.
 type given struct {
-	caller   api.Caller
-	revision int // the one in force
-	today    civil.Date
+	caller  api.Caller
+	history quotestore.History
+	today   civil.Date
 }
 
 var routes = map[string]route{
@@ -54,6 +54,7 @@ var routes = map[string]route{
 	"POST /quotes/{quoteId}/acceptance": {guarded: true, read: readAcceptance},
 	"POST /quotes/{quoteId}/withdrawal": {read: readWithdrawal},
 	"POST /quotes/{quoteId}/decision":   {guarded: true, staff: true, read: readDecision},
+	"POST /quotes/{quoteId}/reversals":  {guarded: true, staff: true, read: readReversal},
 }
 
 func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
@@ -81,7 +82,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		return api.Respond(api.NotFound)
 	}
 	now := time.Now().UTC()
-	command, err := route.read(r, given{caller, history.Quote.Number, civil.DateOf(now)})
+	command, err := route.read(r, given{caller, history, civil.DateOf(now)})
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -146,7 +147,7 @@ func readAmendment(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, er
 }
 
 func readAcceptance(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	return quote.AcceptQuote{Revision: g.revision, On: g.today}, nil
+	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today}, nil
 }
 
 // Withdrawal is the body of a withdrawal. It may be left out.
@@ -177,7 +178,31 @@ func readDecision(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, err
 		return nil, err
 	}
 	return quote.DecideReferral{
-		Revision: g.revision, Approve: body.Approve, On: g.today,
+		Revision: g.history.Quote.Number, Approve: body.Approve, On: g.today,
 		Decision: quote.Decision{Underwriter: g.caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
 	}, nil
+}
+
+// Reversal is the body of a reversal.
+type Reversal struct {
+	Version int `json:"version"`
+	// Also are the versions of later events that are undone with it.
+	Also       []int  `json:"also"`
+	ReasonCode string `json:"reasonCode"`
+	Text       string `json:"text"`
+}
+
+func readReversal(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	var body Reversal
+	if err := api.DecodeBody(r, "Reversal", &body); err != nil {
+		return nil, err
+	}
+	c := quote.ReverseEvent{ReasonCode: body.ReasonCode, Text: body.Text, By: g.caller.Subject}
+	for _, version := range append([]int{body.Version}, body.Also...) {
+		if version > len(g.history.Events) {
+			return nil, &quote.NoSuchEvent{Version: version, Have: len(g.history.Events)}
+		}
+		c.Events = append(c.Events, quote.EventRef{Version: version, ID: g.history.Events[version-1].ID})
+	}
+	return c, nil
 }

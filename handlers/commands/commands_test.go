@@ -28,6 +28,7 @@ const (
 	accept   = "POST /quotes/{quoteId}/acceptance"
 	withdraw = "POST /quotes/{quoteId}/withdrawal"
 	decide   = "POST /quotes/{quoteId}/decision"
+	reverse  = "POST /quotes/{quoteId}/reversals"
 )
 
 // desk is the handler with the log behind it.
@@ -142,6 +143,11 @@ func longer(t *testing.T, e quotetest.Example) string {
 
 const decision = `{"approve":true,"reasonCode":"LOSS_FREE_SINCE","text":"No loss since 2024"}`
 
+// undo undoes an event, and others with it.
+func undo(version int, also string) string {
+	return fmt.Sprintf(`{"version":%d,"also":[%s],"reasonCode":"BY_MISTAKE","text":"It was a mistake"}`, version, also)
+}
+
 func TestCommandsAreCarriedOut(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -164,6 +170,7 @@ func TestCommandsAreCarriedOut(t *testing.T) {
 		{"a withdrawal needs neither body nor version", offer.Commands(), withdraw, "", func(r *events.APIGatewayV2HTTPRequest) { r.Headers = map[string]string{} }, quote.TypeQuoteWithdrawn, "ann", nil},
 		{"any version will do, if the sender says so", offer.Commands(), accept, "", header("if-match", "*"), quote.TypeQuoteAccepted, "ann", nil},
 		{"an underwriter approves", referral.Commands(), decide, decision, as("eve", "staff"), quote.TypeReferralApproved, "eve", []string{`"status":"QUOTED"`, `"decision":{"reasonCode":"LOSS_FREE_SINCE"`}},
+		{"an outcome is undone", offer.Commands(), reverse, undo(4, ""), as("eve", "staff"), quote.TypeEventReversed, "eve", []string{`"status":"REQUESTED"`}},
 		{"an underwriter declines", referral.Commands(), decide, refused, as("eve", "staff"), quote.TypeReferralDeclined, "eve", []string{`"status":"DECLINED"`}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -253,6 +260,15 @@ func TestCommandsThatAreRefusedChangeNothing(t *testing.T) {
 		"an acceptance of what was withdrawn":          {accept, closed, "", []change{version(5)}, 409, "not-open"},
 		"a decision on what is not referred":           {decide, offered, decision, []change{eve}, 409, "not-referred"},
 		"a decision after a withdrawal":                {decide, closed, decision, []change{eve, version(5)}, 409, "not-open"},
+		"a customer undoes nothing":                    {reverse, offered, undo(4, ""), []change{ann}, 404, "not-found"},
+		"a reversal without a version of the quote":    {reverse, offered, undo(4, ""), []change{eve, unguarded}, 428, "no-version"},
+		"a reversal of a quote that has changed":       {reverse, offered, undo(4, ""), []change{eve, version(3)}, 412, "version-mismatch"},
+		"a reversal of what others rest on":            {reverse, offered, undo(2, ""), []change{eve}, 409, `"errors":[{"version":4,"eventType":"QuoteOffered"`},
+		"a reversal of the request":                    {reverse, waiting, undo(1, ""), []change{eve, version(1)}, 409, "Withdraw a quote"},
+		"a reversal of an event that never was":        {reverse, offered, undo(5, ""), []change{eve}, 422, "It has no event 5; it is at version 4"},
+		"a reversal with an event that never was":      {reverse, offered, undo(4, "9"), []change{eve}, 422, "no-such-event"},
+		"a reversal without a reason":                  {reverse, offered, `{"version":4,"text":"x"}`, []change{eve}, 422, "lacks reasonCode"},
+		"a reversal of no event":                       {reverse, offered, `{"reasonCode":"X","text":"x"}`, []change{eve}, 422, "lacks version"},
 		"an amendment without a body":                  {amend, offered, "", nil, 400, "malformed"},
 		"an amendment with an unknown member":          {amend, offered, `{"colour":"red"}`, nil, 422, "invalid-body"},
 		"an amendment of another media type":           {amend, offered, longer(t, offer), []change{header("content-type", "text/plain")}, 415, "not-json"},
@@ -416,4 +432,42 @@ func types(all []eventstore.Event) (names []string) {
 		names = append(names, e.Type)
 	}
 	return names
+}
+
+// TestEventsAreUndoneTogether: in one step, the newest first, and once under a key.
+func TestEventsAreUndoneTogether(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	e := daysAgo(t, "E01", 0)
+	d.mustQuote(t, quoteID(1), append(e.Commands(), quote.AcceptQuote{Revision: 1, On: e.QuoteDate})...)
+	r := request(reverse, quoteID(1), undo(3, "4,5"), as("eve", "staff"), header("if-match", `"5"`), header("idempotency-key", "key-1"))
+	first := d.send(t, r)
+	if first.StatusCode != 200 || first.Headers["etag"] != `"8"` || !strings.Contains(first.Body, `"status":"REQUESTED"`) {
+		t.Fatalf("%d %s", first.StatusCode, first.Body)
+	}
+	if again := d.send(t, r); again.Body != first.Body {
+		t.Errorf("sent again: %d %s", again.StatusCode, again.Body)
+	}
+	h := d.mustHistory(t, quoteID(1))
+	if len(h.Events) != 8 {
+		t.Fatalf("%d events, want 8", len(h.Events))
+	}
+	for i, version := range []int{5, 4, 3} {
+		var got quote.EventReversed
+		if err := json.Unmarshal(h.Events[5+i].Data, &got); err != nil {
+			t.Fatal(err)
+		}
+		want := quote.EventReversed{
+			QuoteID: quoteID(1), Version: version, EventID: h.Events[version-1].ID, Type: h.Events[version-1].Type,
+			ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "eve",
+		}
+		if got != want {
+			t.Errorf("event %d: %+v, want %+v", 6+i, got, want)
+		}
+	}
+	for version, status := range map[int]quote.Status{5: quote.StatusAccepted, 6: quote.StatusQuoted, 7: quote.StatusRequested} {
+		if then, err := h.AtVersion(version); err != nil || then.Quote.Status != status {
+			t.Errorf("at version %d: %s, error=%v, want %s", version, then.Quote.Status, err, status)
+		}
+	}
 }

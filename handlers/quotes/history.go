@@ -68,17 +68,19 @@ type AuditLog struct {
 // AuditEntry is one event of a quote as an auditor needs it: what happened, when, who did it, from
 // which request and because of what.
 type AuditEntry struct {
-	Version       int             `json:"version"`
-	EventID       string          `json:"eventId"`
-	EventType     string          `json:"eventType"`
-	SchemaVersion int             `json:"schemaVersion"`
-	OccurredAt    time.Time       `json:"occurredAt"`
-	Actor         string          `json:"actor"`
-	CommandID     string          `json:"commandId"`
-	CorrelationID string          `json:"correlationId"`
-	CausationID   string          `json:"causationId,omitempty"`
-	TraceID       string          `json:"traceId,omitempty"`
-	Data          json.RawMessage `json:"data"`
+	Version       int       `json:"version"`
+	EventID       string    `json:"eventId"`
+	EventType     string    `json:"eventType"`
+	SchemaVersion int       `json:"schemaVersion"`
+	OccurredAt    time.Time `json:"occurredAt"`
+	Actor         string    `json:"actor"`
+	CommandID     string    `json:"commandId"`
+	CorrelationID string    `json:"correlationId"`
+	CausationID   string    `json:"causationId,omitempty"`
+	TraceID       string    `json:"traceId,omitempty"`
+	// ReversedBy is the version of the event that undid it, 0 where it stands.
+	ReversedBy int             `json:"reversedBy,omitempty"`
+	Data       json.RawMessage `json:"data"`
 }
 
 // events gives the log of a quote, to employees only: it holds personal data and consumer reports.
@@ -98,7 +100,8 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		log.Events[i] = AuditEntry{
 			Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion, OccurredAt: e.OccurredAt,
 			Actor: e.Metadata.Actor, CommandID: e.Metadata.CommandID, CorrelationID: e.Metadata.CorrelationID,
-			CausationID: e.Metadata.CausationID, TraceID: traceID(e.Metadata.TraceHeader), Data: e.Data,
+			CausationID: e.Metadata.CausationID, TraceID: traceID(e.Metadata.TraceHeader),
+			ReversedBy: history.Quote.Log[i].ReversedBy, Data: e.Data,
 		}
 	}
 	return api.JSON(http.StatusOK, log, nil)

@@ -1,5 +1,5 @@
 // Package resumeworkflow is the function that wakes the workflow branches which have nothing to wait for any
-// more: their fact has arrived, their revision was amended, or the quote was withdrawn.
+// more: their fact has arrived, their revision was amended, something was undone, or the quote was withdrawn.
 package resumeworkflow
 
 import (

@@ -3,6 +3,7 @@ package resumeworkflow_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -292,5 +293,55 @@ func TestBranchesThatNobodyNeedsAreWoken(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestAReversalEndsOneWaitAndBeginsAnother: who waits for the rest of the facts, when one that was there is
+// undone, is overtaken; the next workflow waits for both.
+func TestAReversalEndsOneWaitAndBeginsAnother(t *testing.T) {
+	t.Parallel()
+	for _, startFirst := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the next one starts first %v", startFirst), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoad(t)
+				for _, step := range []string{start, vehicles, vehiclesResume} {
+					r.take(t, step)
+				}
+				undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 2, ID: "event-2"}}, ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "employee-7"}
+				if _, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: "undo", At: time.Now(), Command: undo}); err != nil {
+					t.Fatal(err)
+				}
+				reversed := fmt.Appendf(nil, `{"detail":{"eventId":"e-3","eventType":"EventReversed","streamId":"quote-%s","version":3}}`, r.quoteID)
+				steps := []awslambda.Handler{r.start, r.resume}
+				if !startFirst {
+					slices.Reverse(steps)
+				}
+				for _, h := range steps {
+					if _, err := h.Invoke(t.Context(), reversed); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+				}
+				statuses := map[string]types.ExecutionStatus{}
+				for _, e := range r.executions(t) {
+					statuses[strings.TrimPrefix(aws.ToString(e.Name), r.quoteID)] = e.Status
+				}
+				if want := map[string]types.ExecutionStatus{"-1": types.ExecutionStatusSucceeded, "-1-3": types.ExecutionStatusRunning}; !maps.Equal(statuses, want) {
+					t.Fatalf("executions %v, want %v", statuses, want)
+				}
+				e := quotetest.MustExample(t, "E01")
+				for i, c := range []quote.Command{e.Vehicles(), e.Histories()} {
+					if _, err := r.log.Execute(t.Context(), r.quoteID, quotestore.Order{ID: fmt.Sprint("fact-", i), At: time.Now(), Command: c}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.take(t, vehiclesResume)
+				h, err := r.log.Load(t.Context(), r.quoteID)
+				if err != nil || h.Quote.Status != quote.StatusQuoted || h.Events[len(h.Events)-1].Metadata.CommandID != "rate/"+r.quoteID+"-1-3" {
+					t.Errorf("Status=%s error=%v, want QUOTED by the second workflow", h.Quote.Status, err)
+				}
+			})
+		})
 	}
 }

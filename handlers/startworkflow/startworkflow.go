@@ -1,5 +1,5 @@
-// Package startworkflow is the function that starts the workflow of a quote revision when the
-// revision is in the log.
+// Package startworkflow is the function that starts the workflow of a quote revision when the revision is in
+// the log, and once more when its price was undone.
 package startworkflow
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"milepost/domain/quote"
 	"milepost/internal/notice"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -40,18 +41,21 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	}
 	history, current, err := n.Load(ctx, h.quotes)
 	if err != nil || !current {
-		// A revision that was amended since has nothing to wait for; the amendment starts the next workflow.
+		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err
 	}
+	if q := history.Quote; q.Reversal > 0 && q.Status != quote.StatusRequested {
+		return none, nil // what is left after the reversal needs no price
+	}
 	in := workflow.Input{
-		QuoteID: history.Quote.ID, Revision: history.Quote.Number,
+		QuoteID: history.Quote.ID, Revision: history.Quote.Number, Reversal: history.Quote.Reversal,
 		CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID,
 	}
 	text, err := json.Marshal(in)
 	if err != nil {
 		return none, err
 	}
-	// The name says which revision it is about. Step Functions refuses a second execution of that
+	// The name says which revision it is about, after which reversal. Step Functions refuses a second execution of that
 	// name, which makes a notice that comes twice harmless.
 	start := &sfn.StartExecutionInput{StateMachineArn: &h.machine, Name: aws.String(in.Name()), Input: aws.String(string(text))}
 	if header := platform.TraceHeader(ctx); header != "" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -164,5 +166,50 @@ func TestAnAmendmentStartsItsOwnWorkflow(t *testing.T) {
 	}
 	if want := (workflow.Input{QuoteID: quoteID, Revision: 2, CausationID: "event-2", CorrelationID: "request-2"}); in != want {
 		t.Errorf("Input=%+v, want %+v", in, want)
+	}
+}
+
+func TestAReversalStartsAWorkflowWhereTheQuoteHasLostItsPrice(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	undo := func(versions ...int) quote.ReverseEvent {
+		c := quote.ReverseEvent{ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "employee-7"}
+		for _, v := range versions {
+			c.Events = append(c.Events, quote.EventRef{Version: v, ID: fmt.Sprint("event-", v)})
+		}
+		return c
+	}
+	offered := func(more ...quote.Command) []quote.Command { return append(e.Commands(), more...) }
+	accept, withdraw := quote.AcceptQuote{Revision: 1, On: e.QuoteDate}, quote.WithdrawQuote{On: e.QuoteDate}
+	for name, row := range map[string]struct {
+		given     []quote.Command
+		announced []int
+		want      []string
+	}{
+		"an offer":                          {offered(undo(4)), []int{5, 1}, []string{"-1-5"}},
+		"an offer and its acceptance":       {offered(accept, undo(4, 5)), []int{7, 6, 5, 1}, []string{"-1-7"}},
+		"an acceptance alone":               {offered(accept, undo(5)), []int{6, 5, 1}, nil},
+		"an offer of a withdrawn quote":     {offered(withdraw, undo(4)), []int{6, 5, 1}, nil},
+		"an offer that was made again":      {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}), []int{6, 5, 1}, nil},
+		"an offer, then the one after that": {offered(undo(4), quote.RateQuote{Revision: 1, Reversal: 5}, undo(6)), []int{5, 7, 6, 1}, []string{"-1-7"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, client, machine := newHandler(t, row.given...)
+			// Every event is announced late, out of order and twice.
+			for _, version := range slices.Concat(row.announced, row.announced) {
+				text := fmt.Sprintf(`{"detail":{"eventId":"event-%d","streamId":"quote-%s","version":%d,"correlationId":"request-2"}}`, version, quoteID, version)
+				if _, err := h.Invoke(t.Context(), []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var want []string
+			for _, suffix := range row.want {
+				want = append(want, quoteID+suffix)
+			}
+			if got := slices.Sorted(maps.Keys(executions(t, client, machine))); !slices.Equal(got, want) {
+				t.Errorf("executions %v, want %v", got, want)
+			}
+		})
 	}
 }

@@ -34,7 +34,10 @@ type Violation struct {
 	Code string `json:"code,omitempty"`
 	// Pointer is the JSON pointer of the member.
 	Pointer string `json:"pointer,omitempty"`
-	Detail  string `json:"detail"`
+	// Version and EventType are those of an event of the quote that stands in the way.
+	Version   int    `json:"version,omitempty"`
+	EventType string `json:"eventType,omitempty"`
+	Detail    string `json:"detail"`
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
@@ -76,6 +79,9 @@ func problemOf(err error) *Problem {
 	if p := conflictOf(err); p != nil {
 		return p
 	}
+	if p := reversalOf(err); p != nil {
+		return p
+	}
 	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
 }
@@ -102,10 +108,35 @@ func conflictOf(err error) *Problem {
 		return NewProblem(http.StatusConflict, "not-referred", "The quote waits for no decision", "It is %s; only a REFERRED one is decided on.", none.Status)
 	}
 	if old, ok := errors.AsType[*quote.Superseded](err); ok {
-		return NewProblem(http.StatusConflict, "superseded", "The revision was amended", "The quote is at revision %d.", old.Current)
+		return NewProblem(http.StatusConflict, "superseded", "The revision is no longer in force", "The quote is at revision %d.", old.Current)
 	}
 	if none, ok := errors.AsType[*quote.NoSuchRevision](err); ok {
 		return NewProblem(http.StatusConflict, "no-such-revision", "There is no such revision", "The quote has no revision %d.", none.Revision)
+	}
+	return nil
+}
+
+// reversalOf are the problems of undoing an event.
+func reversalOf(err error) *Problem {
+	if none, ok := errors.AsType[*quote.NoSuchEvent](err); ok {
+		return NewProblem(http.StatusUnprocessableEntity, "no-such-event", "The quote has no such event",
+			"It has no event %d; it is at version %d.", none.Version, none.Have)
+	}
+	if never, ok := errors.AsType[*quote.NotReversible](err); ok {
+		return NewProblem(http.StatusConflict, "not-reversible", "The event cannot be undone",
+			"Event %d is %s. Withdraw a quote that should not have been; do again what was undone wrongly.", never.Version, never.Type)
+	}
+	if twice, ok := errors.AsType[*quote.AlreadyReversed](err); ok {
+		return NewProblem(http.StatusConflict, "already-reversed", "The event was undone before",
+			"Event %d was undone by event %d.", twice.Version, twice.By)
+	}
+	if needed, ok := errors.AsType[*quote.DependedOn](err); ok {
+		p := NewProblem(http.StatusConflict, "depended-on", "Later events rest on it",
+			"Undo the events under errors too: name their versions in also.")
+		for _, e := range needed.Events {
+			p.Errors = append(p.Errors, Violation{Version: e.Version, EventType: e.Type, Detail: "rests on what is to be undone"})
+		}
+		return p
 	}
 	return nil
 }

@@ -227,3 +227,27 @@ func TestANoticeOfAnEventThatIsNotThereIsABadPayload(t *testing.T) {
 		}
 	}
 }
+
+// TestOfManyReversalsTheLastLooksUp: events that are undone together have a notice each; nobody is asked for
+// each of them.
+func TestOfManyReversalsTheLastLooksUp(t *testing.T) {
+	t.Parallel()
+	s, n := newQuote(t)
+	e := quotetest.MustExample(t, "E01")
+	undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 2, ID: "event-2"}, {Version: 3, ID: "event-3"}}, ReasonCode: "X", Text: "x", By: "eve"}
+	for i, c := range []quote.Command{e.Vehicles(), e.Histories(), undo} {
+		if _, err := s.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: fmt.Sprint(i), At: time.Unix(1, 0), Command: c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	for _, version := range []int{4, 1, 5, 4, 5} {
+		n.Detail.EventID, n.Detail.Version = fmt.Sprint("event-", version), version
+		if err := notice.Record(t.Context(), s, n, "vinlookup", vehicles(t, &asked)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if events := mustEvents(t, s); asked != 1 || len(events) != 6 || events[5].Metadata.CausationID != "event-5" {
+		t.Errorf("asked %d times, %d events; want once, for event 5", asked, len(events))
+	}
+}

@@ -16,7 +16,7 @@ import (
 // function lookUp gives the command that records it, nil when the log has it already. During a replay
 // its effects are muted, and nothing is recorded.
 //
-// Nothing is looked up for a revision that was amended since, which has a notice of its own, nor for a
+// Nothing is looked up where an amendment or a reversal came since, which has a notice of its own, nor for a
 // quote that is closed: nobody may be asked about people who want no quote any more. The command's id
 // derives from the notice's event, so that a notice which comes twice records once.
 func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
@@ -45,8 +45,8 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor strin
 	return err
 }
 
-// Load gives the quote that a notice is about as it is now; current is false when the revision that was in
-// force at the notice's event has been amended since.
+// Load gives the quote that a notice is about as it is now; current is false when an amendment or a
+// reversal has come since the notice's event: that one's notice says what there is to do.
 func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
 	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
 	if !ok {
@@ -59,5 +59,5 @@ func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestor
 		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
 	}
 	then, err := h.AtVersion(n.Detail.Version)
-	return h, then.Quote.Number == h.Quote.Number, err
+	return h, then.Quote.Number == h.Quote.Number && then.Quote.Reversal == h.Quote.Reversal, err
 }

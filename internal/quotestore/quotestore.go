@@ -103,25 +103,44 @@ func (h History) first(n int) (History, error) {
 	return History{Quote: q, Events: h.Events[:n:n]}, err
 }
 
-// Fold is the quote that a stream's events make.
+// Fold is the quote that a stream's events make, all of them from the first on.
 func Fold(events []eventstore.Event) (quote.Quote, error) {
-	return evolve(quote.Quote{}, events, recalled)
+	decoded, err := decodeAll(events, recalled)
+	return quote.Fold(decoded...), err
 }
 
 // FoldOnce is Fold for who goes through streams that nobody needs again soon: it keeps nothing of them.
 func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
-	return evolve(quote.Quote{}, events, decode)
+	decoded, err := decodeAll(events, decode)
+	return quote.Fold(decoded...), err
 }
 
-func evolve(q quote.Quote, events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) (quote.Quote, error) {
+// with is the history after further events. What they undo has to be found in all of it.
+func (h History) with(events []eventstore.Event) (History, error) {
+	all := slices.Concat(h.Events, events)
+	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }) {
+		q, err := Fold(all)
+		return History{Quote: q, Events: all}, err
+	}
+	decoded, err := decodeAll(events, recalled)
+	q := h.Quote
+	for _, e := range decoded {
+		q = quote.Evolve(q, e)
+	}
+	return History{Quote: q, Events: all}, err
+}
+
+// decodeAll decodes events up to the first that it cannot read.
+func decodeAll(events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) ([]quote.Event, error) {
+	decoded := make([]quote.Event, 0, len(events))
 	for _, stored := range events {
 		e, err := read(stored)
 		if err != nil {
-			return q, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
+			return decoded, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
 		}
-		q = quote.Evolve(q, e)
+		decoded = append(decoded, e)
 	}
-	return q, nil
+	return decoded, nil
 }
 
 // maxRaces is how often a command starts over when others keep appending to the same quote.
@@ -193,8 +212,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
-	q, err := evolve(h.Quote, events, recalled)
-	return History{Quote: q, Events: slices.Concat(h.Events, events)}, err
+	return h.with(events)
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its

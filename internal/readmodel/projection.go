@@ -163,11 +163,11 @@ func decision(d *quote.Decision) *Decision {
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
 }
 
-// earlier are the revisions that were amended. The events say at which version each ended.
+// earlier are the revisions that were amended. The amendments that stand say at which version each ended.
 func earlier(h quotestore.History) []Revision {
 	var revisions []Revision
-	for _, e := range h.Events {
-		if e.Type != quote.TypeQuoteAmended {
+	for _, e := range h.Quote.Log {
+		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
 			continue
 		}
 		r := h.Quote.Earlier[len(revisions)]

@@ -329,6 +329,28 @@ func TestEarlierRevisionsAreListed(t *testing.T) {
 	}
 }
 
+// TestAnAmendmentThatWasUndoneIsNoEarlierRevision: what follows is an amendment of the revision before it.
+func TestAnAmendmentThatWasUndoneIsNoEarlierRevision(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	longer := e.Request
+	longer.TermMonths = 12
+	amend := quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}
+	undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 5, ID: "event-5"}}, ReasonCode: "X", Text: "x", By: "eve"}
+	project := func(commands ...quote.Command) readmodel.Projection {
+		h := historyOf(t, append(e.Commands(), commands...)...)
+		h.Quote = quote.Fold(quotetest.MustEvents(t, append(e.Commands(), commands...)...)...)
+		return readmodel.Project(h)
+	}
+	if p := project(amend, undo); p.Revision != 1 || p.Version != 6 || p.Status != quote.StatusQuoted || p.Earlier != nil {
+		t.Errorf("Projection=%+v, want revision 1 QUOTED", p)
+	}
+	p := project(amend, undo, amend)
+	if p.Revision != 3 || p.Version != 7 || len(p.Earlier) != 1 || p.Earlier[0].Revision != 1 || p.Earlier[0].LastVersion != 6 {
+		t.Errorf("Projection=%+v, want revision 3 after revision 1", p)
+	}
+}
+
 func TestARevisionThatWasReferredForWantOfAnAnswerSaysSo(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")

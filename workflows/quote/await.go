@@ -16,6 +16,7 @@ import (
 type awaitTask struct {
 	QuoteID   string     `json:"quoteId"`
 	Revision  int        `json:"revision"`
+	Reversal  int        `json:"reversal"`
 	Fact      quote.Fact `json:"fact"`
 	TaskToken string     `json:"taskToken"`
 }
@@ -38,7 +39,7 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if task.Fact != quote.FactVehicles && task.Fact != quote.FactAccidentHistory {
 		return none, &platform.BadPayload{Err: fmt.Errorf("there is no fact %q", task.Fact)}
 	}
-	w := wait{revision: task.Revision, fact: task.Fact, token: task.TaskToken}
+	w := wait{revision: task.Revision, reversal: task.Reversal, fact: task.Fact, token: task.TaskToken}
 	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), w, time.Now()); err != nil {
 		return none, err
 	}
@@ -46,7 +47,7 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if err != nil {
 		return none, err
 	}
-	if task.Revision < 1 || task.Revision > h.Quote.Number {
+	if task.Revision < 1 || task.Revision > h.Quote.Revisions {
 		return none, &quote.NoSuchRevision{Revision: task.Revision}
 	}
 	if !w.over(h.Quote) {

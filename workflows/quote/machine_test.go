@@ -137,7 +137,7 @@ func mustRun(t *testing.T, s *script) run {
 	began := time.Now()
 	started, err := s.workflows.StartExecution(t.Context(), &sfn.StartExecutionInput{
 		StateMachineArn: aws.String(stack.Outputs()["QuoteWorkflowArn"].Value),
-		Input:           aws.String(`{"quoteId":"Q1","revision":1,"causationId":"e1","correlationId":"r1"}`),
+		Input:           aws.String(`{"quoteId":"Q1","revision":1,"reversal":0,"causationId":"e1","correlationId":"r1"}`),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestTheStateMachineEndsWhereTheOutcomeSays(t *testing.T) {
 				if want := []string{waitHistory, waitVehicles}; !slices.Equal(r.branches, want) || r.took > time.Second {
 					t.Errorf("branches %v in %v, want %v at once", r.branches, r.took, want)
 				}
-				assertJSON(t, r.rated, `{"quoteId":"Q1","revision":1,"causationId":"e1","correlationId":"r1",
+				assertJSON(t, r.rated, `{"quoteId":"Q1","revision":1,"reversal":0,"causationId":"e1","correlationId":"r1",
 					"facts":[{"fact":"VEHICLES","timedOut":false},{"fact":"ACCIDENT_HISTORY","timedOut":false}]}`)
 				assertJSON(t, r.projected, `{"detail":{"streamId":"quote-Q1"}}`)
 			})

@@ -4,8 +4,9 @@
 // A branch that waits for a fact is woken by whichever comes first: the await step, when the fact
 // was in the log before the branch, or the function resumeworkflow, when the fact arrives after it.
 // The step stores its token before it reads the log, and the fact is in the log before anybody
-// announces it, so one of the two always sees the other. An amendment and a withdrawal wake the
-// branches in the same way: nobody needs their facts any more, and the execution ends as overtaken.
+// announces it, so one of the two always sees the other. An amendment, a withdrawal and a reversal wake
+// the branches in the same way: nobody needs their facts any more, and the execution ends as overtaken.
+// After a reversal a quote that has no price is the matter of an execution of its own.
 package quote
 
 import "fmt"
@@ -14,10 +15,19 @@ import "fmt"
 type Input struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
+	// Reversal is the version at which something was last undone, 0 where nothing was.
+	Reversal int `json:"reversal"`
 	// CausationID is the event that started the execution, CorrelationID that of its request.
 	CausationID   string `json:"causationId"`
 	CorrelationID string `json:"correlationId"`
 }
 
-// Name is the name of the execution: one for each revision.
-func (in Input) Name() string { return fmt.Sprintf("%s-%d", in.QuoteID, in.Revision) }
+// Name is the name of the execution: one for each revision, and one more for each time that it lost its
+// price.
+func (in Input) Name() string {
+	name := fmt.Sprintf("%s-%d", in.QuoteID, in.Revision)
+	if in.Reversal > 0 {
+		name += fmt.Sprintf("-%d", in.Reversal)
+	}
+	return name
+}

@@ -29,8 +29,8 @@ type Rated struct {
 	Outcome string `json:"outcome"`
 }
 
-// Overtaken is the outcome of a revision that was amended, or whose quote was withdrawn, before it was
-// rated. The others are those of rating.
+// Overtaken is the outcome of a revision that was amended, of which something was undone, or whose quote
+// was withdrawn, before it was rated. The others are those of rating.
 const Overtaken = "OVERTAKEN"
 
 type rater struct{ quotes *quotestore.Store }
@@ -43,9 +43,9 @@ func NewRate(env platform.Environment) (lambda.Handler, error) {
 }
 
 // rate prices the revision from the facts in the log and appends the outcome. The command's id is
-// made of the revision, so a task that runs twice finds the outcome of its first run.
+// made of the execution's name, so a task that runs twice finds the outcome of its first run.
 func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
-	command := quote.RateQuote{Revision: task.Revision}
+	command := quote.RateQuote{Revision: task.Revision, Reversal: task.Reversal}
 	for _, f := range task.Facts {
 		if f.TimedOut {
 			command.Unanswered = append(command.Unanswered, f.Fact)

@@ -37,14 +37,14 @@ const tokenLife = 24 * time.Hour
 
 // wait is one branch that waits for a fact of a revision.
 type wait struct {
-	revision int
-	fact     quote.Fact
-	token    string
+	revision, reversal int
+	fact               quote.Fact
+	token              string
 }
 
 // over reports whether the wait has come to its end: the fact is there, or nobody needs it any more.
 func (w wait) over(q quote.Quote) bool {
-	return w.revision < q.Number || !q.Status.Open() || q.Knows(w.fact)
+	return w.revision != q.Number || w.reversal != q.Reversal || !q.Status.Open() || q.Knows(w.fact)
 }
 
 // keep stores the token of a branch. A retried task has a new token, which replaces the old one.
@@ -53,8 +53,9 @@ func (t *Tokens) keep(ctx context.Context, streamID string, w wait, now time.Tim
 		TableName: &t.table,
 		Item: map[string]types.AttributeValue{
 			"streamId":  &types.AttributeValueMemberS{Value: streamID},
-			"branch":    &types.AttributeValueMemberS{Value: fmt.Sprintf("%d#%s", w.revision, w.fact)},
+			"branch":    &types.AttributeValueMemberS{Value: fmt.Sprintf("%d#%d#%s", w.revision, w.reversal, w.fact)},
 			"revision":  &types.AttributeValueMemberN{Value: strconv.Itoa(w.revision)},
+			"reversal":  &types.AttributeValueMemberN{Value: strconv.Itoa(w.reversal)},
 			"fact":      &types.AttributeValueMemberS{Value: string(w.fact)},
 			"token":     &types.AttributeValueMemberS{Value: w.token},
 			"expiresAt": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Add(tokenLife).Unix(), 10)},
@@ -95,13 +96,18 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 // waitOf reads a stored wait.
 func waitOf(item map[string]types.AttributeValue) (wait, error) {
 	revision, _ := item["revision"].(*types.AttributeValueMemberN)
+	reversal, _ := item["reversal"].(*types.AttributeValueMemberN)
 	fact, _ := item["fact"].(*types.AttributeValueMemberS)
 	token, _ := item["token"].(*types.AttributeValueMemberS)
-	if revision == nil || fact == nil || token == nil {
-		return wait{}, errors.New("a wait has no revision, fact or token")
+	if revision == nil || reversal == nil || fact == nil || token == nil {
+		return wait{}, errors.New("a wait has no revision, reversal, fact or token")
 	}
 	n, err := strconv.Atoi(revision.Value)
-	return wait{revision: n, fact: quote.Fact(fact.Value), token: token.Value}, err
+	if err != nil {
+		return wait{}, err
+	}
+	r, err := strconv.Atoi(reversal.Value)
+	return wait{revision: n, reversal: r, fact: quote.Fact(fact.Value), token: token.Value}, err
 }
 
 // answer settles a token. One that is settled already is fine.

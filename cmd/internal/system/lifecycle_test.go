@@ -435,6 +435,7 @@ func TestStaffRoutesAreClosedToCustomers(t *testing.T) {
 		rows := []refusal{
 			{name: "the audit log of her own quote", method: "GET", target: "/quotes/" + id + "/events", status: 403},
 			{name: "a decision on her own referral", method: "POST", target: "/quotes/" + id + "/decision", body: approval, headers: []string{"If-Match", `"4"`}, status: 403},
+			{name: "a reversal of her own withdrawal", method: "POST", target: "/quotes/" + id + "/reversals", body: reversal(4), headers: []string{"If-Match", `"4"`}, status: 403},
 			{name: "the audit log without a token", token: "none", method: "GET", target: "/quotes/" + id + "/events", status: 401},
 			{name: "another's acceptance", token: s.token("bob", "quotes"), method: "POST", target: "/quotes/" + id + "/acceptance", headers: []string{"If-Match", `"4"`}, status: 404, kind: "not-found"},
 		}

@@ -1,0 +1,150 @@
+package quote
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Entry is what a quote remembers of one event of its log, so that it can say which events rest on which.
+type Entry struct {
+	Version int
+	Type    string
+	// On are the versions of the events that it rests on directly: without one of them it would not have
+	// come to this event. An event that was undone rests on nothing.
+	On []int
+	// ReversedBy is the version of the EventReversed that undid it, 0 where it stands.
+	ReversedBy int
+}
+
+// Grounds are the versions of the events that made a revision what it is.
+type Grounds struct {
+	// Opened is the event that opened it.
+	Opened int
+	// Vehicles and Drivers are the lookups that have answered, those of earlier revisions among them
+	// where their answers still hold.
+	Vehicles, Drivers []int
+	// Outcome is its outcome, or the underwriter's decision on it.
+	Outcome int
+}
+
+// reversed gives the versions of the events that were undone, each with that of its reversal.
+func reversed(events []Event) map[int]int {
+	undone := map[int]int{}
+	for i, e := range events {
+		if r, ok := e.(EventReversed); ok {
+			undone[r.Version] = i + 1
+		}
+	}
+	return undone
+}
+
+// skip takes an event into the log that was undone. A revision's number stays used.
+func (q *Quote) skip(e Event, by int) {
+	q.Version++
+	q.Log = append(q.Log, Entry{Version: q.Version, Type: e.EventType(), ReversedBy: by})
+	if amended, ok := e.(QuoteAmended); ok {
+		q.Revisions = amended.Revision
+	}
+}
+
+// restsOn gives the versions of the events on which the next one rests. What customers and underwriters
+// did rests on what they were shown; an outcome rests on all that was rated. A withdrawal is of the whole
+// quote and rests on no part of it.
+func (q *Quote) restsOn(e Event) []int {
+	switch e.(type) {
+	case QuoteAmended, VehiclesIdentified, AccidentHistoryRetrieved:
+		return []int{q.Grounds.Opened}
+	case QuoteOffered, QuoteReferred, QuoteDeclined:
+		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
+	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired:
+		return []int{q.Grounds.Outcome}
+	}
+	return nil
+}
+
+// reverse undoes the newest event first, so that the log makes sense after each of its events.
+func reverse(q Quote, c ReverseEvent) ([]Event, error) {
+	targets := slices.SortedFunc(slices.Values(c.Events), func(a, b EventRef) int { return cmp.Compare(b.Version, a.Version) })
+	targets = slices.CompactFunc(targets, func(a, b EventRef) bool { return a.Version == b.Version })
+	undone := map[int]bool{}
+	var events []Event
+	for _, target := range targets {
+		if target.Version < 1 || target.Version > q.Version {
+			return nil, &NoSuchEvent{Version: target.Version, Have: q.Version}
+		}
+		entry := q.Log[target.Version-1]
+		switch {
+		case entry.Type == TypeQuoteRequested, entry.Type == TypeEventReversed:
+			return nil, &NotReversible{Version: entry.Version, Type: entry.Type}
+		case entry.ReversedBy > 0:
+			return nil, &AlreadyReversed{Version: entry.Version, By: entry.ReversedBy}
+		}
+		undone[entry.Version] = true
+		events = append(events, EventReversed{
+			QuoteID: q.ID, Version: entry.Version, EventID: target.ID, Type: entry.Type,
+			ReasonCode: c.ReasonCode, Text: c.Text, By: c.By,
+		})
+	}
+	if left := q.dependents(undone); len(left) > 0 {
+		return nil, &DependedOn{Events: left}
+	}
+	return events, nil
+}
+
+// dependents are the events that stand and rest on events that do not, directly or through each other.
+func (q Quote) dependents(undone map[int]bool) (left []Entry) {
+	for _, e := range q.Log {
+		if !undone[e.Version] && slices.ContainsFunc(e.On, func(on int) bool { return undone[on] }) {
+			undone[e.Version] = true
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+// Undone counts the events of a type that were undone.
+func (q Quote) Undone(eventType string) (n int) {
+	for _, e := range q.Log {
+		if e.Type == eventType && e.ReversedBy > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// NoSuchEvent refuses to undo an event that the quote does not have.
+type NoSuchEvent struct{ Version, Have int }
+
+func (e *NoSuchEvent) Error() string {
+	return fmt.Sprintf("the quote has no event %d; it is at version %d", e.Version, e.Have)
+}
+
+// NotReversible refuses to undo the request, without which there is no quote, and a reversal: what was
+// undone wrongly is done again.
+type NotReversible struct {
+	Version int
+	Type    string
+}
+
+func (e *NotReversible) Error() string {
+	return fmt.Sprintf("event %d, %s, cannot be undone", e.Version, e.Type)
+}
+
+// AlreadyReversed refuses to undo an event twice.
+type AlreadyReversed struct{ Version, By int }
+
+func (e *AlreadyReversed) Error() string {
+	return fmt.Sprintf("event %d was undone by event %d", e.Version, e.By)
+}
+
+// DependedOn refuses to undo an event while others stand that rest on it.
+type DependedOn struct{ Events []Entry }
+
+func (e *DependedOn) Error() string {
+	text := "later events rest on what is to be undone:"
+	for _, later := range e.Events {
+		text += fmt.Sprintf(" %d %s", later.Version, later.Type)
+	}
+	return text
+}
