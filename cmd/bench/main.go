@@ -13,7 +13,6 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"milepost/cmd/internal/system"
@@ -31,6 +30,9 @@ type figure struct {
 	// met says whether the goal was reached.
 	met bool
 }
+
+// noGoal is the goal of what is measured for information.
+const noGoal = "-"
 
 var measures = []measure{
 	{"quotes", quotes},
@@ -83,9 +85,8 @@ func run(ctx context.Context, only string) error {
 	if only != "" {
 		wanted = strings.Split(only, ",")
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	defer table.Flush()
-	fmt.Fprintln(table, "measured\tresult\tgoal\t")
+	const row = "%-70s  %-24s  %-11s  %s\n" // fixed, since each row is printed when it is known
+	fmt.Printf(row, "measured", "result", "goal", "")
 	var errs []error
 	for _, m := range measures {
 		if wanted != nil && !slices.Contains(wanted, m.name) {
@@ -98,12 +99,13 @@ func run(ctx context.Context, only string) error {
 		}
 		for _, f := range figures {
 			verdict := "met"
-			if !f.met {
+			if f.goal == noGoal {
+				verdict = ""
+			} else if !f.met {
 				verdict = "MISSED"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.what, f.result, f.goal, verdict)
+			fmt.Printf(row, f.what, f.result, f.goal, verdict)
 		}
-		table.Flush()
 	}
 	return errors.Join(errs...)
 }
