@@ -488,18 +488,7 @@ func TestAReplayMakesTheProjectionsOfEveryStageAgain(t *testing.T) {
 			ids = append(ids, id)
 		}
 		s.assertSound(ids...)
-		before, quotes, lines := s.effects(), mustEncode(t, s.scan(quotesTable)), mustEncode(t, s.scan(customerQuotesTable))
-		s.wipe(quotesTable, "quoteId")
-		s.wipe(customerQuotesTable, "customerId", "quoteKey")
-		s.replay("again", began)
-		s.settle()
-		if got := mustEncode(t, s.scan(quotesTable)); got != quotes {
-			t.Errorf("quotes after the replay:\n%s\nwant\n%s", got, quotes)
-		}
-		if got := mustEncode(t, s.scan(customerQuotesTable)); got != lines {
-			t.Errorf("customers' quotes after the replay:\n%s\nwant\n%s", got, lines)
-		}
-		s.assertNoEffects(before)
+		s.assertReplayRestoresProjections("again", began)
 		s.assertQueuesEmpty()
 	})
 }

@@ -87,6 +87,24 @@ func (s *running) replay(name string, from time.Time) {
 	s.t.Fatalf("replay %s has not come to its end in an hour", name)
 }
 
+// assertReplayRestoresProjections wipes all projections and replays the archive: they have to be the same
+// as before, and nothing else has to have happened.
+func (s *running) assertReplayRestoresProjections(name string, from time.Time) {
+	s.t.Helper()
+	before, quotes, lines := s.effects(), mustEncode(s.t, s.scan(quotesTable)), mustEncode(s.t, s.scan(customerQuotesTable))
+	s.wipe(quotesTable, "quoteId")
+	s.wipe(customerQuotesTable, "customerId", "quoteKey")
+	s.replay(name, from)
+	s.settle()
+	if got := mustEncode(s.t, s.scan(quotesTable)); got != quotes {
+		s.t.Errorf("quotes after the %s replay:\n%s\nwant\n%s", name, got, quotes)
+	}
+	if got := mustEncode(s.t, s.scan(customerQuotesTable)); got != lines {
+		s.t.Errorf("customers' quotes after the %s replay:\n%s\nwant\n%s", name, got, lines)
+	}
+	s.assertNoEffects(before)
+}
+
 func TestReplayMakesTheProjectionsAgain(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		example01 := mustReadExamples(t)[0]
@@ -103,20 +121,8 @@ func TestReplayMakesTheProjectionsAgain(t *testing.T) {
 		if before.bureau < 8 || before.vpic != 8 {
 			t.Errorf("%d requests to the bureau and %d to vPIC, want one for each of 8 quotes", before.bureau, before.vpic)
 		}
-		quotes, lines := mustEncode(t, s.scan(quotesTable)), mustEncode(t, s.scan(customerQuotesTable))
-
 		for _, name := range []string{"first", "second"} {
-			s.wipe(quotesTable, "quoteId")
-			s.wipe(customerQuotesTable, "customerId", "quoteKey")
-			s.replay(name, began)
-			s.settle()
-			if got := mustEncode(t, s.scan(quotesTable)); got != quotes {
-				t.Errorf("quotes after the %s replay:\n%s\nwant\n%s", name, got, quotes)
-			}
-			if got := mustEncode(t, s.scan(customerQuotesTable)); got != lines {
-				t.Errorf("customers' quotes after the %s replay:\n%s\nwant\n%s", name, got, lines)
-			}
-			s.assertNoEffects(before)
+			s.assertReplayRestoresProjections(name, began)
 		}
 		s.assertSound(ids...)
 		s.assertQueuesEmpty()

@@ -93,19 +93,7 @@ func TestAnEventIsUndone(t *testing.T) {
 				}
 				s.assertSound(id)
 
-				// A replay makes the same projections, and nothing else.
-				was, documents, lines := s.effects(), mustEncode(t, s.scan(quotesTable)), mustEncode(t, s.scan(customerQuotesTable))
-				s.wipe(quotesTable, "quoteId")
-				s.wipe(customerQuotesTable, "customerId", "quoteKey")
-				s.replay("again", began)
-				s.settle()
-				if got := mustEncode(t, s.scan(quotesTable)); got != documents {
-					t.Errorf("quotes after the replay:\n%s\nwant\n%s", got, documents)
-				}
-				if got := mustEncode(t, s.scan(customerQuotesTable)); got != lines {
-					t.Errorf("customers' quotes after the replay:\n%s\nwant\n%s", got, lines)
-				}
-				s.assertNoEffects(was)
+				s.assertReplayRestoresProjections("again", began)
 				s.assertQueuesEmpty()
 			})
 		})
