@@ -16,7 +16,7 @@ import (
 // It needs no network; the data are in the program.
 type vinCmd struct {
 	VINs      []string `arg:"" optional:"" name:"vin" help:"Vehicle identification numbers."`
-	Batch     bool     `help:"Read a VIN a line and write a JSON object a line."`
+	Batch     bool     `help:"Read a VIN a line and write a JSON object a line; blank lines are passed over."`
 	YearLimit int      `placeholder:"YEAR" help:"Latest model year to believe in. Default: this year plus two."`
 }
 
