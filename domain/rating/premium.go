@@ -101,20 +101,20 @@ func (c *pricing) flat(code Coverage, selection Selection) (fixed, Trace) {
 	flat := c.plan.FlatPremiumPer6Months[code][selection.text]
 	premium := (flat.units * c.terms).roundTo(cent)
 	if !c.traced {
-		return premium, nil
+		return premium, ""
 	}
-	return premium, Trace{
+	return premium, traceOf([]Step{
 		{Name: Flat, Premium: flat.digits},
 		{Name: Term, Factor: decimal.MustNew(int64(c.terms), 0), Premium: premium.money()},
-	}
+	})
 }
 
 func (c *pricing) factored(v *car, code Coverage, selection Selection) (fixed, Trace) {
 	run := c.state.Base[code].units
-	var trace Trace
+	var steps []Step
 	if c.traced {
-		trace = make(Trace, 1, len(c.plan.Steps)+2)
-		trace[0] = Step{Name: Base, Premium: run.exact()}
+		steps = make([]Step, 1, len(c.plan.Steps)+2)
+		steps[0] = Step{Name: Base, Premium: run.exact()}
 	}
 	for _, step := range c.plan.Steps[1:] {
 		f := c.factor(step, v, code, selection)
@@ -123,22 +123,22 @@ func (c *pricing) factored(v *car, code Coverage, selection Selection) (fixed, T
 		}
 		run = run.times(f.units)
 		if c.traced {
-			trace = append(trace, Step{step, f.digits, run.exact()})
+			steps = append(steps, Step{step, f.digits, run.exact()})
 		}
 	}
 	unit := c.state.CoverageUnit
 	premium := run.roundTo(unit.units)
 	if c.traced {
-		trace = append(trace, Step{Round, unit.digits, premium.money()})
+		steps = append(steps, Step{Round, unit.digits, premium.money()})
 	}
 	minimum := c.plan.CoverageMinimumPer6Months[code].units * c.terms
 	if premium >= minimum {
-		return premium, trace
+		return premium, traceOf(steps)
 	}
 	if c.traced {
-		trace = append(trace, Step{Name: CoverageMinimum, Premium: minimum.money()})
+		steps = append(steps, Step{Name: CoverageMinimum, Premium: minimum.money()})
 	}
-	return minimum, trace
+	return minimum, traceOf(steps)
 }
 
 // factor gives the factor of a step, or nil where the step does not apply.
