@@ -3,6 +3,7 @@ package schemas_test
 import (
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"reflect"
@@ -53,7 +54,7 @@ func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
 	for _, e := range events {
 		seen[e.EventType()] = true
 		c := comparison{t: t, strict: true, load: func(name string) any { return mustValue(t, mustRead(t, name)) }}
-		file := "events/" + e.EventType() + ".v1.json"
+		file := fmt.Sprintf("events/%s.v%d.json", e.EventType(), quote.SchemaVersion(e.EventType()))
 		c.compare(e.EventType(), reflect.TypeOf(e), c.load(file), path.Dir(file))
 	}
 	for _, v := range quote.EventVersions() {

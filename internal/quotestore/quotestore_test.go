@@ -241,7 +241,7 @@ func TestAWorkerWhoKeepsLosingGivesUp(t *testing.T) {
 	log.Validate = func(string, int, []byte) error {
 		others++
 		return rival.Append(context.Background(), quotestore.StreamID(quoteID(1)), others, []eventstore.Event{{
-			ID: fmt.Sprint("other ", others), Type: quote.TypeVehiclesIdentified, SchemaVersion: 1, OccurredAt: at, Data: []byte(`{}`),
+			ID: fmt.Sprint("other ", others), Type: quote.TypeVehiclesIdentified, SchemaVersion: 2, OccurredAt: at, Data: []byte(`{}`),
 		}})
 	}
 	_, err := s.Execute(t.Context(), quoteID(1), order("h", e.Histories()))
