@@ -3,6 +3,7 @@ package quote
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // upcasters give the data of an event in the version after the one they stand under. They know nothing of the
@@ -31,38 +32,33 @@ func Upcast(v Versioned, data json.RawMessage) (json.RawMessage, error) {
 // answersApart takes the providers' answers out of the entries of a lookup and lists them behind these,
 // each with its entry's id as what it is about.
 func answersApart(entries, id string) func(json.RawMessage) (json.RawMessage, error) {
+	type object = map[string]json.RawMessage
 	return func(data json.RawMessage) (json.RawMessage, error) {
-		var event map[string]json.RawMessage
+		var event object
 		if err := json.Unmarshal(data, &event); err != nil {
 			return nil, err
 		}
-		var all []map[string]json.RawMessage
-		if err := json.Unmarshal(event[entries], &all); err != nil {
+		var facts []object
+		if err := json.Unmarshal(event[entries], &facts); err != nil {
 			return nil, fmt.Errorf("%s: %w", entries, err)
 		}
-		var answers []map[string]json.RawMessage
-		for _, entry := range all {
-			var given []map[string]json.RawMessage
-			if err := json.Unmarshal(entry["answers"], &given); err != nil {
+		var answers []object
+		for _, fact := range facts {
+			var about []object
+			if err := json.Unmarshal(fact["answers"], &about); err != nil {
 				return nil, fmt.Errorf("answers: %w", err)
 			}
-			delete(entry, "answers")
-			subjects, err := json.Marshal([]json.RawMessage{entry[id]})
-			if err != nil {
-				return nil, err
+			delete(fact, "answers")
+			for _, answer := range about {
+				answer["subjects"] = slices.Concat([]byte("["), fact[id], []byte("]"))
 			}
-			for _, answer := range given {
-				answer["subjects"] = subjects
-			}
-			answers = append(answers, given...)
+			answers = append(answers, about...)
 		}
-		var err error
-		if event[entries], err = json.Marshal(all); err != nil {
-			return nil, err
+		newer := map[string]any{}
+		for name, member := range event {
+			newer[name] = member
 		}
-		if event["answers"], err = json.Marshal(answers); err != nil {
-			return nil, err
-		}
-		return json.Marshal(event)
+		newer[entries], newer["answers"] = facts, answers
+		return json.Marshal(newer)
 	}
 }
