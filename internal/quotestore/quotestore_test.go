@@ -82,6 +82,20 @@ func TestAQuoteIsWhatItsLogSays(t *testing.T) {
 	}
 }
 
+func TestDataAreStoredAsTheyAreReadBest(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := quotetest.MustExample(t, "E01")
+	mustOpen(t, s, e, quoteID(1))
+	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
+	mustExecute(t, s, quoteID(1), order("h", e.Histories()))
+	mustExecute(t, s, quoteID(1), order("r", quote.RateQuote{Revision: 1}))
+	offered := string(mustLoad(t, s, quoteID(1)).Events[3].Data)
+	if !strings.Contains(offered, " -> ") || strings.HasSuffix(offered, "\n") {
+		t.Errorf("the offer is stored as %q", offered)
+	}
+}
+
 func TestARepeatedCommandChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
