@@ -20,7 +20,7 @@ import (
 	"milepost/schemas"
 )
 
-var update = flag.Bool("update", false, "write docs/events.md anew")
+var update = flag.Bool("update", false, "write what a test compares with anew")
 
 // TestCatalogue holds docs/events.md to the schemas, the template and the code, from which it is made.
 func TestCatalogue(t *testing.T) {
