@@ -15,6 +15,7 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/quotes"
 	"milepost/internal/api"
+	"milepost/internal/eventstore"
 	"milepost/internal/readmodel"
 	"milepost/schemas"
 )
@@ -62,6 +63,12 @@ func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
 			t.Errorf("%s is not compared", v.Type)
 		}
 	}
+}
+
+func TestTheNoticeAndItsSchemaHaveTheSameMembers(t *testing.T) {
+	t.Parallel()
+	c := comparison{t: t, strict: true}
+	c.compare("notice", reflect.TypeFor[eventstore.Notice](), mustValue(t, mustRead(t, "types/notice.v1.json")), "types")
 }
 
 func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {
