@@ -32,6 +32,8 @@ type Projection struct {
 	*Outcome
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
+	// Correction is the last one of the revision, nil where nothing was corrected.
+	Correction *Correction `json:"correction,omitempty"`
 	// Earlier are the revisions that were amended, the oldest first. Each can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
@@ -42,6 +44,20 @@ type Projection struct {
 type Decision struct {
 	ReasonCode string `json:"reasonCode"`
 	Text       string `json:"text"`
+}
+
+// Correction is what a customer is told of a correction: what the quote came to before it and what is right.
+type Correction struct {
+	CorrectedAt time.Time `json:"correctedAt"`
+	ReasonCode  string    `json:"reasonCode"`
+	Text        string    `json:"text"`
+	// Outcome and TotalPremium are what is right. Where the quote had been accepted they are not what is in force.
+	Outcome      rating.Outcome   `json:"outcome"`
+	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+	Previous     quote.Answered   `json:"previous"`
+	Difference   *decimal.Decimal `json:"difference,omitempty"`
+	// Review says that the quote had been accepted, and an underwriter has to see what becomes of the difference.
+	Review bool `json:"review"`
 }
 
 // Revision is what a revision that was amended came to.
@@ -152,7 +168,7 @@ func Project(h quotestore.History) Projection {
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(h),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Correction: correction(h), Earlier: earlier(h),
 	}
 }
 
@@ -161,6 +177,17 @@ func decision(d *quote.Decision) *Decision {
 		return nil
 	}
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
+}
+
+func correction(h quotestore.History) *Correction {
+	c := h.Quote.Correction
+	if c == nil {
+		return nil
+	}
+	return &Correction{
+		CorrectedAt: h.Events[c.Version-1].OccurredAt, ReasonCode: c.ReasonCode, Text: c.Text,
+		Outcome: c.Outcome, TotalPremium: c.Total(), Previous: c.Previous, Difference: c.Difference, Review: c.Review,
+	}
 }
 
 // earlier are the revisions that were amended. The amendments that stand say at which version each ended.
