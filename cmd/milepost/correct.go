@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -110,13 +111,17 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	work, err := c.resume()
+	engine, err := engine()
+	if err != nil {
+		return err
+	}
+	work, err := c.resume(engine)
 	if err != nil {
 		return err
 	}
 	corrector := &correct.Corrector{
 		Quotes: l.quotes, Plan: c.Plan, DryRun: c.DryRun, Workers: c.Workers,
-		Mandate: quote.Mandate{CorrectionID: work.ID, ReasonCode: c.Reason, Text: c.Text, Ticket: c.Ticket, By: c.By, Engine: engine()},
+		Mandate: quote.Mandate{CorrectionID: work.ID, ReasonCode: c.Reason, Text: c.Text, Ticket: c.Ticket, By: c.By, Engine: engine},
 	}
 	if len(c.Quote) > 0 {
 		findings, figures, err := corrector.These(ctx, work.Window, c.Quote)
@@ -155,29 +160,38 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	return c.print(s.out, work)
 }
 
-// engine is the version of this program.
-func engine() string {
-	version := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+// engine is the version of this program: that of its module, or of a build that has none the hash of its file.
+func engine() (string, error) {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version, nil
 	}
-	return cmp.Or(version, "(devel)")
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Open(self)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, file)
+	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), err
 }
 
 // id is the correction's id: the same for the same command line of the same program.
-func (c *correctCmd) id() string {
+func (c *correctCmd) id(engine string) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	until := clock(c.Until.Time)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", append([]string{engine(), clock(c.Since.Time), until, c.Plan, c.Reason}, c.Quote...)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", append([]string{engine, clock(c.Since.Time), clock(c.Until.Time), c.Plan, c.Reason}, c.Quote...)))
 	return fmt.Sprintf("%x", sum[:8])
 }
 
 // resume gives where the correction begins: where an earlier run of the command stopped, or at the beginning.
-func (c *correctCmd) resume() (correction, error) {
+func (c *correctCmd) resume(engine string) (correction, error) {
 	window := correct.Window{Since: c.Since.Time, Until: cmp.Or(c.Until.Time, time.Now())}
-	begin := correction{ID: c.id(), DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
+	begin := correction{ID: c.id(engine), DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
 	text, ok, err := c.Progress.read()
 	if !ok || err != nil {
 		return begin, err
