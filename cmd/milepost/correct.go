@@ -120,7 +120,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	corrector := &correct.Corrector{
-		Quotes: l.quotes, Plan: c.Plan, DryRun: c.DryRun, Workers: c.Workers,
+		Log: l.quotes.Log, Plan: c.Plan, DryRun: c.DryRun, Workers: c.Workers,
 		Mandate: quote.Mandate{CorrectionID: work.ID, ReasonCode: c.Reason, Text: c.Text, Ticket: c.Ticket, By: c.By, Engine: engine},
 	}
 	if len(c.Quote) > 0 {

@@ -93,6 +93,7 @@ type CorrectQuote struct {
 	// Plan is the version of the rate plan to use, "" for the one that is right for the quote.
 	Plan    string
 	Mandate Mandate
+	On      civil.Date
 }
 
 func (SubmitQuote) isCommand()           {}

@@ -52,21 +52,16 @@ func correct(q Quote, c CorrectQuote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}
-	e, err := correction(q.ID, q.Revision, c)
+	e, err := correction(q, c)
 	if e == nil || err != nil {
 		return nil, err
 	}
 	return []Event{*e}, nil
 }
 
-// CorrectionOf is the event that would correct a revision, in force or not, nil where the answer is right. Its
-// errors are those of a CorrectQuote.
-func (q Quote) CorrectionOf(r Revision, c CorrectQuote) (*QuoteCorrected, error) {
-	return correction(q.ID, r, c)
-}
-
 // correction compares what was told last of a revision with what it comes to.
-func correction(quoteID string, r Revision, c CorrectQuote) (*QuoteCorrected, error) {
+func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
+	r := q.Revision
 	told, outcome := r.Rating, r.Outcome()
 	if told == nil {
 		return nil, &NotRated{Revision: r.Number}
@@ -82,7 +77,7 @@ func correction(quoteID string, r Revision, c CorrectQuote) (*QuoteCorrected, er
 		return nil, nil
 	}
 	e := &QuoteCorrected{
-		QuoteID: quoteID, Revision: r.Number, Mandate: c.Mandate, Rating: right,
+		QuoteID: q.ID, Revision: r.Number, CorrectedOn: c.On, Mandate: c.Mandate, Rating: right,
 		Outcome: Revision{Rating: &right, Unanswered: r.Unanswered}.Outcome(), Previous: Answered{Outcome: outcome},
 	}
 	if told.Price != nil {

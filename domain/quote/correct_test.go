@@ -19,7 +19,10 @@ var mandate = quote.Mandate{
 	CorrectionID: "correction-1", ReasonCode: "TERRITORY_FACTOR", Text: "The territory was rated twice", Ticket: "RATE-7", By: "operator-1", Engine: "v1.2.3",
 }
 
-var correctIt = quote.CorrectQuote{Revision: 1, Mandate: mandate}
+var correctIt = quote.CorrectQuote{Revision: 1, Mandate: mandate, On: correctedOn}
+
+// correctedOn is long after the examples.
+var correctedOn = civil.MustParseDate("2028-02-29")
 
 func dollars(text string) *decimal.Decimal {
 	d := decimal.MustParse(text)
@@ -29,7 +32,7 @@ func dollars(text string) *decimal.Decimal {
 // corrected is the correction of a revision to what the example comes to.
 func (l life) corrected(previous rating.Outcome, total, difference string) quote.QuoteCorrected {
 	e := quote.QuoteCorrected{
-		QuoteID: quotetest.ID, Revision: 1, Mandate: mandate, Outcome: rating.Quoted, Rating: l.example.Expected,
+		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Quoted, Rating: l.example.Expected,
 		Previous: quote.Answered{Outcome: previous},
 	}
 	if total != "" {
@@ -57,7 +60,7 @@ func TestCorrectQuote(t *testing.T) {
 		return append(accident.facts(), quotetest.Misrated(t, quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: accident.example.Expected}, by))
 	}
 	cheaper := quote.QuoteCorrected{
-		QuoteID: quotetest.ID, Revision: 1, Mandate: mandate, Outcome: rating.Referred, Rating: accident.example.Expected,
+		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Referred, Rating: accident.example.Expected,
 		Previous: quote.Answered{Outcome: rating.Referred, TotalPremium: dollars("704.50")}, Difference: dollars("10.00"),
 	}
 	dui := mustWay(t, "E15") // declined
@@ -65,12 +68,12 @@ func TestCorrectQuote(t *testing.T) {
 	declined := dui.example.Expected
 	declined.ExpiresOn = l.example.Expected.ExpiresOn // what was told stays
 	toDecline := quote.QuoteCorrected{
-		QuoteID: quotetest.ID, Revision: 1, Mandate: mandate, Outcome: rating.Declined, Rating: declined,
+		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Declined, Rating: declined,
 		Previous: quote.Answered{Outcome: rating.Quoted, TotalPremium: dollars("486.00")},
 	}
 	late := quotetest.MustEvents(t, l.submit, quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}})
 	under := func(plan string) quote.CorrectQuote {
-		return quote.CorrectQuote{Revision: 1, Plan: plan, Mandate: mandate}
+		return quote.CorrectQuote{Revision: 1, Plan: plan, Mandate: mandate, On: correctedOn}
 	}
 	strange := edited(t, l.example.Request, func(r *quote.Request) { r.TermMonths = 7 })
 	unratable := slices.Clone(dear)
@@ -205,8 +208,8 @@ func TestWhatRestsOnACorrection(t *testing.T) {
 	}
 }
 
-// TestACorrectionTakesTheRatesOfTheQuote: no day but those of the quote enters a command, so that a correction in
-// 2028 cannot but give the price of 2026. Here a quote of 2026 is compared with the same one of 2027.
+// TestACorrectionTakesTheRatesOfTheQuote corrects in 2028 a quote of 2026 and the same one of 2027: each at the price of
+// its own day, under the plan of then.
 func TestACorrectionTakesTheRatesOfTheQuote(t *testing.T) {
 	t.Parallel()
 	for day, plan := range map[string]string{"2026-05-01": "2026.1", "2027-05-01": "2027.1"} {

@@ -133,6 +133,8 @@ type EventReversed struct {
 type QuoteCorrected struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
+	// CorrectedOn is the day of the correction, which enters no price.
+	CorrectedOn civil.Date `json:"correctedOn"`
 	// Why and by whom stands beside the other members in JSON.
 	Mandate
 	// Outcome is what the revision comes to: that of the Rating, unless a lookup that gave no answer refers it.

@@ -276,21 +276,15 @@ func impossible(q quote.Quote, e quote.Event) string {
 
 // withoutCounts is a quote without what counts the events that were undone too.
 func withoutCounts(q quote.Quote) quote.Quote {
-	q.Version, q.Revisions, q.Reversal, q.Log = 0, 0, 0, nil
-	q.Revision = revisionWithoutCounts(q.Revision)
+	q.Version, q.Revisions, q.Reversal, q.Undone, q.Log, q.Grounds = 0, 0, 0, nil, nil, quote.Grounds{}
+	if q.Correction != nil {
+		c := *q.Correction
+		c.Version = 0
+		q.Correction = &c
+	}
 	q.Earlier = slices.Clone(q.Earlier)
-	for i, r := range q.Earlier {
-		q.Earlier[i] = revisionWithoutCounts(r)
+	for i := range q.Earlier {
+		q.Earlier[i].LastVersion = 0
 	}
 	return q
-}
-
-func revisionWithoutCounts(r quote.Revision) quote.Revision {
-	r.Grounds = quote.Grounds{}
-	if r.Correction != nil {
-		c := *r.Correction
-		c.Version = 0
-		r.Correction = &c
-	}
-	return r
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
@@ -21,7 +22,7 @@ import (
 
 // Corrector corrects quotes.
 type Corrector struct {
-	Quotes *quotestore.Store
+	Log *eventstore.Store
 	// Plan is the version of the rate plan to rate with, "" for the one that is right for each quote.
 	Plan    string
 	Mandate quote.Mandate
@@ -61,7 +62,7 @@ var ratings = []string{quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.Ty
 
 // Count is how many events of a window are behind a cursor.
 func (c *Corrector) Count(ctx context.Context, w Window, after eventstore.Cursor) (n int, err error) {
-	for _, err := range c.Quotes.Log.Places(ctx, after, w.Until) {
+	for _, err := range c.Log.Places(ctx, after, w.Until) {
 		if err != nil {
 			return n, err
 		}
@@ -79,7 +80,7 @@ func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([
 		if len(batch) == 0 {
 			return nil
 		}
-		notices, err := c.Quotes.Log.Notices(ctx, batch)
+		notices, err := c.Log.Notices(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([
 		batch = batch[:0]
 		return report(findings, p)
 	}
-	for place, err := range c.Quotes.Log.Places(ctx, p.Cursor, w.Until) {
+	for place, err := range c.Log.Places(ctx, p.Cursor, w.Until) {
 		if err != nil {
 			return p, err
 		}
@@ -161,7 +162,7 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 
 // one deals with a quote. looked is false where another of its ratings is the one to deal with it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
-	events, err := c.Quotes.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
+	events, err := c.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: broken.Error()}}, true, nil
 	}
@@ -182,8 +183,15 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: err.Error()}}, true, nil
 	}
 	h := quotestore.History{Quote: q, Events: events}
-	for _, r := range q.Earlier {
-		if f := c.amended(q, r); f != nil {
+	for _, e := range q.Log {
+		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
+			continue
+		}
+		f, err := c.amended(h, e.Version)
+		if err != nil {
+			return nil, false, err
+		}
+		if f != nil {
 			findings = append(findings, *f)
 		}
 	}
@@ -205,24 +213,39 @@ func lastRating(w Window, events []eventstore.Event) int {
 }
 
 func (c *Corrector) command(revision int) quote.CorrectQuote {
-	return quote.CorrectQuote{Revision: revision, Plan: c.Plan, Mandate: c.Mandate}
+	return quote.CorrectQuote{Revision: revision, Plan: c.Plan, Mandate: c.Mandate, On: civil.DateOf(time.Now().UTC())}
 }
 
-// amended finds that a revision which is no longer in force had been rated wrongly. It is left as it was.
-func (c *Corrector) amended(q quote.Quote, r quote.Revision) *Finding {
-	if r.Rating == nil {
-		return nil
+// decide gives the correction of the revision in force, nil where that is right.
+func (c *Corrector) decide(q quote.Quote) (*quote.QuoteCorrected, error) {
+	events, err := quote.Decide(q, c.command(q.Number))
+	if err != nil || len(events) == 0 {
+		return nil, err
 	}
-	e, err := q.CorrectionOf(r, c.command(r.Number))
+	e := events[0].(quote.QuoteCorrected)
+	return &e, nil
+}
+
+// amended finds that the revision which ended with an amendment had been rated wrongly. It is left as it was.
+func (c *Corrector) amended(h quotestore.History, amendment int) (*Finding, error) {
+	// What was undone since does not count; so the reversals belong to it.
+	events := slices.DeleteFunc(slices.Clone(h.Events), func(e eventstore.Event) bool {
+		return e.Version >= amendment && e.Type != quote.TypeEventReversed
+	})
+	then, err := quotestore.FoldOnce(events)
+	if err != nil || then.Rating == nil {
+		return nil, err
+	}
+	e, err := c.decide(then)
 	switch {
 	case err != nil:
-		return refusal(q, r.Number, err)
+		return refusal(h.Quote, then.Number, err), nil
 	case e == nil:
-		return nil
+		return nil, nil
 	}
-	f := findingOf(q, *e)
-	f.Result, f.Reason = Refused, (&quote.Superseded{Revision: r.Number, Current: q.Number}).Error()
-	return f
+	f := findingOf(h.Quote, *e)
+	f.Result, f.Reason = Refused, (&quote.Superseded{Revision: e.Revision, Current: h.Quote.Number}).Error()
+	return f, nil
 }
 
 // inForce corrects the revision in force, where that is wrong.
@@ -239,7 +262,7 @@ func (c *Corrector) inForce(ctx context.Context, h quotestore.History) (*Finding
 		return f, err
 	}
 	if c.DryRun {
-		e, err := q.CorrectionOf(q.Revision, c.command(q.Number))
+		e, err := c.decide(q)
 		if err != nil {
 			return refusal(q, q.Number, err), nil
 		}
@@ -248,7 +271,8 @@ func (c *Corrector) inForce(ctx context.Context, h quotestore.History) (*Finding
 		}
 		return findingOf(quote.Evolve(q, *e), *e), nil
 	}
-	after, err := c.Quotes.ExecuteOn(ctx, h, order)
+	// Without snapshots the history is always whole.
+	after, err := (&quotestore.Store{Log: c.Log}).ExecuteOn(ctx, h, order)
 	if refused(err) {
 		return refusal(after.Quote, q.Number, err), nil
 	}
