@@ -229,7 +229,10 @@ func (c *correctCmd) list(out io.Writer, findings []correct.Finding) error {
 
 // words is a finding in a line.
 func words(f correct.Finding) string {
-	line := fmt.Sprintf("%s revision %d", f.QuoteID, f.Revision)
+	line := f.QuoteID
+	if f.Revision > 0 {
+		line += fmt.Sprintf(" revision %d", f.Revision)
+	}
 	if f.Previous != nil {
 		line += fmt.Sprintf(": %s to %s", answer(f.Previous.Outcome, f.Previous.TotalPremium), answer(f.Outcome, f.TotalPremium))
 		if f.Difference != nil {

@@ -13,8 +13,6 @@ import (
 // Correction is what a quote remembers of its last correction.
 type Correction struct {
 	QuoteCorrected
-	// Version is that of the event.
-	Version int
 	// Review says that the revision had been accepted by then. The customer relies on what they accepted, so
 	// that it stays, and an underwriter has to see what becomes of the difference.
 	Review bool
@@ -27,7 +25,7 @@ func (q *Quote) correct(e QuoteCorrected) {
 	decided := q.Decision != nil && q.Outcome() == rating.Referred && e.Outcome == rating.Referred &&
 		slices.Equal(q.Rating.Reasons, e.Rating.Reasons)
 	q.Grounds.Outcome = q.Version
-	q.Correction = &Correction{QuoteCorrected: e, Version: q.Version, Review: q.Status == StatusAccepted}
+	q.Correction = &Correction{QuoteCorrected: e, Review: q.Status == StatusAccepted}
 	if q.Status == StatusAccepted {
 		return
 	}

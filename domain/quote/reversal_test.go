@@ -277,11 +277,6 @@ func impossible(q quote.Quote, e quote.Event) string {
 // withoutCounts is a quote without what counts the events that were undone too.
 func withoutCounts(q quote.Quote) quote.Quote {
 	q.Version, q.Revisions, q.Reversal, q.Undone, q.Log, q.Grounds = 0, 0, 0, nil, nil, quote.Grounds{}
-	if q.Correction != nil {
-		c := *q.Correction
-		c.Version = 0
-		q.Correction = &c
-	}
 	q.Earlier = slices.Clone(q.Earlier)
 	for i := range q.Earlier {
 		q.Earlier[i].LastVersion = 0

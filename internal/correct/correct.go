@@ -160,7 +160,7 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 	return slices.Concat(found...), looked, context.Cause(ctx)
 }
 
-// one deals with a quote. looked is false where another of its ratings is the one to deal with it at.
+// one deals with a quote. looked is false where there is none, or another of its ratings is the one to deal with it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
 	events, err := c.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
@@ -174,7 +174,7 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	case s.version != 0 && last != s.version:
 		return nil, false, nil
 	case len(events) == 0:
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "the log has no such quote"}}, true, nil
+		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "the log has no such quote"}}, false, nil
 	case last == 0:
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "it was not rated in this time"}}, true, nil
 	}
