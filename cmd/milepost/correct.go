@@ -99,6 +99,7 @@ func (c *correctCmd) Validate() error {
 // correction is what the file of --progress keeps.
 type correction struct {
 	ID     string `json:"id"`
+	Plan   string `json:"plan"`
 	DryRun bool   `json:"dryRun"`
 	correct.Window
 	correct.Progress
@@ -191,7 +192,7 @@ func (c *correctCmd) id(engine string) string {
 // resume gives where the correction begins: where an earlier run of the command stopped, or at the beginning.
 func (c *correctCmd) resume(engine string) (correction, error) {
 	window := correct.Window{Since: c.Since.Time, Until: cmp.Or(c.Until.Time, time.Now())}
-	begin := correction{ID: c.id(engine), DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
+	begin := correction{ID: c.id(engine), Plan: c.Plan, DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
 	text, ok, err := c.Progress.read()
 	if !ok || err != nil {
 		return begin, err
@@ -201,7 +202,7 @@ func (c *correctCmd) resume(engine string) (correction, error) {
 		return begin, fmt.Errorf("%s does not tell how far a correction is: remove it to begin anew", c.Progress)
 	}
 	sameTime := p.Since.Equal(window.Since) && (c.Until.IsZero() || p.Until.Equal(window.Until))
-	if p.ID != begin.ID || p.DryRun != begin.DryRun || !sameTime {
+	if p.ID != begin.ID || p.Plan != begin.Plan || p.DryRun != begin.DryRun || !sameTime {
 		return begin, fmt.Errorf("%s tells how far another correction is: give that command again to finish it, or remove the file", c.Progress)
 	}
 	return p, nil
