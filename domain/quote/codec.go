@@ -29,6 +29,7 @@ var newest = map[string]struct {
 	TypeReferralApproved:         {1, decodeAs[ReferralApproved]},
 	TypeReferralDeclined:         {1, decodeAs[ReferralDeclined]},
 	TypeEventReversed:            {1, decodeAs[EventReversed]},
+	TypeQuoteCorrected:           {1, decodeAs[QuoteCorrected]},
 }
 
 // EventVersions lists every event type and version that Decode understands: all that were ever written.
