@@ -57,9 +57,8 @@ const (
 	Flat              StepName = "FLAT"
 )
 
-// traceOf writes steps as one line.
-func traceOf(steps []Step) Trace {
-	text := make([]byte, 0, 40*len(steps))
+// appendTrace appends steps as one line.
+func appendTrace(text []byte, steps []Step) []byte {
 	for i, step := range steps {
 		if i > 0 && steps[i-1].Name == Flat {
 			text = append(text, " x term "...)
@@ -84,7 +83,7 @@ func traceOf(steps []Step) Trace {
 		}
 		text = appendDecimal(text, step.Premium)
 	}
-	return Trace(text)
+	return text
 }
 
 func appendDecimal(text []byte, d decimal.Decimal) []byte {
