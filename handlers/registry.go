@@ -13,9 +13,11 @@ import (
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
+	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
+	"milepost/handlers/rebuild"
 	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
@@ -39,6 +41,8 @@ var Registry = map[string]Constructor{
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
 	"expire":          expire.New,
+	"rebuild":         rebuild.New,
+	"playback":        playback.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }
