@@ -91,7 +91,7 @@ func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) er
 		if err != nil {
 			return progress, err
 		}
-		if p.Enough != nil && p.Enough() {
+		if p.Enough != nil && behind != s.After && p.Enough() {
 			return progress, flush()
 		}
 		behind = place.Cursor

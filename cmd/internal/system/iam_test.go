@@ -44,17 +44,24 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	t.Parallel()
 	const failedInvocations = ": sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-failed-invocations"
 	// On AWS, Step Functions itself sends traces with these.
-	tracing := []string{
-		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
-		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
+	var tracing []string
+	for _, role := range []string{"PlaybackWorkflowRole", "QuoteWorkflowRole", "RebuildWorkflowRole"} {
+		for _, action := range []string{"GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"} {
+			tracing = append(tracing, role+": xray:"+action+" on *")
+		}
 	}
-	// liveOn reads a quote in all ways, amends it, and lets it expire.
+	// liveOn reads a quote in all ways, amends it, and lets it expire. Then its projections are made again in all
+	// ways, and its events are played.
 	liveOn := func(s *running, id string) {
 		s.change(s.token("ada", "quotes"), id, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
 		time.Sleep(32 * 24 * time.Hour)
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
+		s.rebuild("wipe")
+		s.stranger()
+		s.rebuild("prune")
+		s.play(time.Now())
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
@@ -128,8 +135,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 12 {
-			t.Errorf("%d functions, want 12", len(functions))
+		if len(functions) != 14 {
+			t.Errorf("%d functions, want 14", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -194,8 +201,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 13 {
-		t.Errorf("%d roles, want one for each of 12 functions and the workflow", len(roles))
+	if len(roles) != 17 {
+		t.Errorf("%d roles, want one for each of 14 functions and 3 state machines", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0
