@@ -431,6 +431,11 @@ func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (a
 	var last *execution
 	for ; at != nil; at = at.Next() {
 		e := at.Value.(*execution)
+		select {
+		case <-e.stored:
+		default:
+			continue // it could still be lost
+		}
 		e.mu.Lock()
 		rec := e.record
 		e.mu.Unlock()
