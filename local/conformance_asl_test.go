@@ -23,7 +23,7 @@ import (
 
 // coreFamilies are those that the local runtime promises to answer as AWS does.
 var coreFamilies = []string{"base", "choice", "context_object", "error_handling", "lambda_task", "callback",
-	"parallel", "wait", "timeouts", "intrinsics", "variables"}
+	"parallel", "wait", "timeouts", "intrinsics", "variables", "map"}
 
 // coreShare is how much of the core families has to pass.
 const coreShare = 0.97

@@ -179,9 +179,10 @@ func (r *activeRun) move(i int, status string) {
 	r.count(&r.children[i], 1)
 }
 
-// exceeded tells whether more has failed than is tolerated. Without any threshold nothing is.
+// exceeded tells whether more has failed or timed out than is tolerated. Without any threshold nothing is.
+// What somebody stopped has not failed.
 func (r *activeRun) exceeded() bool {
-	failed := float64(r.Items.Failed + r.Items.TimedOut + r.Items.Aborted)
+	failed := float64(r.Items.Failed + r.Items.TimedOut)
 	if r.ToleratedCount == nil && r.ToleratedPercentage == nil {
 		return failed > 0
 	}

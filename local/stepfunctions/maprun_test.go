@@ -193,6 +193,26 @@ func TestStoppingADistributedMap(t *testing.T) {
 	})
 }
 
+func TestAChildExecutionThatIsStoppedHasNotFailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, fanOut(``), stepfunctions.Config{Tasks: runner(minute)})
+		defer w.kill()
+		arn := w.start("one", `{"items":[1,2]}`)
+		synctest.Wait()
+		run := w.mapRun(arn)
+		list := w.mustCall("ListExecutions", map[string]any{"mapRunArn": run["mapRunArn"]})["executions"].([]any)
+		if err := w.StopExecution(t.Context(), list[0].(map[string]any)["executionArn"].(string), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := w.describe(arn); got["status"] != "SUCCEEDED" || len(got["output"].(string)) != len(`[1]`) {
+			t.Errorf("%v with %v", got["status"], got["output"])
+		}
+		wantCounts(t, w.mapRun(arn), "itemCounts", map[string]int{"total": 2, "succeeded": 1, "aborted": 1})
+	})
+}
+
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ batcher, output string }{
