@@ -162,6 +162,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	invoke("expire", `{}`)
 	invoke("rebuild", `{"step":"fold","projections":["quotes","customer-quotes"],"number":0,"of":1}`)
 	invoke("playback", fmt.Sprintf(`{"after":"%s","until":"%s"}`, eventstore.CursorAt(time.Now().Add(-time.Hour)), time.Now().Add(-time.Minute).Format(time.RFC3339)))
+	invoke("snapshot", notice("QuoteWithdrawn"))
 	read := request("")
 	read.RouteKey, read.PathParameters = "GET /quotes/{quoteId}", map[string]string{"quoteId": quoteID}
 	if out := string(invoke("quotes", read)); !strings.Contains(out, "QUOTED") {

@@ -19,6 +19,7 @@ import (
 	"milepost/handlers/quotes"
 	"milepost/handlers/rebuild"
 	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
@@ -40,6 +41,7 @@ var Registry = map[string]Constructor{
 	"startworkflow":   startworkflow.New,
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
+	"snapshot":        snapshot.New,
 	"expire":          expire.New,
 	"rebuild":         rebuild.New,
 	"playback":        playback.New,
