@@ -126,6 +126,21 @@ type EventReversed struct {
 	By string `json:"by"`
 }
 
+// PersonalDataErased: the key of the customer was erased, and with it what the quote's events say about persons.
+// An open quote ends with it.
+type PersonalDataErased struct {
+	QuoteID string `json:"quoteId"`
+	Erasure
+}
+
+// Erasure says when personal data were erased, by whom and why.
+type Erasure struct {
+	At time.Time `json:"erasedAt"`
+	// By is who erased them, ReasonCode why. Neither tells of the customer.
+	By         string `json:"by"`
+	ReasonCode string `json:"reasonCode"`
+}
+
 // Decision is an underwriter's, as the audit record needs it.
 type Decision struct {
 	// Underwriter is who decided: the subject of the employee's token.
@@ -198,6 +213,7 @@ const (
 	TypeReferralApproved         = "ReferralApproved"
 	TypeReferralDeclined         = "ReferralDeclined"
 	TypeEventReversed            = "EventReversed"
+	TypePersonalDataErased       = "PersonalDataErased"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -213,6 +229,7 @@ func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
 func (ReferralApproved) EventType() string         { return TypeReferralApproved }
 func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
 func (EventReversed) EventType() string            { return TypeEventReversed }
+func (PersonalDataErased) EventType() string       { return TypePersonalDataErased }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
@@ -227,3 +244,4 @@ func (QuoteExpired) isEvent()             {}
 func (ReferralApproved) isEvent()         {}
 func (ReferralDeclined) isEvent()         {}
 func (EventReversed) isEvent()            {}
+func (PersonalDataErased) isEvent()       {}

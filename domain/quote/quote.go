@@ -45,6 +45,8 @@ type Quote struct {
 	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
 	// before it may be about what no longer stands.
 	Reversal int
+	// Erasure is set when the personal data were erased: names, dates of birth, VINs and the like are empty.
+	Erasure *Erasure
 	// Log has an entry for each event, those that were undone among them.
 	Log []Entry
 }
@@ -122,6 +124,11 @@ func (q *Quote) apply(e Event) {
 		q.Status = StatusExpired
 	case EventReversed:
 		q.Reversal = q.Version
+	case PersonalDataErased:
+		q.Erasure = &e.Erasure
+		if q.Status.Open() {
+			q.Status = StatusWithdrawn
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (h *handler) project(ctx context.Context, n notice.Notice) (struct{}, error
 	if !ok {
 		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	history, err := h.quotes.Load(ctx, quoteID)
+	history, err := h.quotes.LoadSealed(ctx, quoteID)
 	if err != nil {
 		return none, err
 	}

@@ -89,7 +89,7 @@ type explanation struct {
 }
 
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"])
+	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}

@@ -1,5 +1,6 @@
 // Package resumeworkflow is the function that wakes the workflow branches which have nothing to wait for any
-// more: their fact has arrived, their revision was amended, something was undone, or the quote was withdrawn.
+// more: their fact has arrived, their revision was amended, something was undone, or the quote was
+// withdrawn or its customer erased.
 package resumeworkflow
 
 import (
@@ -31,7 +32,7 @@ func (h *handler) resume(ctx context.Context, n notice.Notice) (struct{}, error)
 	if n.Replayed() {
 		return struct{}{}, nil
 	}
-	history, _, err := n.Load(ctx, h.quotes)
+	history, _, err := n.LoadSealed(ctx, h.quotes)
 	if err != nil {
 		return struct{}{}, err
 	}

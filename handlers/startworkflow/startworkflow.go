@@ -39,7 +39,7 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	if n.Replayed() {
 		return none, nil
 	}
-	history, current, err := n.Load(ctx, h.quotes)
+	history, current, err := n.LoadSealed(ctx, h.quotes)
 	if err != nil || !current {
 		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err

@@ -34,7 +34,7 @@ func newOffice(t *testing.T, provider, fallback string, e quotetest.Example) off
 	for _, v := range e.Request.Vehicles {
 		vehicles[v.VIN] = map[string]string{"ErrorCode": "0", "Make": "LIVE", "Model": "LIVE", "ModelYear": "2020", "BodyClass": "Sedan/Saloon"}
 	}
-	o := office{env: stack.Environment("vinlookup"), log: &quotestore.Store{Log: stack.Log()}, service: vpictest.New(vehicles)}
+	o := office{env: stack.Environment("vinlookup"), log: stack.Quotes(), service: vpictest.New(vehicles)}
 	variables := o.env.Getenv
 	o.env.Getenv = func(name string) string {
 		switch name {

@@ -16,6 +16,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -28,14 +29,24 @@ func StreamID(quoteID string) string { return streamPrefix + quoteID }
 // QuoteID is the quote whose events a stream holds; ok is false for any other stream.
 func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
 
-// Store loads quotes and executes commands on them.
-type Store struct{ Log *eventstore.Store }
+// Store loads quotes and executes commands on them. What is personal in the events of a quote it seals under the
+// key of the customer, from the first event on; a quote whose first event has nothing sealed stays as it is.
+type Store struct {
+	Log *eventstore.Store
+	// Keys are those of the customers. A Store without them cannot open quotes, nor load those that have
+	// something sealed.
+	Keys *seal.Keys
+}
 
-// New is a Store over the table that EVENTS_TABLE_NAME names.
+// New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
+// WRAPPING_KEY_ARN.
 func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{Log: &eventstore.Store{
-		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
-	}}
+	return &Store{
+		Log: &eventstore.Store{
+			DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
+		},
+		Keys: seal.New(env, vars),
+	}
 }
 
 // Order is a command with what has to be known about it besides what it wants.
@@ -67,16 +78,41 @@ func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 type History struct {
 	Quote  quote.Quote
 	Events []eventstore.Event
+	// Erased tells that personal data are missing, as the customer's key was erased.
+	Erased bool
 }
 
-// Load reads a quote from the log. A quote without events is the zero Quote.
+// Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
+// personal data are empty.
 func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.open)
+}
+
+// LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
+// key, except where a quote was amended: what still holds then, depends on who and which car stayed the same.
+func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.openAmended)
+}
+
+func (s *Store) load(ctx context.Context, quoteID string, open func(context.Context, []eventstore.Event) (bool, error)) (History, error) {
 	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
 	if err != nil {
 		return History{}, err
 	}
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, err
+	}
 	q, err := Fold(events)
-	return History{Quote: q, Events: events}, err
+	return History{Quote: q, Events: events, Erased: erased}, err
+}
+
+// openAmended is open for a quote that was amended, and does nothing with any other.
+func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
+		return false, nil
+	}
+	return s.open(ctx, events)
 }
 
 // AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
@@ -100,7 +136,8 @@ func (h History) first(n int) (History, error) {
 		return h, nil
 	}
 	q, err := Fold(h.Events[:n])
-	return History{Quote: q, Events: h.Events[:n:n]}, err
+	q.Erasure = h.Quote.Erasure // it takes in the past
+	return History{Quote: q, Events: h.Events[:n:n], Erased: h.Erased}, err
 }
 
 // Fold is the quote that a stream's events make, all of them from the first on.
@@ -109,8 +146,12 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 	return quote.Fold(decoded...), err
 }
 
-// FoldOnce is Fold for who goes through streams that nobody needs again soon: it keeps nothing of them.
-func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
+// FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
+// nobody needs again soon: it keeps nothing of them.
+func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
+	if _, err := s.openAmended(ctx, events); err != nil {
+		return quote.Quote{}, err
+	}
 	decoded, err := decodeAll(events, decode)
 	return quote.Fold(decoded...), err
 }
@@ -120,14 +161,14 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	all := slices.Concat(h.Events, events)
 	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }) {
 		q, err := Fold(all)
-		return History{Quote: q, Events: all}, err
+		return History{Quote: q, Events: all, Erased: h.Erased}, err
 	}
 	decoded, err := decodeAll(events, recalled)
 	q := h.Quote
 	for _, e := range decoded {
 		q = quote.Evolve(q, e)
 	}
-	return History{Quote: q, Events: all}, err
+	return History{Quote: q, Events: all, Erased: h.Erased}, err
 }
 
 // decodeAll decodes events up to the first that it cannot read.
@@ -150,7 +191,7 @@ const maxRaces = 20
 // somebody else appended meanwhile. It gives the quote as the command leaves it. A command that was
 // carried out before changes nothing and gives the quote as it was left then.
 func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
-	h, err := s.Load(ctx, quoteID)
+	h, err := s.loadFor(ctx, quoteID, order.Command)
 	if err != nil {
 		return History{}, err
 	}
@@ -160,7 +201,16 @@ func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (Histo
 	return s.ExecuteOn(ctx, h, order)
 }
 
-// ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events.
+// loadFor reads a quote with what a command needs of it.
+func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (History, error) {
+	if quote.Impersonal(c) {
+		return s.LoadSealed(ctx, quoteID)
+	}
+	return s.Load(ctx, quoteID)
+}
+
+// ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events. A command that
+// needs the personal data of a customer who was erased is refused with *quote.Erased.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
 		if then, done, err := h.after(order.ID); done || err != nil {
@@ -169,26 +219,55 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
 			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
 		}
+		if !quote.Impersonal(order.Command) && slices.ContainsFunc(h.Events, isSealed) {
+			if h.Erased {
+				return h, &quote.Erased{QuoteID: h.Quote.ID}
+			}
+			return h, fmt.Errorf("quote %s was loaded without the personal data that the command needs", h.Quote.ID)
+		}
 		after, err := s.decideAndAppend(ctx, h.Quote.ID, h, order)
 		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
 			return after, err
 		}
-		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
+		if h, err = s.loadFor(ctx, h.Quote.ID, order.Command); err != nil {
 			return History{}, err
 		}
 	}
 }
 
 // Open carries out the first command on a quote without reading first: one request, when all is
-// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event.
+// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event. A
+// customer's first quote makes the customer's key; one who was erased gets none, and the error is *seal.Erased.
 func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History, error) {
-	return s.decideAndAppend(ctx, quoteID, History{}, order)
+	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
+	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
+		existing := []eventstore.Event{conflict.Existing}
+		erased, err := s.open(ctx, existing)
+		if err != nil {
+			return h, err
+		}
+		if erased {
+			return h, &quote.Erased{QuoteID: quoteID}
+		}
+		conflict.Existing = existing[0]
+	}
+	return h, err
 }
 
 func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, order Order) (History, error) {
 	decided, err := quote.Decide(h.Quote, order.Command)
 	if err != nil {
 		return h, err
+	}
+	sealing := len(h.Events) == 0 || h.Events[0].Sealed != nil
+	customer := customerOf(h.Quote, decided)
+	if len(h.Events) == 0 {
+		if s.Keys == nil {
+			return h, errNoKeys
+		}
+		if err := s.Keys.Make(ctx, customer); err != nil {
+			return h, err
+		}
 	}
 	events := make([]eventstore.Event, len(decided))
 	for i, e := range decided {
@@ -197,12 +276,17 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 			return h, fmt.Errorf("encode %s: %w", e.EventType(), err)
 		}
 		events[i] = eventstore.Event{
-			ID:   uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(),
+			ID: uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(), StreamID: StreamID(quoteID),
 			Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
 			Metadata: eventstore.Metadata{
 				CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
 				Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
 			},
+		}
+		if sealing {
+			if err := s.seal(ctx, customer, &events[i]); err != nil {
+				return h, err
+			}
 		}
 	}
 	if len(events) > 0 && len(h.Events) > 0 {
@@ -212,6 +296,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
+	erased, err := s.open(ctx, events)
+	if err != nil {
+		return h, err
+	}
+	h.Erased = h.Erased || erased
 	return h.with(events)
 }
 

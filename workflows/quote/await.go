@@ -43,7 +43,7 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), w, time.Now()); err != nil {
 		return none, err
 	}
-	h, err := a.quotes.Load(ctx, task.QuoteID)
+	h, err := a.quotes.LoadSealed(ctx, task.QuoteID)
 	if err != nil {
 		return none, err
 	}
