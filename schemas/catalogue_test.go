@@ -338,8 +338,8 @@ func hearers(t *testing.T, all functions, eventType string) (live, again []strin
 	return live, again
 }
 
-// producers finds the functions that append each event type: those whose code gives a command for which
-// the domain's code makes such an event.
+// producers finds the functions and command lines that append each event type: those whose code gives a command
+// for which the domain's code makes such an event.
 func producers(t *testing.T, all functions) map[string][]string {
 	t.Helper()
 	made := eventsOfCommands(t)
@@ -362,6 +362,19 @@ func producers(t *testing.T, all functions) map[string][]string {
 		}
 		for eventType := range given {
 			found[eventType] = append(found[eventType], name)
+		}
+	}
+	commandLine, err := filepath.Glob("../cmd/milepost/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range commandLine {
+		for _, file := range parse(t, []string{path}) {
+			for _, literal := range literals(file) {
+				for _, eventType := range made[literal] {
+					found[eventType] = append(found[eventType], "milepost "+strings.TrimSuffix(filepath.Base(path), ".go"))
+				}
+			}
 		}
 	}
 	return found

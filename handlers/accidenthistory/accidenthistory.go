@@ -28,7 +28,8 @@ type handler struct {
 	agency *history.Client
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+// New makes the handler. It needs ACCIDENT_HISTORY_URL, ACCIDENT_HISTORY_KEY and the variables of
+// quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{

@@ -26,7 +26,8 @@ type handler struct {
 	log         *quotestore.Store
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+// New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
+// quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{projections: readmodel.New(env, vars), log: quotestore.New(env, vars)}

@@ -19,7 +19,7 @@ type handler struct {
 	tokens *workflow.Tokens
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
+// New makes the handler. It needs WAITS_TABLE_NAME and the variables of quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.New(env, vars), tokens: workflow.NewTokens(env, vars)}

@@ -27,7 +27,7 @@ type handler struct {
 	machine string
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and QUOTE_WORKFLOW_ARN.
+// New makes the handler. It needs QUOTE_WORKFLOW_ARN and the variables of quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.New(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}

@@ -26,7 +26,7 @@ type awaiter struct {
 	tokens *Tokens
 }
 
-// NewAwait makes the handler of the await step. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
+// NewAwait makes the handler of the await step. It needs WAITS_TABLE_NAME and the variables of quotestore.New.
 func NewAwait(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	a := &awaiter{quotes: quotestore.New(env, vars), tokens: NewTokens(env, vars)}

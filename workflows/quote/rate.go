@@ -35,7 +35,7 @@ const Overtaken = "OVERTAKEN"
 
 type rater struct{ quotes *quotestore.Store }
 
-// NewRate makes the handler of the rate step. It needs EVENTS_TABLE_NAME.
+// NewRate makes the handler of the rate step. It needs the variables of quotestore.New.
 func NewRate(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	r := &rater{quotes: quotestore.New(env, vars)}
