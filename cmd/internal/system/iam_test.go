@@ -48,8 +48,10 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
 		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
 	}
-	// liveOn reads a quote in all ways, amends it, and lets it expire.
+	// liveOn reads a quote in all ways, amends it, lets it expire, and asks for another when the customer's key has
+	// long been forgotten.
 	liveOn := func(s *running, id string) {
+		s.submit("ada", example())
 		s.change(s.token("ada", "quotes"), id, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
 		time.Sleep(32 * 24 * time.Hour)
 		s.read("ada", id)
