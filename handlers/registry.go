@@ -17,6 +17,7 @@ import (
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
 	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
@@ -38,6 +39,7 @@ var Registry = map[string]Constructor{
 	"startworkflow":   startworkflow.New,
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
+	"snapshot":        snapshot.New,
 	"expire":          expire.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,

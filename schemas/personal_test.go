@@ -53,6 +53,7 @@ var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v1.json/drivers/*/agency/address":   "of a company",
 	"events/AccidentHistoryRetrieved.v1.json/drivers/*/agency/phone":     "of a company",
 	"events/AccidentHistoryRetrieved.v1.json/drivers/*/reviews/*/reason": "a code",
+	"events/QuoteCorrected.v1.json/text":                                 "of a fault of the program, the same for many quotes",
 	"events/ReferralApproved.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
 	"events/ReferralDeclined.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"milepost/domain/quote"
@@ -32,13 +31,13 @@ Example:
   milepost erase ada --reason CUSTOMER_REQUEST --yes`
 }
 
-var reasonCode = regexp.MustCompile(`^[A-Z0-9_]{1,40}$`)
-
 // Validate is called by the parser.
 func (c *eraseCmd) Validate() error {
 	switch {
 	case !reasonCode.MatchString(c.Reason):
 		return fmt.Errorf("--reason must be a code of up to 40 capitals, digits and underscores, such as CUSTOMER_REQUEST, and is %q", c.Reason)
+	case len(c.By) > 200:
+		return fmt.Errorf("--by must have up to 200 characters, and has %d", len(c.By))
 	case !c.Yes && !c.DryRun:
 		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
 	}

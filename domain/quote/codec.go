@@ -27,6 +27,7 @@ var decoders = map[Versioned]func(json.RawMessage) (Event, error){
 	{TypeReferralDeclined, 1}:         decodeAs[ReferralDeclined],
 	{TypeEventReversed, 1}:            decodeAs[EventReversed],
 	{TypePersonalDataErased, 1}:       decodeAs[PersonalDataErased],
+	{TypeQuoteCorrected, 1}:           decodeAs[QuoteCorrected],
 }
 
 // EventVersions lists every event type and version that Decode understands.

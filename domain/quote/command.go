@@ -89,6 +89,16 @@ type EventRef struct {
 	ID      string
 }
 
+// CorrectQuote rates a revision once more, as of its own day and from the facts with which it was rated, after a
+// fault in the program was mended.
+type CorrectQuote struct {
+	Revision int
+	// Plan is the version of the rate plan to use, "" for the one that is right for the quote.
+	Plan    string
+	Mandate Mandate
+	On      civil.Date
+}
+
 func (SubmitQuote) isCommand()           {}
 func (RecordVehicles) isCommand()        {}
 func (RecordAccidentHistory) isCommand() {}
@@ -100,6 +110,7 @@ func (ExpireQuote) isCommand()           {}
 func (DecideReferral) isCommand()        {}
 func (ReverseEvent) isCommand()          {}
 func (RecordErasure) isCommand()         {}
+func (CorrectQuote) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
 type InvalidRequest struct{ Codes []rating.Code }

@@ -48,12 +48,12 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor strin
 // Load gives the quote that a notice is about as it is now; current is false when an amendment or a
 // reversal has come since the notice's event: that one's notice says what there is to do.
 func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
-	return n.load(ctx, quotes.Load)
+	return n.load(ctx, quotes.Current)
 }
 
 // LoadSealed is Load without personal data, as quotestore.Store has it.
 func (n Notice) LoadSealed(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
-	return n.load(ctx, quotes.LoadSealed)
+	return n.load(ctx, quotes.CurrentSealed)
 }
 
 func (n Notice) load(ctx context.Context, load func(context.Context, string) (quotestore.History, error)) (h quotestore.History, current bool, err error) {
@@ -67,6 +67,5 @@ func (n Notice) load(ctx context.Context, load func(context.Context, string) (qu
 	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {
 		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
 	}
-	then, err := h.AtVersion(n.Detail.Version)
-	return h, then.Quote.Number == h.Quote.Number && then.Quote.Reversal == h.Quote.Reversal, err
+	return h, n.Detail.Version >= max(h.Quote.Grounds.Opened, h.Quote.Reversal), nil
 }

@@ -36,6 +36,8 @@ type Store struct {
 	// Keys are those of the customers. A Store without them cannot open quotes, nor load those that have
 	// something sealed.
 	Keys *seal.Keys
+	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
+	Snapshots *Snapshots
 }
 
 // New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
@@ -47,6 +49,13 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 		},
 		Keys: seal.New(env, vars),
 	}
+}
+
+// NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
+func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store {
+	s := New(env, vars)
+	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME")}
+	return s
 }
 
 // Order is a command with what has to be known about it besides what it wants.
@@ -76,10 +85,24 @@ func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 
 // History is a quote with the log behind it.
 type History struct {
-	Quote  quote.Quote
+	Quote quote.Quote
+	// Events are those that made it. Current leaves out the older ones of a long log.
 	Events []eventstore.Event
 	// Erased tells that personal data are missing, as the customer's key was erased.
 	Erased bool
+	// base is the snapshot from which the quote was made, nil where it was made from all events.
+	base *snapshot
+}
+
+// Whole reports whether Events has all events of the quote.
+func (h History) Whole() bool { return h.base == nil }
+
+// RequestedAt is when the quote was requested.
+func (h History) RequestedAt() time.Time {
+	if h.base != nil {
+		return h.base.RequestedAt
+	}
+	return h.Events[0].OccurredAt
 }
 
 // Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
@@ -94,11 +117,19 @@ func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error)
 	return s.load(ctx, quoteID, s.openAmended)
 }
 
-func (s *Store) load(ctx context.Context, quoteID string, open func(context.Context, []eventstore.Event) (bool, error)) (History, error) {
+// opener is open or openAmended.
+type opener func(context.Context, []eventstore.Event) (erased bool, err error)
+
+func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
 	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
 	if err != nil {
 		return History{}, err
 	}
+	return historyOf(ctx, events, open)
+}
+
+// historyOf is what all events of a quote make.
+func historyOf(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
 	erased, err := open(ctx, events)
 	if err != nil {
 		return History{}, err
@@ -149,17 +180,28 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 // FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
 // nobody needs again soon: it keeps nothing of them.
 func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
-	if _, err := s.openAmended(ctx, events); err != nil {
-		return quote.Quote{}, err
+	h, err := s.readOnce(ctx, events, s.openAmended)
+	return h.Quote, err
+}
+
+// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives.
+func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, error) {
+	return s.readOnce(ctx, events, s.open)
+}
+
+func (s *Store) readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, err
 	}
 	decoded, err := decodeAll(events, decode)
-	return quote.Fold(decoded...), err
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, err
 }
 
 // with is the history after further events. What they undo has to be found in all of it.
 func (h History) with(events []eventstore.Event) (History, error) {
 	all := slices.Concat(h.Events, events)
-	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }) {
+	if slices.ContainsFunc(events, undoes) {
 		q, err := Fold(all)
 		return History{Quote: q, Events: all, Erased: h.Erased}, err
 	}
@@ -168,7 +210,7 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	for _, e := range decoded {
 		q = quote.Evolve(q, e)
 	}
-	return History{Quote: q, Events: all, Erased: h.Erased}, err
+	return History{Quote: q, Events: all, Erased: h.Erased, base: h.base}, err
 }
 
 // decodeAll decodes events up to the first that it cannot read.
@@ -201,19 +243,23 @@ func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (Histo
 	return s.ExecuteOn(ctx, h, order)
 }
 
-// loadFor reads a quote with what a command needs of it.
+// loadFor reads what a command is decided on: only a reversal has to know all events.
 func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (History, error) {
-	if quote.Impersonal(c) {
-		return s.LoadSealed(ctx, quoteID)
+	if _, reversal := c.(quote.ReverseEvent); reversal {
+		return s.Load(ctx, quoteID)
 	}
-	return s.Load(ctx, quoteID)
+	if quote.Impersonal(c) {
+		return s.CurrentSealed(ctx, quoteID)
+	}
+	return s.Current(ctx, quoteID)
 }
 
-// ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events. A command that
-// needs the personal data of a customer who was erased is refused with *quote.Erased.
+// ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
+// History has to be whole. A command that needs the personal data of a customer who was erased is refused with
+// *quote.Erased.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
-		if then, done, err := h.after(order.ID); done || err != nil {
+		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {
 			return then, err
 		}
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
@@ -259,7 +305,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	if err != nil {
 		return h, err
 	}
-	sealing := len(h.Events) == 0 || h.Events[0].Sealed != nil
+	sealing := !h.Whole() || len(h.Events) == 0 || h.Events[0].Sealed != nil
 	customer := customerOf(h.Quote, decided)
 	if len(h.Events) == 0 {
 		if s.Keys == nil {
@@ -309,7 +355,12 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
 
 // after is the history as a command left it; done is false when it has left no event.
-func (h History) after(commandID string) (then History, done bool, err error) {
+func (s *Store) after(ctx context.Context, h History, commandID string) (then History, done bool, err error) {
+	if !h.Whole() && slices.Contains(h.commands(), markOf(commandID)) {
+		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
+			return h, false, err
+		}
+	}
 	for i, e := range slices.Backward(h.Events) {
 		if e.Metadata.CommandID == commandID {
 			then, err = h.first(i + 1)
