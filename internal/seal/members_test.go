@@ -11,6 +11,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/seal"
+	"milepost/internal/stacktest"
 	"milepost/schemas"
 )
 
@@ -85,4 +86,47 @@ func TestEveryEventIsCutAndJoined(t *testing.T) {
 			t.Errorf("%v cannot be read any more: %v", v, err)
 		}
 	}
+}
+
+func BenchmarkSealAndOpen(b *testing.B) {
+	text, err := os.ReadFile(filepath.Join(quotetest.Root(b), "schemas/testdata/events/QuoteRequested.v1.valid.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		b.Fatal(err)
+	}
+	data := compact.Bytes()
+	paths, err := schemas.Personal(quote.TypeQuoteRequested, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, _ := process(stacktest.Open(b, nil))
+	if err := k.Make(b.Context(), "ada"); err != nil {
+		b.Fatal(err)
+	}
+	var rest, sealed []byte
+	b.Run("seal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var members []byte
+			rest, members = seal.Cut(data, paths)
+			if sealed, err = k.Seal(b.Context(), "ada", aad, members); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			members, err := k.Open(b.Context(), "ada", aad, sealed)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := seal.Join(rest, members); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
