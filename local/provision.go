@@ -18,6 +18,8 @@ type kind struct {
 // kinds lists every type that is known, in the order in which they are made: each after what it needs.
 var kinds = []kind{
 	{resource: "AWS::IAM::Role", make: (*Stack).provisionRole},
+	{resource: "AWS::KMS::Key", make: (*Stack).provisionKey},
+	{resource: "AWS::KMS::Alias", make: (*Stack).provisionAlias},
 	{resource: "AWS::DynamoDB::Table", make: (*Stack).provisionTable},
 	{resource: "AWS::SQS::Queue", make: (*Stack).provisionQueue},
 	{resource: "AWS::SQS::QueuePolicy", make: (*Stack).provisionQueuePolicy},

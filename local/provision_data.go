@@ -7,6 +7,7 @@ import (
 	"milepost/local/dynamodb"
 	"milepost/local/eventbridge"
 	"milepost/local/iam"
+	"milepost/local/kms"
 	"milepost/local/template"
 )
 
@@ -56,6 +57,53 @@ func (s *Stack) provisionTable(r *template.Resource) error {
 		s.leave(r, "its point-in-time recovery: there are no backups to restore from")
 	}
 	return nil
+}
+
+func (s *Stack) provisionKey(r *template.Resource) error {
+	var in struct {
+		Description, KeySpec, KeyUsage, Origin    string
+		Enabled                                   *bool
+		EnableKeyRotation, MultiRegion            bool
+		RotationPeriodInDays, PendingWindowInDays int
+		KeyPolicy                                 json.RawMessage
+		Tags                                      any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	for property, is := range map[string]bool{
+		"KeySpec":  in.KeySpec != "" && in.KeySpec != "SYMMETRIC_DEFAULT",
+		"KeyUsage": in.KeyUsage != "" && in.KeyUsage != "ENCRYPT_DECRYPT",
+		"Origin":   in.Origin != "" && in.Origin != "AWS_KMS", "MultiRegion": in.MultiRegion,
+	} {
+		if is {
+			return r.Problem("the local runtime has symmetric keys of one region, with material of its own", property)
+		}
+	}
+	if in.KeyPolicy == nil {
+		return r.Problem("a key needs a KeyPolicy")
+	}
+	policy, err := iam.ParseResourcePolicy(in.KeyPolicy)
+	if err != nil {
+		return err
+	}
+	err = s.keys.CreateKey(kms.Key{ID: r.PhysicalID, Description: in.Description, Disabled: in.Enabled != nil && !*in.Enabled, Policy: policy})
+	if err != nil {
+		return err
+	}
+	s.start("key %s", r.PhysicalID)
+	if in.EnableKeyRotation {
+		s.leave(r, "its rotation: no caller can tell whether a key was rotated")
+	}
+	return nil
+}
+
+func (s *Stack) provisionAlias(r *template.Resource) error {
+	var in struct{ AliasName, TargetKeyId string }
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	return s.keys.CreateAlias(in.AliasName, in.TargetKeyId)
 }
 
 func (s *Stack) provisionQueue(r *template.Resource) error {

@@ -24,6 +24,7 @@ import (
 	"milepost/local/eventbridge"
 	"milepost/local/fault"
 	"milepost/local/iam"
+	"milepost/local/kms"
 	"milepost/local/lambda"
 	"milepost/local/sqs"
 	"milepost/local/stepfunctions"
@@ -78,6 +79,7 @@ type Stack struct {
 	tables    *dynamodb.Service
 	bus       *eventbridge.Service
 	queues    *sqs.Service
+	keys      *kms.Service
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	traces    *xray.Service
@@ -148,6 +150,7 @@ func (s *Stack) open() (err error) {
 	if s.queues, err = sqs.New(sqs.Config{Store: s.store, BaseURL: s.queueBase()}); err != nil {
 		return err
 	}
+	s.keys = kms.New(s.store)
 	if s.functions, err = lambda.New(lambda.Config{
 		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination,
 	}); err != nil {
@@ -176,6 +179,7 @@ func (s *Stack) serveAWS() {
 	e.Handle("AWSEvents", "", s.bus)
 	e.Handle("AWSStepFunctions", "com.amazonaws.swf.service.v2.model", s.machines)
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
+	e.Handle("TrentService", "", s.keys)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))
 	for _, path := range []string{"/TraceSummaries", "/Traces", "/TraceGraph", "/ServiceGraph", "/TraceSegments", "/GetSamplingRules", "/SamplingTargets"} {
 		e.HandleREST(path, s.traces)

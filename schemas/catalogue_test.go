@@ -50,6 +50,9 @@ The bus announces an event by its type, as ` + "`detail-type`" + `, without its 
 rules in ` + "`template.yaml`" + ` match it; *in a replay too* are those that also hear it when the archive is replayed
 or the log is played back.
 
+What is marked *Personal* is stored sealed, under a key of the customer's, and is gone when that key is erased:
+[erasing a person](erasure.md). In an event that was erased it reads as null.
+
 This page is made from the schemas, the rules and the code. ` + "`make test`" + ` fails when it is out of date; this makes it anew:
 
 ` + "```sh\ngo test ./schemas -run Catalogue -update\n```\n"
@@ -136,6 +139,7 @@ type schemaNode struct {
 	Items                json.RawMessage
 	AdditionalProperties json.RawMessage
 	AllOf, OneOf         []schemaNode
+	Personal             bool `json:"x-personal"`
 }
 
 // members are the properties of a schema, in the order of the file.
@@ -200,7 +204,11 @@ func (s schemaNode) rows(t *testing.T, where, path string, rows *strings.Builder
 		if slices.Contains(s.Required, m.name) {
 			required = "yes"
 		}
-		fmt.Fprintf(rows, "| `%s%s` | %s | %s | %s |\n", path, m.name, m.schema.kind(), required, m.schema.Description)
+		description := m.schema.Description
+		if m.schema.Personal {
+			description = "*Personal.* " + description
+		}
+		fmt.Fprintf(rows, "| `%s%s` | %s | %s | %s |\n", path, m.name, m.schema.kind(), required, description)
 		m.schema.rows(t, where, path+m.name+".", rows)
 		if item, ok := m.schema.item(); ok {
 			item.rows(t, where, path+m.name+"[].", rows)
@@ -332,7 +340,7 @@ func hearers(t *testing.T, all functions, eventType string) (live, again []strin
 }
 
 // onCommandLine are commands of cmd/milepost that append events, with the code that does.
-var onCommandLine = map[string]string{"milepost correct": "../internal/correct/*.go"}
+var onCommandLine = map[string]string{"milepost correct": "../internal/correct/*.go", "milepost erase": "../cmd/milepost/erase.go"}
 
 // producers finds the functions, and commands of the command line, that append each event type: those whose
 // code gives a command for which the domain's code makes such an event.

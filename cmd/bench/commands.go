@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/smithy-go/middleware"
 
 	"milepost/cmd/internal/system"
@@ -16,6 +17,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -32,6 +34,10 @@ func commands(ctx context.Context) ([]figure, error) {
 	quotes := &quotestore.Store{
 		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
 		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
+		Keys: &seal.Keys{
+			DB: dynamodb.NewFromConfig(s.Config()), KMS: kms.NewFromConfig(s.Config()),
+			Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
+		},
 	}
 	now := time.Now().UTC()
 	var request quote.Request

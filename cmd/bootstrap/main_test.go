@@ -62,15 +62,15 @@ func runtimeAPI(t *testing.T, payload string) (address string, result <-chan str
 
 func TestTheBinaryAnswersInvocationsOfItsHandler(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ handler, variable, payload, want string }{
-		"an answer":             {"submit", "EVENTS_TABLE_NAME=events", `{}`, `invocation/request-1/response {"statusCode":401,`},
+	tests := map[string]struct{ handler, variables, payload, want string }{
+		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key", `{}`, `invocation/request-1/response {"statusCode":401,`},
 		"a failure by its name": {"publish", "EVENT_BUS_NAME=events", `[]`, `"errorType":"BadPayload"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, result := runtimeAPI(t, test.payload)
-			cmd, log := bootstrap(t, "_HANDLER="+test.handler, test.variable, "AWS_LAMBDA_RUNTIME_API="+address)
+			cmd, log := bootstrap(t, append(strings.Fields(test.variables), "_HANDLER="+test.handler, "AWS_LAMBDA_RUNTIME_API="+address)...)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ Example, first what would happen, then that, going on after an interruption:
   milepost correct --since 2026-05-01T00:00:00Z --until 2026-05-09T00:00:00Z --reason TERRITORY_FACTOR --text "The factor of your territory was counted twice" --ticket RATE-7 --by eve --progress may.json`
 }
 
-// The forms that the schema of QuoteCorrected wants.
+// The forms that the schemas of QuoteCorrected, and of PersonalDataErased, want.
 var (
 	correctionID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,60}$`)
 	reasonCode   = regexp.MustCompile(`^[A-Z0-9_]{1,40}$`)
@@ -121,7 +121,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	corrector := &correct.Corrector{
-		Log: l.quotes.Log, Plan: c.Plan, DryRun: c.DryRun, Workers: c.Workers,
+		Quotes: l.quotes, Plan: c.Plan, DryRun: c.DryRun, Workers: c.Workers,
 		Mandate: quote.Mandate{CorrectionID: work.ID, ReasonCode: c.Reason, Text: c.Text, Ticket: c.Ticket, By: c.By, Engine: engine},
 	}
 	if len(c.Quote) > 0 {

@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/civil"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -44,7 +46,10 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 	}
 	db := dynamodb.NewFromConfig(cfg)
 	return &logs{
-		quotes:      &quotestore.Store{Log: &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent}},
+		quotes: &quotestore.Store{
+			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
+			Keys: &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"},
+		},
 		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
 	}, nil
 }
@@ -55,7 +60,7 @@ func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quot
 	if err != nil {
 		return quotestore.History{}, err
 	}
-	h, err := l.quotes.Load(ctx, quoteID)
+	h, err := l.quotes.LoadSealed(ctx, quoteID)
 	if err != nil {
 		return h, plainly(err)
 	}

@@ -10,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -77,7 +79,11 @@ func TestLogShow(t *testing.T) {
 func TestLogShowNamesWhatWasUndone(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		id := s.priced()
-		log := &quotestore.Store{Log: &eventstore.Store{DB: dynamodb.NewFromConfig(s.Config()), Table: "milepost-events", Validate: schemas.ValidateEvent}}
+		db := dynamodb.NewFromConfig(s.Config())
+		log := &quotestore.Store{
+			Log:  &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
+			Keys: &seal.Keys{DB: db, KMS: kms.NewFromConfig(s.Config()), Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys"},
+		}
 		withdraw := quote.WithdrawQuote{On: civil.DateOf(time.Now().UTC())}
 		undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 5, ID: "event-5"}}, ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "eve"}
 		for i, c := range []quote.Command{withdraw, undo} {

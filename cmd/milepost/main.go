@@ -25,6 +25,7 @@ type commands struct {
 	Rebuild rebuildCmd `cmd:"" help:"Make projections again from the log, while the system goes on working."`
 	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was mended."`
 	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched."`
+	Erase   eraseCmd   `cmd:"" help:"Erase a customer: what the log and all its copies say about persons."`
 	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
 }
 

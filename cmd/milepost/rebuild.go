@@ -87,7 +87,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 		return plainly(err)
 	}
 	bar := newBar(s.err, progress.Events, total)
-	r := &rebuild.Rebuilder{Log: l.quotes.Log, Projections: l.projections, Workers: c.Workers}
+	r := &rebuild.Rebuilder{Quotes: l.quotes, Projections: l.projections, Workers: c.Workers}
 	progress, err = r.Run(ctx, progress, func(p rebuild.Progress) error {
 		bar.show(p.Events)
 		return c.Progress.write(p)

@@ -29,6 +29,7 @@ var newest = map[string]struct {
 	TypeReferralApproved:         {1, decodeAs[ReferralApproved]},
 	TypeReferralDeclined:         {1, decodeAs[ReferralDeclined]},
 	TypeEventReversed:            {1, decodeAs[EventReversed]},
+	TypePersonalDataErased:       {1, decodeAs[PersonalDataErased]},
 	TypeQuoteCorrected:           {1, decodeAs[QuoteCorrected]},
 }
 

@@ -83,6 +83,9 @@ type ReverseEvent struct {
 	By string
 }
 
+// RecordErasure notes that the personal data of the quote were erased.
+type RecordErasure struct{ Erasure }
+
 // EventRef names one event of a quote.
 type EventRef struct {
 	Version int
@@ -109,6 +112,7 @@ func (WithdrawQuote) isCommand()         {}
 func (ExpireQuote) isCommand()           {}
 func (DecideReferral) isCommand()        {}
 func (ReverseEvent) isCommand()          {}
+func (RecordErasure) isCommand()         {}
 func (CorrectQuote) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
@@ -132,6 +136,12 @@ func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for t
 type AlreadySubmitted struct{ QuoteID string }
 
 func (e *AlreadySubmitted) Error() string { return "quote " + e.QuoteID + " is already submitted" }
+
+// Erased refuses a command on a quote whose personal data were erased: nobody can quote any more what the customer
+// has asked for.
+type Erased struct{ QuoteID string }
+
+func (e *Erased) Error() string { return "the personal data of quote " + e.QuoteID + " were erased" }
 
 // NotOpen refuses a command that only an open quote takes: one that is neither accepted, declined,
 // withdrawn nor expired.

@@ -256,7 +256,8 @@ func TestACorrectionIsMadeOnceWhateverWasWrong(t *testing.T) {
 		q := quote.Fold(log...)
 		c := quote.CorrectQuote{Revision: q.Number, Mandate: mandate}
 		events, err := quote.Decide(q, c)
-		if _, waits := err.(*quote.NotRated); waits {
+		_, waits := err.(*quote.NotRated)
+		if _, gone := err.(*quote.Erased); waits || gone {
 			continue
 		}
 		if err != nil {

@@ -11,6 +11,9 @@ import (
 // Decide gives the events that grant a command, none when what it wants is already so, or the
 // reason why it is refused.
 func Decide(q Quote, c Command) ([]Event, error) {
+	if q.Erasure != nil && !Impersonal(c) {
+		return nil, &Erased{QuoteID: q.ID}
+	}
 	switch c := c.(type) {
 	case SubmitQuote:
 		return submit(q, c)
@@ -32,10 +35,21 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return decideReferral(q, c)
 	case ReverseEvent:
 		return reverse(q, c)
+	case RecordErasure:
+		return recordErasure(q, c)
 	case CorrectQuote:
 		return correct(q, c)
 	}
 	panic("quote: a command that Decide does not know")
+}
+
+// Impersonal reports whether a command can be decided without the personal data of the quote.
+func Impersonal(c Command) bool {
+	switch c.(type) {
+	case ExpireQuote, RecordErasure:
+		return true
+	}
+	return false
 }
 
 func submit(q Quote, c SubmitQuote) ([]Event, error) {
@@ -179,6 +193,13 @@ func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
 		return []Event{ReferralApproved{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
 	}
 	return []Event{ReferralDeclined{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
+}
+
+func recordErasure(q Quote, c RecordErasure) ([]Event, error) {
+	if q.Erasure != nil {
+		return nil, nil
+	}
+	return []Event{PersonalDataErased{QuoteID: q.ID, Erasure: c.Erasure}}, nil
 }
 
 // checkRequest refuses what cannot be quoted.

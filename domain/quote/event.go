@@ -130,6 +130,21 @@ type EventReversed struct {
 	By string `json:"by"`
 }
 
+// PersonalDataErased: the key of the customer was erased, and with it what the quote's events say about persons.
+// An open quote ends with it.
+type PersonalDataErased struct {
+	QuoteID string `json:"quoteId"`
+	Erasure
+}
+
+// Erasure says when personal data were erased, by whom and why.
+type Erasure struct {
+	At time.Time `json:"erasedAt"`
+	// By is who erased them, ReasonCode why. Neither tells of the customer.
+	By         string `json:"by"`
+	ReasonCode string `json:"reasonCode"`
+}
+
 // QuoteCorrected: the program had rated a revision wrongly, and a right one comes to another answer. A revision
 // that was accepted is still what was accepted; the event is there for an underwriter then.
 type QuoteCorrected struct {
@@ -240,6 +255,7 @@ const (
 	TypeReferralApproved         = "ReferralApproved"
 	TypeReferralDeclined         = "ReferralDeclined"
 	TypeEventReversed            = "EventReversed"
+	TypePersonalDataErased       = "PersonalDataErased"
 	TypeQuoteCorrected           = "QuoteCorrected"
 )
 
@@ -256,6 +272,7 @@ func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
 func (ReferralApproved) EventType() string         { return TypeReferralApproved }
 func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
 func (EventReversed) EventType() string            { return TypeEventReversed }
+func (PersonalDataErased) EventType() string       { return TypePersonalDataErased }
 func (QuoteCorrected) EventType() string           { return TypeQuoteCorrected }
 
 func (QuoteRequested) isEvent()           {}
@@ -271,4 +288,5 @@ func (QuoteExpired) isEvent()             {}
 func (ReferralApproved) isEvent()         {}
 func (ReferralDeclined) isEvent()         {}
 func (EventReversed) isEvent()            {}
+func (PersonalDataErased) isEvent()       {}
 func (QuoteCorrected) isEvent()           {}

@@ -47,6 +47,8 @@ type Quote struct {
 	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
 	// before it may be about what no longer stands.
 	Reversal int
+	// Erasure is set when the personal data were erased: names, dates of birth, VINs and the like are empty.
+	Erasure *Erasure `json:",omitempty"`
 	// Undone counts the events that were undone, by their types; nil where none was.
 	Undone map[string]int
 	// Log has an entry for each event, those that were undone among them. It grows with the events, so a
@@ -154,6 +156,11 @@ func (q *Quote) apply(e Event) {
 		q.Status = StatusExpired
 	case EventReversed:
 		q.Reversal = q.Version
+	case PersonalDataErased:
+		q.Erasure = &e.Erasure
+		if q.Status.Open() {
+			q.Status = StatusWithdrawn
+		}
 	case QuoteCorrected:
 		q.correct(e)
 	}

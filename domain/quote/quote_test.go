@@ -344,6 +344,9 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Command {
 	revision := max(1, q.Number-random.IntN(8)/7+random.IntN(10)/9) // most often the one in force
 	day := e.QuoteDate.AddDays(random.IntN(12) / 11 * 31)           // seldom behind the last day
+	if random.IntN(80) == 0 {
+		return quote.RecordErasure{Erasure: erased.Erasure}
+	}
 	switch random.IntN(13) {
 	case 0:
 		return e.Submit()
@@ -434,7 +437,8 @@ func (l *ledger) append(event quote.Event) {
 	if len(l.q.Earlier) < len(earlier) || len(earlier) > 0 && !reflect.DeepEqual(l.q.Earlier[:len(earlier)], earlier) {
 		l.t.Fatalf("round %d: %s changed an earlier revision", l.round, event.EventType())
 	}
-	closed := l.final != nil
+	_, erasure := event.(quote.PersonalDataErased)
+	closed := l.final != nil && !erasure // also of a closed quote the data can be erased
 	switch event.(type) {
 	case quote.VehiclesIdentified, quote.AccidentHistoryRetrieved:
 		return // what had been asked is kept, whatever became of the quote

@@ -28,7 +28,7 @@ type handler struct {
 	agency *history.Client
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{

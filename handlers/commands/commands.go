@@ -25,7 +25,7 @@ import (
 
 type handler struct{ quotes *quotestore.Store }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and SNAPSHOTS_TABLE_NAME.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}

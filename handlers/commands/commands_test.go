@@ -44,7 +44,7 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return desk{h, &quotestore.Store{Log: stack.Log()}}
+	return desk{h, stack.Quotes()}
 }
 
 func quoteID(n int) string { return fmt.Sprintf("01KXAMPE0000000000000000%02d", n) }

@@ -32,7 +32,7 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and QUOTES_TABLE_NAME.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and QUOTES_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{

@@ -35,7 +35,7 @@ func onDay(t *testing.T, day string, test func(t *testing.T, o *office)) {
 		time.Sleep(time.Until(civil.MustParseDate(day).In(time.UTC).Add(12 * time.Hour)))
 		o := &office{}
 		stack := stacktest.Open(t, nil)
-		o.log = &quotestore.Store{Log: stack.Log()}
+		o.log = stack.Quotes()
 		var err error
 		if o.sweep, err = expire.New(stack.Environment("expire")); err != nil {
 			t.Fatal(err)

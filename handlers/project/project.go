@@ -19,7 +19,8 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+// New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
+// quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.New(env, vars), projections: readmodel.New(env, vars)}
@@ -33,7 +34,7 @@ func (h *handler) project(ctx context.Context, n notice.Notice) (struct{}, error
 	if !ok {
 		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	history, err := h.quotes.Load(ctx, quoteID)
+	history, err := h.quotes.LoadSealed(ctx, quoteID)
 	if err != nil {
 		return none, err
 	}

@@ -32,7 +32,7 @@ func newDesk(t *testing.T) desk {
 		t.Fatal(err)
 	}
 	env := stack.Environment("quotes")
-	return desk{h, &quotestore.Store{Log: stack.Log()}, readmodel.New(env, env.Variables())}
+	return desk{h, stack.Quotes(), readmodel.New(env, env.Variables())}
 }
 
 func (d desk) mustProject(t *testing.T, payload string) {

@@ -20,7 +20,7 @@ import (
 // quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so that it is what
 // anybody would have seen then, whatever became of the projections.
 func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, asOf string) (events.APIGatewayV2HTTPResponse, error) {
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"])
+	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -79,8 +79,10 @@ type AuditEntry struct {
 	CausationID   string    `json:"causationId,omitempty"`
 	TraceID       string    `json:"traceId,omitempty"`
 	// ReversedBy is the version of the event that undid it, 0 where it stands.
-	ReversedBy int             `json:"reversedBy,omitempty"`
-	Data       json.RawMessage `json:"data"`
+	ReversedBy int `json:"reversedBy,omitempty"`
+	// Erased tells that personal members of the data were erased; they are null.
+	Erased bool            `json:"erased,omitempty"`
+	Data   json.RawMessage `json:"data"`
 }
 
 // events gives the log of a quote, to employees only: it holds personal data and consumer reports.
@@ -102,6 +104,7 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 			Actor: e.Metadata.Actor, CommandID: e.Metadata.CommandID, CorrelationID: e.Metadata.CorrelationID,
 			CausationID: e.Metadata.CausationID, TraceID: traceID(e.Metadata.TraceHeader),
 			ReversedBy: history.Quote.Log[i].ReversedBy, Data: e.Data,
+			Erased: history.Erased && e.Sealed != nil && e.Stored == nil,
 		}
 	}
 	return api.JSON(http.StatusOK, log, nil)

@@ -26,7 +26,8 @@ type handler struct {
 	log         *quotestore.Store
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+// New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
+// quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{projections: readmodel.New(env, vars), log: quotestore.New(env, vars)}
@@ -89,7 +90,7 @@ type explanation struct {
 }
 
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"])
+	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}

@@ -39,7 +39,7 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return desk{read, &quotestore.Store{Log: stack.Log()}, projector}
+	return desk{read, stack.Quotes(), projector}
 }
 
 // mustQuote brings a quote of a customer as far as commands take it, and projects it.

@@ -26,10 +26,10 @@ const addUp = "addUp"
 
 type handler struct{ rebuilder *rebuild.Rebuilder }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+// New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{&rebuild.Rebuilder{Log: quotestore.New(env, vars).Log, Projections: readmodel.New(env, vars)}}
+	h := &handler{&rebuild.Rebuilder{Quotes: quotestore.New(env, vars), Projections: readmodel.New(env, vars)}}
 	return platform.Handler(env, h.work), vars.Err()
 }
 

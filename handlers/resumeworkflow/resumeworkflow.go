@@ -1,5 +1,6 @@
 // Package resumeworkflow is the function that wakes the workflow branches which have nothing to wait for any
-// more: their fact has arrived, their revision was amended, something was undone, or the quote was withdrawn.
+// more: their fact has arrived, their revision was amended, something was undone, or the quote was
+// withdrawn or its customer erased.
 package resumeworkflow
 
 import (
@@ -18,7 +19,7 @@ type handler struct {
 	tokens *workflow.Tokens
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and WAITS_TABLE_NAME.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and WAITS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars), tokens: workflow.NewTokens(env, vars)}
@@ -31,7 +32,7 @@ func (h *handler) resume(ctx context.Context, n notice.Notice) (struct{}, error)
 	if n.Replayed() {
 		return struct{}{}, nil
 	}
-	history, _, err := n.Load(ctx, h.quotes)
+	history, _, err := n.LoadSealed(ctx, h.quotes)
 	if err != nil {
 		return struct{}{}, err
 	}

@@ -56,7 +56,7 @@ func newRoad(t *testing.T) road {
 		"rate":    func(env platform.Environment) (lambda.Handler, error) { return workflow.NewRate(env) },
 		"project": nothing,
 	})
-	r := road{log: &quotestore.Store{Log: stack.Log()}, workflows: sfn.NewFromConfig(stack.Config()), machine: stack.Outputs()["QuoteWorkflowArn"].Value}
+	r := road{log: stack.Quotes(), workflows: sfn.NewFromConfig(stack.Config()), machine: stack.Outputs()["QuoteWorkflowArn"].Value}
 	var err error
 	if r.start, err = startworkflow.New(stack.Environment("startworkflow")); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func TestASnapshotIsTakenOnceOfEachVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &quotestore.Store{Log: stack.Log()}
+	log := stack.Quotes()
 	commands := quotetest.MustExample(t, "E01").Commands()
 	if _, err := log.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "0", At: time.Now().UTC(), Command: commands[0]}); err != nil {
 		t.Fatal(err)

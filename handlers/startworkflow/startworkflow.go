@@ -27,7 +27,7 @@ type handler struct {
 	machine string
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and QUOTE_WORKFLOW_ARN.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and QUOTE_WORKFLOW_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
@@ -39,7 +39,7 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	if n.Replayed() {
 		return none, nil
 	}
-	history, current, err := n.Load(ctx, h.quotes)
+	history, current, err := n.LoadSealed(ctx, h.quotes)
 	if err != nil || !current {
 		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err

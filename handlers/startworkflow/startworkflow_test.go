@@ -36,7 +36,7 @@ func newHandler(t *testing.T, commands ...quote.Command) (awslambda.Handler, *sf
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &quotestore.Store{Log: stack.Log()}
+	log := stack.Quotes()
 	for i, c := range commands {
 		order := quotestore.Order{ID: fmt.Sprint(i), At: time.Unix(0, 0), Command: c}
 		if i == 0 {

@@ -26,7 +26,7 @@ import (
 
 type handler struct{ quotes *quotestore.Store }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME.
+// New makes the handler. It needs the variables of quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.New(env, vars)}

@@ -16,14 +16,14 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/submit"
-	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
 	"milepost/internal/stacktest"
 )
 
 // desk is the handler with the log behind it.
 type desk struct {
 	lambda.Handler
-	log *eventstore.Store
+	quotes *quotestore.Store
 }
 
 func newDesk(t *testing.T) desk {
@@ -33,7 +33,7 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return desk{h, stack.Log()}
+	return desk{h, stack.Quotes()}
 }
 
 // today is the request of the first example, of today.
@@ -77,7 +77,7 @@ func mustQuoteID(t *testing.T, r events.APIGatewayV2HTTPResponse) string {
 // size is how many events the log has.
 func (d desk) size(t *testing.T) int {
 	t.Helper()
-	out, err := d.log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &d.log.Table})
+	out, err := d.quotes.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &d.quotes.Log.Table})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,15 +89,11 @@ func TestASubmissionOpensAQuote(t *testing.T) {
 	d := newDesk(t)
 	before := time.Now().UTC()
 	quoteID := mustQuoteID(t, d.submit(t, submission(mustBody(t, today(t)))))
-	stored, err := d.log.Load(t.Context(), "quote-"+quoteID, 0)
-	if err != nil || len(stored) != 1 {
-		t.Fatalf("%d events, error %v", len(stored), err)
+	history, err := d.quotes.Load(t.Context(), quoteID)
+	if err != nil || len(history.Events) != 1 {
+		t.Fatalf("%d events, error %v", len(history.Events), err)
 	}
-	e, err := quote.Decode(quote.Versioned{Type: stored[0].Type, Version: stored[0].SchemaVersion}, stored[0].Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := quote.Fold(e)
+	stored, q := history.Events, history.Quote
 	if q.ID != quoteID || q.CustomerID != "ann" || q.QuoteDate.Sub(civil.DateOf(before)) > 1 || q.QuoteDate.Sub(civil.DateOf(before)) < 0 {
 		t.Errorf("Quote=%+v", q)
 	}

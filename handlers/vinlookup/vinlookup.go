@@ -39,7 +39,7 @@ type handler struct {
 	providers []provider
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
 // the provider is vpic.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()

@@ -35,7 +35,7 @@ func newOffice(t *testing.T, provider, fallback string, e quotetest.Example) off
 	for _, v := range e.Request.Vehicles {
 		vehicles[v.VIN] = map[string]string{"ErrorCode": "0", "Make": "LIVE", "Model": "LIVE", "ModelYear": "2020", "BodyClass": "Sedan/Saloon"}
 	}
-	o := office{env: stack.Environment("vinlookup"), log: &quotestore.Store{Log: stack.Log()}, service: vpictest.New(vehicles)}
+	o := office{env: stack.Environment("vinlookup"), log: stack.Quotes(), service: vpictest.New(vehicles)}
 	variables := o.env.Getenv
 	o.env.Getenv = func(name string) string {
 		switch name {
@@ -153,7 +153,7 @@ func TestAnApplicantDecidesBetweenTwoYearsAndNothingElse(t *testing.T) {
 
 func TestBadConfigurationIsNamed(t *testing.T) {
 	t.Parallel()
-	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "SNAPSHOTS_TABLE_NAME": "snapshots", "VPIC_URL": "http://vpic"}
+	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "SNAPSHOTS_TABLE_NAME": "snapshots", "CUSTOMER_KEYS_TABLE_NAME": "keys", "WRAPPING_KEY_ARN": "key", "VPIC_URL": "http://vpic"}
 	for name, test := range map[string]struct{ provider, fallback, want string }{
 		"another provider": {"carfax", "none", `VIN_PROVIDER is "carfax"`},
 		"another fallback": {"vpic", "carfax", `VIN_FALLBACK is "carfax"`},

@@ -15,6 +15,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -96,6 +97,14 @@ func conflictOf(err error) *Problem {
 	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok {
 		return NewProblem(http.StatusPreconditionFailed, "version-mismatch", "The quote has changed",
 			"It is at version %d. Read it again, and send the command with its new ETag if it still applies.", mismatch.Have)
+	}
+	if _, ok := errors.AsType[*quote.Erased](err); ok {
+		return NewProblem(http.StatusConflict, "erased", "The personal data of the quote were erased",
+			"What came of it can still be read; nothing can be done with it any more.")
+	}
+	if _, ok := errors.AsType[*seal.Erased](err); ok {
+		return NewProblem(http.StatusConflict, "customer-erased", "The customer was erased",
+			"No quote is made for this token's subject any more. A customer who comes back needs a new account.")
 	}
 	if closed, ok := errors.AsType[*quote.NotOpen](err); ok {
 		return NewProblem(http.StatusConflict, "not-open", "The quote is closed", "It is %s; submit a new one.", closed.Status)

@@ -22,7 +22,7 @@ import (
 
 // Corrector corrects quotes.
 type Corrector struct {
-	Log *eventstore.Store
+	Quotes *quotestore.Store
 	// Plan is the version of the rate plan to rate with, "" for the one that is right for each quote.
 	Plan    string
 	Mandate quote.Mandate
@@ -62,7 +62,7 @@ var ratings = []string{quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.Ty
 
 // Count is how many events of a window are behind a cursor.
 func (c *Corrector) Count(ctx context.Context, w Window, after eventstore.Cursor) (n int, err error) {
-	for _, err := range c.Log.Places(ctx, after, w.Until) {
+	for _, err := range c.Quotes.Log.Places(ctx, after, w.Until) {
 		if err != nil {
 			return n, err
 		}
@@ -80,7 +80,7 @@ func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([
 		if len(batch) == 0 {
 			return nil
 		}
-		notices, err := c.Log.Notices(ctx, batch)
+		notices, err := c.Quotes.Log.Notices(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([
 		batch = batch[:0]
 		return report(findings, p)
 	}
-	for place, err := range c.Log.Places(ctx, p.Cursor, w.Until) {
+	for place, err := range c.Quotes.Log.Places(ctx, p.Cursor, w.Until) {
 		if err != nil {
 			return p, err
 		}
@@ -162,7 +162,7 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 
 // one deals with a quote. looked is false where there is none, or another of its ratings is the one to deal with it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
-	events, err := c.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
+	events, err := c.Quotes.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: broken.Error()}}, true, nil
 	}
@@ -178,16 +178,18 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	case last == 0:
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "it was not rated in this time"}}, true, nil
 	}
-	q, err := quotestore.FoldOnce(events)
+	h, err := c.Quotes.ReadOnce(ctx, events)
+	if err == nil && h.Erased {
+		err = &quote.Erased{QuoteID: s.quoteID}
+	}
 	if err != nil {
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: err.Error()}}, true, nil
 	}
-	h := quotestore.History{Quote: q, Events: events}
-	for _, e := range q.Log {
+	for _, e := range h.Quote.Log {
 		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
 			continue
 		}
-		f, err := c.amended(h, e.Version)
+		f, err := c.amended(ctx, h, e.Version)
 		if err != nil {
 			return nil, false, err
 		}
@@ -227,12 +229,12 @@ func (c *Corrector) decide(q quote.Quote) (*quote.QuoteCorrected, error) {
 }
 
 // amended finds that the revision which ended with an amendment had been rated wrongly. It is left as it was.
-func (c *Corrector) amended(h quotestore.History, amendment int) (*Finding, error) {
+func (c *Corrector) amended(ctx context.Context, h quotestore.History, amendment int) (*Finding, error) {
 	// What was undone since does not count; so the reversals belong to it.
 	events := slices.DeleteFunc(slices.Clone(h.Events), func(e eventstore.Event) bool {
 		return e.Version >= amendment && e.Type != quote.TypeEventReversed
 	})
-	then, err := quotestore.FoldOnce(events)
+	then, err := c.Quotes.FoldOnce(ctx, events)
 	if err != nil || then.Rating == nil {
 		return nil, err
 	}
@@ -272,7 +274,7 @@ func (c *Corrector) inForce(ctx context.Context, h quotestore.History) (*Finding
 		return findingOf(quote.Evolve(q, *e), *e), nil
 	}
 	// Without snapshots the history is always whole.
-	after, err := (&quotestore.Store{Log: c.Log}).ExecuteOn(ctx, h, order)
+	after, err := c.Quotes.ExecuteOn(ctx, h, order)
 	if refused(err) {
 		return refusal(after.Quote, q.Number, err), nil
 	}
@@ -304,5 +306,6 @@ func refused(err error) bool {
 	_, undone := errors.AsType[*quote.NotRated](err)
 	_, invalid := errors.AsType[*quote.InvalidRequest](err)
 	_, plan := errors.AsType[*quote.PlanNotApplicable](err)
-	return superseded || undone || invalid || plan
+	_, erased := errors.AsType[*quote.Erased](err)
+	return superseded || undone || invalid || plan || erased
 }

@@ -37,7 +37,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	return &desk{t: t, Corrector: &correct.Corrector{
-		Log: stacktest.Open(t, nil).Log(), Workers: 4,
+		Quotes: stacktest.Open(t, nil).Quotes(), Workers: 4,
 		Mandate: quote.Mandate{CorrectionID: "c1", ReasonCode: "TERRITORY", Text: "Twice", By: "eve", Engine: "v2"},
 	}}
 }
@@ -45,7 +45,7 @@ func newDesk(t *testing.T) *desk {
 // record puts a quote into the log that costs so many dollars too much, some minutes after the beginning.
 func (d *desk) record(n int, e quotetest.Example, dollars int64, more ...quote.Event) {
 	d.t.Helper()
-	stacktest.MustRecord(d.t, d.Log, quoteID(n), at.Add(time.Duration(n)*time.Minute), append(stacktest.Misrated(d.t, e, quoteID(n), dollars), more...)...)
+	stacktest.MustRecord(d.t, d.Quotes.Log, quoteID(n), at.Add(time.Duration(n)*time.Minute), append(stacktest.Misrated(d.t, e, quoteID(n), dollars), more...)...)
 }
 
 // run corrects from the beginning.
@@ -78,7 +78,7 @@ func (d *desk) corrections(quotes int) map[int]int {
 
 func (d *desk) load(n int) quotestore.History {
 	d.t.Helper()
-	h, err := (&quotestore.Store{Log: d.Log}).Load(d.t.Context(), quoteID(n))
+	h, err := d.Quotes.Load(d.t.Context(), quoteID(n))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestOnlyQuotesRatedInTheWindowAreLookedAt(t *testing.T) {
 	d := newDesk(t)
 	e := quotetest.MustExample(t, "E01")
 	for n, at := range []time.Time{window.Since.Add(-time.Second), window.Since.Add(-3 * time.Millisecond), window.Since, window.Until.Add(-time.Second), window.Until} {
-		stacktest.MustRecord(t, d.Log, quoteID(n), at, stacktest.Misrated(t, e, quoteID(n), 14)...)
+		stacktest.MustRecord(t, d.Quotes.Log, quoteID(n), at, stacktest.Misrated(t, e, quoteID(n), 14)...)
 	}
 	d.run() // the second is rated at the first moment of the window
 	if made, want := d.corrections(5), map[int]int{1: 1, 2: 1, 3: 1}; !reflect.DeepEqual(made, want) {
@@ -197,18 +197,18 @@ func TestWhatCannotBeCorrectedIsListed(t *testing.T) {
 			first := events[0].(quote.QuoteRequested)
 			first.Request.TermMonths = 7
 			events[0] = first
-			stacktest.MustRecord(t, d.Log, quoteID(0), at, events...)
+			stacktest.MustRecord(t, d.Quotes.Log, quoteID(0), at, events...)
 		}, status: quote.StatusQuoted, reason: "the request cannot be quoted: V04_TERM"},
 		"a correction that was undone": {given: func(d *desk) {
 			d.record(0, e, 14)
 			d.run()
 			h := d.load(0)
-			stacktest.MustRecord(t, d.Log, quoteID(0), at.Add(time.Hour), quote.EventReversed{
+			stacktest.MustRecord(t, d.Quotes.Log, quoteID(0), at.Add(time.Hour), quote.EventReversed{
 				QuoteID: quoteID(0), Version: 5, EventID: h.Events[4].ID, Type: quote.TypeQuoteCorrected, ReasonCode: "R", Text: "Not so", By: "eve"})
 		}, status: quote.StatusQuoted, reason: "event 5 was undone by event 6"},
 		"an event of a later program": {given: func(d *desk) {
 			d.record(0, e, 14)
-			log := *d.Log
+			log := *d.Quotes.Log
 			log.Validate = func(string, int, []byte) error { return nil }
 			if err := log.Append(t.Context(), quotestore.StreamID(quoteID(0)), 4, []eventstore.Event{{ID: "x", Type: "QuoteLost", SchemaVersion: 1, OccurredAt: at, Data: []byte(`{}`)}}); err != nil {
 				t.Fatal(err)
@@ -219,7 +219,7 @@ func TestWhatCannotBeCorrectedIsListed(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			row.given(d)
-			events := d.Log
+			events := d.Quotes.Log
 			before, err := events.Load(t.Context(), quotestore.StreamID(quoteID(0)), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -304,9 +304,9 @@ func TestARaceWithACustomerStartsOver(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			d.record(0, e, 14)
-			plain := *d.Log
+			plain := *d.Quotes.Log
 			raced := false
-			d.Log.Validate = func(eventType string, version int, data []byte) error {
+			d.Quotes.Log.Validate = func(eventType string, version int, data []byte) error {
 				if !raced { // just before the correction is appended
 					raced = true
 					stacktest.MustRecord(t, &plain, quoteID(0), at.Add(time.Hour), row.rival)
@@ -377,7 +377,7 @@ func TestAnErrorEndsTheCorrection(t *testing.T) {
 		t.Errorf("error=%v, want that it was canceled", err)
 	}
 	broken := errors.New("broken")
-	d.Log.Validate = func(string, int, []byte) error { return broken }
+	d.Quotes.Log.Validate = func(string, int, []byte) error { return broken }
 	if _, err := d.Run(t.Context(), window, correct.New(window), func([]correct.Finding, correct.Progress) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("error=%v, want %v", err, broken)
 	}

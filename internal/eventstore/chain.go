@@ -9,14 +9,19 @@ import (
 
 // Hash is the fingerprint of an event with all that it says, in hexadecimal. It covers the fingerprint of
 // the event before it, and so everything that ever stood before it in its stream. Its version is left
-// out: the chain itself says where an event stands, and so an event that was slipped in stands out.
+// out: the chain itself says where an event stands, and so an event that was slipped in stands out. What is
+// sealed is covered as it is stored, so that it can be checked without the key.
 func (e Event) Hash() string {
 	h := sha256.New()
-	for _, field := range []string{
+	fields := []string{
 		e.PreviousHash, e.StreamID, e.ID, e.Type, strconv.Itoa(e.SchemaVersion),
 		e.OccurredAt.UTC().Format(timeLayout), e.Metadata.CommandID, e.Metadata.CorrelationID, e.Metadata.CausationID,
-		e.Metadata.Actor, e.Metadata.TraceHeader, string(e.Data),
-	} {
+		e.Metadata.Actor, e.Metadata.TraceHeader, e.stored(),
+	}
+	if e.Sealed != nil {
+		fields = append(fields, e.SealedFor, string(e.Sealed))
+	}
+	for _, field := range fields {
 		// With its length before each, no two lists of fields read the same.
 		fmt.Fprintf(h, "%d:%s", len(field), field)
 	}

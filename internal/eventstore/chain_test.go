@@ -18,6 +18,7 @@ func chain(n int) []eventstore.Event {
 		events[i] = eventstore.Event{
 			StreamID: "quote-1", Version: i + 1, ID: fmt.Sprint("event-", i+1), Type: "QuoteRequested", SchemaVersion: 1,
 			OccurredAt: time.Date(2026, 5, 1, 12, i, 0, 0, time.UTC), Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)),
+			Sealed: []byte{byte(i), 0xff}, SealedFor: "ada",
 			Metadata: eventstore.Metadata{Actor: "ada"},
 		}
 		if i > 0 {
@@ -111,6 +112,9 @@ func TestNoFieldIsLeftOutOfTheChain(t *testing.T) {
 		"SchemaVersion": func(e *eventstore.Event) { e.SchemaVersion++ },
 		"OccurredAt":    func(e *eventstore.Event) { e.OccurredAt = e.OccurredAt.Add(time.Nanosecond) },
 		"Data":          func(e *eventstore.Event) { e.Data = append(e.Data, ' ') },
+		"Stored":        func(e *eventstore.Event) { e.Stored = append(e.Data, ' ') },
+		"Sealed":        func(e *eventstore.Event) { e.Sealed = append(e.Sealed, 1) },
+		"SealedFor":     func(e *eventstore.Event) { e.SealedFor += "x" },
 		"CommandID":     func(e *eventstore.Event) { e.Metadata.CommandID += "x" },
 		"CorrelationID": func(e *eventstore.Event) { e.Metadata.CorrelationID += "x" },
 		"CausationID":   func(e *eventstore.Event) { e.Metadata.CausationID += "x" },

@@ -30,10 +30,25 @@ type Event struct {
 	Version    int
 	OccurredAt time.Time
 	// Data is a JSON object. It is stored as text, so that it comes back byte for byte.
-	Data     json.RawMessage
+	Data json.RawMessage
+	// Sealed are the members of the data that are stored encrypted, nil where there are none. SealedFor says
+	// whose key opens them.
+	Sealed    []byte
+	SealedFor string
+	// Stored is what is stored of the data where members are sealed: they are null in it. It is nil for an event
+	// as Load gives it, whose Data are that; who opens the event sets both.
+	Stored   json.RawMessage
 	Metadata Metadata
 	// PreviousHash is the Hash of the event before this one in its stream, "" for the first.
 	PreviousHash string
+}
+
+// stored is the data as it is stored.
+func (e Event) stored() string {
+	if e.Stored != nil {
+		return string(e.Stored)
+	}
+	return string(e.Data)
 }
 
 // Metadata says where an event comes from.

@@ -14,18 +14,21 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
 // item is the stored form of an event. Its data is validated on the way.
 func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
+	if e.Sealed != nil && e.Stored == nil {
+		return nil, fmt.Errorf("event %s version %d: it is sealed, and cannot be checked", e.Type, e.SchemaVersion)
+	}
 	if err := s.Validate(e.Type, e.SchemaVersion, e.Data); err != nil {
 		return nil, fmt.Errorf("event %s version %d: %w", e.Type, e.SchemaVersion, err)
 	}
 	at := e.OccurredAt.UTC().Format(timeLayout)
-	return map[string]types.AttributeValue{
+	item := map[string]types.AttributeValue{
 		"streamId":      text(e.StreamID),
 		"version":       number(e.Version),
 		"eventId":       text(e.ID),
 		"eventType":     text(e.Type),
 		"schemaVersion": number(e.SchemaVersion),
 		"occurredAt":    text(at),
-		"data":          text(string(e.Data)),
+		"data":          text(e.stored()),
 		"metadata": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
 			"commandId":     text(e.Metadata.CommandID),
 			"correlationId": text(e.Metadata.CorrelationID),
@@ -36,7 +39,11 @@ func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
 		"previousHash": text(e.PreviousHash),
 		"timeBucket":   text(timeBucket(e.StreamID, e.OccurredAt.UTC())),
 		"timeKey":      text(at + "#" + e.ID),
-	}, nil
+	}
+	if e.Sealed != nil {
+		item["sealed"], item["sealedFor"] = &types.AttributeValueMemberB{Value: e.Sealed}, text(e.SealedFor)
+	}
+	return item, nil
 }
 
 // Unreadable says that what stands in the place of an event is none.
@@ -59,6 +66,7 @@ func eventOf(item map[string]types.AttributeValue) (Event, error) {
 		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
 		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.time("occurredAt"),
 		Data: json.RawMessage(r.text("data")), PreviousHash: r.optionalText("previousHash"),
+		Sealed: r.optionalBytes("sealed"), SealedFor: r.optionalText("sealedFor"),
 	}
 	meta := reader{item: r.object("metadata")}
 	e.Metadata = Metadata{
@@ -88,12 +96,26 @@ func (r *reader) text(name string) string {
 	return v.Value
 }
 
-// optionalText is for what events that were written by an earlier program lack.
+// optionalText is for what only some events have, or what those lack that were written by an earlier program.
 func (r *reader) optionalText(name string) string {
 	if _, ok := r.item[name]; !ok {
 		return ""
 	}
 	return r.text(name)
+}
+
+// optionalBytes is for what only some events have.
+func (r *reader) optionalBytes(name string) []byte {
+	attribute, ok := r.item[name]
+	if !ok {
+		return nil
+	}
+	v, ok := attribute.(*types.AttributeValueMemberB)
+	if !ok {
+		r.fail(name, "bytes")
+		return nil
+	}
+	return v.Value
 }
 
 func (r *reader) number(name string) int {

@@ -23,7 +23,7 @@ import (
 // newQuote is a log with one quote in it, and the notice of its first event.
 func newQuote(t *testing.T) (*quotestore.Store, notice.Notice) {
 	t.Helper()
-	s := &quotestore.Store{Log: stacktest.Open(t, nil).Log()}
+	s := stacktest.Open(t, nil).Quotes()
 	if _, err := s.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Unix(0, 0), Command: quotetest.MustExample(t, "E01").Submit()}); err != nil {
 		t.Fatal(err)
 	}

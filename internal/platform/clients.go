@@ -3,6 +3,7 @@ package platform
 import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
@@ -14,3 +15,6 @@ func EventBridge(env Environment) *eventbridge.Client { return eventbridge.NewFr
 
 // StepFunctions is a client for state machines.
 func StepFunctions(env Environment) *sfn.Client { return sfn.NewFromConfig(env.AWS) }
+
+// KMS is a client for encryption keys.
+func KMS(env Environment) *kms.Client { return kms.NewFromConfig(env.AWS) }

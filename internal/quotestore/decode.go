@@ -2,12 +2,14 @@ package quotestore
 
 import (
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
+	"milepost/internal/seal"
 )
 
 // decode reads as much of a stored event as a quote is folded from.
@@ -25,7 +27,8 @@ var withoutAnswers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsonte
 
 // recalled is decode for who may have asked before. A quote is folded again with each of its events, and by
 // one function after another, so what was decoded of late is kept. Decoding depends on nothing but the
-// text, and nobody changes an event; so the text itself is the key.
+// text, and nobody changes an event; so the text itself is the key. It has the personal data in it: what is
+// sealed nobody finds here who could not open it.
 func recalled(stored eventstore.Event) (quote.Event, error) {
 	v := quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}
 	if e, ok := recent.get(v, stored.Data); ok {
@@ -44,13 +47,18 @@ type encoded struct {
 	data string
 }
 
-// generation is how many events are kept before the older ones are let go: some megabytes at the most.
-const generation = 500
+// generation is how many events are kept before the older ones are let go: some megabytes at the most. They are
+// let go after half the lifetime of a key, too, so that what was erased is forgotten with its key.
+const (
+	generation    = 500
+	generationAge = seal.Lifetime / 2
+)
 
 // events keeps the events of the last two generations.
 type events struct {
 	mu           sync.Mutex
 	young, older map[encoded]quote.Event
+	born         time.Time // of the young
 }
 
 var recent events
@@ -59,6 +67,7 @@ var recent events
 func (r *events) get(v quote.Versioned, data []byte) (quote.Event, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.age(0)
 	if e, ok := r.young[encoded{v, string(data)}]; ok {
 		return e, true
 	}
@@ -72,8 +81,19 @@ func (r *events) get(v quote.Versioned, data []byte) (quote.Event, bool) {
 func (r *events) put(key encoded, e quote.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.young == nil || len(r.young) >= generation {
-		r.young, r.older = make(map[encoded]quote.Event, generation), r.young
-	}
+	r.age(1)
 	r.young[key] = e
+}
+
+// age begins a new generation when the young one is too old, or has no room for so many more events.
+func (r *events) age(more int) {
+	now := time.Now()
+	old := now.Sub(r.born)
+	if r.young != nil && len(r.young)+more <= generation && old < generationAge {
+		return
+	}
+	r.young, r.older, r.born = make(map[encoded]quote.Event, generation), r.young, now
+	if old >= 2*generationAge {
+		r.older = nil
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -29,18 +30,28 @@ func StreamID(quoteID string) string { return streamPrefix + quoteID }
 // QuoteID is the quote whose events a stream holds; ok is false for any other stream.
 func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
 
-// Store loads quotes and executes commands on them.
+// Store loads quotes and executes commands on them. What is personal in the events of a quote it seals under the
+// key of the customer, from the first event on; a quote whose first event has nothing sealed stays as it is.
 type Store struct {
 	Log *eventstore.Store
+	// Keys are those of the customers. A Store without them cannot open quotes, nor load those that have
+	// something sealed.
+	Keys *seal.Keys
 	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
 	Snapshots *Snapshots
 }
 
-// New is a Store over the table that EVENTS_TABLE_NAME names.
+// New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
+// WRAPPING_KEY_ARN.
 func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{Log: &eventstore.Store{
+	return &Store{Log: NewLog(env, vars), Keys: seal.New(env, vars)}
+}
+
+// NewLog is the table that EVENTS_TABLE_NAME names, for who leaves sealed what is.
+func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Store {
+	return &eventstore.Store{
 		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
-	}}
+	}
 }
 
 // NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
@@ -80,6 +91,8 @@ type History struct {
 	Quote quote.Quote
 	// Events are those that made it. Current leaves out the older ones of a long log.
 	Events []eventstore.Event
+	// Erased tells that personal data are missing, as the customer's key was erased.
+	Erased bool
 	// base is the snapshot from which the quote was made, nil where it was made from all events.
 	base *snapshot
 }
@@ -95,14 +108,45 @@ func (h History) RequestedAt() time.Time {
 	return h.Events[0].OccurredAt
 }
 
-// Load reads a quote from the log. A quote without events is the zero Quote.
+// Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
+// personal data are empty.
 func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.open)
+}
+
+// LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
+// key, except where a quote was amended: what still holds then, depends on who and which car stayed the same.
+func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.openAmended)
+}
+
+// opener is open or openAmended.
+type opener func(context.Context, []eventstore.Event) (erased bool, err error)
+
+func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
 	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
 	if err != nil {
 		return History{}, err
 	}
+	return historyOf(ctx, events, open)
+}
+
+// historyOf is what all events of a quote make.
+func historyOf(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, err
+	}
 	q, err := Fold(events)
-	return History{Quote: q, Events: events}, err
+	return History{Quote: q, Events: events, Erased: erased}, err
+}
+
+// openAmended is open for a quote that was amended, and does nothing with any other.
+func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
+		return false, nil
+	}
+	return s.open(ctx, events)
 }
 
 // AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
@@ -126,7 +170,8 @@ func (h History) first(n int) (History, error) {
 		return h, nil
 	}
 	q, err := Fold(h.Events[:n])
-	return History{Quote: q, Events: h.Events[:n:n]}, err
+	q.Erasure = h.Quote.Erasure // it takes in the past
+	return History{Quote: q, Events: h.Events[:n:n], Erased: h.Erased}, err
 }
 
 // Fold is the quote that a stream's events make, all of them from the first on.
@@ -135,10 +180,25 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 	return quote.Fold(decoded...), err
 }
 
-// FoldOnce is Fold for who goes through streams that nobody needs again soon: it keeps nothing of them.
-func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
+// FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
+// nobody needs again soon: it keeps nothing of them.
+func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
+	h, err := s.readOnce(ctx, events, s.openAmended)
+	return h.Quote, err
+}
+
+// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives.
+func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, error) {
+	return s.readOnce(ctx, events, s.open)
+}
+
+func (s *Store) readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, err
+	}
 	decoded, err := decodeAll(events, decode)
-	return quote.Fold(decoded...), err
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, err
 }
 
 // with is the history after further events. What they undo has to be found in all of it.
@@ -146,14 +206,14 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	all := slices.Concat(h.Events, events)
 	if slices.ContainsFunc(events, undoes) {
 		q, err := Fold(all)
-		return History{Quote: q, Events: all}, err
+		return History{Quote: q, Events: all, Erased: h.Erased}, err
 	}
 	decoded, err := decodeAll(events, recalled)
 	q := h.Quote
 	for _, e := range decoded {
 		q = quote.Evolve(q, e)
 	}
-	return History{Quote: q, Events: all, base: h.base}, err
+	return History{Quote: q, Events: all, Erased: h.Erased, base: h.base}, err
 }
 
 // decodeAll decodes events up to the first that it cannot read.
@@ -191,11 +251,15 @@ func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (H
 	if _, reversal := c.(quote.ReverseEvent); reversal {
 		return s.Load(ctx, quoteID)
 	}
+	if quote.Impersonal(c) {
+		return s.CurrentSealed(ctx, quoteID)
+	}
 	return s.Current(ctx, quoteID)
 }
 
 // ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
-// History has to be whole.
+// History has to be whole. A command that needs the personal data of a customer who was erased is refused with
+// *quote.Erased.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
 		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {
@@ -203,6 +267,12 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 		}
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
 			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
+		}
+		if !quote.Impersonal(order.Command) && slices.ContainsFunc(h.Events, isSealed) {
+			if h.Erased {
+				return h, &quote.Erased{QuoteID: h.Quote.ID}
+			}
+			return h, fmt.Errorf("quote %s was loaded without the personal data that the command needs", h.Quote.ID)
 		}
 		after, err := s.decideAndAppend(ctx, h.Quote.ID, h, order)
 		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
@@ -215,15 +285,38 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 }
 
 // Open carries out the first command on a quote without reading first: one request, when all is
-// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event.
+// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event. A
+// customer's first quote makes the customer's key; one who was erased gets none, and the error is *seal.Erased.
 func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History, error) {
-	return s.decideAndAppend(ctx, quoteID, History{}, order)
+	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
+	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
+		existing := []eventstore.Event{conflict.Existing}
+		erased, err := s.open(ctx, existing)
+		if err != nil {
+			return h, err
+		}
+		if erased {
+			return h, &quote.Erased{QuoteID: quoteID}
+		}
+		conflict.Existing = existing[0]
+	}
+	return h, err
 }
 
 func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, order Order) (History, error) {
 	decided, err := quote.Decide(h.Quote, order.Command)
 	if err != nil {
 		return h, err
+	}
+	sealing := !h.Whole() || len(h.Events) == 0 || h.Events[0].Sealed != nil
+	customer := customerOf(h.Quote, decided)
+	if len(h.Events) == 0 {
+		if s.Keys == nil {
+			return h, errNoKeys
+		}
+		if err := s.Keys.Make(ctx, customer); err != nil {
+			return h, err
+		}
 	}
 	events := make([]eventstore.Event, len(decided))
 	for i, e := range decided {
@@ -232,12 +325,17 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 			return h, err
 		}
 		events[i] = eventstore.Event{
-			ID:   uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(),
+			ID: uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(), StreamID: StreamID(quoteID),
 			Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
 			Metadata: eventstore.Metadata{
 				CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
 				Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
 			},
+		}
+		if sealing {
+			if err := s.seal(ctx, customer, &events[i]); err != nil {
+				return h, err
+			}
 		}
 	}
 	if len(events) > 0 && len(h.Events) > 0 {
@@ -247,6 +345,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
+	erased, err := s.open(ctx, events)
+	if err != nil {
+		return h, err
+	}
+	h.Erased = h.Erased || erased
 	return h.with(events)
 }
 

@@ -20,7 +20,7 @@ import (
 
 func newStore(t *testing.T) *quotestore.Store {
 	t.Helper()
-	return &quotestore.Store{Log: stacktest.Open(t, nil).Log()}
+	return stacktest.Open(t, nil).Quotes()
 }
 
 var at = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -244,9 +244,9 @@ func TestManyWorkersOnOneQuoteAppendEachFactOnce(t *testing.T) {
 
 func TestAWorkerWhoKeepsLosingGivesUp(t *testing.T) {
 	t.Parallel()
-	log := stacktest.Open(t, nil).Log()
+	s := stacktest.Open(t, nil).Quotes()
+	log := s.Log
 	e := quotetest.MustExample(t, "E01")
-	s := &quotestore.Store{Log: log}
 	mustOpen(t, s, e, quoteID(1))
 	// Whenever the command is about to be appended, somebody else appends first.
 	rival := *log

@@ -20,6 +20,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
+	"milepost/internal/seal"
 )
 
 // SnapshotEvery is how many events there are between two snapshots of a quote.
@@ -61,18 +62,26 @@ const maxCommands = 1000
 // whole log, where the snapshot is missing, is late, is of another form, or does not hold any more because
 // something was undone since.
 func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
+	return s.current(ctx, quoteID, s.open)
+}
+
+// CurrentSealed is Current for who asks for no personal data, as LoadSealed is Load. A snapshot takes a key.
+func (s *Store) CurrentSealed(ctx context.Context, quoteID string) (History, error) {
+	return s.current(ctx, quoteID, s.openAmended)
+}
+
+func (s *Store) current(ctx context.Context, quoteID string, open opener) (History, error) {
 	if s.Snapshots == nil {
-		return s.Load(ctx, quoteID)
+		return s.load(ctx, quoteID, open)
 	}
 	events, err := s.Log.Newest(ctx, StreamID(quoteID), SnapshotEvery)
 	if err != nil {
 		return History{}, err
 	}
 	if len(events) == 0 || events[0].Version == 1 {
-		q, err := Fold(events)
-		return History{Quote: q, Events: events}, err
+		return historyOf(ctx, events, open)
 	}
-	kept, err := s.Snapshots.get(ctx, StreamID(quoteID))
+	kept, err := s.snapshot(ctx, StreamID(quoteID))
 	if err != nil {
 		return History{}, err
 	}
@@ -81,7 +90,11 @@ func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
 		tail = len(events)
 	}
 	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
-		return s.Load(ctx, quoteID)
+		return s.load(ctx, quoteID, open)
+	}
+	// What opened the snapshot opens the events: the key is the same.
+	if _, err := s.open(ctx, events); err != nil {
+		return History{}, err
 	}
 	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
 	return h.with(events[tail:])
@@ -89,7 +102,33 @@ func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
 
 func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }
 
-// TakeSnapshot keeps a quote as it is now.
+// snapshot gives the snapshot of a quote, the zero one where there is none that can be read: its customer may
+// have been erased.
+func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err error) {
+	sealed, err := s.Snapshots.get(ctx, stream)
+	if err != nil || sealed.text == nil {
+		return kept, err
+	}
+	if s.Keys == nil {
+		return kept, errNoKeys
+	}
+	packed, err := s.Keys.Open(ctx, sealed.customerID, aadOfSnapshot(stream), sealed.text)
+	if _, erased := errors.AsType[*seal.Erased](err); erased {
+		return kept, nil
+	}
+	if err == nil {
+		err = unpack(packed, &kept)
+	}
+	if err != nil {
+		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
+	}
+	return kept, nil
+}
+
+func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") }
+
+// TakeSnapshot keeps a quote as it is now, sealed for its customer. One whose customer has no key, or was erased,
+// gets no snapshot.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	h, err := s.Current(ctx, quoteID)
 	if err != nil {
@@ -98,7 +137,23 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	if h.Quote.Version == 0 {
 		return &NotFound{QuoteID: quoteID}
 	}
-	return s.Snapshots.put(ctx, StreamID(quoteID), snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
+	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
+	if err != nil {
+		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
+	}
+	if s.Keys == nil {
+		return errNoKeys
+	}
+	text, err := s.Keys.Seal(ctx, h.Quote.CustomerID, aadOfSnapshot(StreamID(quoteID)), packed)
+	_, none := errors.AsType[*seal.NoKey](err)
+	_, erased := errors.AsType[*seal.Erased](err)
+	if none || erased || h.Erased {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Snapshots.put(ctx, StreamID(quoteID), h.Quote.Version, sealedSnapshot{h.Quote.CustomerID, text})
 }
 
 // commands are the newest commands that made a history.
@@ -116,7 +171,7 @@ func (h History) commands() []commandMark {
 }
 
 // form names how a state is written, and what events come to. A snapshot of another form is none.
-var form = fmt.Sprintf("%d-%x", quote.FoldVersion, sha256.Sum256([]byte(formOf(reflect.TypeFor[snapshot](), nil))))[:40]
+var form = fmt.Sprintf("sealed-%d-%x", quote.FoldVersion, sha256.Sum256([]byte(formOf(reflect.TypeFor[snapshot](), nil))))[:40]
 
 // formOf spells out a type with all that it is made of.
 func formOf(t reflect.Type, within []reflect.Type) string {
@@ -138,8 +193,41 @@ func formOf(t reflect.Type, within []reflect.Type) string {
 	return "(" + text + ")"
 }
 
+// sealedSnapshot is a snapshot as it is kept.
+type sealedSnapshot struct {
+	customerID string
+	// text is the snapshot as packed JSON, sealed; nil where there is none.
+	text []byte
+}
+
+func pack(kept snapshot) ([]byte, error) {
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return packed.Bytes(), err
+}
+
+func unpack(packed []byte, kept *snapshot) error {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, kept)
+}
+
 // get gives the snapshot of a quote, the zero one where there is none of today's form.
-func (s *Snapshots) get(ctx context.Context, stream string) (kept snapshot, err error) {
+func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
 	})
@@ -147,46 +235,28 @@ func (s *Snapshots) get(ctx context.Context, stream string) (kept snapshot, err 
 		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
 	}
 	if f, ok := out.Item["form"].(*types.AttributeValueMemberS); !ok || f.Value != form {
-		return snapshot{}, nil
+		return kept, nil
 	}
 	state, ok := out.Item["state"].(*types.AttributeValueMemberB)
 	if !ok {
 		return kept, fmt.Errorf("the snapshot of %s has no state", stream)
 	}
-	text, err := gzip.NewReader(bytes.NewReader(state.Value))
-	if err != nil {
-		return kept, fmt.Errorf("unpack the snapshot of %s: %w", stream, err)
+	customer, ok := out.Item["sealedFor"].(*types.AttributeValueMemberS)
+	if !ok {
+		return kept, fmt.Errorf("the snapshot of %s is sealed for nobody", stream)
 	}
-	all, err := io.ReadAll(text)
-	if err != nil {
-		return kept, fmt.Errorf("unpack the snapshot of %s: %w", stream, err)
-	}
-	if err := json.Unmarshal(all, &kept); err != nil {
-		return kept, fmt.Errorf("decode the snapshot of %s: %w", stream, err)
-	}
-	return kept, nil
+	return sealedSnapshot{customer.Value, state.Value}, nil
 }
 
-// put keeps a snapshot, unless a newer one of the same form is kept.
-func (s *Snapshots) put(ctx context.Context, stream string, kept snapshot) error {
-	text, err := json.Marshal(kept)
-	if err != nil {
-		return fmt.Errorf("encode the snapshot of %s: %w", stream, err)
-	}
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(text); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	version := &types.AttributeValueMemberN{Value: strconv.Itoa(kept.Quote.Version)}
-	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+// put keeps a snapshot of a version, unless a newer one of the same form is kept.
+func (s *Snapshots) put(ctx context.Context, stream string, at int, kept sealedSnapshot) error {
+	version := &types.AttributeValueMemberN{Value: strconv.Itoa(at)}
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
 			"streamId": &types.AttributeValueMemberS{Value: stream}, "version": version,
-			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: packed.Bytes()},
+			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: kept.text},
+			"sealedFor": &types.AttributeValueMemberS{Value: kept.customerID},
 		},
 		ConditionExpression:       new("attribute_not_exists(version) OR version < :version OR form <> :form"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,6 +17,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/internal/stacktest"
 )
 
@@ -50,7 +53,7 @@ func newLong(t *testing.T) *long {
 	config.HTTPClient = counted
 	log.DB = dynamodb.NewFromConfig(config)
 	l := &long{
-		Store:    &quotestore.Store{Log: log, Snapshots: &quotestore.Snapshots{DB: log.DB, Table: snapshotsTable}},
+		Store:    &quotestore.Store{Log: log, Keys: stack.Keys(), Snapshots: &quotestore.Snapshots{DB: log.DB, Table: snapshotsTable}},
 		requests: counted, t: t, example: quotetest.MustExample(t, "E01"), id: quoteID(1),
 	}
 	mustOpen(t, l.Store, l.example, l.id)
@@ -242,5 +245,25 @@ func TestASnapshotThatDoesNotServeIsPassedOver(t *testing.T) {
 		if h, asked := l.current(); asked != 3 || !h.Whole() {
 			t.Errorf("%d requests, want 3", asked)
 		}
+	})
+}
+
+func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLong(t)
+		l.growTo(2*quotestore.SnapshotEvery + 3)
+		if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Request.Vehicles[0].VIN == "" {
+			t.Errorf("%d requests, VIN %q", asked, h.Quote.Request.Vehicles[0].VIN)
+		}
+		if _, err := l.Keys.Erase(t.Context(), seal.Erasure{CustomerID: l.example.Submit().CustomerID, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(seal.Lifetime)
+		h, err := l.Current(t.Context(), l.id)
+		if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Version < 2*quotestore.SnapshotEvery {
+			t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
+		}
+		l.takeSnapshot() // comes to nothing
 	})
 }

@@ -32,6 +32,8 @@ type Projection struct {
 	*Outcome
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
+	// ErasedAt is when the personal data of the quote were erased, nil where they are there.
+	ErasedAt *time.Time `json:"personalDataErasedAt,omitempty"`
 	// Correction is the last one of the revision, nil where nothing was corrected.
 	Correction *Correction `json:"correction,omitempty"`
 	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
@@ -164,12 +166,24 @@ func (l Line) On(day civil.Date) Line {
 // Project is the projection of a quote's history, which has at least one event.
 func Project(h quotestore.History) Projection {
 	q, last := h.Quote, h.Events[len(h.Events)-1]
-	return Projection{
+	p := Projection{
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
 		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
+	}
+	if q.Erasure != nil {
+		p.erase(q.Erasure.At)
+	}
+	return p
+}
+
+// erase takes out what consumer reports said about the customer's household.
+func (p *Projection) erase(at time.Time) {
+	p.ErasedAt = &at
+	if p.Outcome != nil {
+		p.AdverseAction = nil
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 
 // Rebuilder makes projections again.
 type Rebuilder struct {
-	Log         *eventstore.Store
+	Quotes      *quotestore.Store
 	Projections *readmodel.Store
 	// Workers is how many parts of the log are dealt with at the same time.
 	Workers int
@@ -132,7 +132,7 @@ func (r *Rebuilder) unknown(ctx context.Context) func(quoteIDs []string) ([]stri
 		for i, id := range quoteIDs {
 			streams[i] = quotestore.StreamID(id)
 		}
-		absent, err := r.Log.Absent(ctx, streams)
+		absent, err := r.Quotes.Log.Absent(ctx, streams)
 		for i, stream := range absent {
 			absent[i], _ = quotestore.QuoteID(stream)
 		}
@@ -177,11 +177,11 @@ func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progre
 // foldPart deals with a part of the log, and tells keep after each batch.
 func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part, kinds []readmodel.Kind, keep func(Part, Figures) error) error {
 	b := batch{of: r, kinds: kinds}
-	for events, err := range r.Log.Whole(ctx, of, part.After) {
+	for events, err := range r.Quotes.Log.Whole(ctx, of, part.After) {
 		if err != nil {
 			return err
 		}
-		b.fold(events)
+		b.fold(ctx, events)
 		part.After = events[0].StreamID
 		if len(b.projections) == readmodel.MaxRenewed {
 			if err := b.flush(ctx); err != nil {
@@ -208,13 +208,13 @@ type batch struct {
 }
 
 // fold adds the projection of a stream, or says why there is none.
-func (b *batch) fold(events []eventstore.Event) {
+func (b *batch) fold(ctx context.Context, events []eventstore.Event) {
 	if _, ok := quotestore.QuoteID(events[0].StreamID); !ok {
 		return
 	}
 	b.Streams++
 	b.Events += len(events)
-	q, err := quotestore.FoldOnce(events)
+	q, err := b.of.Quotes.FoldOnce(ctx, events)
 	if err != nil {
 		b.Faults = append(b.Faults, err.Error())
 		return

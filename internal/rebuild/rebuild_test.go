@@ -30,13 +30,13 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	log := stacktest.Open(t, nil).Log()
+	quotes := stacktest.Open(t, nil).Quotes()
 	return &desk{
 		&rebuild.Rebuilder{
-			Log: log, Workers: 4,
-			Projections: &readmodel.Store{DB: log.DB, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
+			Quotes: quotes, Workers: 4,
+			Projections: &readmodel.Store{DB: quotes.Log.DB, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
 		},
-		&quotestore.Store{Log: log},
+		quotes,
 	}
 }
 
@@ -82,7 +82,7 @@ func (d *desk) fill(t *testing.T, n int) {
 // items are all items of a projection, with all that they have.
 func (d *desk) items(t *testing.T, kind readmodel.Kind) []map[string]types.AttributeValue {
 	t.Helper()
-	out, err := d.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: new("milepost-" + string(kind))})
+	out, err := d.quotes.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: new("milepost-" + string(kind))})
 	if err != nil || out.LastEvaluatedKey != nil {
 		t.Fatalf("scan %s: more=%v error=%v", kind, out.LastEvaluatedKey != nil, err)
 	}
@@ -115,7 +115,7 @@ func (d *desk) empty(t *testing.T, kinds ...readmodel.Kind) {
 // put writes an item as it is.
 func (d *desk) put(t *testing.T, kind readmodel.Kind, item map[string]types.AttributeValue) {
 	t.Helper()
-	if _, err := d.Log.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new("milepost-" + string(kind)), Item: item}); err != nil {
+	if _, err := d.quotes.Log.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new("milepost-" + string(kind)), Item: item}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -438,7 +438,7 @@ func TestAStreamThatCannotBeFoldedIsNamedAndTheOthersAreRebuilt(t *testing.T) {
 	d := newDesk(t)
 	d.fill(t, 12)
 	d.empty(t, readmodel.Kinds...)
-	anything := *d.Log
+	anything := *d.quotes.Log
 	anything.Validate = func(string, int, []byte) error { return nil }
 	for _, stream := range []string{quotestore.StreamID(quoteID(800)), "something-else"} {
 		if err := anything.Append(t.Context(), stream, 0, []eventstore.Event{

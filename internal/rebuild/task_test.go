@@ -95,7 +95,7 @@ func TestTasksComeToWhatARunComesTo(t *testing.T) {
 func TestManyFaultsAreCounted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	anything := *d.Log
+	anything := *d.Quotes.Log
 	anything.Validate = func(string, int, []byte) error { return nil }
 	for i := range 130 {
 		stream := quotestore.StreamID(quoteID(i))

@@ -15,6 +15,8 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/local"
 	"milepost/local/lambda"
 	"milepost/schemas"
@@ -93,3 +95,13 @@ func (s *Stack) Log() *eventstore.Store {
 		Table: s.functions["submit"].Environment["EVENTS_TABLE_NAME"], Validate: schemas.ValidateEvent,
 	}
 }
+
+// Keys are the customers' keys.
+func (s *Stack) Keys() *seal.Keys {
+	env := s.Environment("submit")
+	env.AWS = s.Config()
+	return seal.New(env, env.Variables())
+}
+
+// Quotes are the quotes of the log.
+func (s *Stack) Quotes() *quotestore.Store { return &quotestore.Store{Log: s.Log(), Keys: s.Keys()} }

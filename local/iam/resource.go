@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -61,6 +62,11 @@ func (p *ResourcePolicy) Join(other *ResourcePolicy) *ResourcePolicy {
 // Allows tells whether the policy lets a principal (a service such as "events.amazonaws.com", or an
 // ARN) do an action on the resource. sourceARN is the resource on whose behalf a service calls.
 func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) bool {
+	return p.AllowsKeys(principal, action, resource, sourceARN, nil)
+}
+
+// AllowsKeys is Allows for a request with condition keys of its own, in lower case.
+func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN string, own Keys) bool {
 	if p == nil {
 		return false
 	}
@@ -80,6 +86,7 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 	} else {
 		keys["aws:principalisawsservice"] = []string{"true"}
 	}
+	maps.Copy(keys, own)
 	allowed := false
 	action = strings.ToLower(action)
 	for _, s := range p.statements {
@@ -93,6 +100,18 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 		allowed = true
 	}
 	return allowed
+}
+
+// Principals lists those that the policy names: services, accounts and ARNs, "*" for everyone.
+func (p *ResourcePolicy) Principals() []string {
+	var all []string
+	for _, s := range p.statements {
+		if s.principals.anyone {
+			all = append(all, "*")
+		}
+		all = append(append(all, s.principals.services...), s.principals.accounts...)
+	}
+	return all
 }
 
 // principals are those that a statement of a resource policy is about.

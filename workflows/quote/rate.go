@@ -30,12 +30,12 @@ type Rated struct {
 }
 
 // Overtaken is the outcome of a revision that was amended, of which something was undone, or whose quote
-// was withdrawn, before it was rated. The others are those of rating.
+// was withdrawn or erased, before it was rated. The others are those of rating.
 const Overtaken = "OVERTAKEN"
 
 type rater struct{ quotes *quotestore.Store }
 
-// NewRate makes the handler of the rate step. It needs EVENTS_TABLE_NAME and SNAPSHOTS_TABLE_NAME.
+// NewRate makes the handler of the rate step. It needs the variables of quotestore.NewWithSnapshots.
 func NewRate(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	r := &rater{quotes: quotestore.NewWithSnapshots(env, vars)}
@@ -55,7 +55,9 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
 		At: time.Now().UTC(), Command: command,
 	})
-	if _, amended := errors.AsType[*quote.Superseded](err); err != nil && !amended {
+	_, amended := errors.AsType[*quote.Superseded](err)
+	_, erased := errors.AsType[*quote.Erased](err)
+	if err != nil && !amended && !erased {
 		return Rated{}, err
 	}
 	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}

@@ -28,7 +28,7 @@ type steps struct {
 func newSteps(t *testing.T, commands ...quote.Command) steps {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
-	s := steps{stack: stack, log: &quotestore.Store{Log: stack.Log()}}
+	s := steps{stack: stack, log: stack.Quotes()}
 	var err error
 	if s.await, err = workflow.NewAwait(stack.Environment("await")); err != nil {
 		t.Fatal(err)

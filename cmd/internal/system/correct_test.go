@@ -38,7 +38,7 @@ func (s *running) misrated(n int, more ...quote.Event) (id string) {
 // correct corrects all quotes that were rated until now.
 func (s *running) correct(id string) ([]correct.Finding, correct.Figures) {
 	s.t.Helper()
-	c := &correct.Corrector{Log: s.log.Log, Workers: 4, Mandate: quote.Mandate{CorrectionID: id, ReasonCode: "TERRITORY", Text: "Counted twice", By: "eve", Engine: "v2"}}
+	c := &correct.Corrector{Quotes: s.log, Workers: 4, Mandate: quote.Mandate{CorrectionID: id, ReasonCode: "TERRITORY", Text: "Counted twice", By: "eve", Engine: "v2"}}
 	var all []correct.Finding
 	w := correct.Window{Since: time.Now().Add(-48 * time.Hour), Until: time.Now()}
 	p, err := c.Run(s.t.Context(), w, correct.New(w), func(found []correct.Finding, _ correct.Progress) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -32,6 +33,7 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
+	"milepost/internal/seal"
 	"milepost/local/issuer"
 	"milepost/schemas"
 )
@@ -41,6 +43,7 @@ const (
 	eventsTable         = "milepost-events"
 	quotesTable         = "milepost-quotes"
 	customerQuotesTable = "milepost-customer-quotes"
+	keysTable           = "milepost-customer-keys"
 )
 
 // today is the day on which most tests begin.
@@ -121,7 +124,10 @@ func mustRun(t *testing.T, o system.Options) *running {
 	cfg := s.Config()
 	s.db, s.bus, s.workflows = dynamodb.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
 	s.queues, s.traces = sqs.NewFromConfig(cfg), xray.NewFromConfig(cfg)
-	s.log = &quotestore.Store{Log: &eventstore.Store{DB: s.db, Table: eventsTable, Validate: schemas.ValidateEvent}}
+	s.log = &quotestore.Store{
+		Log:  &eventstore.Store{DB: s.db, Table: eventsTable, Validate: schemas.ValidateEvent},
+		Keys: &seal.Keys{DB: s.db, KMS: kms.NewFromConfig(cfg), Table: keysTable, WrappingKey: "alias/" + keysTable},
+	}
 	return s
 }
 

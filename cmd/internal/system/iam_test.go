@@ -52,9 +52,11 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		}
 	}
 	slices.Sort(onAWS)
-	// liveOn amends a quote until it has a snapshot, reads it in all ways, and lets it expire. Then its projections
-	// are made again in all ways, and its events are played.
+	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
+	// the customer's key has long been forgotten. Then its projections are made again in all ways, and its events are
+	// played.
 	liveOn := func(s *running, id string) {
+		s.submit("ada", example())
 		for i := range 28 {
 			s.change(s.token("ada", "quotes"), id, "amendments", example("NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
 			s.settle()

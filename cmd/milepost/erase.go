@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"milepost/domain/quote"
+	"milepost/internal/quotestore"
+	"milepost/internal/seal"
+)
+
+// eraseCmd erases a customer's key, and so what all copies of the log say about persons.
+type eraseCmd struct {
+	Customer string   `arg:"" help:"The customer's id: the subject of the customer's tokens."`
+	Reason   string   `required:"" placeholder:"CODE" help:"Why, as a code such as CUSTOMER_REQUEST. It is kept, so it names nobody."`
+	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who erases. It is kept. Default: the user of this machine."`
+	Yes      bool     `xor:"way" help:"Do it. It cannot be undone."`
+	DryRun   bool     `xor:"way" help:"Only show what there is to erase."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what remains.
+func (*eraseCmd) Help() string {
+	return `What the log says about persons is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the key for five minutes. An erasure that was interrupted goes on when the command is given again; given again later, it notes the erasure in quotes that were missed.
+
+Example:
+
+  milepost erase ada --reason CUSTOMER_REQUEST --yes`
+}
+
+// Validate is called by the parser.
+func (c *eraseCmd) Validate() error {
+	switch {
+	case !reasonCode.MatchString(c.Reason):
+		return fmt.Errorf("--reason must be a code of up to 40 capitals, digits and underscores, such as CUSTOMER_REQUEST, and is %q", c.Reason)
+	case len(c.By) > 200:
+		return fmt.Errorf("--by must have up to 200 characters, and has %d", len(c.By))
+	case !c.Yes && !c.DryRun:
+		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
+	}
+	return nil
+}
+
+// erasure is what the command did, or would do.
+type erasure struct {
+	CustomerID string `json:"customerId"`
+	// Erased is the record of the erasure, nil where there is none yet.
+	Erased *seal.Erasure `json:"erased,omitempty"`
+	// Quotes counts the customer's quotes by their statuses before, Noted those in which the erasure was noted now.
+	Quotes map[quote.Status]int `json:"quotes"`
+	Noted  int                  `json:"noted"`
+	// Unsealed are quotes from before personal data were sealed. Their data are still there.
+	Unsealed []string `json:"unsealed"`
+}
+
+// Run erases.
+func (c *eraseCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	state, err := l.quotes.Keys.State(ctx, c.Customer)
+	if err != nil {
+		return plainly(err)
+	}
+	ids, err := l.quotesOf(ctx, c.Customer)
+	if err != nil {
+		return plainly(err)
+	}
+	if !state.Exists && state.Erasure == nil && len(ids) == 0 {
+		return fmt.Errorf("there is no customer %s", c.Customer)
+	}
+	did := erasure{CustomerID: c.Customer, Erased: state.Erasure, Quotes: map[quote.Status]int{}, Unsealed: []string{}}
+	if c.Yes {
+		// The key goes first: whatever comes next, nobody can read any more what it sealed.
+		first, err := l.quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: c.Customer, At: time.Now().UTC(), By: c.By, ReasonCode: c.Reason})
+		if err != nil {
+			return plainly(err)
+		}
+		did.Erased = &first
+	}
+	for _, id := range ids {
+		if err := c.note(ctx, l, id, &did); err != nil {
+			return plainly(err)
+		}
+	}
+	return c.print(s, did)
+}
+
+// note notes in a quote that its personal data were erased, unless it has that already.
+func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasure) error {
+	h, err := l.quotes.LoadSealed(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	if len(h.Events) == 0 {
+		return nil // the projection knows more than the log, which is for milepost log verify to say
+	}
+	did.Quotes[h.Quote.Status]++
+	if h.Events[0].Sealed == nil {
+		did.Unsealed = append(did.Unsealed, quoteID)
+	}
+	if !c.Yes || h.Quote.Erasure != nil {
+		return nil
+	}
+	order := quotestore.Order{
+		ID: "erase/" + quoteID, Actor: did.Erased.By, CorrelationID: "erase/" + did.Erased.At.Format(time.RFC3339Nano), At: time.Now().UTC(),
+		Command: quote.RecordErasure{Erasure: quote.Erasure{At: did.Erased.At, By: did.Erased.By, ReasonCode: did.Erased.ReasonCode}},
+	}
+	if _, err := l.quotes.ExecuteOn(ctx, h, order); err != nil {
+		return err
+	}
+	did.Noted++
+	return nil
+}
+
+// quotesOf lists a customer's quotes.
+func (l *logs) quotesOf(ctx context.Context, customerID string) (ids []string, err error) {
+	for cursor := ""; ; {
+		page, err := l.projections.List(ctx, customerID, cursor, 100)
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range page.Quotes {
+			ids = append(ids, line.QuoteID)
+		}
+		if cursor = page.Next; cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
+// print tells what was done. Quotes that are not sealed make it fail.
+func (c *eraseCmd) print(s streams, did erasure) error {
+	if c.JSON {
+		if err := printJSON(s.out, did); err != nil {
+			return err
+		}
+	} else {
+		if did.Erased == nil {
+			fmt.Fprintf(s.out, "customer %s is not erased\n", c.Customer)
+		} else {
+			fmt.Fprintf(s.out, "the key of customer %s was erased at %s by %s, %s\n", c.Customer, did.Erased.At.Format(time.RFC3339), did.Erased.By, did.Erased.ReasonCode)
+		}
+		for _, status := range []quote.Status{
+			quote.StatusRequested, quote.StatusQuoted, quote.StatusReferred, quote.StatusAccepted,
+			quote.StatusDeclined, quote.StatusWithdrawn, quote.StatusExpired,
+		} {
+			if n := did.Quotes[status]; n > 0 {
+				fmt.Fprintf(s.out, "%6d %s\n", n, status)
+			}
+		}
+		if c.Yes {
+			fmt.Fprintf(s.out, "noted in %d quotes\n", did.Noted)
+		}
+		for _, id := range did.Unsealed {
+			fmt.Fprintf(s.out, "quote %s was never sealed: its personal data are still there\n", id)
+		}
+	}
+	if len(did.Unsealed) > 0 {
+		return exitStatus(1)
+	}
+	return nil
+}

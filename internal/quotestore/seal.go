@@ -1,0 +1,76 @@
+package quotestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"milepost/domain/quote"
+	"milepost/internal/eventstore"
+	"milepost/internal/seal"
+	"milepost/schemas"
+)
+
+// errNoKeys says that a Store without Keys met personal data.
+var errNoKeys = errors.New("personal data are sealed, and this store has no keys")
+
+// customerOf is the customer of a quote, before or after its first event.
+func customerOf(q quote.Quote, decided []quote.Event) string {
+	if q.Version == 0 && len(decided) > 0 {
+		q = quote.Evolve(q, decided[0])
+	}
+	return q.CustomerID
+}
+
+// seal takes out of an event what is personal, and puts it there sealed for the customer.
+func (s *Store) seal(ctx context.Context, customerID string, e *eventstore.Event) error {
+	paths, err := schemas.Personal(e.Type, e.SchemaVersion)
+	if err != nil {
+		return err
+	}
+	rest, members := seal.Cut(e.Data, paths)
+	if members == nil {
+		return nil
+	}
+	if s.Keys == nil {
+		return errNoKeys
+	}
+	sealed, err := s.Keys.Seal(ctx, customerID, aad(*e), members)
+	if err != nil {
+		return err
+	}
+	e.Stored, e.Sealed, e.SealedFor = rest, sealed, customerID
+	return nil
+}
+
+// open puts back into events what is sealed. It is true where that cannot be done, as the key was erased.
+func (s *Store) open(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	for i := range events {
+		e := &events[i]
+		if !isSealed(*e) {
+			continue
+		}
+		if s.Keys == nil {
+			return false, errNoKeys
+		}
+		members, err := s.Keys.Open(ctx, e.SealedFor, aad(*e), e.Sealed)
+		if _, ok := errors.AsType[*seal.Erased](err); ok {
+			return true, nil // a quote has one customer
+		}
+		if err != nil {
+			return false, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
+		}
+		whole, err := seal.Join(e.Data, members)
+		if err != nil {
+			return false, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
+		}
+		e.Data, e.Stored = whole, e.Data
+	}
+	return false, nil
+}
+
+// isSealed reports whether something in the event was not opened.
+func isSealed(e eventstore.Event) bool { return e.Sealed != nil && e.Stored == nil }
+
+// aad binds what is sealed to its event, so that it cannot be moved to another.
+func aad(e eventstore.Event) []byte { return []byte(e.StreamID + "\n" + e.ID) }

@@ -1,0 +1,213 @@
+package kms
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+
+	"milepost/local/awsapi"
+)
+
+var operations = map[string]func(*Service, context.Context, []byte) (any, error){
+	"GenerateDataKey": operation((*Service).generateDataKey),
+	"Encrypt":         operation((*Service).encrypt),
+	"Decrypt":         operation((*Service).decrypt),
+	"DescribeKey":     operation((*Service).describeKey),
+	"ListKeys":        operation((*Service).listKeys),
+	"ListAliases":     operation((*Service).listAliases),
+}
+
+func operation[In any](answer func(*Service, context.Context, In) (any, error)) func(*Service, context.Context, []byte) (any, error) {
+	return func(s *Service, ctx context.Context, body []byte) (any, error) {
+		var in In
+		if err := awsapi.Decode(body, &in); err != nil {
+			return nil, err
+		}
+		return answer(s, ctx, in)
+	}
+}
+
+// Call answers one operation of the API.
+func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	answer, ok := operations[operation]
+	if !ok {
+		return nil, awsapi.Unsupported("the KMS operation " + operation)
+	}
+	return answer(s, ctx, body)
+}
+
+// algorithm is the only one of symmetric keys.
+const algorithm = "SYMMETRIC_DEFAULT"
+
+func checkAlgorithm(name string) error {
+	if name != "" && name != algorithm {
+		return awsapi.Unsupported("the encryption algorithm " + name)
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return awsapi.Errorf("ValidationException", format, args...)
+}
+
+// bytesOf are the sizes of data keys by their names.
+var bytesOf = map[string]int{"AES_128": 16, "AES_256": 32}
+
+// Limits that AWS sets.
+const (
+	maxDataKey   = 1024
+	maxPlaintext = 4096
+)
+
+func (s *Service) generateDataKey(ctx context.Context, in struct {
+	KeyID             string `json:"KeyId"`
+	KeySpec           string
+	NumberOfBytes     *int
+	EncryptionContext map[string]string
+}) (any, error) {
+	k, err := s.find(in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.usable(ctx, "GenerateDataKey", in.EncryptionContext); err != nil {
+		return nil, err
+	}
+	size := bytesOf[in.KeySpec]
+	switch {
+	case (in.KeySpec == "") == (in.NumberOfBytes == nil):
+		return nil, invalid("Please specify either number of bytes or key spec.")
+	case in.KeySpec != "" && size == 0:
+		return nil, invalid("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [AES_256, AES_128]", in.KeySpec)
+	case in.NumberOfBytes != nil:
+		if size = *in.NumberOfBytes; size < 1 || size > maxDataKey {
+			return nil, invalid("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must have value between 1 and %d", size, maxDataKey)
+		}
+	}
+	plaintext := make([]byte, size)
+	rand.Read(plaintext)
+	ciphertext, err := k.encrypt(plaintext, in.EncryptionContext)
+	return struct {
+		CiphertextBlob, Plaintext []byte
+		KeyID                     string `json:"KeyId"`
+	}{ciphertext, plaintext, k.arn}, err
+}
+
+func (s *Service) encrypt(ctx context.Context, in struct {
+	KeyID               string `json:"KeyId"`
+	Plaintext           []byte
+	EncryptionContext   map[string]string
+	EncryptionAlgorithm string
+}) (any, error) {
+	k, err := s.find(in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.usable(ctx, "Encrypt", in.EncryptionContext); err != nil {
+		return nil, err
+	}
+	if err := checkAlgorithm(in.EncryptionAlgorithm); err != nil {
+		return nil, err
+	}
+	if len(in.Plaintext) < 1 || len(in.Plaintext) > maxPlaintext {
+		return nil, invalid("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length between 1 and %d", maxPlaintext)
+	}
+	ciphertext, err := k.encrypt(in.Plaintext, in.EncryptionContext)
+	return struct {
+		CiphertextBlob      []byte
+		KeyID               string `json:"KeyId"`
+		EncryptionAlgorithm string
+	}{ciphertext, k.arn, algorithm}, err
+}
+
+func (s *Service) decrypt(ctx context.Context, in struct {
+	CiphertextBlob      []byte
+	KeyID               string `json:"KeyId"`
+	EncryptionContext   map[string]string
+	EncryptionAlgorithm string
+}) (any, error) {
+	k, err := s.keyOf(in.CiphertextBlob)
+	if err != nil {
+		return nil, err
+	}
+	if in.KeyID != "" {
+		named, err := s.find(in.KeyID)
+		if err != nil {
+			return nil, err
+		}
+		if named != k {
+			return nil, awsapi.Errorf("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+		}
+	}
+	if err := k.usable(ctx, "Decrypt", in.EncryptionContext); err != nil {
+		return nil, err
+	}
+	if err := checkAlgorithm(in.EncryptionAlgorithm); err != nil {
+		return nil, err
+	}
+	plaintext, err := k.decrypt(in.CiphertextBlob, in.EncryptionContext)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		KeyID               string `json:"KeyId"`
+		Plaintext           []byte
+		EncryptionAlgorithm string
+	}{k.arn, plaintext, algorithm}, nil
+}
+
+func (s *Service) describeKey(ctx context.Context, in struct {
+	KeyID string `json:"KeyId"`
+}) (any, error) {
+	k, err := s.find(in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.allow(ctx, "DescribeKey", nil); err != nil {
+		return nil, err
+	}
+	state := "Enabled"
+	if k.Disabled {
+		state = "Disabled"
+	}
+	return map[string]any{"KeyMetadata": map[string]any{
+		"AWSAccountId": awsapi.Account, "KeyId": k.ID, "Arn": k.arn, "Description": k.Description,
+		"CreationDate": float64(k.material.Created.UnixMilli()) / 1000, "Enabled": !k.Disabled, "KeyState": state,
+		"KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": algorithm, "CustomerMasterKeySpec": algorithm,
+		"EncryptionAlgorithms": []string{algorithm}, "KeyManager": "CUSTOMER", "Origin": "AWS_KMS", "MultiRegion": false,
+	}}, nil
+}
+
+func (s *Service) listKeys(ctx context.Context, _ struct{}) (any, error) {
+	if err := awsapi.Authorize(ctx, "kms:ListKeys", "*"); err != nil {
+		return nil, err
+	}
+	list := []map[string]string{}
+	for _, id := range slices.Sorted(maps.Keys(s.keys)) {
+		list = append(list, map[string]string{"KeyId": id, "KeyArn": s.keys[id].arn})
+	}
+	return map[string]any{"Keys": list, "Truncated": false}, nil
+}
+
+func (s *Service) listAliases(ctx context.Context, in struct {
+	KeyID string `json:"KeyId"`
+}) (any, error) {
+	if err := awsapi.Authorize(ctx, "kms:ListAliases", "*"); err != nil {
+		return nil, err
+	}
+	only := ""
+	if in.KeyID != "" {
+		k, err := s.find(in.KeyID)
+		if err != nil {
+			return nil, err
+		}
+		only = k.ID
+	}
+	list := []map[string]string{}
+	for _, a := range s.aliases {
+		if only == "" || a.KeyID == only {
+			list = append(list, map[string]string{"AliasName": a.Name, "AliasArn": aliasARN(a.Name), "TargetKeyId": a.KeyID})
+		}
+	}
+	return map[string]any{"Aliases": list, "Truncated": false}, nil
+}
