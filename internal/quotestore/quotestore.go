@@ -43,11 +43,13 @@ type Store struct {
 // New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
 // WRAPPING_KEY_ARN.
 func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{
-		Log: &eventstore.Store{
-			DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
-		},
-		Keys: seal.New(env, vars),
+	return &Store{Log: NewLog(env, vars), Keys: seal.New(env, vars)}
+}
+
+// NewLog is the log alone, over the table that EVENTS_TABLE_NAME names, for who opens no event.
+func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Store {
+	return &eventstore.Store{
+		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
 	}
 }
 
