@@ -47,7 +47,7 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 	return &Store{Log: NewLog(env, vars), Keys: seal.New(env, vars)}
 }
 
-// NewLog is the table that EVENTS_TABLE_NAME names, for who leaves sealed what is.
+// NewLog is the log alone, over the table that EVENTS_TABLE_NAME names, for who opens no event.
 func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Store {
 	return &eventstore.Store{
 		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
