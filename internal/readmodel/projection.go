@@ -76,7 +76,7 @@ func (p Projection) mayExpire() (on civil.Date, ok bool) {
 type Outcome struct {
 	ExpiresOn           civil.Date         `json:"expiresOn"`
 	RatePlanVersion     string             `json:"ratePlanVersion"`
-	Reasons             []quote.Reason           `json:"reasons"`
+	Reasons             []quote.Reason     `json:"reasons"`
 	Conditions          []rating.Condition `json:"conditions"`
 	AdverseActionNotice bool               `json:"adverseActionNotice"`
 	// AdverseAction is what the notice has to tell, nil where none is due.
