@@ -13,10 +13,13 @@ import (
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
+	"milepost/handlers/notify"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
+	"milepost/handlers/remind"
 	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/senddue"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
@@ -39,6 +42,9 @@ var Registry = map[string]Constructor{
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
 	"expire":          expire.New,
+	"notify":          notify.New,
+	"senddue":         senddue.New,
+	"remind":          remind.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }

@@ -220,6 +220,9 @@ Parameters:
   TokenAudience: {Type: String}
   AccidentHistoryUrl: {Type: String}
   AccidentHistoryKey: {Type: String}
+  MailDomain: {Type: String}
+  LinkBaseUrl: {Type: String}
+  LinkKey: {Type: String}
 Resources:
   Things:
     Type: AWS::DynamoDB::Table

@@ -53,7 +53,11 @@ func body(q quote.Quote, n Notification) []string {
 	case QuoteReady:
 		return append([]string{"Your auto insurance quote is ready. " + offer(q)}, adverse(q)...)
 	case PriceChanged:
-		before, _ := priceBefore(q)
+		before, changed := priceBefore(q)
+		if !changed { // the offer before was undone meanwhile
+			n.Kind = QuoteReady
+			return body(q, n)
+		}
 		return append([]string{
 			fmt.Sprintf("The price of your auto insurance quote was %s and is now %s. %s", dollars(before.Rating.TotalPremium), dollars(q.Rating.TotalPremium), offer(q)),
 			list("What changed:", changes(before, q.Revision)),

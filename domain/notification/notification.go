@@ -167,6 +167,8 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 		return status == quote.StatusQuoted && q.Rating.ExpiresOn.Sub(on) <= RemindDays
 	case Expired:
 		return status == quote.StatusExpired
+	case Retracted:
+		return n.OfKind != Expired || status != quote.StatusExpired // the day has passed all the same
 	}
 	return true
 }

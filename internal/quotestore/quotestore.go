@@ -109,6 +109,9 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 	return quote.Fold(decoded...), err
 }
 
+// Decoded are the events of the history as the domain knows them.
+func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, recalled) }
+
 // FoldOnce is Fold for who goes through streams that nobody needs again soon: it keeps nothing of them.
 func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
 	decoded, err := decodeAll(events, decode)

@@ -128,8 +128,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 12 {
-			t.Errorf("%d functions, want 12", len(functions))
+		if len(functions) != 15 {
+			t.Errorf("%d functions, want 15", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -189,13 +189,14 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 	t.Parallel()
 	tmpl, err := template.Load("../../../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
 		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "k",
+		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 13 {
-		t.Errorf("%d roles, want one for each of 12 functions and the workflow", len(roles))
+	if len(roles) != 16 {
+		t.Errorf("%d roles, want one for each of 15 functions and the workflow", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0
