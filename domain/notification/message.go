@@ -78,9 +78,22 @@ func body(q quote.Quote, n Notification) []string {
 	case Expired:
 		return []string{"Your auto insurance quote has expired. If you still want insurance, ask for a new quote; what you told us is still there to begin with."}
 	case Retracted:
-		return []string{fmt.Sprintf("We wrote to you under the subject %q. That was a mistake on our side and no longer holds. We are sorry for it. Where something else holds in its place, you hear of it from us.", headlines[n.OfKind])}
+		return []string{fmt.Sprintf("We wrote to you under the subject %q. That was a mistake on our side and no longer holds. We are sorry for it.", headlines[n.OfKind]), standing(q)}
 	}
 	panic("notification: a kind without words: " + string(n.Kind))
+}
+
+// standing says what holds after something was taken back.
+func standing(q quote.Quote) string {
+	switch q.Status {
+	case quote.StatusRequested:
+		return "We are working on your quote again, and write to you when it is done."
+	case quote.StatusReferred:
+		return "An underwriter will look at your quote, and we write to you when they have decided. Until then there is no cover under this quote."
+	case quote.StatusQuoted:
+		return "This is your quote as it stands: " + offer(q)
+	}
+	return ""
 }
 
 // offer tells what the customer can have.

@@ -1,5 +1,5 @@
-// Package remind is the function that reminds customers of offers that are about to expire. It runs once a day,
-// and makes up for days on which it did not.
+// Package remind is the function that reminds customers of offers that are about to expire: it puts reminders
+// into the outbox. It runs once a day, and makes up for days on which it did not.
 package remind
 
 import (
@@ -14,8 +14,10 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/notification"
+	"milepost/domain/quote"
+	"milepost/internal/outbox"
 	"milepost/internal/platform"
-	"milepost/internal/postman"
+	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 )
 
@@ -23,20 +25,20 @@ import (
 const workers = 16
 
 type handler struct {
+	quotes      *quotestore.Store
 	projections *readmodel.Store
-	postman     *postman.Postman
+	outbox      *outbox.Store
 }
 
-// New makes the handler. It needs QUOTES_TABLE_NAME and what a Postman needs.
+// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and NOTIFICATIONS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")}}
-	if err := vars.Err(); err != nil {
-		return nil, err
+	h := &handler{
+		quotes:      quotestore.New(env, vars),
+		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
+		outbox:      outbox.New(env, vars),
 	}
-	var err error
-	h.postman, err = postman.New(env)
-	return platform.Handler(env, h.remind), err
+	return platform.Handler(env, h.remind), vars.Err()
 }
 
 // Swept is what a run gives back.
@@ -66,7 +68,7 @@ func (h *handler) remindAll(ctx context.Context, ids []string) error {
 	for i, id := range ids {
 		free <- struct{}{}
 		wg.Go(func() {
-			if err := h.postman.Remind(ctx, id); err != nil {
+			if err := h.remindOf(ctx, id); err != nil {
 				errs[i] = fmt.Errorf("remind of quote %s: %w", id, err)
 			}
 			<-free
@@ -74,4 +76,22 @@ func (h *handler) remindAll(ctx context.Context, ids []string) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// remindOf puts the reminder of one quote into the outbox, if it is about to expire and nobody was reminded.
+func (h *handler) remindOf(ctx context.Context, quoteID string) error {
+	now := time.Now()
+	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
+	if err != nil || there && item.Status != outbox.Obsolete {
+		return err
+	}
+	history, err := h.quotes.Load(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	n := notification.Reminder(history.Quote)
+	if !notification.Stands(history.Quote, n, civil.DateOf(now.UTC())) {
+		return nil
+	}
+	return h.outbox.Put(ctx, now, n)
 }

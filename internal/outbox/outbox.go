@@ -146,8 +146,9 @@ func (s *Store) Begin(ctx context.Context, item Item, channel notification.Chann
 		return false, err
 	}
 	_, ok, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set:   attributes{"status": text(string(Sending)), "channel": text(string(channel)), "letter": written},
-		count: true, from: []Status{Claimed}, claim: item.claim,
+		set: attributes{"status": text(string(Sending)), "channel": text(string(channel)), "letter": written},
+		// Sending under this very claim is what the call itself left when its first answer was lost.
+		count: true, from: []Status{Claimed, Sending}, claim: item.claim,
 	})
 	return ok, err
 }

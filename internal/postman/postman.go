@@ -105,24 +105,6 @@ func (p *Postman) send(ctx context.Context, now time.Time, all ...notification.N
 	return errors.Join(errs...)
 }
 
-// Remind tells a customer that the quote is about to expire, if that is so and they were not told before.
-func (p *Postman) Remind(ctx context.Context, quoteID string) error {
-	item, there, err := p.outbox.Get(ctx, quoteID, string(notification.Expiring))
-	if err != nil || there && item.Status != outbox.Obsolete {
-		return err
-	}
-	h, err := p.quotes.Load(ctx, quoteID)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	n := notification.Reminder(h.Quote)
-	if !notification.Stands(h.Quote, n, civil.DateOf(now.UTC())) {
-		return nil
-	}
-	return p.send(ctx, now, n)
-}
-
 // workers is how many notifications DeliverDue has under way at a time.
 const workers = 8
 
