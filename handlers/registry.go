@@ -20,6 +20,7 @@ import (
 	"milepost/handlers/remind"
 	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/senddue"
+	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
@@ -41,6 +42,7 @@ var Registry = map[string]Constructor{
 	"startworkflow":   startworkflow.New,
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
+	"snapshot":        snapshot.New,
 	"expire":          expire.New,
 	"notify":          notify.New,
 	"senddue":         senddue.New,

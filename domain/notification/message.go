@@ -33,13 +33,15 @@ var headlines = map[Kind]string{
 	Retracted:    "A correction to what we told you about your auto insurance quote",
 }
 
-// Compose words a notification about a quote that it stands for. link leads the customer to the quote.
-func Compose(q quote.Quote, n Notification, link string) Message {
+// Compose words a notification that stands, about the quote whose log has these events. link leads the customer
+// to the quote.
+func Compose(events []quote.Event, n Notification, link string) Message {
+	q := quote.Fold(events...)
 	if n.Kind.ForStaff() {
 		return alert(q, n)
 	}
 	headline := headlines[n.Kind]
-	paragraphs := append(body(q, n), "See your quote: "+link, "Quote "+q.ID)
+	paragraphs := append(body(events, q, n), "See your quote: "+link, "Quote "+q.ID)
 	paragraphs = slices.DeleteFunc(paragraphs, func(p string) bool { return p == "" })
 	return Message{
 		Subject: headline,
@@ -48,15 +50,15 @@ func Compose(q quote.Quote, n Notification, link string) Message {
 	}
 }
 
-func body(q quote.Quote, n Notification) []string {
+func body(events []quote.Event, q quote.Quote, n Notification) []string {
 	switch n.Kind {
 	case QuoteReady:
 		return append([]string{"Your auto insurance quote is ready. " + offer(q)}, adverse(q)...)
 	case PriceChanged:
-		before, changed := priceBefore(q)
+		before, changed := priceBefore(events, q)
 		if !changed { // the offer before was undone meanwhile
 			n.Kind = QuoteReady
-			return body(q, n)
+			return body(events, q, n)
 		}
 		return append([]string{
 			fmt.Sprintf("The price of your auto insurance quote was %s and is now %s. %s", dollars(before.Rating.TotalPremium), dollars(q.Rating.TotalPremium), offer(q)),

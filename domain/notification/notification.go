@@ -87,7 +87,7 @@ func For(events []quote.Event, version int) []Notification {
 	switch e := events[version-1].(type) {
 	case quote.QuoteOffered, quote.ReferralApproved:
 		n.Kind = QuoteReady
-		if _, changed := priceBefore(q); changed {
+		if _, changed := priceBefore(events, q); changed {
 			n.Kind = PriceChanged
 		}
 	case quote.QuoteReferred:
@@ -187,11 +187,11 @@ func Legal(q quote.Quote, n Notification) bool {
 	return false
 }
 
-// priceBefore gives the total that the customer was last offered before the revision in force, where it
+// priceBefore gives the revision that the customer was last offered before the one in force, where its total
 // differs from that of this one.
-func priceBefore(q quote.Quote) (before quote.Revision, changed bool) {
-	for _, r := range slices.Backward(q.Earlier) {
-		if offered(r) {
+func priceBefore(events []quote.Event, q quote.Quote) (before quote.Revision, changed bool) {
+	for _, e := range slices.Backward(q.Earlier) {
+		if r := quote.Fold(events[:e.LastVersion]...).Revision; offered(r) {
 			return r, r.Rating.TotalPremium.Cmp(q.Rating.TotalPremium) != 0
 		}
 	}

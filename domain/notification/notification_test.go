@@ -271,7 +271,7 @@ func TestSubjectsAndTextsTellNothingPersonal(t *testing.T) {
 			if !notification.Stands(q, n, q.QuoteDate) && n.Kind != notification.Expiring {
 				continue
 			}
-			m := notification.Compose(q, n, "https://quotes.example/q?token=t")
+			m := notification.Compose(events, n, "https://quotes.example/q?token=t")
 			for _, s := range secrets(q) {
 				if strings.Contains(m.Subject+m.Text, s) {
 					t.Errorf("%s: %s tells %q: %q %q", name, n.Key(), s, m.Subject, m.Text)
@@ -301,14 +301,13 @@ func TestWhatMessagesSay(t *testing.T) {
 		"offer undone, offered again": {"Your auto insurance quote is ready. The total"},
 	} {
 		events := lives(t)[life]
-		q := quote.Fold(events...)
 		var last notification.Notification
 		for version := range len(events) {
 			for _, n := range notification.For(events, version+1) {
 				last = n
 			}
 		}
-		m := notification.Compose(q, last, "https://quotes.example")
+		m := notification.Compose(events, last, "https://quotes.example")
 		for _, text := range want {
 			if !strings.Contains(m.Body, text) {
 				t.Errorf("%s: no %q in\n%s", life, text, m.Body)

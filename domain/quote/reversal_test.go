@@ -271,10 +271,10 @@ func impossible(q quote.Quote, e quote.Event) string {
 
 // withoutCounts is a quote without what counts the events that were undone too.
 func withoutCounts(q quote.Quote) quote.Quote {
-	q.Version, q.Revisions, q.Reversal, q.Log, q.Grounds = 0, 0, 0, nil, quote.Grounds{}
+	q.Version, q.Revisions, q.Reversal, q.Undone, q.Log, q.Grounds = 0, 0, 0, nil, nil, quote.Grounds{}
 	q.Earlier = slices.Clone(q.Earlier)
 	for i := range q.Earlier {
-		q.Earlier[i].Grounds = quote.Grounds{}
+		q.Earlier[i].LastVersion = 0
 	}
 	return q
 }

@@ -162,7 +162,11 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 	if err != nil {
 		return err
 	}
-	message := notification.Compose(q, item.Notification, address)
+	events, err := h.Decoded()
+	if err != nil {
+		return err
+	}
+	message := notification.Compose(events, item.Notification, address)
 	channel, letter := p.address(q, item.Notification, message)
 	switch channel {
 	case notification.NoContact, notification.NoConsent:

@@ -32,7 +32,8 @@ type Projection struct {
 	*Outcome
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
-	// Earlier are the revisions that were amended, the oldest first. Each can be read with asOf.
+	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
+	// can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`
@@ -145,8 +146,8 @@ func Project(h quotestore.History) Projection {
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
-		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(h),
+		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q),
 	}
 }
 
@@ -157,22 +158,14 @@ func decision(d *quote.Decision) *Decision {
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
 }
 
-// earlier are the revisions that were amended. The amendments that stand say at which version each ended.
-func earlier(h quotestore.History) []Revision {
+// earlier are the revisions that were amended.
+func earlier(q quote.Quote) []Revision {
 	var revisions []Revision
-	for _, e := range h.Quote.Log {
-		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
-			continue
-		}
-		r := h.Quote.Earlier[len(revisions)]
-		line := Revision{
-			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
-			Outcome: r.Outcome(), LastVersion: e.Version - 1,
-		}
-		if r.Rating != nil && r.Rating.Price != nil {
-			line.TotalPremium = &r.Rating.TotalPremium
-		}
-		revisions = append(revisions, line)
+	for _, r := range q.Earlier {
+		revisions = append(revisions, Revision{
+			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.EffectiveDate,
+			Outcome: r.Outcome, TotalPremium: r.TotalPremium, LastVersion: r.LastVersion,
+		})
 	}
 	return revisions
 }
