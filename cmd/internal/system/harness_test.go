@@ -41,6 +41,7 @@ const (
 	eventsTable         = "milepost-events"
 	quotesTable         = "milepost-quotes"
 	customerQuotesTable = "milepost-customer-quotes"
+	notificationsTable  = "milepost-notifications"
 )
 
 // today is the day on which most tests begin.

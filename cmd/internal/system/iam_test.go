@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/local"
 	"milepost/local/awsapi"
@@ -49,6 +50,18 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
 		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
 	}
+	// Who sweeps puts an alert in where a process was cut off while it sent something.
+	cutOff := []string{"SendDueFunctionRole: dynamodb:PutItem on arn:aws:dynamodb:us-east-1:000000000000:table/" + notificationsTable}
+	// tell gives rise to notifications and alerts of all kinds.
+	tell := func(s *running) {
+		s.submit("cyd", referred()) // and nobody decides
+		id := s.submit("bob", example())
+		s.submit("dan", example(`"email": true`, `"email": false`)) // who gets texts
+		s.settle()
+		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
+		s.settle()
+	}
+	alertAll := map[string]string{"PremiumAlertAbove": "1"}
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, and lets it expire.
 	liveOn := func(s *running, id string) {
 		for i := range 28 {
@@ -62,11 +75,13 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
-			s := mustRun(t, system.Options{Faults: oneFactLate()})
+			s := mustRun(t, system.Options{Faults: oneFactLate(), Parameters: alertAll})
+			tell(s)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
-			want := slices.Concat(tracing, []string{
+			want := slices.Concat(tracing, cutOff, []string{
+				"NotifyFunctionRole" + failedInvocations, "RemindFunctionRole" + failedInvocations, "SendDueFunctionRole" + failedInvocations,
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
@@ -87,7 +102,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				}
 				return next(ctx, payload)
 			}
-			s := mustRun(t, system.Options{Faults: plan})
+			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
+			tell(s)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
@@ -103,11 +119,14 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			for i, version := range []string{"1", "50"} {
 				put("quote-copy-"+text(events[i], "eventType"), version, maps.Clone(events[i]))
 			}
+			offered := slices.IndexFunc(events, func(e map[string]types.AttributeValue) bool { return text(e, "eventType") == quote.TypeQuoteOffered })
+			put("quote-copy-offered", "4", maps.Clone(events[offered]))
 			put("poison", "1", map[string]types.AttributeValue{})
 			time.Sleep(24 * time.Hour) // and the next sweep
 			s.settle()
-			if got := s.unused(); !slices.Equal(got, tracing) {
-				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tracing, "\n"))
+			want := slices.Concat(tracing, cutOff)
+			if got := s.unused(); !slices.Equal(got, want) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
 	})
