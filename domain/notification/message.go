@@ -30,6 +30,7 @@ var headlines = map[Kind]string{
 	Declined:     "A decision on your auto insurance quote",
 	Expiring:     "Your auto insurance quote expires soon",
 	Expired:      "Your auto insurance quote has expired",
+	Corrected:    "We have corrected your auto insurance quote",
 	Retracted:    "A correction to what we told you about your auto insurance quote",
 }
 
@@ -65,16 +66,11 @@ func body(events []quote.Event, q quote.Quote, n Notification) []string {
 			list("What changed:", changes(before, q.Revision)),
 		}, adverse(q)...)
 	case Referred:
-		return append([]string{
-			"An underwriter will look at your quote before we can make you an offer, usually within two working days. There is nothing that you need to do; we write to you if we need anything. Until you hear from us there is no cover under this quote.",
-			list("Why:", reasons(q)),
-		}, adverse(q)...)
+		return append(referred(q), adverse(q)...)
 	case Declined:
-		return append([]string{
-			"We cannot offer you insurance on this quote.",
-			list("Why:", reasons(q)),
-			"You may ask us in writing for more about these reasons within 90 business days; we answer within 21 business days.",
-		}, adverse(q)...)
+		return append(declined(q), adverse(q)...)
+	case Corrected:
+		return append(correction(q), adverse(q)...)
 	case Expiring:
 		return []string{fmt.Sprintf("You can accept your auto insurance quote through %s. After that day it expires, and the price may change.", day(q.Rating.ExpiresOn))}
 	case Expired:
@@ -83,6 +79,37 @@ func body(events []quote.Event, q quote.Quote, n Notification) []string {
 		return []string{fmt.Sprintf("We wrote to you under the subject %q. That was a mistake on our side and no longer holds. We are sorry for it.", headlines[n.OfKind]), standing(q)}
 	}
 	panic("notification: a kind without words: " + string(n.Kind))
+}
+
+func referred(q quote.Quote) []string {
+	return []string{
+		"An underwriter will look at your quote before we can make you an offer, usually within two working days. There is nothing that you need to do; we write to you if we need anything. Until you hear from us there is no cover under this quote.",
+		list("Why:", reasons(q)),
+	}
+}
+
+func declined(q quote.Quote) []string {
+	return []string{
+		"We cannot offer you insurance on this quote.",
+		list("Why:", reasons(q)),
+		"You may ask us in writing for more about these reasons within 90 business days; we answer within 21 business days.",
+	}
+}
+
+// correction tells what had been told, and what is right.
+func correction(q quote.Quote) []string {
+	c := q.Correction
+	told := "We made a mistake when we rated your quote, and have corrected it: " + c.Text + "."
+	if c.Difference != nil {
+		told += fmt.Sprintf(" The total was %s and is %s: a difference of %s.", dollars(*c.Previous.TotalPremium), dollars(*c.Total()), dollars(*c.Difference))
+	}
+	switch q.Status {
+	case quote.StatusReferred:
+		return append([]string{told}, referred(q)...)
+	case quote.StatusDeclined:
+		return append([]string{told}, declined(q)...)
+	}
+	return []string{told, offer(q)}
 }
 
 // standing says what holds after something was taken back.
@@ -194,6 +221,8 @@ func alert(q quote.Quote, n Notification) Message {
 		return Message{Subject: "An offer above the limit", Body: fmt.Sprintf("%s: the total is %s.\n", quoteAt, dollars(q.Rating.TotalPremium))}
 	case ReferralWaiting:
 		return Message{Subject: "A referral waits for an underwriter", Body: fmt.Sprintf("%s: referred, and nobody has decided yet.\n%s\n", quoteAt, list("Why:", reasons(q)))}
+	case CorrectionReview:
+		return Message{Subject: "What a customer accepted was rated wrongly", Body: fmt.Sprintf("%s: accepted, and corrected under %s. Decide what becomes of the difference.\n", quoteAt, q.Correction.CorrectionID)}
 	case PaperNeeded:
 		return Message{Subject: "A notice has to go out on paper", Body: fmt.Sprintf("%s: the customer did not agree to e-mail. Print %s and send it: milepost mail show %s --key %s\n", quoteAt, n.OfKind, q.ID, n.About)}
 	case NotSent:
@@ -210,6 +239,13 @@ func list(head string, items []string) string {
 	return head + "\n- " + strings.Join(items, "\n- ")
 }
 
-func dollars(d decimal.Decimal) string { return "$" + d.Rescale(2).String() }
+// dollars shows an amount; one that is less than nothing has its sign before the dollar.
+func dollars(d decimal.Decimal) string {
+	sign := ""
+	if d.IsNeg() {
+		sign = "-"
+	}
+	return sign + "$" + d.Abs().Rescale(2).String()
+}
 
 func day(d civil.Date) string { return d.In(time.UTC).Format("2 January 2006") }

@@ -27,6 +27,8 @@ const (
 	Declined     Kind = "DECLINED"
 	Expiring     Kind = "EXPIRING"
 	Expired      Kind = "EXPIRED"
+	// Corrected: the quote had been rated wrongly, and comes to another answer.
+	Corrected Kind = "CORRECTED"
 	// Retracted takes back another notification, because the event that it was about was undone.
 	Retracted Kind = "RETRACTED"
 )
@@ -37,6 +39,8 @@ const (
 	PremiumAbove Kind = "PREMIUM_ABOVE"
 	// ReferralWaiting: a referral has waited too long for an underwriter.
 	ReferralWaiting Kind = "REFERRAL_WAITING"
+	// CorrectionReview: what was accepted had been rated wrongly.
+	CorrectionReview Kind = "CORRECTION_REVIEW"
 	// PaperNeeded: the law wants a customer told who did not agree to be told by e-mail.
 	PaperNeeded Kind = "PAPER_NEEDED"
 	// NotSent: a notification was given up; somebody has to look whether it was sent, and why not.
@@ -45,7 +49,7 @@ const (
 
 // ForStaff reports whether a kind is an alert to staff.
 func (k Kind) ForStaff() bool {
-	return slices.Contains([]Kind{PremiumAbove, ReferralWaiting, PaperNeeded, NotSent}, k)
+	return slices.Contains([]Kind{PremiumAbove, ReferralWaiting, CorrectionReview, PaperNeeded, NotSent}, k)
 }
 
 // Notification is one thing that somebody is to be told of a quote.
@@ -66,13 +70,16 @@ type Notification struct {
 }
 
 // Key tells a notification from all others of its quote: nobody is told twice under one key. It is made of
-// revision and kind. A reminder goes out once for a quote, whatever becomes of it.
+// revision and kind. A reminder goes out once for a quote, whatever becomes of it; a revision may be corrected
+// more than once.
 func (n Notification) Key() string {
 	switch {
 	case n.Kind == Expiring:
 		return string(n.Kind)
 	case n.About != "":
 		return string(n.Kind) + "#" + n.About
+	case n.Kind == Corrected || n.Kind == CorrectionReview:
+		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Version)
 	case n.Reversal > 0:
 		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Reversal)
 	}
@@ -96,6 +103,8 @@ func For(events []quote.Event, version int) []Notification {
 		n.Kind = Declined
 	case quote.QuoteExpired:
 		n.Kind = Expired
+	case quote.QuoteCorrected:
+		n.Kind = Corrected
 	case quote.EventReversed:
 		var all []Notification
 		for _, undone := range For(events, e.Version) {
@@ -135,13 +144,17 @@ func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
 	q := quote.Fold(events[:version]...)
 	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Reversal: q.Reversal}
 	switch events[version-1].(type) {
-	case quote.QuoteOffered, quote.ReferralApproved:
-		if q.Rating.TotalPremium.Cmp(t.Premium) <= 0 {
-			return nil
-		}
-		n.Kind = PremiumAbove
-	case quote.QuoteReferred:
+	case quote.QuoteOffered, quote.ReferralApproved, quote.QuoteReferred, quote.QuoteCorrected:
+	default:
+		return nil
+	}
+	switch {
+	case q.Status == quote.StatusReferred:
 		n.Kind = ReferralWaiting
+	case q.Status == quote.StatusQuoted && q.Rating.TotalPremium.Cmp(t.Premium) > 0:
+		n.Kind = PremiumAbove
+	case q.Status == quote.StatusAccepted:
+		n.Kind = CorrectionReview
 	default:
 		return nil
 	}
@@ -159,7 +172,9 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 		return outcome && (status == quote.StatusQuoted || q.AdverseAction() != nil)
 	case Referred:
 		return outcome && (status == quote.StatusReferred || q.AdverseAction() != nil)
-	case Declined, PremiumAbove:
+	case Corrected: // one of what was accepted is for staff, and one of what is over is for the record
+		return outcome && slices.Contains([]quote.Status{quote.StatusQuoted, quote.StatusReferred, quote.StatusDeclined}, status)
+	case Declined, PremiumAbove, CorrectionReview:
 		return outcome
 	case ReferralWaiting:
 		return outcome && status == quote.StatusReferred
@@ -181,6 +196,8 @@ func Legal(q quote.Quote, n Notification) bool {
 		return true
 	case QuoteReady, PriceChanged, Referred:
 		return q.AdverseAction() != nil
+	case Corrected:
+		return q.Status == quote.StatusDeclined || q.AdverseAction() != nil
 	case Retracted:
 		return n.OfKind == Declined
 	}

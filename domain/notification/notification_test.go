@@ -42,7 +42,21 @@ func lives(t *testing.T) map[string][]quote.Event {
 	events := func(start []quote.Command, more ...quote.Command) []quote.Event {
 		return quotetest.MustEvents(t, slices.Concat(start, more)...)
 	}
+	// correct is a log whose offer cost 14 dollars too much, with what followed, corrected.
+	correct := func(more ...quote.Command) []quote.Event {
+		log := events(offer.Commands(), more...)
+		log[3] = quotetest.Misrated(t, log[3], 14)
+		fix, err := quote.Decide(quote.Fold(log...), quote.CorrectQuote{Revision: 1, On: day, Mandate: quote.Mandate{
+			CorrectionID: "c-1", ReasonCode: "X", Text: "The territory was rated twice", By: "eve", Engine: "v1",
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(log, fix...)
+	}
 	return map[string][]quote.Event{
+		"corrected":                   correct(),
+		"accepted, corrected":         correct(quote.AcceptQuote{Revision: 1, On: day}),
 		"offered":                     events(offer.Commands()),
 		"amended at another price":    events(offer.Commands(), longer, again),
 		"amended at the same price":   events(offer.Commands(), elsewhere, again),
@@ -87,6 +101,8 @@ func TestWhatCustomersAreToldOf(t *testing.T) {
 		"acceptance undone":           {"1#QUOTE_READY"},
 		"amendment undone":            {"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED"},
 		"adverse":                     {"1#QUOTE_READY"},
+		"corrected":                   {"1#QUOTE_READY", "1#CORRECTED#5"},
+		"accepted, corrected":         {"1#QUOTE_READY", "1#CORRECTED#6"},
 	}
 	for name, events := range lives(t) {
 		if got := keys(events); !slices.Equal(got, want[name]) {
@@ -116,6 +132,8 @@ func TestWhatStandsIsWhatTheQuoteIs(t *testing.T) {
 		{"offer undone, offered again", day, []string{"RETRACTED#1#QUOTE_READY", "1#QUOTE_READY#5"}},
 		{"amendment undone", day, []string{"1#QUOTE_READY", "RETRACTED#2#PRICE_CHANGED"}},
 		{"adverse", day.AddDays(90), []string{"1#QUOTE_READY"}},
+		{"corrected", day, []string{"1#CORRECTED#5"}},
+		{"accepted, corrected", day, nil},
 	} {
 		events := lives(t)[test.life]
 		q := quote.Fold(events...)
@@ -146,6 +164,8 @@ func TestWhatStaffAreAlertedTo(t *testing.T) {
 		{"offered", "485.99", []string{"1#PREMIUM_ABOVE"}},
 		{"approved", "100", []string{"1#REFERRAL_WAITING", "1#PREMIUM_ABOVE"}},
 		{"declined", "0", nil},
+		{"corrected", "490", []string{"1#PREMIUM_ABOVE"}},
+		{"accepted, corrected", "1000", []string{"1#CORRECTION_REVIEW#6"}},
 	} {
 		events := lives(t)[test.life]
 		var got []string
@@ -298,6 +318,7 @@ func TestWhatMessagesSay(t *testing.T) {
 		"expired":                     {"has expired"},
 		"adverse":                     {"is $533.00", "NOTICE OF ADVERSE ACTION", "What counted:\n- ", quotetest.Agency.Phone},
 		"amendment undone":            {"The price of your auto insurance quote has changed", "no longer holds", "is $486.00"},
+		"corrected":                   {"We made a mistake", ": The territory was rated twice. The total was $500.00 and is $486.00: a difference of -$14.00.", "is $486.00. You can accept it"},
 		"offer undone, offered again": {"Your auto insurance quote is ready. The total"},
 	} {
 		events := lives(t)[life]

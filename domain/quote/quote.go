@@ -79,16 +79,23 @@ type Revision struct {
 	Vehicles []VehicleLookup
 	Drivers  []DriverLookup
 	// Rating is the outcome, nil until there is one.
-	Rating     *rating.Result
+	Rating *rating.Result
+	// RatedWith is how many of the lookups had answered by then. The others came too late for it.
+	RatedWith  Lookups
 	Unanswered []Fact
 	// Decision is the underwriter's, nil where none was needed or made.
 	Decision *Decision
-	Grounds  Grounds
+	// Correction is the last one, nil where nothing was corrected.
+	Correction *Correction
+	Grounds    Grounds
 }
+
+// Lookups counts the vehicles and drivers that are known.
+type Lookups struct{ Vehicles, Drivers int }
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 1
+const FoldVersion = 2
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -129,11 +136,12 @@ func (q *Quote) apply(e Event) {
 		q.Drivers = slices.Concat(q.Drivers, e.Drivers)
 		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
 	case QuoteOffered:
-		q.Status, q.Rating, q.Grounds.Outcome = StatusQuoted, &e.Rating, q.Version
+		q.rated(StatusQuoted, &e.Rating)
 	case QuoteReferred:
-		q.Status, q.Rating, q.Unanswered, q.Grounds.Outcome = StatusReferred, &e.Rating, e.Unanswered, q.Version
+		q.rated(StatusReferred, &e.Rating)
+		q.Unanswered = e.Unanswered
 	case QuoteDeclined:
-		q.Status, q.Rating, q.Grounds.Outcome = StatusDeclined, &e.Rating, q.Version
+		q.rated(StatusDeclined, &e.Rating)
 	case ReferralApproved:
 		q.Status, q.Decision, q.Grounds.Outcome = StatusQuoted, &e.Decision, q.Version
 	case ReferralDeclined:
@@ -146,7 +154,13 @@ func (q *Quote) apply(e Event) {
 		q.Status = StatusExpired
 	case EventReversed:
 		q.Reversal = q.Version
+	case QuoteCorrected:
+		q.correct(e)
 	}
+}
+
+func (q *Quote) rated(s Status, r *rating.Result) {
+	q.Status, q.Rating, q.RatedWith, q.Grounds.Outcome = s, r, Lookups{len(q.Vehicles), len(q.Drivers)}, q.Version
 }
 
 // amend opens a revision with what is still known from the one before it.

@@ -24,7 +24,7 @@ type Grounds struct {
 	// Vehicles and Drivers are the lookups that have answered, those of earlier revisions among them
 	// where their answers still hold.
 	Vehicles, Drivers []int
-	// Outcome is its outcome, or the underwriter's decision on it.
+	// Outcome is its outcome, the underwriter's decision on it, or the last correction.
 	Outcome int
 }
 
@@ -61,7 +61,7 @@ func (q *Quote) restsOn(e Event) []int {
 		return []int{q.Grounds.Opened}
 	case QuoteOffered, QuoteReferred, QuoteDeclined:
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
-	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired:
+	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired, QuoteCorrected:
 		return []int{q.Grounds.Outcome}
 	}
 	return nil

@@ -196,6 +196,9 @@ func TestAnyReversalLeavesAQuoteThatCouldBe(t *testing.T) {
 				}
 			}
 			for _, event := range events {
+				if random.IntN(2) == 0 {
+					event = quotetest.Misrated(t, event, 20)
+				}
 				log = append(log, event)
 				if r, ok := event.(quote.EventReversed); ok {
 					undoneTypes[r.Type]++
@@ -253,6 +256,8 @@ func impossible(q quote.Quote, e quote.Event) string {
 		return need(e.Revision == revision, "a lookup of another revision")
 	case quote.AccidentHistoryRetrieved:
 		return need(e.Revision == revision, "a lookup of another revision")
+	case quote.QuoteCorrected:
+		return need(e.Revision == revision && q.Rating != nil, "there is nothing to correct")
 	case quote.QuoteAccepted:
 		return need(e.Revision == revision && q.Status == quote.StatusQuoted, "there is no offer")
 	case quote.ReferralApproved:

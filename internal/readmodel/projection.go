@@ -32,6 +32,8 @@ type Projection struct {
 	*Outcome
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
+	// Correction is the last one of the revision, nil where nothing was corrected.
+	Correction *Correction `json:"correction,omitempty"`
 	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
 	// can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
@@ -43,6 +45,20 @@ type Projection struct {
 type Decision struct {
 	ReasonCode string `json:"reasonCode"`
 	Text       string `json:"text"`
+}
+
+// Correction is what a customer is told of a correction: what the quote came to before it and what is right.
+type Correction struct {
+	CorrectedOn civil.Date `json:"correctedOn"`
+	ReasonCode  string     `json:"reasonCode"`
+	Text        string     `json:"text"`
+	// Outcome and TotalPremium are what is right. Where the quote had been accepted they are not what is in force.
+	Outcome      rating.Outcome   `json:"outcome"`
+	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+	Previous     quote.Answered   `json:"previous"`
+	Difference   *decimal.Decimal `json:"difference,omitempty"`
+	// Review says that the quote had been accepted, and an underwriter has to see what becomes of the difference.
+	Review bool `json:"review"`
 }
 
 // Revision is what a revision that was amended came to.
@@ -147,7 +163,7 @@ func Project(h quotestore.History) Projection {
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(q),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
 	}
 }
 
@@ -156,6 +172,16 @@ func decision(d *quote.Decision) *Decision {
 		return nil
 	}
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
+}
+
+func correction(c *quote.Correction) *Correction {
+	if c == nil {
+		return nil
+	}
+	return &Correction{
+		CorrectedOn: c.CorrectedOn, ReasonCode: c.ReasonCode, Text: c.Text,
+		Outcome: c.Outcome, TotalPremium: c.Total(), Previous: c.Previous, Difference: c.Difference, Review: c.Review,
+	}
 }
 
 // earlier are the revisions that were amended.
