@@ -31,12 +31,13 @@ type Consents struct {
 // Zones are the time zones in which the customer may be: the one that they gave, or all that most
 // people of the state live in.
 func (r Request) Zones() []*time.Location {
-	names := zonesOfStates[r.State]
-	if r.Contact != nil && r.Contact.TimeZone != "" {
-		names = []string{r.Contact.TimeZone}
+	if r.Contact != nil {
+		if zone, ok := loadZone(r.Contact.TimeZone); ok {
+			return []*time.Location{zone}
+		}
 	}
-	zones := make([]*time.Location, 0, len(names))
-	for _, name := range names {
+	var zones []*time.Location
+	for _, name := range zonesOfStates[r.State] {
 		if zone, ok := loadZone(name); ok {
 			zones = append(zones, zone)
 		}
