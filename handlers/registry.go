@@ -14,9 +14,11 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
 	"milepost/handlers/notify"
+	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
+	"milepost/handlers/rebuild"
 	"milepost/handlers/remind"
 	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/senddue"
@@ -47,6 +49,8 @@ var Registry = map[string]Constructor{
 	"notify":          notify.New,
 	"senddue":         senddue.New,
 	"remind":          remind.New,
+	"rebuild":         rebuild.New,
+	"playback":        playback.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }
