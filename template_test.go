@@ -16,6 +16,7 @@ func mustLoad(t *testing.T) *template.Template {
 	t.Helper()
 	loaded, err := template.Load("template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
 		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
+		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"milepost/domain/civil"
+	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/bureau"
@@ -107,6 +108,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		return out
 	}
 	e := quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC()))
+	e.Request.Contact = &quote.Contact{Email: "philippa@example.com", Phone: "+16145550123", Consents: quote.Consents{Email: true, Text: true}}
 	request := func(body string) events.APIGatewayV2HTTPRequest {
 		r := events.APIGatewayV2HTTPRequest{Body: body, Headers: map[string]string{"content-type": "application/json"}}
 		r.RequestContext.Authorizer = stacktest.Bearer("ann", "quotes")
@@ -118,6 +120,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	}
 	personal := []string{
 		quotetest.FirstName, quotetest.LastName, quotetest.LicenseNumber, e.Request.Vehicles[0].VIN, e.Request.Drivers[0].DateOfBirth.String(),
+		e.Request.Contact.Email, e.Request.Contact.Phone,
 	}
 	for _, p := range personal {
 		if !strings.Contains(string(body), p) {
@@ -153,6 +156,9 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	invoke("resumeworkflow", notice("VehiclesIdentified"))
 	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`)
 	invoke("project", notice("QuoteOffered"))
+	invoke("notify", strings.Replace(notice("QuoteOffered"), `"version":1`, `"version":4`, 1))
+	invoke("senddue", `{}`)
+	invoke("remind", `{}`)
 	for _, command := range []string{"amendments", "withdrawal"} {
 		r := request(string(body))
 		r.RouteKey, r.PathParameters = "POST /quotes/{quoteId}/"+command, map[string]string{"quoteId": quoteID}

@@ -13,12 +13,15 @@ import (
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
+	"milepost/handlers/notify"
 	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
 	"milepost/handlers/rebuild"
+	"milepost/handlers/remind"
 	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/senddue"
 	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
@@ -43,6 +46,9 @@ var Registry = map[string]Constructor{
 	"project":         project.New,
 	"snapshot":        snapshot.New,
 	"expire":          expire.New,
+	"notify":          notify.New,
+	"senddue":         senddue.New,
+	"remind":          remind.New,
 	"rebuild":         rebuild.New,
 	"playback":        playback.New,
 	"await":           workflow.NewAwait,

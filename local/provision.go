@@ -23,6 +23,8 @@ var kinds = []kind{
 	{resource: "AWS::DynamoDB::Table", make: (*Stack).provisionTable},
 	{resource: "AWS::SQS::Queue", make: (*Stack).provisionQueue},
 	{resource: "AWS::SQS::QueuePolicy", make: (*Stack).provisionQueuePolicy},
+	{resource: "AWS::SNS::Topic", make: (*Stack).provisionTopic},
+	{resource: "AWS::SES::EmailIdentity", make: (*Stack).provisionEmailIdentity},
 	{resource: "AWS::Lambda::Permission", make: (*Stack).provisionPermission},
 	{resource: "AWS::Lambda::Function", make: (*Stack).provisionFunction},
 	{resource: "AWS::Lambda::EventInvokeConfig", make: (*Stack).provisionEventInvokeConfig},

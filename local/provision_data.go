@@ -152,6 +152,37 @@ func (s *Stack) provisionQueuePolicy(r *template.Resource) error {
 	return nil
 }
 
+func (s *Stack) provisionTopic(r *template.Resource) error {
+	var in struct {
+		TopicName, DisplayName string
+		Tags                   any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if _, err := s.topics.CreateTopic(name); err != nil {
+		return err
+	}
+	s.start("topic %s", name)
+	return nil
+}
+
+func (s *Stack) provisionEmailIdentity(r *template.Resource) error {
+	var in struct {
+		EmailIdentity string
+		Tags          any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if err := s.mail.CreateEmailIdentity(in.EmailIdentity); err != nil {
+		return err
+	}
+	s.start("e-mail identity %s", in.EmailIdentity)
+	return nil
+}
+
 func (s *Stack) provisionBus(r *template.Resource) error {
 	var in struct{ Name, Description string }
 	if err := r.Decode(&in); err != nil {

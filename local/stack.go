@@ -26,6 +26,9 @@ import (
 	"milepost/local/iam"
 	"milepost/local/kms"
 	"milepost/local/lambda"
+	"milepost/local/mailbox"
+	"milepost/local/ses"
+	"milepost/local/sns"
 	"milepost/local/sqs"
 	"milepost/local/stepfunctions"
 	"milepost/local/storage"
@@ -83,6 +86,9 @@ type Stack struct {
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	traces    *xray.Service
+	mail      *ses.Service
+	topics    *sns.Service
+	sent      *mailbox.Box
 	endpoint  *awsapi.Server
 	api       http.Handler
 
@@ -166,6 +172,14 @@ func (s *Stack) open() (err error) {
 	}); err != nil {
 		return err
 	}
+	mailDir := ""
+	if s.opts.DataDir != "" {
+		mailDir = filepath.Join(s.opts.DataDir, "mail")
+	}
+	if s.sent, err = mailbox.Open(mailDir); err != nil {
+		return err
+	}
+	s.mail, s.topics = ses.New(s.sent), sns.New(s.sent)
 	s.serveAWS()
 	return s.provision()
 }
@@ -180,6 +194,8 @@ func (s *Stack) serveAWS() {
 	e.Handle("AWSStepFunctions", "com.amazonaws.swf.service.v2.model", s.machines)
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
 	e.Handle("TrentService", "", s.keys)
+	e.HandleQuery(sns.Version, sns.Namespace, s.topics)
+	e.HandleREST("/v2/email/", s.mail)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))
 	for _, path := range []string{"/TraceSummaries", "/Traces", "/TraceGraph", "/ServiceGraph", "/TraceSegments", "/GetSamplingRules", "/SamplingTargets"} {
 		e.HandleREST(path, s.traces)
@@ -228,6 +244,10 @@ func (s *Stack) API() http.Handler { return s.api }
 
 // XRay is the store of traces, whose daemon the caller may let listen.
 func (s *Stack) XRay() *xray.Service { return s.traces }
+
+// Sent is what would have gone to people, the oldest first. With a data directory each is a file there, below
+// mail.
+func (s *Stack) Sent() ([]mailbox.Message, error) { return s.sent.Messages() }
 
 // Config makes SDK clients that call the Stack in memory as the account itself.
 func (s *Stack) Config() aws.Config {

@@ -221,6 +221,9 @@ Parameters:
   TokenAudience: {Type: String}
   AccidentHistoryUrl: {Type: String}
   AccidentHistoryKey: {Type: String}
+  MailDomain: {Type: String}
+  LinkBaseUrl: {Type: String}
+  LinkKey: {Type: String}
 Resources:
   Things:
     Type: AWS::DynamoDB::Table
@@ -251,7 +254,7 @@ Resources:
 		{"a bootstrap that is not there", append(serve, "--isolate=nowhere"), 2, "--isolate: stat"},
 		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
 		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
-		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":14: Resources.Things.Properties.ImportSourceSpecification"},
+		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":17: Resources.Things.Properties.ImportSourceSpecification"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

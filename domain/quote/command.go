@@ -132,6 +132,11 @@ type RepeatedID struct{ ID string }
 
 func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for two", e.ID) }
 
+// UnknownTimeZone refuses a request whose contact is in a time zone that does not exist.
+type UnknownTimeZone struct{ Name string }
+
+func (e *UnknownTimeZone) Error() string { return fmt.Sprintf("there is no time zone %q", e.Name) }
+
 // AlreadySubmitted refuses a second submission under the same quote id.
 type AlreadySubmitted struct{ QuoteID string }
 

@@ -207,6 +207,11 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 	if id, twice := r.repeatedID(); twice {
 		return &RepeatedID{ID: id}
 	}
+	if c := r.Contact; c != nil && c.TimeZone != "" {
+		if _, ok := loadZone(c.TimeZone); !ok {
+			return &UnknownTimeZone{Name: c.TimeZone}
+		}
+	}
 	if codes := rating.Validate(r.Rating(quoteDate)); len(codes) > 0 {
 		return &InvalidRequest{Codes: codes}
 	}

@@ -7,7 +7,8 @@ import (
 	"milepost/domain/rating"
 )
 
-// Request is what the applicant states: everything that is rated, and who the people are. The
+// Request is what the applicant states: everything that is rated, who the people are,
+// and how to reach them. The
 // quote date is not part of it; the system's own date counts.
 type Request struct {
 	// State is the two-letter code of the state in which the cars are garaged.
@@ -20,6 +21,8 @@ type Request struct {
 	Vehicles      []rating.Vehicle  `json:"vehicles"`
 	// Address is the household's; providers match people better with it.
 	Address *Address `json:"address,omitempty"`
+	// Contact is nil where the customer is not to be told of anything.
+	Contact *Contact `json:"contact,omitempty"`
 }
 
 // Driver is a rated, excluded or listed driver with the personal data that a history report needs.

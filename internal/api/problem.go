@@ -79,6 +79,10 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusUnprocessableEntity, "repeated-id", "Two drivers or two vehicles have the same id",
 			"Give each driver and each vehicle an id of its own; %q stands twice.", repeated.ID)
 	}
+	if _, ok := errors.AsType[*quote.UnknownTimeZone](err); ok {
+		return NewProblem(http.StatusUnprocessableEntity, "unknown-time-zone", "The contact's time zone does not exist",
+			"Give its name in the IANA database, such as America/New_York, or leave it out.")
+	}
 	if p := conflictOf(err); p != nil {
 		return p
 	}

@@ -180,6 +180,9 @@ func Fold(events []eventstore.Event) (quote.Quote, error) {
 	return quote.Fold(decoded...), err
 }
 
+// Decoded are the events of the history as the domain knows them.
+func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, recalled) }
+
 // FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
 // nobody needs again soon: it keeps nothing of them.
 func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {

@@ -95,7 +95,7 @@ func (p Projection) mayExpire() (on civil.Date, ok bool) {
 type Outcome struct {
 	ExpiresOn           civil.Date         `json:"expiresOn"`
 	RatePlanVersion     string             `json:"ratePlanVersion"`
-	Reasons             []Reason           `json:"reasons"`
+	Reasons             []quote.Reason     `json:"reasons"`
 	Conditions          []rating.Condition `json:"conditions"`
 	AdverseActionNotice bool               `json:"adverseActionNotice"`
 	// AdverseAction is what the notice has to tell, nil where none is due.
@@ -110,12 +110,6 @@ type AdverseAction struct {
 	Agencies []accident.Agency `json:"agencies"`
 	// Reasons are specific, such as "at-fault accident 31 October 2024".
 	Reasons []string `json:"reasons"`
-}
-
-// Reason says why a quote was referred or declined.
-type Reason struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
 }
 
 // Premium is what a quote costs. Amounts are dollars and cents.
@@ -216,32 +210,20 @@ func earlier(q quote.Quote) []Revision {
 	return revisions
 }
 
-// unanswered words the referral for a lookup that gave no answer in time.
-var unanswered = map[quote.Fact]Reason{
-	quote.FactVehicles:        {Code: "VEHICLES_UNANSWERED", Text: "The VIN lookup gave no answer in time"},
-	quote.FactAccidentHistory: {Code: "ACCIDENT_HISTORY_UNANSWERED", Text: "The accident history gave no answer in time"},
-}
-
 func outcome(q quote.Revision) *Outcome {
 	r := q.Rating
 	if r == nil {
 		return nil
 	}
 	o := &Outcome{
-		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: []Reason{},
+		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: q.Reasons(),
 		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
 	}
 	if a := q.AdverseAction(); a != nil {
 		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: []string{}}
 		for _, i := range a.Incidents {
-			o.AdverseAction.Reasons = append(o.AdverseAction.Reasons, i.Type.Words()+" "+i.Date.In(time.UTC).Format("2 January 2006"))
+			o.AdverseAction.Reasons = append(o.AdverseAction.Reasons, i.String())
 		}
-	}
-	for _, code := range r.Reasons {
-		o.Reasons = append(o.Reasons, Reason{Code: string(code), Text: rating.Text(r.RatePlanVersion, code)})
-	}
-	for _, fact := range q.Unanswered {
-		o.Reasons = append(o.Reasons, unanswered[fact])
 	}
 	if p := r.Price; p != nil {
 		o.Premium = &Premium{

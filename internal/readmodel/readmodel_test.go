@@ -175,7 +175,7 @@ func TestProjectionOfAnOutcome(t *testing.T) {
 	if after.Status != quote.StatusReferred || after.TotalPremium.String() != "714.50" || after.Line().TotalPremium.String() != "714.50" {
 		t.Errorf("after the rating: %+v", after)
 	}
-	if want := []readmodel.Reason{{Code: "R01", Text: rating.Text("2026.1", "R01")}}; !slices.Equal(after.Reasons, want) || want[0].Text == "" {
+	if want := []quote.Reason{{Code: "R01", Text: rating.Text("2026.1", "R01")}}; !slices.Equal(after.Reasons, want) || want[0].Text == "" {
 		t.Errorf("Reasons=%v, want %v", after.Reasons, want)
 	}
 	if !after.RequestedAt.Equal(requestedAt) || !after.UpdatedAt.Equal(requestedAt.Add(3*time.Second)) || after.Version != 4 {

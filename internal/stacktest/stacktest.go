@@ -25,6 +25,9 @@ import (
 // Code makes handlers by the names in the template.
 type Code map[string]func(platform.Environment) (lambda.Handler, error)
 
+// LinkKey signs the links in messages to customers.
+const LinkKey = "0123456789abcdef0123456789abcdef"
+
 // Stack is the template in the local runtime.
 type Stack struct {
 	*local.Stack
@@ -40,6 +43,7 @@ func Open(tb testing.TB, code Code) *Stack {
 		Template: filepath.Join(quotetest.Root(tb), "template.yaml"), StackName: "milepost",
 		Parameters: map[string]string{
 			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "http://bureau.internal", "AccidentHistoryKey": "key",
+			"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
 		},
 		Functions: func(f local.Function) (lambda.Handler, error) {
 			s.functions[f.Handler] = f

@@ -21,7 +21,8 @@ import (
 const MaxBody = 16 << 20
 
 // Server is the endpoint of all local services. It takes a call by its X-Amz-Target header to a
-// service that speaks AWS JSON 1.0 or 1.1, and by its path to one that speaks REST JSON.
+// service that speaks AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query
+// protocol, and by its path to one that speaks REST JSON.
 //
 // The access key of the request's signature names the caller. The signature itself is not
 // verified: whoever reaches the endpoint could as well take another key.
@@ -33,7 +34,8 @@ type Server struct {
 	Identify func(accessKeyID string) (Caller, bool)
 
 	targets map[string]target
-	paths   []restPath // the longest prefix first
+	queries map[string]query // by the version of their API
+	paths   []restPath       // the longest prefix first
 }
 
 type target struct {
@@ -49,7 +51,7 @@ type restPath struct {
 
 // NewServer makes a Server without services.
 func NewServer() *Server {
-	return &Server{targets: map[string]target{}}
+	return &Server{targets: map[string]target{}, queries: map[string]query{}}
 }
 
 // Handle registers the service whose calls carry "X-Amz-Target: targetPrefix.Operation", for
@@ -76,6 +78,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if name := r.Header.Get("X-Amz-Target"); name != "" {
 		s.serveTarget(ctx, identityErr, name, w, r)
+		return
+	}
+	if isForm(r) && len(s.queries) > 0 {
+		s.serveQuery(ctx, identityErr, w, r)
 		return
 	}
 	for _, p := range s.paths {
@@ -140,11 +146,10 @@ func unknownOperation() *Error { return &Error{Code: "UnknownOperationException"
 
 // unrouted says why a request without a target belongs to no service.
 func unrouted(r *http.Request) *Error {
-	contentType := r.Header.Get("Content-Type")
 	switch {
 	case r.Header.Get("Smithy-Protocol") != "":
 		return Unsupported("the protocol " + r.Header.Get("Smithy-Protocol"))
-	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded"):
+	case isForm(r):
 		return Unsupported("the AWS query protocol; use a client that speaks AWS JSON")
 	default:
 		return Unsupported("the path " + r.Method + " " + r.URL.Path)

@@ -123,6 +123,10 @@ var types = map[string]resourceType{
 		attributes: arnOnly("GroupARN"),
 		properties: "FilterExpression GroupName InsightsConfiguration Tags",
 	},
+	"AWS::SES::EmailIdentity": {
+		name: "EmailIdentity", arn: awsapi.ARN("ses", "identity/{name}"),
+		properties: "ConfigurationSetAttributes DkimAttributes DkimSigningAttributes EmailIdentity FeedbackAttributes MailFromAttributes Tags",
+	},
 	"AWS::SNS::Topic": {
 		name: "TopicName", ref: "{arn}", arn: awsapi.ARN("sns", "{name}"),
 		attributes: map[string]string{"TopicArn": "{arn}", "TopicName": "{name}"},

@@ -44,6 +44,7 @@ const (
 	quotesTable         = "milepost-quotes"
 	customerQuotesTable = "milepost-customer-quotes"
 	keysTable           = "milepost-customer-keys"
+	notificationsTable  = "milepost-notifications"
 )
 
 // today is the day on which most tests begin.

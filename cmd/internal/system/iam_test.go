@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/local"
 	"milepost/local/awsapi"
@@ -51,6 +52,18 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			onAWS = append(onAWS, role+": xray:"+action+" on *")
 		}
 	}
+	// Who sweeps puts an alert in where a process was cut off while it sent something.
+	cutOff := []string{"SendDueFunctionRole: dynamodb:PutItem on arn:aws:dynamodb:us-east-1:000000000000:table/" + notificationsTable}
+	// tell gives rise to notifications and alerts of all kinds.
+	tell := func(s *running) {
+		s.submit("cyd", referred()) // and nobody decides
+		id := s.submit("bob", example())
+		s.submit("dan", example(`"email": true`, `"email": false`)) // who gets texts
+		s.settle()
+		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
+		s.settle()
+	}
+	alertAll := map[string]string{"PremiumAlertAbove": "1"}
 	slices.Sort(onAWS)
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
 	// the customer's key has long been forgotten. Then its projections are made again in all ways, and its events are
@@ -72,11 +85,13 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
-			s := mustRun(t, system.Options{Faults: oneFactLate()})
+			s := mustRun(t, system.Options{Faults: oneFactLate(), Parameters: alertAll})
+			tell(s)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
-			want := slices.Concat(onAWS, []string{
+			want := slices.Concat(onAWS, cutOff, []string{
+				"NotifyFunctionRole" + failedInvocations, "RemindFunctionRole" + failedInvocations, "SendDueFunctionRole" + failedInvocations,
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
@@ -97,7 +112,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				}
 				return next(ctx, payload)
 			}
-			s := mustRun(t, system.Options{Faults: plan})
+			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
+			tell(s)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
@@ -113,11 +129,15 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			for i, version := range []string{"1", "50"} {
 				put("quote-copy-"+text(events[i], "eventType"), version, maps.Clone(events[i]))
 			}
+			offered := slices.IndexFunc(events, func(e map[string]types.AttributeValue) bool { return text(e, "eventType") == quote.TypeQuoteOffered })
+			put("quote-copy-offered", "4", maps.Clone(events[offered]))
 			put("poison", "1", map[string]types.AttributeValue{})
 			time.Sleep(24 * time.Hour) // and the next sweep
 			s.settle()
-			if got := s.unused(); !slices.Equal(got, onAWS) {
-				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(onAWS, "\n"))
+			want := slices.Concat(onAWS, cutOff)
+			slices.Sort(want)
+			if got := s.unused(); !slices.Equal(got, want) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
 	})
@@ -142,8 +162,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 15 {
-			t.Errorf("%d functions, want 15", len(functions))
+		if len(functions) != 18 {
+			t.Errorf("%d functions, want 18", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -203,13 +223,14 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 	t.Parallel()
 	tmpl, err := template.Load("../../../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
 		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "k",
+		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 18 {
-		t.Errorf("%d roles, want one for each of 15 functions and 3 state machines", len(roles))
+	if len(roles) != 21 {
+		t.Errorf("%d roles, want one for each of 18 functions and 3 state machines", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0

@@ -20,11 +20,13 @@ import (
 	"milepost/local/fault"
 )
 
-// effects is what a replay must not have: requests to outside parties, workflows and events.
+// effects is what a replay must not have: requests to outside parties, workflows, events and notifications.
 type effects struct {
-	bureau, vpic int64
-	executions   string
-	events       string
+	bureau, vpic  int64
+	executions    string
+	events        string
+	notifications string
+	sent          int
 }
 
 func (s *running) effects() effects {
@@ -32,6 +34,7 @@ func (s *running) effects() effects {
 	return effects{
 		bureau: s.bureau.requests.Load(), vpic: s.vpic.requests.Load(),
 		executions: mustEncode(s.t, s.executions()), events: mustEncode(s.t, s.scan(eventsTable)),
+		notifications: mustEncode(s.t, s.scan(notificationsTable)), sent: len(s.sent()),
 	}
 }
 

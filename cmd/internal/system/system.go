@@ -29,6 +29,9 @@ const Audience = "milepost"
 // bureauKey is the key that the reference bureau wants. It protects nothing.
 const bureauKey = "local-key"
 
+// linkKey signs the links in messages to customers, which nobody but this machine gets.
+const linkKey = "a key that protects nothing at all"
+
 // Options say how the system is put together. The zero value of a field is its default.
 type Options struct {
 	// Template is the path of template.yaml.
@@ -92,6 +95,7 @@ func Open(o Options) (*System, error) {
 	parameters := map[string]string{
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
+		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/quotes", "LinkKey": linkKey,
 	}
 	for name, value := range o.Parameters {
 		parameters[name] = value

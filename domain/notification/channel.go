@@ -1,0 +1,74 @@
+package notification
+
+import (
+	"time"
+
+	"milepost/domain/quote"
+)
+
+// Channel is a way to tell somebody.
+type Channel string
+
+// The channels.
+const (
+	Email Channel = "EMAIL"
+	Text  Channel = "TEXT"
+	// Staff is the topic of alerts.
+	Staff Channel = "STAFF"
+	// Paper is a letter, which a person has to send.
+	Paper Channel = "PAPER"
+	// NoContact and NoConsent are none: the customer left no address, or does not want to be told.
+	NoContact Channel = "NO_CONTACT"
+	NoConsent Channel = "NO_CONSENT"
+)
+
+// Via chooses how a customer may be told: by e-mail who agreed to e-mail, by text who agreed to no more than
+// that. What the law wants in writing goes on paper to who did not agree to e-mail.
+func Via(c *quote.Contact, legal bool) Channel {
+	if c == nil {
+		c = &quote.Contact{}
+	}
+	switch {
+	case c.Email != "" && c.Consents.Email:
+		return Email
+	case legal:
+		return Paper
+	case c.Phone != "" && c.Consents.Text:
+		return Text
+	case c.Email == "" && c.Phone == "":
+		return NoContact
+	}
+	return NoConsent
+}
+
+// The hours in which customers are told, by the clock where they are.
+const (
+	firstHour = 8
+	endHour   = 21
+)
+
+// SendAt gives the earliest moment, from a moment on, at which it is from 8 am to 9 pm in all of the zones
+// in which a customer may be.
+func SendAt(from time.Time, zones []*time.Location) time.Time {
+	at := from
+	for _, zone := range zones {
+		at = awake(at, zone)
+	}
+	if at.Equal(from) {
+		return at
+	}
+	return SendAt(at, zones) // waiting for one zone may have made it too late in another
+}
+
+// awake is SendAt for one zone.
+func awake(at time.Time, zone *time.Location) time.Time {
+	local := at.In(zone)
+	day := local.Day()
+	switch {
+	case local.Hour() >= endHour:
+		day++
+	case local.Hour() >= firstHour:
+		return at
+	}
+	return time.Date(local.Year(), local.Month(), day, firstHour, 0, 0, 0, zone)
+}

@@ -1,0 +1,222 @@
+// Package notification says who has to be told what about a quote. For derives the notifications that an
+// event of the log gives rise to; Stands tells whether one is still true when it is about to be sent; Via
+// chooses how it may reach the customer, SendAt when, and Compose its words.
+//
+// Everything is a function of the quote and the moment. Who has been told is not known here.
+package notification
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/govalues/decimal"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+)
+
+// Kind is what a notification is about.
+type Kind string
+
+// What customers are told.
+const (
+	QuoteReady   Kind = "QUOTE_READY"
+	PriceChanged Kind = "PRICE_CHANGED"
+	Referred     Kind = "REFERRED"
+	Declined     Kind = "DECLINED"
+	Expiring     Kind = "EXPIRING"
+	Expired      Kind = "EXPIRED"
+	// Corrected: the quote had been rated wrongly, and comes to another answer.
+	Corrected Kind = "CORRECTED"
+	// Retracted takes back another notification, because the event that it was about was undone.
+	Retracted Kind = "RETRACTED"
+)
+
+// What staff are told.
+const (
+	// PremiumAbove: an offer is above the premium that somebody wants to look at.
+	PremiumAbove Kind = "PREMIUM_ABOVE"
+	// ReferralWaiting: a referral has waited too long for an underwriter.
+	ReferralWaiting Kind = "REFERRAL_WAITING"
+	// CorrectionReview: what was accepted had been rated wrongly.
+	CorrectionReview Kind = "CORRECTION_REVIEW"
+	// PaperNeeded: the law wants a customer told who did not agree to be told by e-mail.
+	PaperNeeded Kind = "PAPER_NEEDED"
+	// NotSent: a notification was given up; somebody has to look whether it was sent, and why not.
+	NotSent Kind = "NOT_SENT"
+)
+
+// ForStaff reports whether a kind is an alert to staff.
+func (k Kind) ForStaff() bool {
+	return slices.Contains([]Kind{PremiumAbove, ReferralWaiting, CorrectionReview, PaperNeeded, NotSent}, k)
+}
+
+// Notification is one thing that somebody is to be told of a quote.
+type Notification struct {
+	QuoteID string
+	Kind    Kind
+	// Revision is the one that it is about.
+	Revision int
+	// Version is that of the event that it is about, 0 for those that time alone gives rise to.
+	Version int
+	// Reversal is the version of the last reversal before that event, 0 where nothing had been undone. What
+	// is found again after a reversal is told again.
+	Reversal int
+	// About is the key of the notification that a Retracted takes back, and that a PaperNeeded or NotSent
+	// is about; OfKind is its kind.
+	About  string
+	OfKind Kind
+}
+
+// Key tells a notification from all others of its quote: nobody is told twice under one key. It is made of
+// revision and kind. A reminder goes out once for a quote, whatever becomes of it; a revision may be corrected
+// more than once.
+func (n Notification) Key() string {
+	switch {
+	case n.Kind == Expiring:
+		return string(n.Kind)
+	case n.About != "":
+		return string(n.Kind) + "#" + n.About
+	case n.Kind == Corrected || n.Kind == CorrectionReview:
+		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Version)
+	case n.Reversal > 0:
+		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Reversal)
+	}
+	return fmt.Sprintf("%d#%s", n.Revision, n.Kind)
+}
+
+// For gives the notifications to the customer that the event at a version of a quote's log gives rise to. It
+// only looks at what was before it, so it gives the same whenever it is asked.
+func For(events []quote.Event, version int) []Notification {
+	q := quote.Fold(events[:version]...)
+	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Reversal: q.Reversal}
+	switch e := events[version-1].(type) {
+	case quote.QuoteOffered, quote.ReferralApproved:
+		n.Kind = QuoteReady
+		if _, changed := priceBefore(events, q); changed {
+			n.Kind = PriceChanged
+		}
+	case quote.QuoteReferred:
+		n.Kind = Referred
+	case quote.QuoteDeclined, quote.ReferralDeclined:
+		n.Kind = Declined
+	case quote.QuoteExpired:
+		n.Kind = Expired
+	case quote.QuoteCorrected:
+		n.Kind = Corrected
+	case quote.EventReversed:
+		var all []Notification
+		for _, undone := range For(events, e.Version) {
+			all = append(all, Notification{
+				QuoteID: q.ID, Kind: Retracted, Revision: undone.Revision, Version: version, About: undone.Key(), OfKind: undone.Kind,
+			})
+		}
+		return all
+	default:
+		return nil
+	}
+	return []Notification{n}
+}
+
+// Reminder tells a customer that the offer is about to expire.
+func Reminder(q quote.Quote) Notification {
+	return Notification{QuoteID: q.ID, Kind: Expiring, Revision: q.Number}
+}
+
+// RemindDays is how many days before the last one the customer is reminded.
+const RemindDays = 7
+
+// Alert tells staff what became of a notification.
+func (n Notification) Alert(kind Kind) Notification {
+	return Notification{QuoteID: n.QuoteID, Kind: kind, Revision: n.Revision, Version: n.Version, About: n.Key(), OfKind: n.Kind}
+}
+
+// Thresholds say what staff want to hear of.
+type Thresholds struct {
+	// Premium is the total above which an offer is looked at, in dollars.
+	Premium decimal.Decimal
+}
+
+// Alerts gives the alerts to staff that the event at a version gives rise to. That of a referral is due when
+// it has waited too long.
+func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
+	q := quote.Fold(events[:version]...)
+	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Reversal: q.Reversal}
+	switch events[version-1].(type) {
+	case quote.QuoteOffered, quote.ReferralApproved, quote.QuoteReferred, quote.QuoteCorrected:
+	default:
+		return nil
+	}
+	switch {
+	case q.Status == quote.StatusReferred:
+		n.Kind = ReferralWaiting
+	case q.Status == quote.StatusQuoted && q.Rating.TotalPremium.Cmp(t.Premium) > 0:
+		n.Kind = PremiumAbove
+	case q.Status == quote.StatusAccepted:
+		n.Kind = CorrectionReview
+	default:
+		return nil
+	}
+	return []Notification{n}
+}
+
+// Stands reports whether a notification is still true of the quote as it is on a day. A price that a consumer
+// report made worse has to be told of even where the customer has accepted it or given it up. Whether
+// a Retracted stands depends on what the customer was told.
+func Stands(q quote.Quote, n Notification, on civil.Date) bool {
+	status := q.StatusOn(on)
+	outcome := q.Number == n.Revision && q.Grounds.Outcome == n.Version
+	switch n.Kind {
+	case QuoteReady, PriceChanged:
+		return outcome && (status == quote.StatusQuoted || q.AdverseAction() != nil)
+	case Referred:
+		return outcome && (status == quote.StatusReferred || q.AdverseAction() != nil)
+	case Corrected: // one of what was accepted is for staff, and one of what is over is for the record
+		return outcome && slices.Contains([]quote.Status{quote.StatusQuoted, quote.StatusReferred, quote.StatusDeclined}, status)
+	case Declined, PremiumAbove, CorrectionReview:
+		return outcome
+	case ReferralWaiting:
+		return outcome && status == quote.StatusReferred
+	case Expiring:
+		return status == quote.StatusQuoted && q.Rating.ExpiresOn.Sub(on) <= RemindDays
+	case Expired:
+		return status == quote.StatusExpired
+	case Retracted:
+		return n.OfKind != Expired || status != quote.StatusExpired // the day has passed all the same
+	}
+	return true
+}
+
+// Legal reports whether the law wants the customer to be told: of a declinature, and of whatever a consumer
+// report made worse (15 USC 1681m).
+func Legal(q quote.Quote, n Notification) bool {
+	switch n.Kind {
+	case Declined:
+		return true
+	case QuoteReady, PriceChanged, Referred:
+		return q.AdverseAction() != nil
+	case Corrected:
+		return q.Status == quote.StatusDeclined || q.AdverseAction() != nil
+	case Retracted:
+		return n.OfKind == Declined
+	}
+	return false
+}
+
+// priceBefore gives the revision that the customer was last offered before the one in force, where its total
+// differs from that of this one.
+func priceBefore(events []quote.Event, q quote.Quote) (before quote.Revision, changed bool) {
+	for _, e := range slices.Backward(q.Earlier) {
+		if r := quote.Fold(events[:e.LastVersion]...).Revision; offered(r) {
+			return r, r.Rating.TotalPremium.Cmp(q.Rating.TotalPremium) != 0
+		}
+	}
+	return quote.Revision{}, false
+}
+
+// offered reports whether a revision that was amended had an offer. A referral had one when it was decided
+// on, since a quote that an underwriter declined is closed.
+func offered(r quote.Revision) bool {
+	return r.Outcome() == rating.Quoted || r.Outcome() == rating.Referred && r.Decision != nil
+}

@@ -1,0 +1,44 @@
+// Package notify is the function that tells customers and staff what an event comes to for them.
+package notify
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/notice"
+	"milepost/internal/platform"
+	"milepost/internal/postman"
+	"milepost/internal/quotestore"
+)
+
+type handler struct {
+	quotes  *quotestore.Store
+	postman *postman.Postman
+}
+
+// New makes the handler. It needs what a Postman needs.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{quotes: quotestore.New(env, vars)}
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.postman, err = postman.New(env)
+	return platform.Handler(env, h.notify), err
+}
+
+func (h *handler) notify(ctx context.Context, n notice.Notice) (struct{}, error) {
+	none := struct{}{}
+	if n.Replayed() {
+		return none, nil
+	}
+	// What has come since does not matter here: it is looked at when something is to be sent.
+	history, _, err := n.Load(ctx, h.quotes)
+	if err != nil {
+		return none, err
+	}
+	platform.Annotate(ctx, "notify", map[string]string{"quote_id": history.Quote.ID, "correlation_id": n.Detail.CorrelationID})
+	return none, h.postman.Announce(ctx, history, n.Detail.Version)
+}

@@ -1,0 +1,97 @@
+// Package remind is the function that reminds customers of offers that are about to expire: it puts reminders
+// into the outbox. It runs once a day, and makes up for days on which it did not.
+package remind
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/civil"
+	"milepost/domain/notification"
+	"milepost/domain/quote"
+	"milepost/internal/outbox"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+)
+
+// workers is how many quotes are worked on at a time.
+const workers = 16
+
+type handler struct {
+	quotes      *quotestore.Store
+	projections *readmodel.Store
+	outbox      *outbox.Store
+}
+
+// New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and NOTIFICATIONS_TABLE_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{
+		quotes:      quotestore.New(env, vars),
+		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
+		outbox:      outbox.New(env, vars),
+	}
+	return platform.Handler(env, h.remind), vars.Err()
+}
+
+// Swept is what a run gives back.
+type Swept struct {
+	// Quotes is how many quotes were found that are about to expire.
+	Quotes int `json:"quotes"`
+}
+
+// remind goes through the quotes whose last day is no more than so many days ahead. A quote that fails does not
+// hold up the others; the run fails in the end, and the next one finds that quote again.
+func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) {
+	today := civil.DateOf(time.Now().UTC())
+	var swept Swept
+	var errs []error
+	for days := range notification.RemindDays + 1 {
+		ids, err := h.projections.ExpiringOn(ctx, today.AddDays(days))
+		swept.Quotes += len(ids)
+		errs = append(errs, err, h.remindAll(ctx, ids))
+	}
+	return swept, errors.Join(errs...)
+}
+
+func (h *handler) remindAll(ctx context.Context, ids []string) error {
+	errs := make([]error, len(ids))
+	free := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		free <- struct{}{}
+		wg.Go(func() {
+			if err := h.remindOf(ctx, id); err != nil {
+				errs[i] = fmt.Errorf("remind of quote %s: %w", id, err)
+			}
+			<-free
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// remindOf puts the reminder of one quote into the outbox, if it is about to expire and nobody was reminded.
+func (h *handler) remindOf(ctx context.Context, quoteID string) error {
+	now := time.Now()
+	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
+	if err != nil || there && item.Status != outbox.Obsolete {
+		return err
+	}
+	history, err := h.quotes.LoadSealed(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	n := notification.Reminder(history.Quote)
+	if !notification.Stands(history.Quote, n, civil.DateOf(now.UTC())) {
+		return nil
+	}
+	return h.outbox.Put(ctx, now, n)
+}

@@ -1,0 +1,28 @@
+// Package senddue is the function that sends the notifications whose time has come: those that waited for the
+// morning or for another try, and those that somebody began with and left. It runs every few minutes.
+package senddue
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/platform"
+	"milepost/internal/postman"
+)
+
+// Swept is what a run gives back.
+type Swept struct {
+	// Notifications is how many were due.
+	Notifications int `json:"notifications"`
+}
+
+// New makes the handler. It needs what a Postman needs.
+func New(env platform.Environment) (lambda.Handler, error) {
+	p, err := postman.New(env)
+	return platform.Handler(env, func(ctx context.Context, _ json.RawMessage) (Swept, error) {
+		n, err := p.DeliverDue(ctx)
+		return Swept{n}, err
+	}), err
+}

@@ -1,0 +1,48 @@
+package link_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"milepost/internal/link"
+)
+
+const quoteID = "01KXAMPE0000000000000000QT"
+
+func TestALinkIsGoodForItsTimeAndItsQuote(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	signer := link.Signer{Base: "https://quotes.example/q?lang=en", Key: []byte("0123456789abcdef0123456789abcdef")}
+	address, err := signer.Link(quoteID, now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host != "quotes.example" || u.Path != "/q" || u.Query().Get("lang") != "en" {
+		t.Fatalf("Link=%s error=%v", address, err)
+	}
+	token := u.Query().Get("token")
+	other := link.Signer{Base: signer.Base, Key: []byte("another key")}
+	for name, test := range map[string]struct {
+		signer link.Signer
+		token  string
+		at     time.Time
+		ok     bool
+	}{
+		"in time":                 {signer, token, now.Add(time.Hour - time.Second), true},
+		"too late":                {signer, token, now.Add(time.Hour), false},
+		"signed by somebody else": {other, token, now, false},
+		"for another quote":       {signer, strings.Replace(token, "QT.", "QX.", 1), now, false},
+		"for longer":              {signer, strings.Replace(token, ".1", ".2", 1), now, false},
+		"cut short":               {signer, token[:len(token)-1], now, false},
+		"nothing":                 {signer, "", now, false},
+		"dots":                    {signer, "..", now, false},
+	} {
+		got, err := test.signer.Verify(test.token, test.at)
+		if (err == nil) != test.ok || test.ok && got != quoteID {
+			t.Errorf("%s: Verify=%q error=%v, want ok=%v", name, got, err, test.ok)
+		}
+	}
+}

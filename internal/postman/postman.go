@@ -1,0 +1,284 @@
+// Package postman takes notifications through the outbox: it puts in what an event gives rise to, and sends
+// what is due, each once.
+package postman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/govalues/decimal"
+
+	"milepost/domain/civil"
+	"milepost/domain/notification"
+	"milepost/domain/quote"
+	"milepost/internal/effects"
+	"milepost/internal/effects/messenger"
+	"milepost/internal/link"
+	"milepost/internal/outbox"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// Postman sends what customers and staff are to be told.
+type Postman struct {
+	quotes     *quotestore.Store
+	outbox     *outbox.Store
+	messenger  *messenger.Messenger
+	links      link.Signer
+	thresholds notification.Thresholds
+	// patience is how long a referral may wait before staff are alerted.
+	patience time.Duration
+}
+
+const (
+	// lease is how long one notification may take whoever sends it. It is longer than any function that does
+	// no more than that runs.
+	lease = 5 * time.Minute
+	// maxAttempts is how often a notification is offered to a provider that refuses it, at growing intervals.
+	maxAttempts = 5
+	retryAfter  = 15 * time.Minute
+	// linkLife is how long the link in a message is good.
+	linkLife = 30 * 24 * time.Hour
+)
+
+// New makes a Postman. It needs the variables of quotestore.New, NOTIFICATIONS_TABLE_NAME, MAIL_FROM, ALERTS_TOPIC_ARN,
+// LINK_BASE_URL, LINK_KEY, PREMIUM_ALERT_ABOVE in dollars and REFERRAL_ALERT_HOURS.
+func New(env platform.Environment) (*Postman, error) {
+	vars := env.Variables()
+	p := &Postman{
+		quotes: quotestore.New(env, vars), outbox: outbox.New(env, vars),
+		messenger: messenger.New(env.AWS, vars.Required("MAIL_FROM"), vars.Required("ALERTS_TOPIC_ARN")),
+		links:     link.Signer{Base: vars.Required("LINK_BASE_URL"), Key: []byte(vars.Required("LINK_KEY"))},
+	}
+	premium, hours := vars.Required("PREMIUM_ALERT_ABOVE"), vars.Required("REFERRAL_ALERT_HOURS")
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.thresholds.Premium, err = decimal.Parse(premium); err != nil {
+		return nil, fmt.Errorf("PREMIUM_ALERT_ABOVE is no amount: %w", err)
+	}
+	n, err := strconv.Atoi(hours)
+	if err != nil {
+		return nil, fmt.Errorf("REFERRAL_ALERT_HOURS is no number: %w", err)
+	}
+	p.patience = time.Duration(n) * time.Hour
+	return p, nil
+}
+
+// Announce puts what the event at a version of a quote's history gives rise to into the outbox, and sends what
+// of it is due.
+func (p *Postman) Announce(ctx context.Context, h quotestore.History, version int) error {
+	if effects.Replaying(ctx) {
+		return nil
+	}
+	events, err := h.Decoded()
+	if err != nil {
+		return err
+	}
+	all := notification.For(events, version)
+	now := time.Now()
+	for _, n := range notification.Alerts(events, version, p.thresholds) {
+		if n.Kind != notification.ReferralWaiting {
+			all = append(all, n)
+		} else if err := p.outbox.Put(ctx, h.Events[version-1].OccurredAt.Add(p.patience), n); err != nil {
+			return err
+		}
+	}
+	return p.send(ctx, now, all...)
+}
+
+// send puts notifications in that are due now, and delivers them.
+func (p *Postman) send(ctx context.Context, now time.Time, all ...notification.Notification) error {
+	if err := p.outbox.Put(ctx, now, all...); err != nil {
+		return err
+	}
+	var errs []error
+	for _, n := range all {
+		errs = append(errs, p.Deliver(ctx, n.QuoteID, n.Key()))
+	}
+	return errors.Join(errs...)
+}
+
+// workers is how many notifications DeliverDue has under way at a time.
+const workers = 8
+
+// DeliverDue delivers everything that is due, and tells how many notifications that were. One that fails does
+// not hold up the others; the next run finds it again.
+func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
+	refs, err := p.outbox.DueBy(ctx, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	errs := make([]error, len(refs))
+	free := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i, ref := range refs {
+		free <- struct{}{}
+		wg.Go(func() {
+			errs[i] = p.Deliver(ctx, ref.QuoteID, ref.Key)
+			<-free
+		})
+	}
+	wg.Wait()
+	return len(refs), errors.Join(errs...)
+}
+
+// Deliver sends one notification, if it is due, still true, and nobody else is at it.
+//
+// The claim comes before the quote is read. So when an event has been undone, and its retraction finds that its
+// notification was not claimed, the notification can no longer go out: who claims it reads the reversal.
+func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
+	if effects.Replaying(ctx) {
+		return nil
+	}
+	now := time.Now()
+	item, mine, err := p.outbox.Claim(ctx, quoteID, key, uuid.NewString(), now, lease)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return p.checkAbandoned(ctx, quoteID, key, now)
+	}
+	h, err := p.quotes.Load(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	q := h.Quote
+	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
+		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", nil)
+	}
+	if item.About != "" {
+		if ready, err := p.readyAbout(ctx, item, now); err != nil || !ready {
+			return err
+		}
+	}
+	address, err := p.links.Link(quoteID, now.Add(linkLife))
+	if err != nil {
+		return err
+	}
+	events, err := h.Decoded()
+	if err != nil {
+		return err
+	}
+	message := notification.Compose(events, item.Notification, address)
+	channel, letter := p.address(q, item.Notification, message)
+	switch channel {
+	case notification.NoContact, notification.NoConsent:
+		return p.outbox.Settle(ctx, item, outbox.Status(channel), "", nil)
+	case notification.Paper:
+		return p.giveUp(ctx, item, notification.PaperNeeded, outbox.Paper, "", &letter)
+	case notification.Email, notification.Text:
+		if at := notification.SendAt(now, q.Request.Zones()); at.After(now) {
+			return p.outbox.Postpone(ctx, item, at, "")
+		}
+	}
+	if mine, err := p.outbox.Begin(ctx, item, channel, letter); err != nil || !mine {
+		return err
+	}
+	return p.hand(ctx, item, channel, letter)
+}
+
+// checkAbandoned looks at a notification that cannot be claimed, and gives it up if its sender is gone.
+func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now time.Time) error {
+	item, there, err := p.outbox.Get(ctx, quoteID, key)
+	if err != nil || !there || !item.Abandoned(now) {
+		return err
+	}
+	// The alert comes first, so that no crash can swallow it.
+	alert := item.Alert(notification.NotSent)
+	if err := p.outbox.Put(ctx, now, alert); err != nil {
+		return err
+	}
+	if err := p.outbox.Abandon(ctx, item, now); err != nil {
+		return err
+	}
+	return p.Deliver(ctx, quoteID, alert.Key())
+}
+
+// readyAbout tells whether a notification about another one can be sent. A retraction waits until it is known
+// whether the other went out, and is obsolete where it did not; an alert is where the other was sent after all.
+func (p *Postman) readyAbout(ctx context.Context, item outbox.Item, now time.Time) (bool, error) {
+	other, there, err := p.outbox.Get(ctx, item.QuoteID, item.About)
+	if err != nil {
+		return false, err
+	}
+	if item.Kind != notification.Retracted {
+		if other.Status != outbox.Sent {
+			return true, nil
+		}
+		return false, p.outbox.Settle(ctx, item, outbox.Obsolete, "it was sent after all", nil)
+	}
+	switch {
+	case there && (other.Status == outbox.Sent || other.Status == outbox.Unknown || other.Status == outbox.Paper):
+		return true, nil
+	case there && (other.Status == outbox.Claimed || other.Status == outbox.Sending):
+		return false, p.outbox.Postpone(ctx, item, now.Add(lease), "")
+	}
+	return false, p.outbox.Settle(ctx, item, outbox.Obsolete, "what it takes back was never sent", nil)
+}
+
+// address chooses the channel and writes the letter for it.
+func (p *Postman) address(q quote.Quote, n notification.Notification, m notification.Message) (notification.Channel, outbox.Letter) {
+	letter := outbox.Letter{Subject: m.Subject, Body: m.Body}
+	if n.Kind.ForStaff() {
+		return notification.Staff, letter
+	}
+	channel := notification.Via(q.Request.Contact, notification.Legal(q, n))
+	switch channel {
+	case notification.Email:
+		letter.To = q.Request.Contact.Email
+	case notification.Text:
+		letter = outbox.Letter{To: q.Request.Contact.Phone, Body: m.Text}
+	}
+	return channel, letter
+}
+
+// hand gives a letter to the provider and notes what came of it.
+func (p *Postman) hand(ctx context.Context, item outbox.Item, channel notification.Channel, letter outbox.Letter) error {
+	var id string
+	var err error
+	switch channel {
+	case notification.Email:
+		id, err = p.messenger.Email(ctx, letter.To, letter.Subject, letter.Body)
+	case notification.Text:
+		id, err = p.messenger.Text(ctx, letter.To, letter.Body)
+	case notification.Staff:
+		id, err = p.messenger.Alert(ctx, letter.Subject, letter.Body)
+	}
+	now := time.Now()
+	if err == nil {
+		return p.outbox.SentAs(ctx, item, id, now)
+	}
+	if refused, ok := errors.AsType[*messenger.Refused](err); ok {
+		if item.Attempts+1 < maxAttempts {
+			return p.outbox.Postpone(ctx, item, now.Add(retryAfter<<item.Attempts), refused.Error())
+		}
+		return p.giveUp(ctx, item, notification.NotSent, outbox.Failed, refused.Error(), nil)
+	}
+	if unclear, ok := errors.AsType[*messenger.Unclear](err); ok {
+		return p.giveUp(ctx, item, notification.NotSent, outbox.Unknown, unclear.Error(), nil)
+	}
+	return err
+}
+
+// giveUp settles a notification that a person has to see to, and alerts staff. The alert comes first, so that
+// no crash can swallow it. An alert that fails itself alerts nobody.
+func (p *Postman) giveUp(ctx context.Context, item outbox.Item, alert notification.Kind, status outbox.Status, problem string, letter *outbox.Letter) error {
+	if item.Kind.ForStaff() {
+		return p.outbox.Settle(ctx, item, status, problem, letter)
+	}
+	n := item.Alert(alert)
+	if err := p.outbox.Put(ctx, time.Now(), n); err != nil {
+		return err
+	}
+	if err := p.outbox.Settle(ctx, item, status, problem, letter); err != nil {
+		return err
+	}
+	return p.Deliver(ctx, n.QuoteID, n.Key())
+}
