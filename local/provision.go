@@ -21,6 +21,8 @@ var kinds = []kind{
 	{resource: "AWS::DynamoDB::Table", make: (*Stack).provisionTable},
 	{resource: "AWS::SQS::Queue", make: (*Stack).provisionQueue},
 	{resource: "AWS::SQS::QueuePolicy", make: (*Stack).provisionQueuePolicy},
+	{resource: "AWS::S3::Bucket", make: (*Stack).provisionBucket},
+	{resource: "AWS::S3::BucketPolicy", make: (*Stack).provisionBucketPolicy},
 	{resource: "AWS::Lambda::Permission", make: (*Stack).provisionPermission},
 	{resource: "AWS::Lambda::Function", make: (*Stack).provisionFunction},
 	{resource: "AWS::Lambda::EventInvokeConfig", make: (*Stack).provisionEventInvokeConfig},

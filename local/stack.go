@@ -25,6 +25,7 @@ import (
 	"milepost/local/fault"
 	"milepost/local/iam"
 	"milepost/local/lambda"
+	"milepost/local/s3"
 	"milepost/local/sqs"
 	"milepost/local/stepfunctions"
 	"milepost/local/storage"
@@ -78,6 +79,7 @@ type Stack struct {
 	tables    *dynamodb.Service
 	bus       *eventbridge.Service
 	queues    *sqs.Service
+	buckets   *s3.Service
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	traces    *xray.Service
@@ -87,7 +89,7 @@ type Stack struct {
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
 	roles    map[string]*role
 	sessions map[string]awsapi.Caller
-	// permits say who may call a function, and who may send to a queue, by ARN.
+	// permits say who may call a function, send to a queue, and use a bucket, by ARN.
 	permits map[string]*iam.ResourcePolicy
 
 	started []string
@@ -148,6 +150,7 @@ func (s *Stack) open() (err error) {
 	if s.queues, err = sqs.New(sqs.Config{Store: s.store, BaseURL: s.queueBase()}); err != nil {
 		return err
 	}
+	s.buckets = s3.New(s3.Config{Store: s.store, Policy: func(arn string) *iam.ResourcePolicy { return s.permits[arn] }})
 	if s.functions, err = lambda.New(lambda.Config{
 		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination,
 	}); err != nil {
@@ -180,6 +183,7 @@ func (s *Stack) serveAWS() {
 	for _, path := range []string{"/TraceSummaries", "/Traces", "/TraceGraph", "/ServiceGraph", "/TraceSegments", "/GetSamplingRules", "/SamplingTargets"} {
 		e.HandleREST(path, s.traces)
 	}
+	e.HandleService("s3", s.buckets, s3.WriteError)
 	s.endpoint = e
 }
 

@@ -61,8 +61,19 @@ func (p *ResourcePolicy) Join(other *ResourcePolicy) *ResourcePolicy {
 // Allows tells whether the policy lets a principal (a service such as "events.amazonaws.com", or an
 // ARN) do an action on the resource. sourceARN is the resource on whose behalf a service calls.
 func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) bool {
+	allowed, denied := p.ask(principal, action, resource, sourceARN)
+	return allowed && !denied
+}
+
+// Denies tells whether the policy forbids a principal an action on the resource, whatever else allows it.
+func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
+	_, denied := p.ask(principal, action, resource, "")
+	return denied
+}
+
+func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string) (allowed, denied bool) {
 	if p == nil {
-		return false
+		return false, false
 	}
 	keys := Keys{
 		"aws:securetransport":       {"true"},
@@ -80,19 +91,15 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 	} else {
 		keys["aws:principalisawsservice"] = []string{"true"}
 	}
-	allowed := false
 	action = strings.ToLower(action)
 	for _, s := range p.statements {
 		if !s.principals.include(principal) || !s.covers(action, resource) ||
 			slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(keys) }) {
 			continue
 		}
-		if s.deny {
-			return false
-		}
-		allowed = true
+		allowed, denied = allowed || !s.deny, denied || s.deny
 	}
-	return allowed
+	return allowed, denied
 }
 
 // principals are those that a statement of a resource policy is about.
