@@ -11,17 +11,20 @@ import (
 // the event before it, and so everything that ever stood before it in its stream. Its version is left
 // out: the chain itself says where an event stands, and so an event that was slipped in stands out.
 func (e Event) Hash() string {
-	h := sha256.New()
+	b := make([]byte, 0, 1024+len(e.Data))
 	for _, field := range []string{
 		e.PreviousHash, e.StreamID, e.ID, e.Type, strconv.Itoa(e.SchemaVersion),
 		e.OccurredAt.UTC().Format(timeLayout), e.Metadata.CommandID, e.Metadata.CorrelationID, e.Metadata.CausationID,
-		e.Metadata.Actor, e.Metadata.TraceHeader, string(e.Data),
+		e.Metadata.Actor, e.Metadata.TraceHeader,
 	} {
-		// With its length before each, no two lists of fields read the same.
-		fmt.Fprintf(h, "%d:%s", len(field), field)
+		b = append(withLength(b, len(field)), field...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(append(withLength(b, len(e.Data)), e.Data...))
+	return hex.EncodeToString(sum[:])
 }
+
+// withLength writes the length of a field before it: so no two lists of fields read the same.
+func withLength(b []byte, n int) []byte { return append(strconv.AppendInt(b, int64(n), 10), ':') }
 
 // Fault is a place where a stream is not what was appended to it.
 type Fault struct {

@@ -165,7 +165,7 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 
 // occupied tells a repeated append from a lost race. When it is repeated, e becomes what stands there.
 func occupied(e *Event, item map[string]types.AttributeValue) error {
-	existing, err := eventOf(item)
+	existing, err := EventOf(item)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, er
 			return nil, fmt.Errorf("load stream %s: %w", stream, err)
 		}
 		for _, item := range page.Items {
-			e, err := eventOf(item)
+			e, err := EventOf(item)
 			if err != nil {
 				return nil, err
 			}

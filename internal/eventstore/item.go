@@ -52,8 +52,8 @@ func (e *Unreadable) Error() string {
 
 func (e *Unreadable) Unwrap() error { return e.Err }
 
-// eventOf reads a stored event. The error is *Unreadable.
-func eventOf(item map[string]types.AttributeValue) (Event, error) {
+// EventOf reads an event from its item, as the table or its stream has it. The error is *Unreadable.
+func EventOf(item map[string]types.AttributeValue) (Event, error) {
 	r := reader{item: item}
 	e := Event{
 		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),

@@ -3,6 +3,7 @@ package platform
 import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
@@ -14,3 +15,6 @@ func EventBridge(env Environment) *eventbridge.Client { return eventbridge.NewFr
 
 // StepFunctions is a client for state machines.
 func StepFunctions(env Environment) *sfn.Client { return sfn.NewFromConfig(env.AWS) }
+
+// S3 is a client for buckets.
+func S3(env Environment) *s3.Client { return s3.NewFromConfig(env.AWS) }
