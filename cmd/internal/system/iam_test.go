@@ -63,6 +63,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			s.settle()
 			liveOn(s, id)
 			want := slices.Concat(tracing, []string{
+				"ArchiveFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"ResumeWorkflowFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
@@ -128,8 +129,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 12 {
-			t.Errorf("%d functions, want 12", len(functions))
+		if len(functions) != 13 {
+			t.Errorf("%d functions, want 13", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -194,8 +195,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 13 {
-		t.Errorf("%d roles, want one for each of 12 functions and the workflow", len(roles))
+	if len(roles) != 14 {
+		t.Errorf("%d roles, want one for each of 13 functions and the workflow", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0
