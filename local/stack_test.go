@@ -77,7 +77,7 @@ func TestWhatIsNotRunIsRefusedByNameAndLine(t *testing.T) {
 	t.Parallel()
 	withPolicies := strings.Replace(function, "POLICIES", "[]", 1)
 	tests := map[string]struct{ text, want string }{
-		"a type of resource":       {"  B:\n    Type: AWS::S3::Bucket\n", "template.yaml:4: Resources.B: the local runtime does not run resources of type AWS::S3::Bucket"},
+		"a type of resource":       {"  B:\n    Type: AWS::Scheduler::Schedule\n", "template.yaml:4: Resources.B: the local runtime does not run resources of type AWS::Scheduler::Schedule"},
 		"a property of a resource": {table + "      KinesisStreamSpecification: {StreamArn: x}\n", "KinesisStreamSpecification"},
 		"a target of a rule": {`  R:
     Type: AWS::Events::Rule
@@ -112,8 +112,8 @@ func TestWhatIsNotRunIsRefusedByNameAndLine(t *testing.T) {
 
 func TestAllThatIsRefusedIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	_, _, err := open(t, header+"  A:\n    Type: AWS::S3::Bucket\n  B:\n    Type: AWS::SNS::Topic\n", nil)
-	for _, want := range []string{"AWS::S3::Bucket", "AWS::SNS::Topic"} {
+	_, _, err := open(t, header+"  A:\n    Type: AWS::Scheduler::Schedule\n  B:\n    Type: AWS::SNS::Topic\n", nil)
+	for _, want := range []string{"AWS::Scheduler::Schedule", "AWS::SNS::Topic"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error=%v, want one that names %s", err, want)
 		}

@@ -81,8 +81,7 @@ func (p place) sink(ctx context.Context, e *endpoint, s streams) (archive.Sink, 
 	}
 	switch {
 	case p == "-":
-		sink, err := archive.NewStream(s.out)
-		return sink, nothing, err
+		return archive.NewStream(s.out), nothing, nil
 	case p.directory():
 		return &archive.Objects{Put: p.put}, nothing, nil
 	}
@@ -94,13 +93,12 @@ func (p place) sink(ctx context.Context, e *endpoint, s streams) (archive.Sink, 
 	if err != nil {
 		return nil, nothing, err
 	}
-	sink, err := archive.NewStream(f)
-	return sink, func(failed bool) error {
+	return archive.NewStream(f), func(failed bool) error {
 		if err := f.Close(); failed || err != nil {
 			return errors.Join(err, os.Remove(part))
 		}
 		return os.Rename(part, string(p))
-	}, err
+	}, nil
 }
 
 // put writes an object into the directory, where none stands.

@@ -15,6 +15,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -66,6 +67,7 @@ func (d *Days) Add(e eventstore.Event, order string) error {
 
 // Take gives the objects of what was gathered, and empties d.
 func (d *Days) Take() []Object {
+	encoder := newEncoder(nil)
 	var objects []Object
 	for _, on := range slices.Sorted(maps.Keys(d.days)) {
 		of := d.days[on]
@@ -80,11 +82,9 @@ func (d *Days) Take() []Object {
 	return objects
 }
 
-// encoder compresses. At this level it is the fastest, and events that are alike do not get smaller at the next.
-var encoder = mustEncoder()
-
-func mustEncoder() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+// newEncoder compresses. At this level it is the fastest, and events that are alike do not get smaller at the next.
+func newEncoder(w io.Writer) *zstd.Encoder {
+	e, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil { // the options are right
 		panic(err)
 	}

@@ -54,10 +54,7 @@ func filled(t *testing.T) eventstore.Event {
 func mustPack(t testing.TB, events ...eventstore.Event) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	s, err := archive.NewStream(&b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := archive.NewStream(&b)
 	if err := s.Write(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}

@@ -186,10 +186,7 @@ type Stream struct {
 }
 
 // NewStream makes one that writes to w.
-func NewStream(w io.Writer) (*Stream, error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest))
-	return &Stream{z: z}, err
-}
+func NewStream(w io.Writer) *Stream { return &Stream{z: newEncoder(w)} }
 
 // Write writes events.
 func (s *Stream) Write(_ context.Context, events []eventstore.Event) error {

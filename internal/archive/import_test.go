@@ -251,10 +251,7 @@ func TestExportsAreCut(t *testing.T) {
 	} {
 		row.x.Log, row.x.Workers = log, 3
 		var b bytes.Buffer
-		sink, err := archive.NewStream(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sink := archive.NewStream(&b)
 		figures, err := row.x.Run(t.Context(), sink, func(int) {})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

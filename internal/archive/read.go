@@ -22,6 +22,8 @@ type Reader struct {
 	// Total is the size of all objects in bytes as far as it is known, and Done how much of it has been read. They
 	// count from the call of Events.
 	Total, Done atomic.Int64
+
+	decoders sync.Pool // that have read an object to its end
 }
 
 // chunk is a part of an object, decoded, or why there is none.
@@ -92,7 +94,16 @@ func (r *Reader) decode(ctx context.Context, name string, chunks chan<- chunk) {
 			return err
 		}
 		defer body.Close()
-		err = decode(&counted{body, &r.Done}, func(events []eventstore.Event) error { return send(chunk{events: events}) })
+		z, ok := r.decoders.Get().(*zstd.Decoder)
+		if !ok {
+			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20)); err != nil {
+				return err
+			}
+		}
+		defer r.decoders.Put(z)
+		if err = z.Reset(&counted{body, &r.Done}); err == nil {
+			err = decode(z, func(events []eventstore.Event) error { return send(chunk{events: events}) })
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -118,29 +129,15 @@ func (c *counted) Read(p []byte) (int, error) {
 // block is how much text is decoded at a time; a line may be longer.
 const block = 1 << 20
 
-// decoders are zstd decoders that can be used again.
-var decoders = sync.Pool{New: func() any {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
-	if err != nil { // the options are right
-		panic(err)
-	}
-	return d
-}}
-
-// decode gives the events of an object, some at a time. The events' data are parts of the text that was read.
+// decode gives the events in the text of an object, some at a time. The events' data are parts of the text that was
+// read.
 func decode(r io.Reader, yield func([]eventstore.Event) error) error {
-	z := decoders.Get().(*zstd.Decoder)
-	defer decoders.Put(z)
-	if err := z.Reset(r); err != nil {
-		return err
-	}
-	defer func() { _ = z.Reset(nil) }() // so that it holds nothing
 	line := 0
 	var rest []byte // of a line that is not at its end
 	for {
 		text := make([]byte, len(rest)+block)
 		copy(text, rest)
-		n, err := fill(z, text[len(rest):])
+		n, err := fill(r, text[len(rest):])
 		text = text[:len(rest)+n]
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
