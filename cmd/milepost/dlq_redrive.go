@@ -50,7 +50,7 @@ func (r *redriver) invoke(ctx context.Context, function string, how types.Invoca
 // maxRecords is how many records a function gets at a time.
 const maxRecords = 100
 
-// archiveFunction ends the name of the function that keeps events in the archive; others announce them.
+// archiveFunction is in the name of the function that keeps events in the archive; others announce them.
 const archiveFunction = "-ArchiveFunction"
 
 // slack is how far apart an event's own time and its arrival in the stream may be.
@@ -63,7 +63,7 @@ func (r *redriver) process(ctx context.Context, l *letter) error {
 	if gone(err) {
 		from, to := clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack))
 		again := "milepost log play --new"
-		if strings.HasSuffix(nameIn(l.Function), archiveFunction) {
+		if strings.Contains(nameIn(l.Function), archiveFunction) {
 			again = "milepost log export s3://BUCKET/ (the archive's)"
 		}
 		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, from, to)
