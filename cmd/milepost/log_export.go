@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
 	"milepost/internal/archive"
+	"milepost/internal/mask"
 	"milepost/internal/quotestore"
 )
 
@@ -15,6 +18,8 @@ type logExportCmd struct {
 	Since    moment   `placeholder:"TIME" help:"Begin each quote with its first event from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
 	Until    moment   `placeholder:"TIME" help:"End each quote before its first event from this time on. Default: now."`
 	Quote    []string `placeholder:"ID" help:"Export these quotes only."`
+	Mask     bool     `help:"Put something else in the place of all that says who somebody is, for a test environment. Prices stay the same."`
+	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what stands in the place of something depends on this text. Default: another one each time."`
 	Workers  int      `default:"8" help:"Read so many parts of the log at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -22,11 +27,12 @@ type logExportCmd struct {
 
 // Help says what is written.
 func (*logExportCmd) Help() string {
-	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. It is personal data, as the log is.
+	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. It is personal data, as the log is, unless it is masked.
 
-Examples, a copy of the log as it was at the end of May, and what the archive lacks of the time before there was one:
+Examples, a copy of the log as it was at the end of May, one for a test environment, and what the archive lacks of the time before there was one:
 
   milepost log export may.ndjson.zst --until 2026-06-01T00:00:00Z
+  milepost log export test.ndjson.zst --mask --until 2026-06-01T00:00:00Z
   milepost log export s3://milepost-archive-123456789012-us-east-1/ --aws --until 2026-05-01T00:00:00Z`
 }
 
@@ -37,6 +43,34 @@ func (c *logExportCmd) Validate() error {
 		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
 	case c.Workers < 1:
 		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
+	case c.MaskKey != "" && !c.Mask:
+		return errors.New("--mask-key is for --mask; without it nothing is masked")
+	case c.Mask && !c.Since.IsZero():
+		return errors.New("--mask needs whole quotes from their first event on: leave --since out")
+	}
+	return nil
+}
+
+// masker is what masks the export, nil where nothing is masked.
+func (c *logExportCmd) masker() *mask.Masker {
+	if !c.Mask {
+		return nil
+	}
+	return mask.New([]byte(cmp.Or(c.MaskKey, rand.Text())))
+}
+
+// checkVacant refuses to put a masked export beside other events: both would have the same streams.
+func (c *logExportCmd) checkVacant(ctx context.Context, s streams) error {
+	if _, _, inBucket := c.To.bucket(); !c.Mask || !inBucket && !c.To.directory() {
+		return nil
+	}
+	source, end, err := c.To.source(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if there, err := source.Objects(ctx); err == nil && len(there) > 0 {
+		return fmt.Errorf("%s has events already: put a masked export elsewhere", c.To)
 	}
 	return nil
 }
@@ -50,6 +84,12 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	x := &archive.Exporter{Log: l.quotes.Log, Since: c.Since.Time, Until: c.Until.Time, Workers: c.Workers}
 	for _, id := range c.Quote {
 		x.Streams = append(x.Streams, quotestore.StreamID(id))
+	}
+	if m := c.masker(); m != nil {
+		x.Change = m.Stream
+	}
+	if err := c.checkVacant(ctx, s); err != nil {
+		return err
 	}
 	total, err := l.quotes.Log.Count(ctx)
 	if err != nil {

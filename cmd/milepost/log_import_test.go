@@ -164,6 +164,8 @@ func TestAnImportRefuses(t *testing.T) {
 			{[]string{"export", filepath.Join(dir, "new"), "--quote=none"}, 1, "milepost: the log has no stream quote-none\n"},
 			{[]string{"export", "-", "--since=2026-05-02T00:00:00Z", "--until=2026-05-01T00:00:00Z"}, 2, "must be before --until"},
 			{[]string{"export", "-", "--workers=0"}, 2, "--workers must be 1 or more"},
+			{[]string{"export", "-", "--mask-key=x"}, 2, "--mask-key is for --mask"},
+			{[]string{"export", "-", "--mask", "--since=1h"}, 2, "--mask needs whole quotes"},
 		} {
 			if got := other.milepost(append([]string{"log"}, row.args...)...); got.status != row.status || !strings.Contains(got.err, row.err) {
 				t.Errorf("%v: %+v, want %d and %q", row.args, got, row.status, row.err)
@@ -186,6 +188,67 @@ func TestAnImportRefuses(t *testing.T) {
 		if got := logOf(t, s.Config())["quote-"+quote]; !reflect.DeepEqual(got, events) {
 			t.Error("the log was changed")
 		}
+	})
+}
+
+func TestATestEnvironmentFromThePast(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		quotes := []string{s.submit(), s.submit()}
+		settle()
+		until := time.Now().UTC().Format(time.RFC3339)
+		s.submit() // comes after it
+		settle()
+		dir := t.TempDir()
+		file := filepath.Join(dir, "test")
+		if out := s.must("log", "export", file, "--mask", "--until", until); out != "8 events of 2 quotes exported\n" {
+			t.Fatalf("export: %q", out)
+		}
+		other := s.another()
+		if out := other.must("log", "import", file); out != "8 events of 2 quotes: 8 imported, 0 there already\n" {
+			t.Fatalf("import: %q", out)
+		}
+		settle()
+		if out := other.must("log", "verify"); !strings.HasSuffix(out, "8 events of 2 streams checked, 0 faults\n") {
+			t.Errorf("verify: %q", out)
+		}
+		for _, id := range quotes {
+			id = strings.TrimPrefix(id, "/quotes/")
+			var shown struct {
+				Quote  struct{ Status, TotalPremium string }
+				Events []struct{ Actor string }
+			}
+			other.mustJSON(&shown, "log", "show", id)
+			if shown.Quote.Status != "QUOTED" || shown.Quote.TotalPremium != "486.00" || !strings.HasPrefix(shown.Events[0].Actor, "person-") {
+				t.Errorf("quote %s is %+v", id, shown)
+			}
+			text := ""
+			for _, e := range logOf(t, other.Config())["quote-"+id] {
+				text += string(e.Data) + e.Metadata.Actor
+			}
+			for _, personal := range []string{"Ada", "ada", "Example", "RS000001", "1988-03-10", "1HGCV1F33NA000101"} {
+				if strings.Contains(text, personal) {
+					t.Errorf("%s is left of quote %s: %s", personal, id, text)
+				}
+			}
+		}
+		// The same key makes the same of it, no key something else each time.
+		masked := func(name string, args ...string) string {
+			file := filepath.Join(dir, name)
+			s.must(append([]string{"log", "export", file, "--mask", "--workers=1"}, args...)...)
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		if masked("1", "--mask-key=one") != masked("2", "--mask-key=one") || masked("3") == masked("4") {
+			t.Error("the key does not decide")
+		}
+		bucket := "s3://" + s.Outputs()["ArchiveBucketName"].Value + "/"
+		if got := s.milepost("log", "export", bucket, "--mask"); got.status != 1 || !strings.Contains(got.err, bucket+" has events already: put a masked export elsewhere") {
+			t.Errorf("into the archive: %+v", got)
+		}
+		s.must("log", "export", bucket+"masked/", "--mask")
 	})
 }
 
