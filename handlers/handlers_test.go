@@ -161,6 +161,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
 	invoke("expire", `{}`)
+	invoke("snapshot", notice("QuoteWithdrawn"))
 	read := request("")
 	read.RouteKey, read.PathParameters = "GET /quotes/{quoteId}", map[string]string{"quoteId": quoteID}
 	if out := string(invoke("quotes", read)); !strings.Contains(out, "QUOTED") {

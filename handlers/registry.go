@@ -18,6 +18,7 @@ import (
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
 	"milepost/handlers/resumeworkflow"
+	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
@@ -40,6 +41,7 @@ var Registry = map[string]Constructor{
 	"startworkflow":   startworkflow.New,
 	"resumeworkflow":  resumeworkflow.New,
 	"project":         project.New,
+	"snapshot":        snapshot.New,
 	"expire":          expire.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,

@@ -1,6 +1,7 @@
 package schemas_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -330,14 +331,17 @@ func hearers(t *testing.T, all functions, eventType string) (live, again []strin
 	return live, again
 }
 
-// producers finds the functions that append each event type: those whose code gives a command for which
-// the domain's code makes such an event.
+// onCommandLine are commands of cmd/milepost that append events, with the code that does.
+var onCommandLine = map[string]string{"milepost correct": "../internal/correct/*.go"}
+
+// producers finds the functions, and commands of the command line, that append each event type: those whose
+// code gives a command for which the domain's code makes such an event.
 func producers(t *testing.T, all functions) map[string][]string {
 	t.Helper()
 	made := eventsOfCommands(t)
 	found := map[string][]string{}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		files, err := filepath.Glob("../handlers/" + name + "/*.go")
+	for _, name := range slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(all)), slices.Collect(maps.Keys(onCommandLine))))) {
+		files, err := filepath.Glob(cmp.Or(onCommandLine[name], "../handlers/"+name+"/*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ var events = []quote.Event{
 	quote.QuoteRequested{}, quote.VehiclesIdentified{}, quote.AccidentHistoryRetrieved{},
 	quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.QuoteAmended{}, quote.QuoteAccepted{},
 	quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
-	quote.EventReversed{},
+	quote.EventReversed{}, quote.QuoteCorrected{},
 }
 
 func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {

@@ -37,6 +37,7 @@ const noGoal = "-"
 var measures = []measure{
 	{"quotes", quotes},
 	{"latency", latency},
+	{"commands", commands},
 	{"rebuild", rebuilt},
 	{"rating", rateE02},
 	{"vin", decodeVINs},

@@ -64,7 +64,7 @@ func TestTheBinaryAnswersInvocationsOfItsHandler(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ handler, variable, payload, want string }{
 		"an answer":             {"submit", "EVENTS_TABLE_NAME=events", `{}`, `invocation/request-1/response {"statusCode":401,`},
-		"a failure by its name": {"rate", "EVENTS_TABLE_NAME=events", `[]`, `"errorType":"BadPayload"`},
+		"a failure by its name": {"publish", "EVENT_BUS_NAME=events", `[]`, `"errorType":"BadPayload"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,7 @@ type commands struct {
 	Vin     vinCmd     `cmd:"" help:"Decode vehicle identification numbers offline."`
 	Replay  replayCmd  `cmd:"" help:"Send events from the archive to the bus's rules once more."`
 	Rebuild rebuildCmd `cmd:"" help:"Make projections again from the log, while the system goes on working."`
+	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was mended."`
 	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched; export and import it."`
 	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
 }

@@ -51,14 +51,19 @@ func rateUnder(version string) (rater, error) {
 	if version == "" {
 		return rating.Rate, nil
 	}
+	if p, ok := rating.Named(version); ok {
+		return p.OnAnyDate().Rate, nil
+	}
+	return nil, noPlan(version)
+}
+
+// noPlan says which plans there are in place of one that there is not.
+func noPlan(version string) error {
 	var versions []string
 	for _, p := range rating.Plans() {
-		if p.Version() == version {
-			return p.OnAnyDate().Rate, nil
-		}
 		versions = append(versions, p.Version())
 	}
-	return nil, fmt.Errorf("there is no rate plan %q, only %s", version, strings.Join(versions, ", "))
+	return fmt.Errorf("there is no rate plan %q, only %s", version, strings.Join(versions, ", "))
 }
 
 // rateCase is a request to rate. Facts may be missing: nobody was asked then.

@@ -26,6 +26,7 @@ var decoders = map[Versioned]func(json.RawMessage) (Event, error){
 	{TypeReferralApproved, 1}:         decodeAs[ReferralApproved],
 	{TypeReferralDeclined, 1}:         decodeAs[ReferralDeclined],
 	{TypeEventReversed, 1}:            decodeAs[EventReversed],
+	{TypeQuoteCorrected, 1}:           decodeAs[QuoteCorrected],
 }
 
 // EventVersions lists every event type and version that Decode understands.

@@ -18,7 +18,7 @@ func eventsOfEachType(t *testing.T) []quote.Event {
 		events = append(events, quotetest.MustEvents(t, quotetest.MustExample(t, id).Commands()...)...)
 	}
 	l := mustLife(t)
-	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered))
+	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"))
 }
 
 func TestEveryEventVersionIsReadAsItWasWritten(t *testing.T) {

@@ -86,6 +86,16 @@ type EventRef struct {
 	ID      string
 }
 
+// CorrectQuote rates a revision once more, as of its own day and from the facts with which it was rated, after a
+// fault in the program was mended.
+type CorrectQuote struct {
+	Revision int
+	// Plan is the version of the rate plan to use, "" for the one that is right for the quote.
+	Plan    string
+	Mandate Mandate
+	On      civil.Date
+}
+
 func (SubmitQuote) isCommand()           {}
 func (RecordVehicles) isCommand()        {}
 func (RecordAccidentHistory) isCommand() {}
@@ -96,6 +106,7 @@ func (WithdrawQuote) isCommand()         {}
 func (ExpireQuote) isCommand()           {}
 func (DecideReferral) isCommand()        {}
 func (ReverseEvent) isCommand()          {}
+func (CorrectQuote) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
 type InvalidRequest struct{ Codes []rating.Code }

@@ -32,6 +32,8 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return decideReferral(q, c)
 	case ReverseEvent:
 		return reverse(q, c)
+	case CorrectQuote:
+		return correct(q, c)
 	}
 	panic("quote: a command that Decide does not know")
 }
@@ -109,10 +111,7 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		}
 		unanswered = append(unanswered, fact)
 	}
-	result := rating.Rate(q.Request.Rating(q.QuoteDate), q.Facts())
-	if q.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
-		result.Conditions = append(result.Conditions, rating.HistoryPending)
-	}
+	result := q.rateWith(rating.Rate)
 	switch {
 	case result.Outcome == rating.Declined:
 		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
@@ -122,6 +121,15 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
 	}
 	return nil, &InvalidRequest{Codes: result.Reasons}
+}
+
+// rateWith rates a revision from the facts that it has.
+func (r Revision) rateWith(rate func(rating.Request, rating.Facts) rating.Result) rating.Result {
+	result := rate(r.Request.Rating(r.QuoteDate), r.Facts())
+	if r.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
+		result.Conditions = append(result.Conditions, rating.HistoryPending)
+	}
+	return result
 }
 
 func accept(q Quote, c AcceptQuote) ([]Event, error) {

@@ -12,6 +12,8 @@ import (
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/rating"
+
+	"github.com/govalues/decimal"
 )
 
 // Event is a fact about a quote. The types below are all there are.
@@ -126,6 +128,45 @@ type EventReversed struct {
 	By string `json:"by"`
 }
 
+// QuoteCorrected: the program had rated a revision wrongly, and a right one comes to another answer. A revision
+// that was accepted is still what was accepted; the event is there for an underwriter then.
+type QuoteCorrected struct {
+	QuoteID  string `json:"quoteId"`
+	Revision int    `json:"revision"`
+	// CorrectedOn is the day of the correction, which enters no price.
+	CorrectedOn civil.Date `json:"correctedOn"`
+	// Why and by whom stands beside the other members in JSON.
+	Mandate
+	// Outcome is what the revision comes to: that of the Rating, unless a lookup that gave no answer refers it.
+	Outcome rating.Outcome `json:"outcome"`
+	Rating  rating.Result  `json:"rating"`
+	// Previous is what had been told.
+	Previous Answered `json:"previous"`
+	// Difference is the new total less the previous one, nil unless both have a price.
+	Difference *decimal.Decimal `json:"difference,omitempty"`
+}
+
+// Mandate says why quotes are corrected, and by whom.
+type Mandate struct {
+	// CorrectionID is the same for all quotes of one correction.
+	CorrectionID string `json:"correctionId"`
+	ReasonCode   string `json:"reasonCode"`
+	Text         string `json:"text"`
+	// Ticket is where the fault is described, "" where that is nowhere.
+	Ticket string `json:"ticket,omitempty"`
+	// By is the operator.
+	By string `json:"by"`
+	// Engine is the version of the program that rated it again.
+	Engine string `json:"engine"`
+}
+
+// Answered is what a customer was told of a revision.
+type Answered struct {
+	Outcome rating.Outcome `json:"outcome"`
+	// TotalPremium is nil where there was no price.
+	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+}
+
 // Decision is an underwriter's, as the audit record needs it.
 type Decision struct {
 	// Underwriter is who decided: the subject of the employee's token.
@@ -198,6 +239,7 @@ const (
 	TypeReferralApproved         = "ReferralApproved"
 	TypeReferralDeclined         = "ReferralDeclined"
 	TypeEventReversed            = "EventReversed"
+	TypeQuoteCorrected           = "QuoteCorrected"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -213,6 +255,7 @@ func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
 func (ReferralApproved) EventType() string         { return TypeReferralApproved }
 func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
 func (EventReversed) EventType() string            { return TypeEventReversed }
+func (QuoteCorrected) EventType() string           { return TypeQuoteCorrected }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
@@ -227,3 +270,4 @@ func (QuoteExpired) isEvent()             {}
 func (ReferralApproved) isEvent()         {}
 func (ReferralDeclined) isEvent()         {}
 func (EventReversed) isEvent()            {}
+func (QuoteCorrected) isEvent()           {}

@@ -215,12 +215,12 @@ func TestAnAmendmentKeepsWhatIsKnownOfTheSame(t *testing.T) {
 			// Only names differ between the two drivers of the examples; their licenses must, too.
 			before := edited(t, base, func(r *quote.Request) { r.Drivers[1].FirstName = "Second" })
 			after := edited(t, before, row.change)
-			q := quote.Fold(
+			first := quote.Fold(
 				quote.QuoteRequested{QuoteID: quotetest.ID, Revision: 1, CustomerID: quotetest.Customer, QuoteDate: w.example.QuoteDate, Request: before},
 				quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: vehicles.Vehicles},
-				quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: histories.Drivers},
-				quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: w.example.QuoteDate, Request: after})
-			facts, earlier := q.Facts(), q.Earlier[0].Facts()
+				quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: histories.Drivers})
+			q := quote.Evolve(first, quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: w.example.QuoteDate, Request: after})
+			facts, earlier := q.Facts(), first.Facts()
 			if len(facts.VIN) != len(row.knownVehicles) || len(facts.History) != len(row.knownDrivers) {
 				t.Errorf("known are %d vehicles and %d drivers, want %v and %v", len(facts.VIN), len(facts.History), row.knownVehicles, row.knownDrivers)
 			}

@@ -3,6 +3,8 @@ package quote
 import (
 	"slices"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/rating"
@@ -37,16 +39,34 @@ type Quote struct {
 	// Status is what the events say. An open quote whose last day has passed is expired all the same:
 	// see StatusOn.
 	Status Status
-	// Revision is the one in force. Earlier has those that were amended, the oldest first.
+	// Revision is the one in force. Earlier has the last MaxEarlier of those that were amended, the oldest first.
 	Revision
-	Earlier []Revision
+	Earlier []Earlier
 	// Revisions is how many were ever opened. The number of one that was undone is not given again.
 	Revisions int
 	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
 	// before it may be about what no longer stands.
 	Reversal int
-	// Log has an entry for each event, those that were undone among them.
-	Log []Entry
+	// Undone counts the events that were undone, by their types; nil where none was.
+	Undone map[string]int
+	// Log has an entry for each event, those that were undone among them. It grows with the events, so a
+	// state that was kept does not have it, and nothing can be undone in one: that takes the fold of all.
+	Log []Entry `json:"-"`
+}
+
+// MaxEarlier is how many of the revisions that were amended a quote lists. All can be read from its log.
+const MaxEarlier = 50
+
+// Earlier is what a revision came to that was amended.
+type Earlier struct {
+	Number        int
+	QuoteDate     civil.Date
+	EffectiveDate civil.Date
+	// Outcome is "" and TotalPremium nil where the revision was not rated, or had no price.
+	Outcome      rating.Outcome `json:",omitzero"`
+	TotalPremium *decimal.Decimal
+	// LastVersion is the last version of the quote at which it was in force.
+	LastVersion int
 }
 
 // Revision is one version of the request, with what was found out about it and what came of it.
@@ -59,12 +79,23 @@ type Revision struct {
 	Vehicles []VehicleLookup
 	Drivers  []DriverLookup
 	// Rating is the outcome, nil until there is one.
-	Rating     *rating.Result
+	Rating *rating.Result
+	// RatedWith is how many of the lookups had answered by then. The others came too late for it.
+	RatedWith  Lookups
 	Unanswered []Fact
 	// Decision is the underwriter's, nil where none was needed or made.
 	Decision *Decision
-	Grounds  Grounds
+	// Correction is the last one, nil where nothing was corrected.
+	Correction *Correction
+	Grounds    Grounds
 }
+
+// Lookups counts the vehicles and drivers that are known.
+type Lookups struct{ Vehicles, Drivers int }
+
+// FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
+// Fold. A test compares the states of the examples with those that this version gave when it was new.
+const FoldVersion = 2
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -105,11 +136,12 @@ func (q *Quote) apply(e Event) {
 		q.Drivers = slices.Concat(q.Drivers, e.Drivers)
 		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
 	case QuoteOffered:
-		q.Status, q.Rating, q.Grounds.Outcome = StatusQuoted, &e.Rating, q.Version
+		q.rated(StatusQuoted, &e.Rating)
 	case QuoteReferred:
-		q.Status, q.Rating, q.Unanswered, q.Grounds.Outcome = StatusReferred, &e.Rating, e.Unanswered, q.Version
+		q.rated(StatusReferred, &e.Rating)
+		q.Unanswered = e.Unanswered
 	case QuoteDeclined:
-		q.Status, q.Rating, q.Grounds.Outcome = StatusDeclined, &e.Rating, q.Version
+		q.rated(StatusDeclined, &e.Rating)
 	case ReferralApproved:
 		q.Status, q.Decision, q.Grounds.Outcome = StatusQuoted, &e.Decision, q.Version
 	case ReferralDeclined:
@@ -122,13 +154,20 @@ func (q *Quote) apply(e Event) {
 		q.Status = StatusExpired
 	case EventReversed:
 		q.Reversal = q.Version
+	case QuoteCorrected:
+		q.correct(e)
 	}
+}
+
+func (q *Quote) rated(s Status, r *rating.Result) {
+	q.Status, q.Rating, q.RatedWith, q.Grounds.Outcome = s, r, Lookups{len(q.Vehicles), len(q.Drivers)}, q.Version
 }
 
 // amend opens a revision with what is still known from the one before it.
 func (q *Quote) amend(e QuoteAmended) {
 	before := q.Revision
-	q.Earlier = append(slices.Clip(q.Earlier), before)
+	q.Earlier = append(slices.Clip(q.Earlier), before.earlier(q.Version-1))
+	q.Earlier = q.Earlier[max(0, len(q.Earlier)-MaxEarlier):]
 	q.Status, q.Revisions = StatusRequested, e.Revision
 	q.Revision = Revision{
 		Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request,
@@ -141,6 +180,18 @@ func (q *Quote) amend(e QuoteAmended) {
 	if len(q.Drivers) > 0 {
 		q.Grounds.Drivers = before.Grounds.Drivers
 	}
+}
+
+// earlier is what a revision came to, with the last version at which it was in force.
+func (r Revision) earlier(lastVersion int) Earlier {
+	e := Earlier{
+		Number: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
+		Outcome: r.Outcome(), LastVersion: lastVersion,
+	}
+	if r.Rating != nil && r.Rating.Price != nil {
+		e.TotalPremium = &r.Rating.TotalPremium
+	}
+	return e
 }
 
 // vehiclesStillKnown gives the lookups of a revision that hold for an amended request: the answers about

@@ -317,8 +317,8 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 		}
 	}
 	for _, v := range quote.EventVersions() {
-		if v.Type == quote.TypeEventReversed {
-			continue // see TestAnyReversalLeavesAQuoteThatCouldBe
+		if v.Type == quote.TypeEventReversed || v.Type == quote.TypeQuoteCorrected {
+			continue // see TestAnyReversalLeavesAQuoteThatCouldBe; and what is rated right is not corrected
 		}
 		if seen[v.Type] < 10 {
 			t.Errorf("%s happened %d times in %d rounds: the commands do not try it", v.Type, seen[v.Type], rounds)
@@ -330,7 +330,7 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Command {
 	revision := max(1, q.Number-random.IntN(8)/7+random.IntN(10)/9) // most often the one in force
 	day := e.QuoteDate.AddDays(random.IntN(12) / 11 * 31)           // seldom behind the last day
-	switch random.IntN(12) {
+	switch random.IntN(13) {
 	case 0:
 		return e.Submit()
 	case 1, 2:
@@ -367,6 +367,8 @@ func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Com
 		return quote.WithdrawQuote{Reason: "a word", On: day}
 	case 10:
 		return quote.ExpireQuote{On: day}
+	case 11:
+		return quote.CorrectQuote{Revision: revision, Mandate: mandate}
 	}
 	return quote.DecideReferral{Revision: revision, Approve: random.IntN(2) == 0, On: day,
 		Decision: quote.Decision{Underwriter: "employee-7", ReasonCode: "CODE", Text: "a text"}}
@@ -455,6 +457,7 @@ func TestAnySequenceOfEventsFolds(t *testing.T) {
 	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
 		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{}, quote.QuoteAmended{}, quote.QuoteAmended{Request: mustWay(t, "E02").example.Request},
 		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
+		quote.QuoteCorrected{}, quote.QuoteCorrected{Outcome: rating.Declined},
 		quote.EventReversed{Version: 1}, quote.EventReversed{Version: 3}, quote.EventReversed{Version: 9})
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {

@@ -24,7 +24,7 @@ type Grounds struct {
 	// Vehicles and Drivers are the lookups that have answered, those of earlier revisions among them
 	// where their answers still hold.
 	Vehicles, Drivers []int
-	// Outcome is its outcome, or the underwriter's decision on it.
+	// Outcome is its outcome, the underwriter's decision on it, or the last correction.
 	Outcome int
 }
 
@@ -43,6 +43,10 @@ func reversed(events []Event) map[int]int {
 func (q *Quote) skip(e Event, by int) {
 	q.Version++
 	q.Log = append(q.Log, Entry{Version: q.Version, Type: e.EventType(), ReversedBy: by})
+	if q.Undone == nil {
+		q.Undone = map[string]int{}
+	}
+	q.Undone[e.EventType()]++
 	if amended, ok := e.(QuoteAmended); ok {
 		q.Revisions = amended.Revision
 	}
@@ -57,7 +61,7 @@ func (q *Quote) restsOn(e Event) []int {
 		return []int{q.Grounds.Opened}
 	case QuoteOffered, QuoteReferred, QuoteDeclined:
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
-	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired:
+	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired, QuoteCorrected:
 		return []int{q.Grounds.Outcome}
 	}
 	return nil
@@ -65,6 +69,9 @@ func (q *Quote) restsOn(e Event) []int {
 
 // reverse undoes the newest event first, so that the log makes sense after each of its events.
 func reverse(q Quote, c ReverseEvent) ([]Event, error) {
+	if len(q.Log) != q.Version {
+		panic("quote: an event is to be undone in a quote without its log")
+	}
 	targets := slices.SortedFunc(slices.Values(c.Events), func(a, b EventRef) int { return cmp.Compare(b.Version, a.Version) })
 	targets = slices.CompactFunc(targets, func(a, b EventRef) bool { return a.Version == b.Version })
 	undone := map[int]bool{}
@@ -101,16 +108,6 @@ func (q Quote) dependents(undone map[int]bool) (left []Entry) {
 		}
 	}
 	return left
-}
-
-// Undone counts the events of a type that were undone.
-func (q Quote) Undone(eventType string) (n int) {
-	for _, e := range q.Log {
-		if e.Type == eventType && e.ReversedBy > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // NoSuchEvent refuses to undo an event that the quote does not have.

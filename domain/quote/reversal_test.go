@@ -196,6 +196,9 @@ func TestAnyReversalLeavesAQuoteThatCouldBe(t *testing.T) {
 				}
 			}
 			for _, event := range events {
+				if random.IntN(2) == 0 {
+					event = quotetest.Misrated(t, event, 20)
+				}
 				log = append(log, event)
 				if r, ok := event.(quote.EventReversed); ok {
 					undoneTypes[r.Type]++
@@ -253,6 +256,8 @@ func impossible(q quote.Quote, e quote.Event) string {
 		return need(e.Revision == revision, "a lookup of another revision")
 	case quote.AccidentHistoryRetrieved:
 		return need(e.Revision == revision, "a lookup of another revision")
+	case quote.QuoteCorrected:
+		return need(e.Revision == revision && q.Rating != nil, "there is nothing to correct")
 	case quote.QuoteAccepted:
 		return need(e.Revision == revision && q.Status == quote.StatusQuoted, "there is no offer")
 	case quote.ReferralApproved:
@@ -271,10 +276,10 @@ func impossible(q quote.Quote, e quote.Event) string {
 
 // withoutCounts is a quote without what counts the events that were undone too.
 func withoutCounts(q quote.Quote) quote.Quote {
-	q.Version, q.Revisions, q.Reversal, q.Log, q.Grounds = 0, 0, 0, nil, quote.Grounds{}
+	q.Version, q.Revisions, q.Reversal, q.Undone, q.Log, q.Grounds = 0, 0, 0, nil, nil, quote.Grounds{}
 	q.Earlier = slices.Clone(q.Earlier)
 	for i := range q.Earlier {
-		q.Earlier[i].Grounds = quote.Grounds{}
+		q.Earlier[i].LastVersion = 0
 	}
 	return q
 }

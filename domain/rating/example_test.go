@@ -151,7 +151,7 @@ func assertSame(t *testing.T, path string, got, want any) {
 
 func BenchmarkRateE02(b *testing.B) {
 	e := mustExample(b, "E02")
-	plan, err := rating.Select(e.Request.State, e.Request.EffectiveDate)
+	plan, err := rating.Select(e.Request.State, e.Request.EffectiveDate, e.Request.QuoteDate)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -35,6 +35,14 @@ func (p *Plan) InForce(effective civil.Date) bool {
 		!effective.Before(p.From()) && (p.Through().IsZero() || !effective.After(p.Through()))
 }
 
+// Released is the day on which the plan was released.
+func (p *Plan) Released() civil.Date { return civil.DateOf(p.Effective.ReleasedAt) }
+
+// Covers reports whether the plan is for policies of a state that begin on a date.
+func (p *Plan) Covers(state string, effective civil.Date) bool {
+	return p.States[state] != nil && p.InForce(effective)
+}
+
 // OnAnyDate gives the same plan without its effective range, to rate a request as if the plan were in
 // force: that is how two plans are compared with all dates held still.
 func (p *Plan) OnAnyDate() *Plan {

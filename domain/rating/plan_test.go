@@ -16,20 +16,24 @@ func TestThePlanIsSelectedByTheEffectiveDate(t *testing.T) {
 	for name, row := range map[string]struct {
 		state     string
 		effective civil.Date
+		quoted    civil.Date
 		want      string
 		wantErr   error
 	}{
-		"the first day of the first plan":  {"OH", date("2026-01-01"), "2026.1", nil},
-		"its last day":                     {"OH", date("2026-12-31"), "2026.1", nil},
-		"the first day of the next plan":   {"OH", date("2027-01-01"), "2027.1", nil},
-		"a day in a later year":            {"CA", date("2040-07-01"), "2027.1", nil},
-		"a day before the first plan":      {"OH", date("2025-12-31"), "", rating.ErrNoPlanInForce},
-		"a state that no plan has":         {"NY", date("2026-06-01"), "", rating.ErrStateNotSupported},
-		"a state is written in upper case": {"oh", date("2026-06-01"), "", rating.ErrStateNotSupported},
+		"the first day of the first plan":     {"OH", date("2026-01-01"), date("2025-12-01"), "2026.1", nil},
+		"its last day":                        {"OH", date("2026-12-31"), date("2026-12-01"), "2026.1", nil},
+		"the first day of the next plan":      {"OH", date("2027-01-01"), date("2026-12-01"), "2027.1", nil},
+		"a day in a later year":               {"CA", date("2040-07-01"), date("2040-06-01"), "2027.1", nil},
+		"a quote of the day of the release":   {"OH", date("2027-01-01"), date("2026-11-15"), "2027.1", nil},
+		"a quote of the day before":           {"OH", date("2027-01-01"), date("2026-11-14"), "", rating.ErrNoPlanInForce},
+		"an old quote after the next release": {"OH", date("2026-12-20"), date("2026-12-01"), "2026.1", nil},
+		"a day before the first plan":         {"OH", date("2025-12-31"), date("2025-12-01"), "", rating.ErrNoPlanInForce},
+		"a state that no plan has":            {"NY", date("2026-06-01"), date("2026-05-01"), "", rating.ErrStateNotSupported},
+		"a state is written in upper case":    {"oh", date("2026-06-01"), date("2026-05-01"), "", rating.ErrStateNotSupported},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			plan, err := rating.Select(row.state, row.effective)
+			plan, err := rating.Select(row.state, row.effective, row.quoted)
 			if !errors.Is(err, row.wantErr) {
 				t.Fatalf("Select error=%v, want %v", err, row.wantErr)
 			}
@@ -37,6 +41,22 @@ func TestThePlanIsSelectedByTheEffectiveDate(t *testing.T) {
 				t.Errorf("Select=%s, want %s", plan.Version(), row.want)
 			}
 		})
+	}
+}
+
+func TestARequestBeforeTheReleaseIsRefused(t *testing.T) {
+	t.Parallel()
+	r := mustExample(t, "E01").Request
+	r.QuoteDate, r.EffectiveDate = date("2026-11-14"), date("2027-01-05")
+	if codes := rating.Validate(r); !slices.Equal(codes, []rating.Code{rating.PlanNotEffective}) {
+		t.Errorf("Validate=%v, want %s", codes, rating.PlanNotEffective)
+	}
+	if got := rating.Rate(r, rating.Facts{}); got.Outcome != rating.Invalid || !slices.Equal(got.Reasons, []rating.Code{rating.PlanNotEffective}) {
+		t.Errorf("Rate=%+v, want it refused", got)
+	}
+	r.QuoteDate = date("2026-11-15")
+	if got := rating.Rate(r, rating.Facts{}); got.RatePlanVersion != "2027.1" {
+		t.Errorf("on the day of the release: %+v, want a rating under 2027.1", got)
 	}
 }
 

@@ -28,39 +28,59 @@ var (
 // Plans gives all rate plans, the oldest first. They are loaded when they are first asked for.
 func Plans() []*Plan { return slices.Clone(loadPlans()) }
 
-// Select gives the plan for policies of a state that begin on a date. Its errors wrap
-// ErrStateNotSupported and ErrNoPlanInForce.
-func Select(state string, effective civil.Date) (*Plan, error) {
+// Named gives the plan of a version; ok is false where there is none.
+func Named(version string) (p *Plan, ok bool) {
+	i := slices.IndexFunc(loadPlans(), func(p *Plan) bool { return p.Version() == version })
+	if i < 0 {
+		return nil, false
+	}
+	return loadPlans()[i], true
+}
+
+// Select gives the plan for policies of a state that begin on a date, as it was on the day of the quote: what
+// was released later does not count, so that a quote comes to the same whenever it is rated again. Its errors
+// wrap ErrStateNotSupported and ErrNoPlanInForce.
+func Select(state string, effective, quoted civil.Date) (*Plan, error) {
+	return selectOf(loadPlans(), state, effective, quoted)
+}
+
+// selectOf takes the last of the plans that fit: a revision replaces those before it from its release on.
+func selectOf(plans []*Plan, state string, effective, quoted civil.Date) (*Plan, error) {
 	supported := false
-	for _, p := range loadPlans() {
-		if p.States[state] == nil {
-			continue
-		}
-		if p.InForce(effective) {
+	for _, p := range slices.Backward(plans) {
+		if p.Covers(state, effective) && !p.Released().After(quoted) {
 			return p, nil
 		}
-		supported = true
+		supported = supported || p.States[state] != nil
 	}
 	if !supported {
 		return nil, fmt.Errorf("%w: %q", ErrStateNotSupported, state)
 	}
-	return nil, fmt.Errorf("%w in %s on %s", ErrNoPlanInForce, state, effective)
+	return nil, fmt.Errorf("%w in %s on %s, to a quote of %s", ErrNoPlanInForce, state, effective, quoted)
 }
 
 // Rate rates a request under the plan that Select gives for it. Where there is none, the result is
 // Invalid and says so.
-func Rate(r Request, facts Facts) Result { return planFor(r).Rate(r, facts) }
+func Rate(r Request, facts Facts) Result {
+	p, err := Select(r.State, r.EffectiveDate, r.QuoteDate)
+	if err != nil {
+		return Result{Outcome: Invalid, Reasons: Validate(r)}
+	}
+	return p.Rate(r, facts)
+}
 
 // Validate checks a request against the plan that Select gives for it. Where there is none, the codes
-// say so.
-func Validate(r Request) []Code { return planFor(r).Validate(r) }
-
-// planFor gives some plan where none is in force: whichever it is, it will report that.
-func planFor(r Request) *Plan {
-	if p, err := Select(r.State, r.EffectiveDate); err == nil {
-		return p
+// say so, beside what some plan has to say.
+func Validate(r Request) []Code {
+	p, err := Select(r.State, r.EffectiveDate, r.QuoteDate)
+	if err == nil {
+		return p.Validate(r)
 	}
-	return loadPlans()[0]
+	codes := loadPlans()[0].Validate(r)
+	if errors.Is(err, ErrNoPlanInForce) && !slices.Contains(codes, PlanNotEffective) {
+		codes = slices.Insert(codes, 0, PlanNotEffective)
+	}
+	return codes
 }
 
 // loadPlans panics on a plan that cannot be used, because plans are part of the program.

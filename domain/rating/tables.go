@@ -2,6 +2,7 @@ package rating
 
 import (
 	"encoding/json"
+	"time"
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
@@ -16,7 +17,8 @@ type tables struct {
 		PolicyEffectiveFrom civil.Date
 		// PolicyEffectiveThrough is no date where the plan has no end.
 		PolicyEffectiveThrough civil.Date
-		ReleasedAt             string
+		// ReleasedAt is when the plan was released. Nobody is rated under it before that day.
+		ReleasedAt time.Time
 	}
 	Rounding struct {
 		Mode, ModeMeaning                                                string

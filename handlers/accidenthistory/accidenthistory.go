@@ -28,11 +28,11 @@ type handler struct {
 	agency *history.Client
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{
-		quotes: quotestore.New(env, vars),
+		quotes: quotestore.NewWithSnapshots(env, vars),
 		agency: history.New(history.Config{
 			Endpoint: vars.Required("ACCIDENT_HISTORY_URL"), Key: vars.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
 		}),
@@ -100,7 +100,7 @@ var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
 func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order {
 	ref := fmt.Sprintf("%s/%d", q.ID, q.Number)
 	name := ref + "/" + d.DriverID
-	if n := q.Undone(quote.TypeAccidentHistoryRetrieved); n > 0 {
+	if n := q.Undone[quote.TypeAccidentHistoryRetrieved]; n > 0 {
 		name += fmt.Sprintf("/%d", n)
 	}
 	key := uuid.NewSHA1(reportIDs, []byte(name)).String()

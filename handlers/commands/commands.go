@@ -25,10 +25,10 @@ import (
 
 type handler struct{ quotes *quotestore.Store }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME.
+// New makes the handler. It needs EVENTS_TABLE_NAME and SNAPSHOTS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars)}
+	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
 	return api.Handler(env, h.carryOut), vars.Err()
 }
 
@@ -36,6 +36,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 type route struct {
 	// guarded says that the request has to name the version which it is about.
 	guarded bool
+	// whole says that the command is decided on all events.
+	whole bool
 	// staff says that the command is for employees, not for the customer.
 	staff bool
 	// read makes the command of the request.
@@ -54,7 +56,7 @@ var routes = map[string]route{
 	"POST /quotes/{quoteId}/acceptance": {guarded: true, read: readAcceptance},
 	"POST /quotes/{quoteId}/withdrawal": {read: readWithdrawal},
 	"POST /quotes/{quoteId}/decision":   {guarded: true, staff: true, read: readDecision},
-	"POST /quotes/{quoteId}/reversals":  {guarded: true, staff: true, read: readReversal},
+	"POST /quotes/{quoteId}/reversals":  {guarded: true, whole: true, staff: true, read: readReversal},
 }
 
 func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
@@ -74,7 +76,11 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
-	history, err := h.quotes.Load(ctx, r.PathParameters["quoteId"])
+	load := h.quotes.Current
+	if route.whole {
+		load = h.quotes.Load
+	}
+	history, err := load(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}

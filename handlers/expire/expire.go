@@ -32,11 +32,11 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and QUOTES_TABLE_NAME.
+// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and QUOTES_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{
-		quotes:      quotestore.New(env, vars),
+		quotes:      quotestore.NewWithSnapshots(env, vars),
 		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
 	}
 	return platform.Handler(env, h.expire), vars.Err()

@@ -17,6 +17,7 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 )
 
 // maxEntries is how many events one PutEvents call takes. A notice is below a kilobyte, so the
@@ -139,6 +140,7 @@ func noticeOf(image map[string]events.DynamoDBAttributeValue) (n eventstore.Noti
 		EventID: r.text("eventId"), EventType: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
 		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.text("occurredAt"),
 	}
+	n.Milestone = quotestore.Milestone(n.EventType, n.Version)
 	meta := imageReader{image: r.object("metadata")}
 	n.CommandID, n.CorrelationID = meta.text("commandId"), meta.text("correlationId")
 	n.CausationID, n.Actor = meta.text("causationId"), meta.text("actor")

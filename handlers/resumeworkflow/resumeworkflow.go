@@ -18,10 +18,10 @@ type handler struct {
 	tokens *workflow.Tokens
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
+// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and WAITS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars), tokens: workflow.NewTokens(env, vars)}
+	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars), tokens: workflow.NewTokens(env, vars)}
 	return platform.Handler(env, h.resume), vars.Err()
 }
 

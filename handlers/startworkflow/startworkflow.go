@@ -27,10 +27,10 @@ type handler struct {
 	machine string
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and QUOTE_WORKFLOW_ARN.
+// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and QUOTE_WORKFLOW_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
+	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
 	return platform.Handler(env, h.start), vars.Err()
 }
 

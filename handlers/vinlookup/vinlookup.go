@@ -38,11 +38,11 @@ type handler struct {
 	providers []provider
 }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
+// New makes the handler. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
 // the provider is vpic.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars)}
+	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
 	switch name := vars.Required("VIN_PROVIDER"); name {
 	case embedded:
 		h.providers = []provider{askEmbedded}

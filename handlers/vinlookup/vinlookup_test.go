@@ -140,7 +140,7 @@ func TestAnApplicantDecidesBetweenTwoYearsAndNothingElse(t *testing.T) {
 
 func TestBadConfigurationIsNamed(t *testing.T) {
 	t.Parallel()
-	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "VPIC_URL": "http://vpic"}
+	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "SNAPSHOTS_TABLE_NAME": "snapshots", "VPIC_URL": "http://vpic"}
 	for name, test := range map[string]struct{ provider, fallback, want string }{
 		"another provider": {"carfax", "none", `VIN_PROVIDER is "carfax"`},
 		"another fallback": {"vpic", "carfax", `VIN_FALLBACK is "carfax"`},

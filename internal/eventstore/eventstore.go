@@ -63,6 +63,8 @@ type Notice struct {
 	CorrelationID string `json:"correlationId"`
 	CausationID   string `json:"causationId,omitempty"`
 	Actor         string `json:"actor"`
+	// Milestone says that the stream has grown so much that a snapshot of it is worth while.
+	Milestone bool `json:"milestone,omitempty"`
 	// Playback names the playback of the log that the notice is part of, "" when the event is new.
 	Playback string `json:"playback,omitempty"`
 }
@@ -199,6 +201,26 @@ func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, er
 				return nil, err
 			}
 			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// Newest gives the last events of a stream, in order: up to n, and fewer where n are more than one request
+// reads (1 MB). It sees every event whose Append has returned.
+func (s *Store) Newest(ctx context.Context, stream string, n int) ([]Event, error) {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(n)),
+		KeyConditionExpression:    aws.String("streamId = :stream"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": text(stream)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the end of stream %s: %w", stream, err)
+	}
+	events := make([]Event, len(out.Items))
+	for i, item := range out.Items {
+		if events[len(events)-1-i], err = EventOf(item); err != nil {
+			return nil, err
 		}
 	}
 	return events, nil

@@ -117,6 +117,7 @@ var rules = map[string]func(s *stream, of map[string]any, text string) any{
 	"text":          words,
 	"reportId":      func(s *stream, _ map[string]any, text string) any { return s.shape("report", text) },
 	"incidentId":    func(s *stream, _ map[string]any, text string) any { return s.shape("incident", text) },
+	"ticket":        func(s *stream, _ map[string]any, text string) any { return s.shape("ticket", text) },
 	// What was sent and what came back has names in it; the facts that were made of it stand beside.
 	"reply":       nothing,
 	"requestHash": nothing,

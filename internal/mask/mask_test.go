@@ -257,7 +257,7 @@ func TestDataThatCannotBeReadAreRefused(t *testing.T) {
 
 // harmless are the names of texts in events that say nothing about who somebody is.
 var harmless = strings.Fields(`COLL COMP INJ LIAB address amount amountPaid antiTheft askedAt assessment biLimit body bodyClass city code coverageTotal
-	date driverId effectiveDate errorCode eventId eventType expirationDate expiresOn garagingZip gender gvwr licenseState licenseStatus make
+	correctedOn correctionId date difference driverId engine effectiveDate errorCode eventId eventType expirationDate expiresOn garagingZip gender gvwr licenseState licenseStatus make
 	maritalStatus minimumPremiumAdjustment model msrp name paymentPlan phone premium provider quoteDate quoteId ratePlanVersion reasonCode
 	restraint selection state territory tier titleStatus total totalPremium trace type unavailable use value vehicleId zip`)
 

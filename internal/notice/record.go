@@ -52,12 +52,11 @@ func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestor
 	if !ok {
 		return h, false, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	if h, err = quotes.Load(ctx, quoteID); err != nil {
+	if h, err = quotes.Current(ctx, quoteID); err != nil {
 		return h, false, err
 	}
 	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {
 		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
 	}
-	then, err := h.AtVersion(n.Detail.Version)
-	return h, then.Quote.Number == h.Quote.Number && then.Quote.Reversal == h.Quote.Reversal, err
+	return h, n.Detail.Version >= max(h.Quote.Grounds.Opened, h.Quote.Reversal), nil
 }

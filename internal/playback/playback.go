@@ -16,6 +16,7 @@ import (
 
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
+	"milepost/internal/quotestore"
 )
 
 // Selection says which events are played.
@@ -114,7 +115,7 @@ func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventT
 		if len(eventTypes) > 0 && !slices.Contains(eventTypes, n.EventType) {
 			continue
 		}
-		n.Playback = p.Name
+		n.Playback, n.Milestone = p.Name, quotestore.Milestone(n.EventType, n.Version)
 		detail, err := json.Marshal(n)
 		if err != nil {
 			return 0, err

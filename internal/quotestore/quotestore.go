@@ -29,13 +29,24 @@ func StreamID(quoteID string) string { return streamPrefix + quoteID }
 func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
 
 // Store loads quotes and executes commands on them.
-type Store struct{ Log *eventstore.Store }
+type Store struct {
+	Log *eventstore.Store
+	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
+	Snapshots *Snapshots
+}
 
 // New is a Store over the table that EVENTS_TABLE_NAME names.
 func New(env platform.Environment, vars *platform.Variables) *Store {
 	return &Store{Log: &eventstore.Store{
 		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
 	}}
+}
+
+// NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
+func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store {
+	s := New(env, vars)
+	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME")}
+	return s
 }
 
 // Order is a command with what has to be known about it besides what it wants.
@@ -65,8 +76,22 @@ func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 
 // History is a quote with the log behind it.
 type History struct {
-	Quote  quote.Quote
+	Quote quote.Quote
+	// Events are those that made it. Current leaves out the older ones of a long log.
 	Events []eventstore.Event
+	// base is the snapshot from which the quote was made, nil where it was made from all events.
+	base *snapshot
+}
+
+// Whole reports whether Events has all events of the quote.
+func (h History) Whole() bool { return h.base == nil }
+
+// RequestedAt is when the quote was requested.
+func (h History) RequestedAt() time.Time {
+	if h.base != nil {
+		return h.base.RequestedAt
+	}
+	return h.Events[0].OccurredAt
 }
 
 // Load reads a quote from the log. A quote without events is the zero Quote.
@@ -118,7 +143,7 @@ func FoldOnce(events []eventstore.Event) (quote.Quote, error) {
 // with is the history after further events. What they undo has to be found in all of it.
 func (h History) with(events []eventstore.Event) (History, error) {
 	all := slices.Concat(h.Events, events)
-	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }) {
+	if slices.ContainsFunc(events, undoes) {
 		q, err := Fold(all)
 		return History{Quote: q, Events: all}, err
 	}
@@ -127,7 +152,7 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	for _, e := range decoded {
 		q = quote.Evolve(q, e)
 	}
-	return History{Quote: q, Events: all}, err
+	return History{Quote: q, Events: all, base: h.base}, err
 }
 
 // decodeAll decodes events up to the first that it cannot read.
@@ -150,7 +175,7 @@ const maxRaces = 20
 // somebody else appended meanwhile. It gives the quote as the command leaves it. A command that was
 // carried out before changes nothing and gives the quote as it was left then.
 func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
-	h, err := s.Load(ctx, quoteID)
+	h, err := s.loadFor(ctx, quoteID, order.Command)
 	if err != nil {
 		return History{}, err
 	}
@@ -160,10 +185,19 @@ func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (Histo
 	return s.ExecuteOn(ctx, h, order)
 }
 
-// ExecuteOn is Execute for a caller who has just loaded the quote and seen that it has events.
+// loadFor reads what a command is decided on: only a reversal has to know all events.
+func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (History, error) {
+	if _, reversal := c.(quote.ReverseEvent); reversal {
+		return s.Load(ctx, quoteID)
+	}
+	return s.Current(ctx, quoteID)
+}
+
+// ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
+// History has to be whole.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
-		if then, done, err := h.after(order.ID); done || err != nil {
+		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {
 			return then, err
 		}
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
@@ -173,7 +207,7 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
 			return after, err
 		}
-		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
+		if h, err = s.loadFor(ctx, h.Quote.ID, order.Command); err != nil {
 			return History{}, err
 		}
 	}
@@ -220,7 +254,12 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
 
 // after is the history as a command left it; done is false when it has left no event.
-func (h History) after(commandID string) (then History, done bool, err error) {
+func (s *Store) after(ctx context.Context, h History, commandID string) (then History, done bool, err error) {
+	if !h.Whole() && slices.Contains(h.commands(), markOf(commandID)) {
+		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
+			return h, false, err
+		}
+	}
 	for i, e := range slices.Backward(h.Events) {
 		if e.Metadata.CommandID == commandID {
 			then, err = h.first(i + 1)

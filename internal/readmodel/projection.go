@@ -32,7 +32,10 @@ type Projection struct {
 	*Outcome
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
-	// Earlier are the revisions that were amended, the oldest first. Each can be read with asOf.
+	// Correction is the last one of the revision, nil where nothing was corrected.
+	Correction *Correction `json:"correction,omitempty"`
+	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
+	// can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`
@@ -42,6 +45,20 @@ type Projection struct {
 type Decision struct {
 	ReasonCode string `json:"reasonCode"`
 	Text       string `json:"text"`
+}
+
+// Correction is what a customer is told of a correction: what the quote came to before it and what is right.
+type Correction struct {
+	CorrectedOn civil.Date `json:"correctedOn"`
+	ReasonCode  string     `json:"reasonCode"`
+	Text        string     `json:"text"`
+	// Outcome and TotalPremium are what is right. Where the quote had been accepted they are not what is in force.
+	Outcome      rating.Outcome   `json:"outcome"`
+	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+	Previous     quote.Answered   `json:"previous"`
+	Difference   *decimal.Decimal `json:"difference,omitempty"`
+	// Review says that the quote had been accepted, and an underwriter has to see what becomes of the difference.
+	Review bool `json:"review"`
 }
 
 // Revision is what a revision that was amended came to.
@@ -151,8 +168,8 @@ func Project(h quotestore.History) Projection {
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
-		RequestedAt: h.Events[0].OccurredAt, UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Earlier: earlier(h),
+		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
+		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
 	}
 }
 
@@ -163,22 +180,24 @@ func decision(d *quote.Decision) *Decision {
 	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
 }
 
-// earlier are the revisions that were amended. The amendments that stand say at which version each ended.
-func earlier(h quotestore.History) []Revision {
+func correction(c *quote.Correction) *Correction {
+	if c == nil {
+		return nil
+	}
+	return &Correction{
+		CorrectedOn: c.CorrectedOn, ReasonCode: c.ReasonCode, Text: c.Text,
+		Outcome: c.Outcome, TotalPremium: c.Total(), Previous: c.Previous, Difference: c.Difference, Review: c.Review,
+	}
+}
+
+// earlier are the revisions that were amended.
+func earlier(q quote.Quote) []Revision {
 	var revisions []Revision
-	for _, e := range h.Quote.Log {
-		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
-			continue
-		}
-		r := h.Quote.Earlier[len(revisions)]
-		line := Revision{
-			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
-			Outcome: r.Outcome(), LastVersion: e.Version - 1,
-		}
-		if r.Rating != nil && r.Rating.Price != nil {
-			line.TotalPremium = &r.Rating.TotalPremium
-		}
-		revisions = append(revisions, line)
+	for _, r := range q.Earlier {
+		revisions = append(revisions, Revision{
+			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.EffectiveDate,
+			Outcome: r.Outcome, TotalPremium: r.TotalPremium, LastVersion: r.LastVersion,
+		})
 	}
 	return revisions
 }

@@ -126,6 +126,45 @@ func TestProjectionsFitTheAPI(t *testing.T) {
 	}
 }
 
+func TestProjectionOfACorrection(t *testing.T) {
+	t.Parallel()
+	events := quotetest.MustEvents(t, quotetest.MustExample(t, "E01").Commands()...)
+	events[3] = quotetest.Misrated(t, events[3], 14)
+	for name, row := range map[string]struct {
+		before []quote.Event
+		total  string
+		review bool
+	}{
+		"an offer costs what is right":     {nil, "486.00", false},
+		"an acceptance what was accepted":  {[]quote.Event{quote.QuoteAccepted{QuoteID: quotetest.ID, Revision: 1}}, "500.00", true},
+		"a withdrawal keeps to the record": {[]quote.Event{quote.QuoteWithdrawn{QuoteID: quotetest.ID}}, "486.00", false},
+	} {
+		log := slices.Concat(events, row.before)
+		corrected, err := quote.Decide(quote.Fold(log...), quote.CorrectQuote{Revision: 1, On: civil.MustParseDate("2026-05-09"), Mandate: quote.Mandate{
+			CorrectionID: "c1", ReasonCode: "TERRITORY", Text: "Counted twice", Ticket: "SECRET-1", By: "operator-7", Engine: "v1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := quotestore.History{Quote: quote.Fold(append(log, corrected...)...)}
+		for i := range h.Quote.Version {
+			h.Events = append(h.Events, eventstore.Event{Version: i + 1, OccurredAt: requestedAt.Add(time.Duration(i) * time.Hour)})
+		}
+		p := readmodel.Project(h)
+		text := mustJSON(t, p)
+		if err := schemas.ValidateBody("Quote", []byte(text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c := p.Correction
+		if p.TotalPremium.String() != row.total || c.TotalPremium.String() != "486.00" || c.Previous.TotalPremium.String() != "500.00" || c.Difference.String() != "-14.00" || c.Review != row.review ||
+			c.CorrectedOn.String() != "2026-05-09" || p.Line().TotalPremium.String() != row.total {
+			t.Errorf("%s: %s", name, text)
+		}
+		if strings.Contains(text, "SECRET") || strings.Contains(text, "operator-7") {
+			t.Errorf("%s: the customer reads what is for the insurer: %s", name, text)
+		}
+	}
+}
+
 func TestProjectionOfAnOutcome(t *testing.T) {
 	t.Parallel()
 	all := histories(t, "E13")

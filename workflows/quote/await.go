@@ -26,10 +26,10 @@ type awaiter struct {
 	tokens *Tokens
 }
 
-// NewAwait makes the handler of the await step. It needs EVENTS_TABLE_NAME and WAITS_TABLE_NAME.
+// NewAwait makes the handler of the await step. It needs EVENTS_TABLE_NAME, SNAPSHOTS_TABLE_NAME and WAITS_TABLE_NAME.
 func NewAwait(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	a := &awaiter{quotes: quotestore.New(env, vars), tokens: NewTokens(env, vars)}
+	a := &awaiter{quotes: quotestore.NewWithSnapshots(env, vars), tokens: NewTokens(env, vars)}
 	return platform.Handler(env, a.await), vars.Err()
 }
 
@@ -43,7 +43,7 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), w, time.Now()); err != nil {
 		return none, err
 	}
-	h, err := a.quotes.Load(ctx, task.QuoteID)
+	h, err := a.quotes.Current(ctx, task.QuoteID)
 	if err != nil {
 		return none, err
 	}

@@ -35,10 +35,10 @@ const Overtaken = "OVERTAKEN"
 
 type rater struct{ quotes *quotestore.Store }
 
-// NewRate makes the handler of the rate step. It needs EVENTS_TABLE_NAME.
+// NewRate makes the handler of the rate step. It needs EVENTS_TABLE_NAME and SNAPSHOTS_TABLE_NAME.
 func NewRate(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	r := &rater{quotes: quotestore.New(env, vars)}
+	r := &rater{quotes: quotestore.NewWithSnapshots(env, vars)}
 	return platform.Handler(env, r.rate), vars.Err()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,9 +49,12 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		"QuoteWorkflowRole: xray:GetSamplingRules on *", "QuoteWorkflowRole: xray:GetSamplingTargets on *",
 		"QuoteWorkflowRole: xray:PutTelemetryRecords on *", "QuoteWorkflowRole: xray:PutTraceSegments on *",
 	}
-	// liveOn reads a quote in all ways, amends it, and lets it expire.
+	// liveOn amends a quote until it has a snapshot, reads it in all ways, and lets it expire.
 	liveOn := func(s *running, id string) {
-		s.change(s.token("ada", "quotes"), id, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
+		for i := range 28 {
+			s.change(s.token("ada", "quotes"), id, "amendments", example("NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
+			s.settle()
+		}
 		time.Sleep(32 * 24 * time.Hour)
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
@@ -66,7 +70,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				"ArchiveFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
-				"ResumeWorkflowFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
+				"ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
 			})
 			slices.Sort(want)
 			if got := s.unused(); !slices.Equal(got, want) {
@@ -89,18 +93,18 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			s.settle()
 			liveOn(s, id)
 			broken = true
-			put := func(key string, item map[string]types.AttributeValue) {
+			put := func(key, version string, item map[string]types.AttributeValue) {
 				item["streamId"] = &types.AttributeValueMemberS{Value: key}
-				item["version"] = &types.AttributeValueMemberN{Value: "1"}
+				item["version"] = &types.AttributeValueMemberN{Value: version}
 				if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			events := s.scan(eventsTable)
-			for _, i := range []int{0, 1} {
-				put("quote-copy-"+text(events[i], "eventType"), maps.Clone(events[i]))
+			for i, version := range []string{"1", "50"} {
+				put("quote-copy-"+text(events[i], "eventType"), version, maps.Clone(events[i]))
 			}
-			put("poison", map[string]types.AttributeValue{})
+			put("poison", "1", map[string]types.AttributeValue{})
 			time.Sleep(24 * time.Hour) // and the next sweep
 			s.settle()
 			if got := s.unused(); !slices.Equal(got, tracing) {
@@ -129,8 +133,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 13 {
-			t.Errorf("%d functions, want 13", len(functions))
+		if len(functions) != 14 {
+			t.Errorf("%d functions, want 14", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -195,8 +199,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 14 {
-		t.Errorf("%d roles, want one for each of 13 functions and the workflow", len(roles))
+	if len(roles) != 15 {
+		t.Errorf("%d roles, want one for each of 14 functions and the workflow", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0

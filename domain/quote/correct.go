@@ -1,0 +1,136 @@
+package quote
+
+import (
+	"fmt"
+	"slices"
+
+	"milepost/domain/civil"
+	"milepost/domain/rating"
+
+	"github.com/govalues/decimal"
+)
+
+// Correction is what a quote remembers of its last correction.
+type Correction struct {
+	QuoteCorrected
+	// Review says that the revision had been accepted by then. The customer relies on what they accepted, so
+	// that it stays, and an underwriter has to see what becomes of the difference.
+	Review bool
+}
+
+// correct takes a correction in. An open quote, and one that was declined, goes where the right outcome leads;
+// on one that was withdrawn or has expired only the record is corrected; what was accepted stays. The last
+// day stays in any case. An underwriter's decision stands as long as it is about the same reasons.
+func (q *Quote) correct(e QuoteCorrected) {
+	decided := q.Decision != nil && q.Outcome() == rating.Referred && e.Outcome == rating.Referred &&
+		slices.Equal(q.Rating.Reasons, e.Rating.Reasons)
+	q.Grounds.Outcome = q.Version
+	q.Correction = &Correction{QuoteCorrected: e, Review: q.Status == StatusAccepted}
+	if q.Status == StatusAccepted {
+		return
+	}
+	q.Rating = &e.Rating
+	if decided {
+		return
+	}
+	q.Decision = nil
+	switch q.Status {
+	case StatusQuoted, StatusReferred, StatusDeclined:
+		q.Status = statusOf[e.Outcome]
+	}
+}
+
+// statusOf is where an outcome leads.
+var statusOf = map[rating.Outcome]Status{
+	rating.Quoted: StatusQuoted, rating.Referred: StatusReferred, rating.Declined: StatusDeclined,
+}
+
+// correct decides on a correction of the revision in force. One that was amended is not offered any more.
+func correct(q Quote, c CorrectQuote) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil {
+		return nil, err
+	}
+	e, err := correction(q, c)
+	if e == nil || err != nil {
+		return nil, err
+	}
+	return []Event{*e}, nil
+}
+
+// correction compares what was told last of a revision with what it comes to.
+func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
+	r := q.Revision
+	told, outcome := r.Rating, r.Outcome()
+	if told == nil {
+		return nil, &NotRated{Revision: r.Number}
+	}
+	if r.Correction != nil {
+		told, outcome = &r.Correction.Rating, r.Correction.Outcome
+	}
+	right, err := r.rateAgain(c.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if right.SameAnswer(*told) {
+		return nil, nil
+	}
+	e := &QuoteCorrected{
+		QuoteID: q.ID, Revision: r.Number, CorrectedOn: c.On, Mandate: c.Mandate, Rating: right,
+		Outcome: Revision{Rating: &right, Unanswered: r.Unanswered}.Outcome(), Previous: Answered{Outcome: outcome},
+	}
+	if told.Price != nil {
+		e.Previous.TotalPremium = &told.TotalPremium
+	}
+	if told.Price != nil && right.Price != nil {
+		difference, err := right.TotalPremium.Sub(told.TotalPremium)
+		if err != nil {
+			return nil, fmt.Errorf("the difference of %s and %s: %w", right.TotalPremium, told.TotalPremium, err)
+		}
+		e.Difference = &difference
+	}
+	return e, nil
+}
+
+// rateAgain rates a revision as it was when it was rated: on its own day, and with the facts of then. The last day
+// stays the one that the customer was told: a correction neither extends nor shortens an offer.
+func (r Revision) rateAgain(plan string) (rating.Result, error) {
+	rate := rating.Rate
+	if plan != "" {
+		p, ok := rating.Named(plan)
+		if !ok || !p.Covers(r.Request.State, r.Request.EffectiveDate) {
+			return rating.Result{}, &PlanNotApplicable{Plan: plan, State: r.Request.State, Effective: r.Request.EffectiveDate}
+		}
+		rate = p.Rate
+	}
+	then := r
+	then.Vehicles, then.Drivers = r.Vehicles[:r.RatedWith.Vehicles], r.Drivers[:r.RatedWith.Drivers]
+	result := then.rateWith(rate)
+	if result.Outcome == rating.Invalid {
+		return result, &InvalidRequest{Codes: result.Reasons}
+	}
+	result.ExpiresOn = r.Rating.ExpiresOn
+	return result, nil
+}
+
+// NotRated refuses to correct a revision that was not rated.
+type NotRated struct{ Revision int }
+
+func (e *NotRated) Error() string { return fmt.Sprintf("revision %d is not rated", e.Revision) }
+
+// PlanNotApplicable refuses to rate a revision under a plan that is not for it.
+type PlanNotApplicable struct {
+	Plan, State string
+	Effective   civil.Date
+}
+
+func (e *PlanNotApplicable) Error() string {
+	return fmt.Sprintf("rate plan %s is not for policies of %s that begin on %s", e.Plan, e.State, e.Effective)
+}
+
+// Total is the premium that an event of a correction comes to, nil where there is none.
+func (e QuoteCorrected) Total() *decimal.Decimal {
+	if e.Rating.Price == nil {
+		return nil
+	}
+	return &e.Rating.TotalPremium
+}

@@ -1,0 +1,43 @@
+package quotetest
+
+import (
+	"testing"
+
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+
+	"github.com/govalues/decimal"
+)
+
+// Misrated is an outcome as a faulty program would have come to it: its price is so many dollars too high, or too
+// low where they are negative. An event without a price stays as it is.
+func Misrated(tb testing.TB, e quote.Event, dollars int64) quote.Event {
+	tb.Helper()
+	switch e := e.(type) {
+	case quote.QuoteOffered:
+		e.Rating = MisratedResult(tb, e.Rating, dollars)
+		return e
+	case quote.QuoteReferred:
+		e.Rating = MisratedResult(tb, e.Rating, dollars)
+		return e
+	}
+	return e
+}
+
+// MisratedResult is Misrated for a result.
+func MisratedResult(tb testing.TB, r rating.Result, dollars int64) rating.Result {
+	tb.Helper()
+	if r.Price == nil {
+		return r
+	}
+	price := *r.Price
+	for _, amount := range []*decimal.Decimal{&price.TotalPremium, &price.CoverageTotal} {
+		wrong, err := amount.Add(decimal.MustNew(100*dollars, 2))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		*amount = wrong
+	}
+	r.Price = &price
+	return r
+}

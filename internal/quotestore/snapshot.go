@@ -1,0 +1,201 @@
+package quotestore
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/domain/quote"
+	"milepost/internal/eventstore"
+)
+
+// SnapshotEvery is how many events there are between two snapshots of a quote.
+const SnapshotEvery = 50
+
+// Milestone reports whether an event is one behind which a snapshot is taken: every SnapshotEvery events, and
+// when something was undone in a quote that has snapshots, since these no longer hold.
+func Milestone(eventType string, version int) bool {
+	return version%SnapshotEvery == 0 || eventType == quote.TypeEventReversed && version > SnapshotEvery
+}
+
+// Snapshots keeps the newest snapshot of each quote.
+type Snapshots struct {
+	DB    *dynamodb.Client
+	Table string
+}
+
+// snapshot is a quote as it was at a version. It does not grow with the log.
+type snapshot struct {
+	Quote       quote.Quote
+	RequestedAt time.Time
+	// Commands are the newest commands that were carried out, the oldest first.
+	Commands []commandMark
+}
+
+// commandMark stands for a command's id.
+type commandMark uint64
+
+func markOf(commandID string) commandMark {
+	sum := sha256.Sum256([]byte(commandID))
+	return commandMark(binary.BigEndian.Uint64(sum[:]))
+}
+
+// maxCommands is how many commands a snapshot remembers. One that comes again after so many others is taken for new.
+const maxCommands = 1000
+
+// Current reads a quote as it is now: the newest events, and of a long log the newest snapshot instead of what
+// is before them. The History lacks the older events then. That is two requests; there is a third, for the
+// whole log, where the snapshot is missing, is late, is of another form, or does not hold any more because
+// something was undone since.
+func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
+	if s.Snapshots == nil {
+		return s.Load(ctx, quoteID)
+	}
+	events, err := s.Log.Newest(ctx, StreamID(quoteID), SnapshotEvery)
+	if err != nil {
+		return History{}, err
+	}
+	if len(events) == 0 || events[0].Version == 1 {
+		q, err := Fold(events)
+		return History{Quote: q, Events: events}, err
+	}
+	kept, err := s.Snapshots.get(ctx, StreamID(quoteID))
+	if err != nil {
+		return History{}, err
+	}
+	tail := slices.IndexFunc(events, func(e eventstore.Event) bool { return e.Version == kept.Quote.Version+1 })
+	if kept.Quote.Version == events[len(events)-1].Version {
+		tail = len(events)
+	}
+	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
+		return s.Load(ctx, quoteID)
+	}
+	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
+	return h.with(events[tail:])
+}
+
+func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }
+
+// TakeSnapshot keeps a quote as it is now.
+func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
+	h, err := s.Current(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	if h.Quote.Version == 0 {
+		return &NotFound{QuoteID: quoteID}
+	}
+	return s.Snapshots.put(ctx, StreamID(quoteID), snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
+}
+
+// commands are the newest commands that made a history.
+func (h History) commands() []commandMark {
+	var marks []commandMark
+	if h.base != nil {
+		marks = slices.Clip(h.base.Commands)
+	}
+	for _, e := range h.Events {
+		if m := markOf(e.Metadata.CommandID); !slices.Contains(marks, m) {
+			marks = append(marks, m)
+		}
+	}
+	return marks[max(0, len(marks)-maxCommands):]
+}
+
+// form names how a state is written, and what events come to. A snapshot of another form is none.
+var form = fmt.Sprintf("%d-%x", quote.FoldVersion, sha256.Sum256([]byte(formOf(reflect.TypeFor[snapshot](), nil))))[:40]
+
+// formOf spells out a type with all that it is made of.
+func formOf(t reflect.Type, within []reflect.Type) string {
+	text := t.String()
+	if slices.Contains(within, t) {
+		return text
+	}
+	within = append(slices.Clip(within), t)
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		text += " of " + formOf(t.Elem(), within)
+	case reflect.Map:
+		text += " of " + formOf(t.Key(), within) + " " + formOf(t.Elem(), within)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			text += fmt.Sprintf("; %s %s %s", f.Name, formOf(f.Type, within), f.Tag)
+		}
+	}
+	return "(" + text + ")"
+}
+
+// get gives the snapshot of a quote, the zero one where there is none of today's form.
+func (s *Snapshots) get(ctx context.Context, stream string) (kept snapshot, err error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
+	})
+	if err != nil {
+		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
+	}
+	if f, ok := out.Item["form"].(*types.AttributeValueMemberS); !ok || f.Value != form {
+		return snapshot{}, nil
+	}
+	state, ok := out.Item["state"].(*types.AttributeValueMemberB)
+	if !ok {
+		return kept, fmt.Errorf("the snapshot of %s has no state", stream)
+	}
+	text, err := gzip.NewReader(bytes.NewReader(state.Value))
+	if err != nil {
+		return kept, fmt.Errorf("unpack the snapshot of %s: %w", stream, err)
+	}
+	all, err := io.ReadAll(text)
+	if err != nil {
+		return kept, fmt.Errorf("unpack the snapshot of %s: %w", stream, err)
+	}
+	if err := json.Unmarshal(all, &kept); err != nil {
+		return kept, fmt.Errorf("decode the snapshot of %s: %w", stream, err)
+	}
+	return kept, nil
+}
+
+// put keeps a snapshot, unless a newer one of the same form is kept.
+func (s *Snapshots) put(ctx context.Context, stream string, kept snapshot) error {
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return fmt.Errorf("encode the snapshot of %s: %w", stream, err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	version := &types.AttributeValueMemberN{Value: strconv.Itoa(kept.Quote.Version)}
+	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Table,
+		Item: map[string]types.AttributeValue{
+			"streamId": &types.AttributeValueMemberS{Value: stream}, "version": version,
+			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: packed.Bytes()},
+		},
+		ConditionExpression:       new("attribute_not_exists(version) OR version < :version OR form <> :form"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}},
+	})
+	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the snapshot of %s: %w", stream, err)
+	}
+	return nil
+}
