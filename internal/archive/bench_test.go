@@ -97,3 +97,15 @@ func BenchmarkDecodeAndCheck(b *testing.B) {
 	}
 	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+func BenchmarkImport(b *testing.B) {
+	source, events := day(b, 2000)
+	for b.Loop() {
+		log := stacktest.Open(b, nil).Log()
+		im := &archive.Importer{Log: log, Name: "import-1", Workers: 16}
+		if f, err := im.Run(b.Context(), &archive.Reader{Source: source}, func(int) {}); err != nil || f.Written != events {
+			b.Fatal(f, err)
+		}
+	}
+	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
+}
