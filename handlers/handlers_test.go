@@ -18,6 +18,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/bureau"
+	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
@@ -161,6 +162,8 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
 	invoke("expire", `{}`)
+	invoke("rebuild", `{"step":"fold","projections":["quotes","customer-quotes"],"number":0,"of":1}`)
+	invoke("playback", fmt.Sprintf(`{"after":"%s","until":"%s"}`, eventstore.CursorAt(time.Now().Add(-time.Hour)), time.Now().Add(-time.Minute).Format(time.RFC3339)))
 	invoke("snapshot", notice("QuoteWithdrawn"))
 	read := request("")
 	read.RouteKey, read.PathParameters = "GET /quotes/{quoteId}", map[string]string{"quoteId": quoteID}

@@ -14,9 +14,11 @@ import (
 	"milepost/handlers/archive"
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
+	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
+	"milepost/handlers/rebuild"
 	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/snapshot"
 	"milepost/handlers/startworkflow"
@@ -43,6 +45,8 @@ var Registry = map[string]Constructor{
 	"project":         project.New,
 	"snapshot":        snapshot.New,
 	"expire":          expire.New,
+	"rebuild":         rebuild.New,
+	"playback":        playback.New,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }

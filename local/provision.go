@@ -33,8 +33,13 @@ var kinds = []kind{
 	{resource: "AWS::Events::Rule", make: (*Stack).provisionRule},
 	{resource: "AWS::ApiGatewayV2::Api", make: (*Stack).provisionAPI},
 	{resource: "AWS::ApiGatewayV2::Stage", make: (*Stack).provisionStage},
+	{resource: "AWS::EventSchemas::Registry", why: schemasAreForPeople},
+	{resource: "AWS::EventSchemas::Schema", why: schemasAreForPeople},
 	{resource: "AWS::Logs::LogGroup", why: "log lines go to the terminal, and none are kept"},
 }
+
+// schemasAreForPeople says why there is no schema registry: the bus takes any event, with one or without.
+const schemasAreForPeople = "the bus checks no event against a schema; the registry is for people and their tools"
 
 // provision makes every resource of the template.
 func (s *Stack) provision() error {

@@ -162,7 +162,7 @@ func (s *Stack) open() (err error) {
 		return err
 	}
 	if s.machines, err = stepfunctions.New(stepfunctions.Config{
-		Store: s.store, Logger: s.log, Tasks: tasks{s}, Segments: s.putSegment,
+		Store: s.store, Logger: s.log, Tasks: tasks{s}, Assume: s.serviceCaller, Segments: s.putSegment,
 	}); err != nil {
 		return err
 	}

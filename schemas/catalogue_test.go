@@ -21,7 +21,7 @@ import (
 	"milepost/schemas"
 )
 
-var update = flag.Bool("update", false, "write docs/events.md anew")
+var update = flag.Bool("update", false, "write what a test compares with anew")
 
 // TestCatalogue holds docs/events.md to the schemas, the template and the code, from which it is made.
 func TestCatalogue(t *testing.T) {
@@ -44,7 +44,7 @@ const catalogueHead = `# The events
 
 Everything that happens to a quote is one of these events. Each type and version has a JSON Schema in
 [` + "`schemas/events`" + `](../schemas/events), and no event is appended that does not fit it. An event that is stored
-never changes: a new meaning is a new version.
+never changes: a new meaning is a [new version](evolving-events.md).
 
 The bus announces an event by its type, as ` + "`detail-type`" + `, without its data. *Heard by* are the functions whose
 rules in ` + "`template.yaml`" + ` match it; *in a replay too* are those that also hear it when the archive is replayed

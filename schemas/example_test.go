@@ -173,9 +173,17 @@ func TestEventExamples(t *testing.T) {
 	assertExampleFiles(t, "testdata/events", stems)
 }
 
-// assertStillRead checks that an event which the program once wrote is read without losing anything.
+// assertStillRead checks that an event which the program once wrote is read without losing anything, and that
+// what an earlier version becomes fits the newest.
 func assertStillRead(t *testing.T, v quote.Versioned, text []byte) {
 	t.Helper()
+	newest, err := quote.Upcast(v, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schemas.ValidateEvent(v.Type, quote.SchemaVersion(v.Type), newest); err != nil {
+		t.Errorf("it becomes %s: %v", newest, err)
+	}
 	event, err := quote.Decode(v, text)
 	if err != nil {
 		t.Fatal(err)
@@ -184,8 +192,37 @@ func assertStillRead(t *testing.T, v quote.Versioned, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(mustValue(t, again), mustValue(t, text)) {
-		t.Errorf("read and written again it is %s", again)
+	if !reflect.DeepEqual(mustValue(t, again), mustValue(t, newest)) {
+		t.Errorf("read and written again it is %s, want %s", again, newest)
+	}
+}
+
+// TestWhatIsStoredFitsItsSchema checks the golden files, which are what the program stored.
+func TestWhatIsStoredFitsItsSchema(t *testing.T) {
+	t.Parallel()
+	for _, v := range quote.EventVersions() {
+		stored := mustRead(t, fmt.Sprintf("../domain/quote/testdata/events/%s.v%d.json", v.Type, v.Version))
+		if err := schemas.ValidateEvent(v.Type, v.Version, stored); err != nil {
+			t.Errorf("%v: %v", v, err)
+		}
+		assertStillRead(t, v, stored)
+	}
+	for _, name := range quotetest.Logs {
+		for version := 1; version <= 2; version++ {
+			for _, line := range quotetest.Log(t, name, version) {
+				var e struct {
+					Type          string
+					SchemaVersion int
+					Data          json.RawMessage
+				}
+				if err := json.Unmarshal(line, &e); err != nil {
+					t.Fatal(err)
+				}
+				if err := schemas.ValidateEvent(e.Type, e.SchemaVersion, e.Data); err != nil {
+					t.Errorf("log %s in version %d: %s: %v", name, version, e.Type, err)
+				}
+			}
+		}
 	}
 }
 

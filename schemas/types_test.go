@@ -3,6 +3,7 @@ package schemas_test
 import (
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/quotes"
 	"milepost/internal/api"
+	"milepost/internal/eventstore"
 	"milepost/internal/readmodel"
 	"milepost/schemas"
 )
@@ -53,7 +55,7 @@ func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
 	for _, e := range events {
 		seen[e.EventType()] = true
 		c := comparison{t: t, strict: true, load: func(name string) any { return mustValue(t, mustRead(t, name)) }}
-		file := "events/" + e.EventType() + ".v1.json"
+		file := fmt.Sprintf("events/%s.v%d.json", e.EventType(), quote.SchemaVersion(e.EventType()))
 		c.compare(e.EventType(), reflect.TypeOf(e), c.load(file), path.Dir(file))
 	}
 	for _, v := range quote.EventVersions() {
@@ -61,6 +63,12 @@ func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {
 			t.Errorf("%s is not compared", v.Type)
 		}
 	}
+}
+
+func TestTheNoticeAndItsSchemaHaveTheSameMembers(t *testing.T) {
+	t.Parallel()
+	c := comparison{t: t, strict: true}
+	c.compare("notice", reflect.TypeFor[eventstore.Notice](), mustValue(t, mustRead(t, "types/notice.v1.json")), "types")
 }
 
 func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {

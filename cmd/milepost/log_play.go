@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 // logPlayCmd announces events of the log on a bus once more.
 type logPlayCmd struct {
 	Since    moment       `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment       `placeholder:"TIME" help:"Play events before this time. Default: now."`
+	Until    moment       `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
 	Type     []string     `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
 	Quote    []string     `placeholder:"ID" help:"Play these quotes only."`
 	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
@@ -26,8 +27,11 @@ type logPlayCmd struct {
 	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
 	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
 	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists."`
+	Workflow bool         `help:"Let the stack do it, in its state machine STACK-playback, and follow that. It goes on when this program ends."`
 	JSON     bool         `name:"json" help:"Print JSON."`
 	Endpoint endpoint     `embed:""`
+
+	untilNow bool // nobody said until when
 }
 
 // Help says what happens to whom.
@@ -48,7 +52,7 @@ func (c *logPlayCmd) Validate() error {
 		c.Since.Time = theBeginning
 	}
 	if c.Until.IsZero() {
-		c.Until.Time = time.Now()
+		c.Until.Time, c.untilNow = time.Now(), true
 	}
 	for _, eventType := range c.Type {
 		if quote.SchemaVersion(eventType) == 0 {
@@ -56,6 +60,8 @@ func (c *logPlayCmd) Validate() error {
 		}
 	}
 	switch {
+	case c.Workflow && c.Bus != "":
+		return errors.New("--bus is for the playback by this program; the workflow may use the stack's own bus only")
 	case !c.Since.Before(c.Until.Time):
 		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
 	case c.Rate < 0:
@@ -66,16 +72,19 @@ func (c *logPlayCmd) Validate() error {
 	return nil
 }
 
+// mark is the name on the events, "" where they are announced as new.
+func (c *logPlayCmd) mark() string {
+	if c.New {
+		return ""
+	}
+	return c.Name
+}
+
+// bus is the bus that they go to.
+func (c *logPlayCmd) bus() string { return cmp.Or(c.Bus, c.Endpoint.Stack+"-events") }
+
 // Run plays them.
 func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
-	l, err := c.Endpoint.logs(ctx, s)
-	if err != nil {
-		return err
-	}
-	cfg, err := c.Endpoint.config(ctx, s)
-	if err != nil {
-		return err
-	}
 	selection := playback.Selection{After: eventstore.CursorAt(c.Since.Time), Until: c.Until.Time, Types: c.Type}
 	for _, id := range c.Quote {
 		selection.Streams = append(selection.Streams, quotestore.StreamID(id))
@@ -84,14 +93,19 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Workflow {
+		return c.runWorkflow(ctx, s, selection, before)
+	}
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.Endpoint.config(ctx, s)
+	if err != nil {
+		return err
+	}
 	player := &playback.Player{
-		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(cfg), BusName: c.Bus, Name: c.Name, PerSecond: c.Rate,
-	}
-	if player.BusName == "" {
-		player.BusName = c.Endpoint.Stack + "-events"
-	}
-	if c.New {
-		player.Name = ""
+		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(cfg), BusName: c.bus(), Name: c.mark(), PerSecond: c.Rate,
 	}
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
 		p.Played += before
@@ -104,10 +118,15 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
+	return c.print(s, progress)
+}
+
+// print tells what was played.
+func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 	if c.JSON {
-		return printJSON(s.out, progress)
+		return printJSON(s.out, p)
 	}
-	_, err = fmt.Fprintf(s.out, "%d events played to %s\n", progress.Played, player.BusName)
+	_, err := fmt.Fprintf(s.out, "%d events played to %s\n", p.Played, c.bus())
 	return err
 }
 

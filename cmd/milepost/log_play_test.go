@@ -95,7 +95,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 			ids = append(ids, s.priced())
 		}
 		s.forgetOnly(ids...)
-		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file)
 		if r.status != 1 || !strings.Contains(r.err, "interrupted behind 20 events") {
@@ -121,7 +121,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 
 func TestLogPlayWrongUse(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
-		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--since", "soon"}, {"--type", "QuoteOfered"}} {
+		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--workflow", "--bus", "other"}, {"--since", "soon"}, {"--type", "QuoteOfered"}} {
 			if r := s.milepost(append([]string{"log", "play"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}

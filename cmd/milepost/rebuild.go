@@ -19,6 +19,7 @@ type rebuildCmd struct {
 	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, readers miss quotes; so this needs --yes."`
 	Yes        bool         `help:"Do it, although readers miss quotes meanwhile."`
 	Workers    int          `default:"8" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
+	Workflow   bool         `help:"Let the stack do it, in its state machine STACK-rebuild, and follow that. It goes on when this program ends."`
 	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
 	JSON       bool         `name:"json" help:"Print JSON."`
 	Endpoint   endpoint     `embed:""`
@@ -30,7 +31,11 @@ func (*rebuildCmd) Help() string {
 
 Example, after a fault in the projection was mended, going on after an interruption:
 
-  milepost rebuild all --progress rebuild.json`
+  milepost rebuild all --progress rebuild.json
+
+Example, where the log is large and far away:
+
+  milepost rebuild all --aws --workflow`
 }
 
 // Validate is called by the parser.
@@ -40,6 +45,8 @@ func (c *rebuildCmd) Validate() error {
 		return errors.New("--wipe lets readers miss quotes until all is rebuilt: add --yes if that is meant, or leave --wipe out")
 	case c.Yes && !c.Wipe:
 		return errors.New("--yes is for --wipe; without it nothing is lost")
+	case c.Workflow && c.Progress != "":
+		return errors.New("--progress is for the rebuild by this program; a workflow knows itself how far it is")
 	case c.Workers < 1:
 		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
 	}
@@ -63,6 +70,9 @@ func (c *rebuildCmd) start() rebuild.Progress {
 
 // Run rebuilds.
 func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
+	if c.Workflow {
+		return c.runWorkflow(ctx, s)
+	}
 	system.TradeMemoryForTime() // what is decoded is soon let go
 	l, err := c.Endpoint.logs(ctx, s)
 	if err != nil {
@@ -98,6 +108,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 // print tells what the rebuild came to. Faults make it fail.
 func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 	var err error
+	faults := len(f.Faults) + f.Unnamed
 	if c.JSON {
 		err = printJSON(s.out, f)
 	} else {
@@ -105,9 +116,9 @@ func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 			fmt.Fprintln(s.out, fault)
 		}
 		_, err = fmt.Fprintf(s.out, "%d events of %d quotes folded, %d projections written, %d removed, %d faults\n",
-			f.Events, f.Streams, f.Written, f.Removed, len(f.Faults))
+			f.Events, f.Streams, f.Written, f.Removed, faults)
 	}
-	if err == nil && len(f.Faults) > 0 {
+	if err == nil && faults > 0 {
 		err = exitStatus(1)
 	}
 	return err

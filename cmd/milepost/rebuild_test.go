@@ -204,7 +204,7 @@ func TestKilledRebuildIsFinishedByTheNext(t *testing.T) {
 func TestRebuildWrongUse(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		for _, args := range [][]string{
-			{}, {"prices"}, {"all", "--wipe"}, {"all", "--yes"}, {"all", "--wipe", "--prune", "--yes"}, {"all", "--workers", "0"},
+			{}, {"prices"}, {"all", "--wipe"}, {"all", "--yes"}, {"all", "--wipe", "--prune", "--yes"}, {"all", "--workers", "0"}, {"all", "--workflow", "--progress", "p"},
 		} {
 			if r := s.milepost(append([]string{"rebuild"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)

@@ -124,8 +124,17 @@ func (c *runCmd) greet(out io.Writer, sys *system.System) error {
 		fmt.Fprintln(out, "  "+what)
 	}
 	fmt.Fprintln(out, "Left out:")
-	for _, l := range sys.LeftOut() {
-		fmt.Fprintf(out, "  %s (%s): %s\n", l.LogicalID, l.Type, l.Why)
+	left := sys.LeftOut()
+	for i, l := range left {
+		same := func(o local.LeftOut) bool { return o.Type == l.Type && o.Why == l.Why }
+		if slices.ContainsFunc(left[:i], same) {
+			continue // it is counted already
+		}
+		name := l.LogicalID
+		if others := len(slices.DeleteFunc(slices.Clone(left), func(o local.LeftOut) bool { return !same(o) })) - 1; others > 0 {
+			name += fmt.Sprintf(" and %d more", others)
+		}
+		fmt.Fprintf(out, "  %s (%s): %s\n", name, l.Type, l.Why)
 	}
 	where := "in memory, gone at the end"
 	if c.Data != "" {

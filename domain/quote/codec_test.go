@@ -21,7 +21,7 @@ func eventsOfEachType(t *testing.T) []quote.Event {
 	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"))
 }
 
-func TestEveryEventVersionIsReadAsItWasWritten(t *testing.T) {
+func TestEveryEventIsReadAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	seen := map[quote.Versioned]bool{}
 	for _, e := range eventsOfEachType(t) {
@@ -43,7 +43,7 @@ func TestEveryEventVersionIsReadAsItWasWritten(t *testing.T) {
 		}
 	}
 	for _, v := range quote.EventVersions() {
-		if !seen[v] {
+		if v.Version == quote.SchemaVersion(v.Type) && !seen[v] {
 			t.Errorf("no event of %v was tried", v)
 		}
 	}
@@ -56,10 +56,11 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		data string
 		want string
 	}{
-		"a type that never was":           {quote.Versioned{Type: "QuoteLost", Version: 1}, `{}`, "event QuoteLost has no version 1 in this program"},
-		"a version of the future":         {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 99}, `{}`, "event QuoteOffered has no version 99 in this program"},
-		"data that is no object":          {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `[]`, "decode QuoteOffered version 1: "},
-		"a value that no longer is known": {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `{"rating":{"outcome":"MAYBE"}}`, "decode QuoteOffered version 1: "},
+		"a type that never was":             {quote.Versioned{Type: "QuoteLost", Version: 1}, `{}`, "event QuoteLost has no version 1 in this program"},
+		"a version of the future":           {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 99}, `{}`, "event QuoteOffered has no version 99 in this program"},
+		"data that is no object":            {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `[]`, "decode QuoteOffered version 1: "},
+		"an earlier version that is broken": {quote.Versioned{Type: quote.TypeVehiclesIdentified, Version: 1}, `{"vehicles":[{"vehicleId":"V1"}]}`, "upcast VehiclesIdentified version 1: answers: "},
+		"a value that no longer is known":   {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `{"rating":{"outcome":"MAYBE"}}`, "decode QuoteOffered version 1: "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,17 +19,20 @@ type SubmitQuote struct {
 	Request    Request
 }
 
-// RecordVehicles brings what the VIN lookup found. It must cover every vehicle of the revision.
+// RecordVehicles brings what the VIN lookup found, and who said so: of each subject in the order in which
+// they were asked. Both must cover every vehicle of the revision.
 type RecordVehicles struct {
 	Revision int
 	Vehicles []VehicleLookup
+	Answers  []Answer
 }
 
-// RecordAccidentHistory brings what the accident history provider said. It must cover every rated
-// driver of the revision.
+// RecordAccidentHistory brings what the accident history provider said, likewise. Both must cover every
+// rated driver of the revision.
 type RecordAccidentHistory struct {
 	Revision int
 	Drivers  []DriverLookup
+	Answers  []Answer
 }
 
 // AmendQuote changes the request of an open quote. The quote date is that of the change.
@@ -167,8 +170,8 @@ func (e *NoSuchRevision) Error() string {
 	return fmt.Sprintf("the quote has no revision %d", e.Revision)
 }
 
-// IncompleteLookup refuses a lookup result that leaves out a vehicle or driver, or brings a
-// stranger or one of them twice.
+// IncompleteLookup refuses a lookup result that leaves out a vehicle or driver, or who said what is known of
+// them, or brings a stranger or one of them twice.
 type IncompleteLookup struct{ Missing, Unknown []string }
 
 func (e *IncompleteLookup) Error() string {

@@ -74,10 +74,10 @@ func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
 	for _, v := range c.Vehicles {
 		got = append(got, v.VehicleID)
 	}
-	if err := sameSubjects(wanted, got); err != nil {
+	if err := sameSubjects(wanted, got, c.Answers); err != nil {
 		return nil, err
 	}
-	return []Event{VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: c.Vehicles}}, nil
+	return []Event{VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: c.Vehicles, Answers: c.Answers}}, nil
 }
 
 func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
@@ -91,10 +91,10 @@ func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
 	for _, d := range c.Drivers {
 		got = append(got, d.DriverID)
 	}
-	if err := sameSubjects(wanted, got); err != nil {
+	if err := sameSubjects(wanted, got, c.Answers); err != nil {
 		return nil, err
 	}
-	return []Event{AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: c.Drivers}}, nil
+	return []Event{AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: c.Drivers, Answers: c.Answers}}, nil
 }
 
 func rate(q Quote, c RateQuote) ([]Event, error) {
@@ -211,12 +211,22 @@ func (q Quote) checkRevision(revision int) error {
 	return nil
 }
 
-// sameSubjects checks that a lookup answered about exactly those it was asked about.
-func sameSubjects(wanted, got []string) error {
+// sameSubjects checks that a lookup found something out about exactly those it was asked about, and that
+// the answers are about them all and nobody else.
+func sameSubjects(wanted, got []string, answers []Answer) error {
 	e := &IncompleteLookup{}
+	var answered []string
+	for _, a := range answers {
+		answered = append(answered, a.Subjects...)
+	}
 	for _, w := range wanted {
-		if !slices.Contains(got, w) {
+		if !slices.Contains(got, w) || !slices.Contains(answered, w) {
 			e.Missing = append(e.Missing, w)
+		}
+	}
+	for _, a := range answered {
+		if !slices.Contains(wanted, a) && !slices.Contains(got, a) {
+			e.Unknown = append(e.Unknown, a)
 		}
 	}
 	for i, g := range got {

@@ -38,6 +38,7 @@ type VehiclesIdentified struct {
 	QuoteID  string          `json:"quoteId"`
 	Revision int             `json:"revision"`
 	Vehicles []VehicleLookup `json:"vehicles"`
+	Answers  []Answer        `json:"answers"`
 }
 
 // AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is one entry
@@ -46,6 +47,7 @@ type AccidentHistoryRetrieved struct {
 	QuoteID  string         `json:"quoteId"`
 	Revision int            `json:"revision"`
 	Drivers  []DriverLookup `json:"drivers"`
+	Answers  []Answer       `json:"answers"`
 }
 
 // QuoteOffered: a revision has a price that the customer can be shown.
@@ -176,15 +178,13 @@ type Decision struct {
 	Text       string `json:"text"`
 }
 
-// VehicleLookup is what is known about one vehicle, and who said so.
+// VehicleLookup is what is known about one vehicle.
 type VehicleLookup struct {
 	VehicleID string             `json:"vehicleId"`
 	Fact      rating.VehicleFact `json:"fact"`
-	// Answers are the providers' answers, in the order in which they were asked.
-	Answers []Answer `json:"answers"`
 }
 
-// DriverLookup is what is known about one driver's accidents, and who said so.
+// DriverLookup is what is known about one driver's accidents.
 type DriverLookup struct {
 	DriverID string `json:"driverId"`
 	// The history to rate with, and what in it is still open, stand beside the other members in JSON.
@@ -193,12 +193,13 @@ type DriverLookup struct {
 	// they are "" and nil.
 	ReportID string           `json:"reportId,omitempty"`
 	Agency   *accident.Agency `json:"agency,omitempty"`
-	Answers  []Answer         `json:"answers"`
 }
 
 // Answer is one answer of a provider, as it was received, or the reason why there is none. It is
-// kept so that nobody ever has to ask again.
+// kept so that nobody ever has to ask again, beside what was made of it: the quote is folded without.
 type Answer struct {
+	// Subjects are the ids of the vehicles or drivers that it is about.
+	Subjects []string `json:"subjects"`
 	// Provider names who was asked, for instance "embedded", "vpic" or "accident-history".
 	Provider string    `json:"provider"`
 	AskedAt  time.Time `json:"askedAt"`

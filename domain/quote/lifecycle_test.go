@@ -217,8 +217,8 @@ func TestAnAmendmentKeepsWhatIsKnownOfTheSame(t *testing.T) {
 			after := edited(t, before, row.change)
 			first := quote.Fold(
 				quote.QuoteRequested{QuoteID: quotetest.ID, Revision: 1, CustomerID: quotetest.Customer, QuoteDate: w.example.QuoteDate, Request: before},
-				quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: vehicles.Vehicles},
-				quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: histories.Drivers})
+				quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: vehicles.Vehicles, Answers: vehicles.Answers},
+				quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: histories.Drivers, Answers: histories.Answers})
 			q := quote.Evolve(first, quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: w.example.QuoteDate, Request: after})
 			facts, earlier := q.Facts(), first.Facts()
 			if len(facts.VIN) != len(row.knownVehicles) || len(facts.History) != len(row.knownDrivers) {

@@ -54,8 +54,8 @@ func mustWay(t *testing.T, id string) way {
 	w.requested = quote.QuoteRequested{
 		QuoteID: quotetest.ID, Revision: 1, CustomerID: quotetest.Customer, QuoteDate: e.QuoteDate, Request: e.Request,
 	}
-	w.identified = quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: w.vehicles.Vehicles}
-	w.knownDriver = quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: w.histories.Drivers}
+	w.identified = quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: w.vehicles.Vehicles, Answers: w.vehicles.Answers}
+	w.knownDriver = quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: w.histories.Drivers, Answers: w.histories.Answers}
 	return w
 }
 
@@ -115,8 +115,12 @@ func TestRecordVehicles(t *testing.T) {
 	one, both := w.vehicles.Vehicles[:1], w.vehicles.Vehicles
 	stranger := quote.VehicleLookup{VehicleID: "V9"}
 	record := func(vehicles ...quote.VehicleLookup) quote.RecordVehicles {
-		return quote.RecordVehicles{Revision: 1, Vehicles: vehicles}
+		return quote.RecordVehicles{Revision: 1, Vehicles: vehicles, Answers: w.vehicles.Answers}
 	}
+	answered := func(subjects ...string) quote.RecordVehicles {
+		return quote.RecordVehicles{Revision: 1, Vehicles: both, Answers: []quote.Answer{{Subjects: subjects}}}
+	}
+	atOnce := answered("V1", "V2")
 	assertDecisions(t, map[string]decision{
 		"a lookup of every vehicle is recorded": {
 			given: []quote.Event{w.requested}, when: record(both...), want: []quote.Event{w.identified},
@@ -139,6 +143,16 @@ func TestRecordVehicles(t *testing.T) {
 			given: []quote.Event{w.requested}, when: record(append(slices.Clone(both), both[0])...),
 			wantErr: &quote.IncompleteLookup{Unknown: []string{"V1"}},
 		},
+		"one answer may be about several vehicles": {
+			given: []quote.Event{w.requested}, when: atOnce,
+			want: []quote.Event{quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: both, Answers: atOnce.Answers}},
+		},
+		"a lookup that does not say who knows of a vehicle is refused": {
+			given: []quote.Event{w.requested}, when: answered("V1"), wantErr: &quote.IncompleteLookup{Missing: []string{"V2"}},
+		},
+		"a lookup with an answer about a stranger is refused": {
+			given: []quote.Event{w.requested}, when: answered("V1", "V2", "V9"), wantErr: &quote.IncompleteLookup{Unknown: []string{"V9"}},
+		},
 		"a lookup of another revision is refused": {
 			given: []quote.Event{w.requested}, when: quote.RecordVehicles{Revision: 2, Vehicles: both},
 			wantErr: &quote.NoSuchRevision{Revision: 2},
@@ -153,7 +167,7 @@ func TestRecordAccidentHistory(t *testing.T) {
 	t.Parallel()
 	w := mustWay(t, "E24")
 	record := func(drivers ...quote.DriverLookup) quote.RecordAccidentHistory {
-		return quote.RecordAccidentHistory{Revision: 1, Drivers: drivers}
+		return quote.RecordAccidentHistory{Revision: 1, Drivers: drivers, Answers: w.histories.Answers}
 	}
 	rated := w.histories.Drivers
 	excluded := quote.DriverLookup{DriverID: w.example.Request.Drivers[slices.IndexFunc(w.example.Request.Drivers, func(d quote.Driver) bool { return d.Excluded })].DriverID}
@@ -340,13 +354,15 @@ func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Com
 			lookup := e.Vehicles().Vehicles[i]
 			lookup.VehicleID = v.VehicleID
 			c.Vehicles = append(c.Vehicles, lookup)
+			c.Answers = append(c.Answers, quotetest.Answer("embedded", v.VehicleID))
 		}
 		return c
 	case 3, 4:
 		c := quote.RecordAccidentHistory{Revision: revision}
 		for _, d := range q.MissingDrivers() {
-			c.Drivers = append(c.Drivers, quote.DriverLookup{DriverID: d.DriverID, Answers: []quote.Answer{},
+			c.Drivers = append(c.Drivers, quote.DriverLookup{DriverID: d.DriverID,
 				Assessment: accident.Assessment{History: accident.History{Status: accident.NoHit, Incidents: []accident.Incident{}}}})
+			c.Answers = append(c.Answers, quotetest.Answer("accident-history", d.DriverID))
 		}
 		return c
 	case 5, 6:

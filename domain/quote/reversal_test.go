@@ -65,7 +65,7 @@ func TestWhatRestsOnAnEventIsNamed(t *testing.T) {
 	// The same, but for another car: 6 is its lookup.
 	another := edited(t, l.example.Request, func(r *quote.Request) { r.Vehicles[0].VIN = "5YJ3E1EA7PF000109" })
 	otherCar := with(l.offered, quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: l.day, Request: another},
-		quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 2, Vehicles: l.vehicles.Vehicles}, second(l.offered[3]))
+		quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 2, Vehicles: l.vehicles.Vehicles, Answers: l.vehicles.Answers}, second(l.offered[3]))
 	third := quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 3, QuoteDate: l.day, Request: l.example.Request}
 	for name, row := range map[string]struct {
 		given []quote.Event

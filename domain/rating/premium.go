@@ -16,6 +16,9 @@ type pricing struct {
 	termFactor *factor
 	terms      fixed
 	household  *byGroup
+	// steps and text are where a trace is made before it is kept.
+	steps []Step
+	text  []byte
 }
 
 // price rates every car of the risk. Traces are left out unless traced is set.
@@ -101,20 +104,18 @@ func (c *pricing) flat(code Coverage, selection Selection) (fixed, Trace) {
 	flat := c.plan.FlatPremiumPer6Months[code][selection.text]
 	premium := (flat.units * c.terms).roundTo(cent)
 	if !c.traced {
-		return premium, nil
+		return premium, ""
 	}
-	return premium, Trace{
-		{Name: Flat, Premium: flat.digits},
-		{Name: Term, Factor: decimal.MustNew(int64(c.terms), 0), Premium: premium.money()},
-	}
+	c.steps = append(c.steps[:0], Step{Name: Flat, Premium: flat.digits},
+		Step{Name: Term, Factor: decimal.MustNew(int64(c.terms), 0), Premium: premium.money()})
+	return premium, c.trace()
 }
 
 func (c *pricing) factored(v *car, code Coverage, selection Selection) (fixed, Trace) {
 	run := c.state.Base[code].units
-	var trace Trace
+	c.steps = c.steps[:0]
 	if c.traced {
-		trace = make(Trace, 1, len(c.plan.Steps)+2)
-		trace[0] = Step{Name: Base, Premium: run.exact()}
+		c.steps = append(c.steps, Step{Name: Base, Premium: run.exact()})
 	}
 	for _, step := range c.plan.Steps[1:] {
 		f := c.factor(step, v, code, selection)
@@ -123,22 +124,28 @@ func (c *pricing) factored(v *car, code Coverage, selection Selection) (fixed, T
 		}
 		run = run.times(f.units)
 		if c.traced {
-			trace = append(trace, Step{step, f.digits, run.exact()})
+			c.steps = append(c.steps, Step{step, f.digits, run.exact()})
 		}
 	}
 	unit := c.state.CoverageUnit
 	premium := run.roundTo(unit.units)
 	if c.traced {
-		trace = append(trace, Step{Round, unit.digits, premium.money()})
+		c.steps = append(c.steps, Step{Round, unit.digits, premium.money()})
 	}
 	minimum := c.plan.CoverageMinimumPer6Months[code].units * c.terms
 	if premium >= minimum {
-		return premium, trace
+		return premium, c.trace()
 	}
 	if c.traced {
-		trace = append(trace, Step{Name: CoverageMinimum, Premium: minimum.money()})
+		c.steps = append(c.steps, Step{Name: CoverageMinimum, Premium: minimum.money()})
 	}
-	return minimum, trace
+	return minimum, c.trace()
+}
+
+// trace is the steps of the coverage that was priced last.
+func (c *pricing) trace() Trace {
+	c.text = appendTrace(c.text[:0], c.steps)
+	return Trace(c.text)
 }
 
 // factor gives the factor of a step, or nil where the step does not apply.

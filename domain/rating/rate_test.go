@@ -246,6 +246,15 @@ func TestUnderwriting(t *testing.T) {
 	}
 }
 
+func mustSteps(t *testing.T, trace rating.Trace) []rating.Step {
+	t.Helper()
+	steps, err := trace.Steps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
 // factorOf gives the factor of a step of E01's BI, or "" where the step did not apply.
 func factorOf(t *testing.T, result rating.Result, code rating.Coverage, step rating.StepName) string {
 	t.Helper()
@@ -253,7 +262,7 @@ func factorOf(t *testing.T, result rating.Result, code rating.Coverage, step rat
 		t.Fatalf("%s %v has no price", result.Outcome, result.Reasons)
 	}
 	for _, c := range result.Vehicles[0].Coverages {
-		for _, s := range c.Trace {
+		for _, s := range mustSteps(t, c.Trace) {
 			if c.Code == code && s.Name == step {
 				return s.Factor.String()
 			}
@@ -414,7 +423,8 @@ func assertConsistent(t *testing.T, request rating.Request, result rating.Result
 		var premiums []decimal.Decimal
 		for _, c := range v.Coverages {
 			premiums = append(premiums, c.Premium)
-			if last := c.Trace[len(c.Trace)-1].Premium; last != c.Premium {
+			steps := mustSteps(t, c.Trace)
+			if last := steps[len(steps)-1].Premium; last != c.Premium {
 				t.Errorf("%s: trace ends at %s, premium is %s", c.Code, last, c.Premium)
 			}
 			if least := coverageMinimum[c.Code].mul(request.TermMonths / 6); c.Premium.Cmp(least) < 0 {
@@ -492,9 +502,8 @@ func TestTracesThatAreNoneAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "BASE", "BASE x", "TERRITORY 1.080 -> ", "FLAT 18.00", "FLAT x x term 1",
 		"FLAT 18.00 x term y", "BASE 1.0000; ROUND to one -> 1.00"} {
-		var trace rating.Trace
-		if err := trace.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), "trace step") {
-			t.Errorf("UnmarshalText(%q)=%v, %v, want an error", text, trace, err)
+		if steps, err := rating.Trace(text).Steps(); err == nil || !strings.Contains(err.Error(), "trace step") {
+			t.Errorf("Steps of %q=%v, %v, want an error", text, steps, err)
 		}
 	}
 }

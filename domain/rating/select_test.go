@@ -29,14 +29,14 @@ func TestSameAnswer(t *testing.T) {
 	result := func(change func(*Result)) Result {
 		r := Result{Outcome: Quoted, Reasons: []Code{"R01"}, Conditions: []Condition{VINUnverified}, RatePlanVersion: "2026.1", ExpiresOn: civil.MustParseDate("2026-06-01"),
 			Drivers: []DriverResult{{DriverID: "D1", Points: 2, Charged: []Charged{{Points: 2}}}},
-			Price:   &Price{TotalPremium: one.exact(), Fees: []Fee{{Code: PolicyFee}}, Vehicles: []VehicleResult{{VehicleID: "V1", Coverages: []CoverageResult{{Code: BI, Trace: Trace{{Name: Base}}}}}}}}
+			Price:   &Price{TotalPremium: one.exact(), Fees: []Fee{{Code: PolicyFee}}, Vehicles: []VehicleResult{{VehicleID: "V1", Coverages: []CoverageResult{{Code: BI, Trace: "BASE 1.0000"}}}}}}
 		change(&r)
 		return r
 	}
 	same := map[string]func(*Result){
 		"nothing":               func(*Result) {},
 		"a factor":              func(r *Result) { r.Drivers[0].Factors.LIAB = one.exact() },
-		"a trace":               func(r *Result) { r.Vehicles[0].Coverages[0].Trace = nil },
+		"a trace":               func(r *Result) { r.Vehicles[0].Coverages[0].Trace = "" },
 		"zeros behind a number": func(r *Result) { r.TotalPremium = r.TotalPremium.Trim(0) },
 	}
 	for name, change := range same {

@@ -8,20 +8,22 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Trace is how the premium of one coverage came about, step by step. In JSON it is one string:
+// Trace is how the premium of one coverage came about, step by step, in one line:
 //
 //	BASE 104.0000; TERRITORY 1.080 -> 112.3200; …; ROUND to 1.00 -> 121.00; COVERAGE_MINIMUM -> 125.00
 //	FLAT 18.00 x term 2
-type Trace []Step
+//
+// It is text, which people read. A program that wants the numbers asks for the Steps.
+type Trace string
 
 // Step is one operation on the running premium.
 type Step struct {
-	Name StepName `json:"name"`
+	Name StepName
 	// Factor is what the premium was multiplied with, in the digits of the plan. With Round it is the
 	// unit. Base, Flat and CoverageMinimum have none.
-	Factor decimal.Decimal `json:"factor,omitzero"`
+	Factor decimal.Decimal
 	// Premium is the running premium after the step.
-	Premium decimal.Decimal `json:"premium"`
+	Premium decimal.Decimal
 }
 
 // StepName names an operation.
@@ -55,11 +57,10 @@ const (
 	Flat              StepName = "FLAT"
 )
 
-// MarshalText writes the trace as one line.
-func (t Trace) MarshalText() ([]byte, error) {
-	text := make([]byte, 0, 40*len(t))
-	for i, step := range t {
-		if i > 0 && t[i-1].Name == Flat {
+// appendTrace appends steps as one line.
+func appendTrace(text []byte, steps []Step) []byte {
+	for i, step := range steps {
+		if i > 0 && steps[i-1].Name == Flat {
 			text = append(text, " x term "...)
 			text = appendDecimal(text, step.Factor)
 			continue
@@ -82,7 +83,7 @@ func (t Trace) MarshalText() ([]byte, error) {
 		}
 		text = appendDecimal(text, step.Premium)
 	}
-	return text, nil
+	return text
 }
 
 func appendDecimal(text []byte, d decimal.Decimal) []byte {
@@ -90,32 +91,24 @@ func appendDecimal(text []byte, d decimal.Decimal) []byte {
 	return text
 }
 
-// String is the text of the trace.
-func (t Trace) String() string {
-	text, _ := t.MarshalText() // it never fails
-	return string(text)
-}
-
-// UnmarshalText reads what MarshalText writes.
-func (t *Trace) UnmarshalText(text []byte) error {
+// Steps reads the steps out of the trace.
+func (t Trace) Steps() ([]Step, error) {
 	const between = "; "
-	all := string(text) // the names of the steps are parts of it
-	trace := make(Trace, 0, strings.Count(all, between)+2)
-	for line := range strings.SplitSeq(all, between) {
+	steps := make([]Step, 0, strings.Count(string(t), between)+2)
+	for line := range strings.SplitSeq(string(t), between) {
 		var err error
-		if trace, err = trace.parseStep(line); err != nil {
-			return fmt.Errorf("trace step %q: %w", line, err)
+		if steps, err = appendStep(steps, line); err != nil {
+			return nil, fmt.Errorf("trace step %q: %w", line, err)
 		}
 	}
-	*t = trace
-	return nil
+	return steps, nil
 }
 
-// parseStep appends the step that a line tells of, or the two of a flat coverage.
-func (t Trace) parseStep(line string) (Trace, error) {
+// appendStep appends the step that a line tells of, or the two of a flat coverage.
+func appendStep(steps []Step, line string) ([]Step, error) {
 	name, rest, _ := strings.Cut(line, " ")
 	if StepName(name) == Flat {
-		return t.parseFlat(rest)
+		return appendFlat(steps, rest)
 	}
 	step := Step{Name: StepName(name)}
 	factor, premium, arrow := strings.Cut(rest, "-> ")
@@ -130,10 +123,10 @@ func (t Trace) parseStep(line string) (Trace, error) {
 		}
 	}
 	step.Premium, err = decimal.Parse(premium)
-	return append(t, step), err
+	return append(steps, step), err
 }
 
-func (t Trace) parseFlat(rest string) (Trace, error) {
+func appendFlat(steps []Step, rest string) ([]Step, error) {
 	premium, term, ok := strings.Cut(rest, " x term ")
 	if !ok {
 		return nil, errors.New("no term")
@@ -147,5 +140,5 @@ func (t Trace) parseFlat(rest string) (Trace, error) {
 		return nil, err
 	}
 	total, err := flat.Mul(factor)
-	return append(t, Step{Name: Flat, Premium: flat}, Step{Name: Term, Factor: factor, Premium: total}), err
+	return append(steps, Step{Name: Flat, Premium: flat}, Step{Name: Term, Factor: factor, Premium: total}), err
 }

@@ -46,50 +46,48 @@ func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error)
 		if len(missing) == 0 {
 			return nil, nil
 		}
-		drivers, err := h.order(ctx, q, missing, n.Detail.CorrelationID)
-		return quote.RecordAccidentHistory{Revision: q.Number, Drivers: drivers}, err
+		drivers, answers, err := h.order(ctx, q, missing, n.Detail.CorrelationID)
+		return quote.RecordAccidentHistory{Revision: q.Number, Drivers: drivers, Answers: answers}, err
 	})
 }
 
 // order orders all reports at the same time. A driver without a report is an answer too; only a replay
 // is an error.
-func (h *handler) order(ctx context.Context, q quote.Quote, drivers []quote.Driver, correlationID string) ([]quote.DriverLookup, error) {
+func (h *handler) order(ctx context.Context, q quote.Quote, drivers []quote.Driver, correlationID string) ([]quote.DriverLookup, []quote.Answer, error) {
 	lookups := make([]quote.DriverLookup, len(drivers))
+	answers := make([]quote.Answer, len(drivers))
 	errs := make([]error, len(drivers))
 	var wg sync.WaitGroup
 	for i, d := range drivers {
-		wg.Go(func() { lookups[i], errs[i] = h.orderOne(ctx, q, d, correlationID) })
+		wg.Go(func() { lookups[i], answers[i], errs[i] = h.orderOne(ctx, q, d, correlationID) })
 	}
 	wg.Wait()
-	return lookups, errors.Join(errs...)
+	return lookups, answers, errors.Join(errs...)
 }
 
-func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, correlationID string) (quote.DriverLookup, error) {
+func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, correlationID string) (quote.DriverLookup, quote.Answer, error) {
 	none := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{
 		History: accident.History{Status: accident.Unavailable, Incidents: []accident.Incident{}},
 	}}
 	if d.LicenseNumber == "" {
 		// The agency identifies people by their license; without one there is nothing to ask.
-		none.Answers = []quote.Answer{{Provider: history.Party, AskedAt: time.Now().UTC(), Unavailable: "NO_LICENSE_NUMBER"}}
-		return none, nil
+		return none, quote.Answer{Subjects: []string{d.DriverID}, Provider: history.Party, AskedAt: time.Now().UTC(), Unavailable: "NO_LICENSE_NUMBER"}, nil
 	}
 	result, err := h.agency.Order(ctx, orderFor(q, d, correlationID))
 	if unavailable, ok := errors.AsType[*history.Unavailable](err); ok {
 		none.Agency = unavailable.Agency
-		none.Answers = []quote.Answer{unavailable.Record.Answer(string(unavailable.Reason))}
-		return none, nil
+		return none, unavailable.Record.Answer(d.DriverID, string(unavailable.Reason)), nil
 	}
 	if err != nil {
-		return none, err
+		return none, quote.Answer{}, err
 	}
 	assessment, err := result.Report.Assess()
 	if err != nil {
-		return none, fmt.Errorf("driver %s: %w", d.DriverID, err)
+		return none, quote.Answer{}, fmt.Errorf("driver %s: %w", d.DriverID, err)
 	}
 	return quote.DriverLookup{
 		DriverID: d.DriverID, Assessment: assessment, ReportID: result.Report.ReportID, Agency: &result.Report.Agency,
-		Answers: []quote.Answer{result.Record.Answer("")},
-	}, nil
+	}, result.Record.Answer(d.DriverID, ""), nil
 }
 
 // reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,21 @@ func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 	return history.Quote
 }
 
+// mustAnswer gives what the agency said when it was asked about one driver.
+func (o office) mustAnswer(t *testing.T) quote.Answer {
+	t.Helper()
+	h, err := o.log.Load(t.Context(), quotetest.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := h.Events[len(h.Events)-1]
+	answers := quotetest.AnswersIn(t, quote.Versioned{Type: last.Type, Version: last.SchemaVersion}, last.Data)
+	if len(answers) != 1 {
+		t.Fatalf("%d answers, want one", len(answers))
+	}
+	return answers[0]
+}
+
 func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +177,7 @@ func TestOutcomesOfAnOrder(t *testing.T) {
 				if got.History.Status != test.status || len(got.History.Incidents) != test.incidents || (got.ReportID != "") != test.report {
 					t.Errorf("history=%+v report=%q", got.History, got.ReportID)
 				}
-				if a := got.Answers[0]; a.Provider != "accident-history" || (a.Unavailable != "") != test.unavailable || (a.Reply != "") != test.report {
+				if a := o.mustAnswer(t); !slices.Equal(a.Subjects, []string{got.DriverID}) || a.Provider != "accident-history" || (a.Unavailable != "") != test.unavailable || (a.Reply != "") != test.report {
 					t.Errorf("answer=%+v", a)
 				}
 				if test.license == "" && len(o.orders) != 0 {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,37 +72,39 @@ func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error)
 		if err := effects.Allow(ctx, "vinlookup"); err != nil {
 			return nil, err
 		}
-		vehicles, err := h.identify(ctx, missing)
-		return quote.RecordVehicles{Revision: q.Number, Vehicles: vehicles}, err
+		vehicles, answers, err := h.identify(ctx, missing)
+		return quote.RecordVehicles{Revision: q.Number, Vehicles: vehicles, Answers: answers}, err
 	})
 }
 
 // identify looks all vehicles up at the same time.
-func (h *handler) identify(ctx context.Context, vehicles []rating.Vehicle) ([]quote.VehicleLookup, error) {
+func (h *handler) identify(ctx context.Context, vehicles []rating.Vehicle) ([]quote.VehicleLookup, []quote.Answer, error) {
 	lookups := make([]quote.VehicleLookup, len(vehicles))
+	answers := make([][]quote.Answer, len(vehicles))
 	errs := make([]error, len(vehicles))
 	var wg sync.WaitGroup
 	for i, v := range vehicles {
-		wg.Go(func() { lookups[i], errs[i] = h.identifyOne(ctx, v) })
+		wg.Go(func() { lookups[i], answers[i], errs[i] = h.identifyOne(ctx, v) })
 	}
 	wg.Wait()
-	return lookups, errors.Join(errs...)
+	return lookups, slices.Concat(answers...), errors.Join(errs...)
 }
 
-func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.VehicleLookup, error) {
+func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.VehicleLookup, []quote.Answer, error) {
 	lookup := quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.Fact{Status: vehicle.Unavailable}}
+	var answers []quote.Answer
 	for _, ask := range h.providers {
 		fact, answer, err := ask(ctx, v)
 		if err != nil {
-			return lookup, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
+			return lookup, nil, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
 		}
-		lookup.Answers = append(lookup.Answers, answer)
+		answers = append(answers, answer)
 		if answer.Unavailable == "" {
 			lookup.Fact = fact
 			break
 		}
 	}
-	return lookup, nil
+	return lookup, answers, nil
 }
 
 // askEmbedded decodes a VIN by the data in the program.
@@ -112,7 +115,9 @@ func askEmbedded(_ context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answe
 		return vehicle.Fact{}, quote.Answer{}, err
 	}
 	reply, err := json.Marshal(decoded)
-	return vehicle.FactOf(decoded), quote.Answer{Provider: embedded, AskedAt: began, Attempts: 1, Reply: string(reply)}, err
+	return vehicle.FactOf(decoded), quote.Answer{
+		Subjects: []string{v.VehicleID}, Provider: embedded, AskedAt: began, Attempts: 1, Reply: string(reply),
+	}, err
 }
 
 // decode decodes a VIN. Where the VIN allows two years, what the applicant says decides between them,
@@ -144,11 +149,11 @@ func askLive(client *vpic.Client) provider {
 		}
 		answer, err := client.Decode(ctx, v.VIN, year)
 		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); ok {
-			return vehicle.Fact{}, unavailable.Record.Answer(string(unavailable.Reason)), nil
+			return vehicle.Fact{}, unavailable.Record.Answer(v.VehicleID, string(unavailable.Reason)), nil
 		}
 		if err != nil {
 			return vehicle.Fact{}, quote.Answer{}, err
 		}
-		return answer.Fact, answer.Record.Answer(""), nil
+		return answer.Fact, answer.Record.Answer(v.VehicleID, ""), nil
 	}
 }

@@ -3,6 +3,7 @@ package vinlookup_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,18 @@ func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 	return history.Quote
 }
 
+// mustAnswers gives what the providers said about a vehicle.
+func (o office) mustAnswers(t *testing.T, vehicleID string) []quote.Answer {
+	t.Helper()
+	h, err := o.log.Load(t.Context(), quotetest.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := h.Events[len(h.Events)-1]
+	answers := quotetest.AnswersIn(t, quote.Versioned{Type: last.Type, Version: last.SchemaVersion}, last.Data)
+	return slices.DeleteFunc(answers, func(a quote.Answer) bool { return !slices.Contains(a.Subjects, vehicleID) })
+}
+
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -97,7 +110,7 @@ func TestProviders(t *testing.T) {
 				}
 				v := q.Vehicles[0]
 				var answers []string
-				for _, a := range v.Answers {
+				for _, a := range o.mustAnswers(t, v.VehicleID) {
 					if answers = append(answers, a.Provider); a.Unavailable != "" {
 						answers[len(answers)-1] += "!"
 					} else if a.Reply == "" {

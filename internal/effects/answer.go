@@ -2,14 +2,15 @@ package effects
 
 import "milepost/domain/quote"
 
-// Answer is the record in the form in which an event keeps it. unavailable says why the reply could not
+// Answer is the record in the form in which an event keeps it. subject is the vehicle or driver that was
+// asked about; unavailable says why the reply could not
 // be used; "" stands for the record's own reason, if it has one.
-func (r Record) Answer(unavailable string) quote.Answer {
+func (r Record) Answer(subject, unavailable string) quote.Answer {
 	if unavailable == "" {
 		unavailable = string(r.NoAnswer)
 	}
 	return quote.Answer{
-		Provider: r.Party, AskedAt: r.AskedAt, Millis: r.DurationMS, Attempts: r.Attempts,
+		Subjects: []string{subject}, Provider: r.Party, AskedAt: r.AskedAt, Millis: r.DurationMS, Attempts: r.Attempts,
 		RequestHash: r.RequestHash, Status: r.Status, Unavailable: unavailable, Reply: r.Reply,
 	}
 }

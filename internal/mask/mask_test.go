@@ -32,7 +32,9 @@ func stored(t *testing.T, stream, actor string, events ...quote.Event) []eventst
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[i] = eventstore.Event{ID: fmt.Sprint(stream, i), Type: e.EventType(), SchemaVersion: 1, StreamID: stream, Version: i + 1,
+		// What providers reply has names in it.
+		data = []byte(strings.ReplaceAll(string(data), `"reply":"{}"`, `"reply":"{}`+quotetest.LastName+`","requestHash":"sha256:QUACK"`))
+		all[i] = eventstore.Event{ID: fmt.Sprint(stream, i), Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), StreamID: stream, Version: i + 1,
 			OccurredAt: time.Date(2026, 5, 1, 0, i, 0, 0, time.UTC), Data: data, PreviousHash: previous,
 			Metadata: eventstore.Metadata{Actor: actor, CommandID: fmt.Sprint("submit/", i)}}
 		previous = all[i].Hash()
@@ -57,13 +59,6 @@ func whole(t *testing.T, e quotetest.Example) []quote.Event {
 	}
 	e.Request.Address = &quote.Address{Line1: "12 Quackenbush Lane", City: "Columbus", State: "OH", Zip: "43215"}
 	vehicles, histories := e.Vehicles(), e.Histories()
-	for i := range vehicles.Vehicles {
-		vehicles.Vehicles[i].Answers[0].Reply = `{"vin":"` + e.Request.Vehicles[i].VIN + `"}`
-	}
-	for i := range histories.Drivers {
-		histories.Drivers[i].Answers[0].Reply = `{"subject":"` + quotetest.LastName + `"}`
-		histories.Drivers[i].Answers[0].RequestHash = "sha256:QUACK"
-	}
 	events := quotetest.MustEvents(t, e.Submit(), vehicles, histories, quote.RateQuote{Revision: 1})
 	return append(events, quote.ReferralApproved{QuoteID: quotetest.ID, Revision: 1,
 		Decision: quote.Decision{Underwriter: "uma-quackenbush", ReasonCode: "X", Text: "I know Philippa"}},
@@ -80,6 +75,9 @@ func TestNothingPersonalIsLeftAndThePriceStays(t *testing.T) {
 		}
 		rated++
 		original := stored(t, "quote-"+quotetest.ID, "philippa-quackenbush", whole(t, e)...)
+		if !strings.Contains(mustText(t, original), "sha256:QUACK") {
+			t.Fatalf("%s: there is no reply to mask", e.ID)
+		}
 		masked := mustMask(t, "key", original)
 		text := fmt.Sprintf("%s %+v", mustText(t, masked), masked)
 		personal := []string{quotetest.FirstName, quotetest.LastName, "uackenbush", "QUACK", "QX-77881", quotetest.Customer}
@@ -143,7 +141,7 @@ func TestTheSameBecomesTheSame(t *testing.T) {
 	two := stored(t, "quote-2", "ada", quotetest.MustEvents(t, e.Submit())...)
 	three := stored(t, "quote-3", "bob", quotetest.MustEvents(t, e.Submit())...)
 	requestOf := func(key string, events []eventstore.Event) (quote.Request, string) {
-		e, err := quote.Decode(quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1}, mustMask(t, key, events)[0].Data)
+		e, err := quote.Decode(quote.Versioned{Type: quote.TypeQuoteRequested, Version: quote.SchemaVersion(quote.TypeQuoteRequested)}, mustMask(t, key, events)[0].Data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,6 +290,9 @@ func TestEveryTextIsMaskedOrHarmless(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
+			if file == "notice.v1.json" { // what the bus says about an event
+				continue
+			}
 			text, err := fs.ReadFile(root, file)
 			if err != nil {
 				t.Fatal(err)

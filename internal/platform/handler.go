@@ -61,6 +61,18 @@ func Begin(ctx context.Context, env Environment) func(error) {
 	}
 }
 
+// spare is what a function that works in stretches leaves of its time: enough for a slow batch.
+const spare = 30 * time.Second
+
+// TimeIsUp tells whether a function should give back how far it is, because its time is nearly over. Without a
+// deadline it never is.
+func TimeIsUp(ctx context.Context) func() bool {
+	return func() bool {
+		deadline, ok := ctx.Deadline()
+		return ok && time.Until(deadline) < spare
+	}
+}
+
 // BadPayload says that a function was called with something it does not take.
 type BadPayload struct{ Err error }
 

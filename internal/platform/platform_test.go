@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,9 +99,24 @@ func TestErrorsLeaveHandlersUnderTheirNames(t *testing.T) {
 	}
 }
 
-func TestTheStateMachineMatchesOnlyNamesThatLeaveHandlers(t *testing.T) {
+func TestStateMachinesMatchOnlyNamesThatLeaveHandlers(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../statemachines/quote.asl.json")
+	files, err := filepath.Glob("../../statemachines/*.asl.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d state machines: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			assertNamesKnown(t, file)
+		})
+	}
+}
+
+// assertNamesKnown checks the names that a state machine matches.
+func assertNamesKnown(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
@@ -22,10 +23,11 @@ import (
 // Selection says which events are played.
 type Selection struct {
 	// After is where to begin, and Until the time before which to end.
-	After eventstore.Cursor
-	Until time.Time
+	After eventstore.Cursor `json:"after"`
+	Until time.Time         `json:"until"`
 	// Types and Streams are those that are played; empty stands for all.
-	Types, Streams []string
+	Types   []string `json:"types"`
+	Streams []string `json:"streams"`
 }
 
 // Player plays events from a log to a bus.
@@ -39,6 +41,8 @@ type Player struct {
 	Name string
 	// PerSecond is how many events are played in a second at the most, 0 for no limit.
 	PerSecond int
+	// Enough tells that there is no time for another call; nil stands for all the time it takes.
+	Enough func() bool
 }
 
 // Progress is how far a playback is.
@@ -47,28 +51,38 @@ type Progress struct {
 	Cursor eventstore.Cursor `json:"cursor"`
 	// Played counts the events that the bus took.
 	Played int `json:"played"`
+	// Done says that nothing is left to play.
+	Done bool `json:"done"`
 }
 
 // maxEntries is how many events one PutEvents call takes.
 const maxEntries = 10
 
+// lag is by how much the time index may be behind the log. DynamoDB promises nothing; a fraction of a second is
+// usual.
+const lag = 5 * time.Second
+
 // Play announces the selected events. After each call that the bus took it tells report how far it is;
 // a Player that begins behind that cursor leaves nothing out, and repeats nothing but the call during
 // which this one was interrupted.
+//
+// A selection that goes on to now waits for the index first. So every event that was in the log when Play began is
+// played; those that are appended later are announced as ever.
 func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) error) (Progress, error) {
 	progress := Progress{Cursor: s.After}
+	if err := pause(ctx, min(lag, time.Until(s.Until.Add(lag)))); err != nil {
+		return progress, err
+	}
 	began := time.Now()
 	var batch []eventstore.Place
+	behind := s.After // what was read last
 	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
 		played, err := p.announce(ctx, batch, s.Types)
 		if err != nil {
 			return err
 		}
-		progress.Cursor, progress.Played = batch[len(batch)-1].Cursor, progress.Played+played
 		batch = batch[:0]
+		progress.Cursor, progress.Played = behind, progress.Played+played
 		if err := report(progress); err != nil {
 			return err
 		}
@@ -78,6 +92,10 @@ func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) er
 		if err != nil {
 			return progress, err
 		}
+		if p.Enough != nil && behind != s.After && p.Enough() {
+			return progress, flush()
+		}
+		behind = place.Cursor
 		if len(s.Streams) > 0 && !slices.Contains(s.Streams, place.StreamID) {
 			continue
 		}
@@ -87,7 +105,21 @@ func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) er
 			}
 		}
 	}
-	return progress, flush()
+	if err := flush(); err != nil {
+		return progress, err
+	}
+	progress.Done = true
+	return progress, nil
+}
+
+// pause waits.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // pace waits until so many events may have been played.
@@ -95,17 +127,14 @@ func (p *Player) pace(ctx context.Context, began time.Time, played int) error {
 	if p.PerSecond == 0 {
 		return nil
 	}
-	due := began.Add(time.Duration(played) * time.Second / time.Duration(p.PerSecond))
-	select {
-	case <-time.After(time.Until(due)):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause(ctx, time.Until(began.Add(time.Duration(played)*time.Second/time.Duration(p.PerSecond))))
 }
 
 // announce puts the notices of some places on the bus, and says how many were of a type that is played.
 func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventTypes []string) (int, error) {
+	if len(places) == 0 {
+		return 0, nil
+	}
 	notices, err := p.Log.Notices(ctx, places)
 	if err != nil {
 		return 0, err
@@ -132,10 +161,17 @@ func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventT
 	return len(entries), p.put(ctx, entries)
 }
 
-// putTries is how often entries that the bus refused are sent again.
-const putTries = 5
+// putTries is how often entries are sent that the bus refuses, and longestPause how long it is left alone between
+// two tries at the most.
+const (
+	putTries     = 10
+	longestPause = 20 * time.Second
+)
 
+// put sends entries, and those again that the bus refuses: it does so when there are too many at a time. The SDK
+// itself tries again only what fails as a whole.
 func (p *Player) put(ctx context.Context, entries []types.PutEventsRequestEntry) error {
+	backoff := retry.NewExponentialJitterBackoff(longestPause)
 	for try := 1; len(entries) > 0; try++ {
 		out, err := p.Bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 		if err != nil {
@@ -152,6 +188,36 @@ func (p *Player) put(ctx context.Context, entries []types.PutEventsRequestEntry)
 			refused = append(refused, entries[i])
 		}
 		entries = refused
+		if len(entries) == 0 {
+			return nil
+		}
+		delay, err := backoff.BackoffDelay(try, nil)
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx, delay); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// Task is a playback, and how far it is: what goes from one call of a function to the next. Its selection begins
+// where it is.
+type Task struct {
+	Selection
+	Name      string `json:"name"`
+	PerSecond int    `json:"perSecond"`
+	Played    int    `json:"played"`
+	Done      bool   `json:"done"`
+}
+
+// Do takes a task on until it is done, or until the Player has Enough.
+func (p *Player) Do(ctx context.Context, t Task) (Task, error) {
+	player := *p
+	player.Name, player.PerSecond = t.Name, t.PerSecond
+	progress, err := player.Play(ctx, t.Selection, func(Progress) error { return nil })
+	t.After, t.Done = progress.Cursor, progress.Done
+	t.Played += progress.Played
+	return t, err
 }

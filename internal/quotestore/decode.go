@@ -3,14 +3,25 @@ package quotestore
 import (
 	"sync"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 )
 
-// decode reads the data of a stored event.
+// decode reads as much of a stored event as a quote is folded from.
 func decode(stored eventstore.Event) (quote.Event, error) {
-	return quote.Decode(quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
+	return quote.DecodeWith(read, quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}, stored.Data)
 }
+
+// read is json.Unmarshal in half its time. It passes over the providers' answers, which are the most of some
+// events and nothing that the state of a quote is made of.
+func read(data []byte, into any) error { return json.Unmarshal(data, into, withoutAnswers) }
+
+var withoutAnswers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ *[]quote.Answer) error {
+	return d.SkipValue()
+}))
 
 // recalled is decode for who may have asked before. A quote is folded again with each of its events, and by
 // one function after another, so what was decoded of late is kept. Decoding depends on nothing but the

@@ -3,6 +3,7 @@
 package quotestore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -226,9 +227,9 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	events := make([]eventstore.Event, len(decided))
 	for i, e := range decided {
-		data, err := json.Marshal(e)
+		data, err := encode(e)
 		if err != nil {
-			return h, fmt.Errorf("encode %s: %w", e.EventType(), err)
+			return h, err
 		}
 		events[i] = eventstore.Event{
 			ID:   uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(),
@@ -247,6 +248,18 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
 	return h.with(events)
+}
+
+// encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is no
+// part of a web page, the trace of a premium is full of arrows, and those are read again and again.
+func encode(e quote.Event) (json.RawMessage, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", e.EventType(), err)
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its

@@ -82,6 +82,20 @@ func TestAQuoteIsWhatItsLogSays(t *testing.T) {
 	}
 }
 
+func TestDataAreStoredAsTheyAreReadBest(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := quotetest.MustExample(t, "E01")
+	mustOpen(t, s, e, quoteID(1))
+	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
+	mustExecute(t, s, quoteID(1), order("h", e.Histories()))
+	mustExecute(t, s, quoteID(1), order("r", quote.RateQuote{Revision: 1}))
+	offered := string(mustLoad(t, s, quoteID(1)).Events[3].Data)
+	if !strings.Contains(offered, " -> ") || strings.HasSuffix(offered, "\n") {
+		t.Errorf("the offer is stored as %q", offered)
+	}
+}
+
 func TestARepeatedCommandChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -241,7 +255,7 @@ func TestAWorkerWhoKeepsLosingGivesUp(t *testing.T) {
 	log.Validate = func(string, int, []byte) error {
 		others++
 		return rival.Append(context.Background(), quotestore.StreamID(quoteID(1)), others, []eventstore.Event{{
-			ID: fmt.Sprint("other ", others), Type: quote.TypeVehiclesIdentified, SchemaVersion: 1, OccurredAt: at, Data: []byte(`{}`),
+			ID: fmt.Sprint("other ", others), Type: quote.TypeVehiclesIdentified, SchemaVersion: 2, OccurredAt: at, Data: []byte(`{}`),
 		}})
 	}
 	_, err := s.Execute(t.Context(), quoteID(1), order("h", e.Histories()))

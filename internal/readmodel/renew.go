@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -94,17 +95,22 @@ func (s *Store) replace(ctx context.Context, table string, items []attributes) (
 // maxBatchWrite is how many items one BatchWriteItem call takes.
 const maxBatchWrite = 25
 
-// Remove deletes the stored projections of a kind that unwanted picks, and gives how many these were.
-// unwanted gets the ids of up to MaxRenewed quotes at a time.
-func (s *Store) Remove(ctx context.Context, kind Kind, unwanted func(quoteIDs []string) ([]string, error)) (removed int, err error) {
+// Remove deletes the stored projections of a kind that unwanted picks, beginning behind after, or at the
+// beginning with "". unwanted gets the ids of up to MaxRenewed quotes at a time. After each of these, report is told
+// how far it is, which is "" at the end, and how many were deleted; its error ends the work.
+func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted func(quoteIDs []string) ([]string, error), report func(after string, removed int) error) error {
 	table := s.table(kind)
+	start, err := place(after)
+	if err != nil {
+		return err
+	}
 	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{
-		TableName: &table, Limit: aws.Int32(MaxRenewed), ProjectionExpression: aws.String(strings.Join(kind.keys(), ", ")),
+		TableName: &table, Limit: aws.Int32(MaxRenewed), ProjectionExpression: aws.String(strings.Join(kind.keys(), ", ")), ExclusiveStartKey: start,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return removed, fmt.Errorf("list %s: %w", table, err)
+			return fmt.Errorf("list %s: %w", table, err)
 		}
 		ids := make([]string, len(page.Items))
 		for i, key := range page.Items {
@@ -112,17 +118,56 @@ func (s *Store) Remove(ctx context.Context, kind Kind, unwanted func(quoteIDs []
 		}
 		drop, err := unwanted(ids)
 		if err != nil {
-			return removed, err
+			return err
 		}
 		keys := slices.DeleteFunc(page.Items, func(key attributes) bool { return !slices.Contains(drop, kind.quoteID(key)) })
 		for batch := range slices.Chunk(keys, maxBatchWrite) {
 			if err := s.remove(ctx, table, batch); err != nil {
-				return removed, err
+				return err
 			}
-			removed += len(batch)
+		}
+		behind, err := nameOf(page.LastEvaluatedKey)
+		if err != nil {
+			return err
+		}
+		if err := report(behind, len(keys)); err != nil {
+			return err
 		}
 	}
-	return removed, nil
+	return nil
+}
+
+// nameOf is a key, whose attributes are all texts, as a text; no key is "".
+func nameOf(key attributes) (string, error) {
+	if len(key) == 0 {
+		return "", nil
+	}
+	texts := map[string]string{}
+	for name, v := range key {
+		text, ok := v.(*types.AttributeValueMemberS)
+		if !ok {
+			return "", fmt.Errorf("%s of a key is no text", name)
+		}
+		texts[name] = text.Value
+	}
+	name, err := json.Marshal(texts)
+	return string(name), err
+}
+
+// place is the key that nameOf gave a name.
+func place(name string) (attributes, error) {
+	if name == "" {
+		return nil, nil
+	}
+	var texts map[string]string
+	if err := json.Unmarshal([]byte(name), &texts); err != nil {
+		return nil, fmt.Errorf("%q is no place in a projection: %w", name, err)
+	}
+	key := attributes{}
+	for name, text := range texts {
+		key[name] = &types.AttributeValueMemberS{Value: text}
+	}
+	return key, nil
 }
 
 func (s *Store) remove(ctx context.Context, table string, keys []attributes) error {

@@ -67,31 +67,41 @@ type Figures struct {
 	Removed int `json:"removed"`
 	// Faults tell of streams that this program cannot fold. Their projections are left alone.
 	Faults []string `json:"faults"`
+	// Unnamed counts the faults for which there was no room.
+	Unnamed int `json:"unnamed"`
 }
 
 func (f *Figures) add(o Figures) {
 	f.Streams += o.Streams
 	f.Events += o.Events
 	f.Written += o.Written
+	f.Removed += o.Removed
+	f.Unnamed += o.Unnamed
 	f.Faults = append(f.Faults, o.Faults...)
 }
 
-// parts is in how many parts the log is gone through: more than there are workers, so that none is left with
+// Parts is in how many parts the log is gone through: more than there are workers, so that none is left with
 // all the work at the end.
-const parts = 32
+const Parts = 32
 
 // New is the beginning of a rebuild.
 func New(way Way, kinds ...readmodel.Kind) Progress {
-	return Progress{Projections: kinds, Way: way, Parts: make([]Part, parts), Figures: Figures{Faults: []string{}}}
+	return Progress{Projections: kinds, Way: way, Parts: make([]Part, Parts), Figures: Figures{Faults: []string{}}}
 }
 
 // Run takes a rebuild from where it is to its end. After each batch it tells report how far it is. A Run that begins
 // there leaves nothing out, and does nothing again but the batches during which this one was interrupted.
 func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) error) (Progress, error) {
 	p.Parts, p.Faults = slices.Clone(p.Parts), slices.Clone(p.Faults)
+	removed := func(_ string, n int) error {
+		p.Removed += n
+		return nil
+	}
 	if p.Way == Wipe && !p.Emptied {
-		if err := r.remove(ctx, &p, func(ids []string) ([]string, error) { return ids, nil }); err != nil {
-			return p, err
+		for _, kind := range p.Projections {
+			if err := r.Projections.Remove(ctx, kind, "", all, removed); err != nil {
+				return p, err
+			}
 		}
 		p.Emptied = true
 		if err := report(p); err != nil {
@@ -104,32 +114,30 @@ func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) e
 	if p.Way != Prune {
 		return p, nil
 	}
-	return p, r.remove(ctx, &p, func(ids []string) ([]string, error) { return r.unknown(ctx, ids) })
-}
-
-// remove deletes what unwanted picks from each projection.
-func (r *Rebuilder) remove(ctx context.Context, p *Progress, unwanted func(quoteIDs []string) ([]string, error)) error {
 	for _, kind := range p.Projections {
-		n, err := r.Projections.Remove(ctx, kind, unwanted)
-		p.Removed += n
-		if err != nil {
-			return err
+		if err := r.Projections.Remove(ctx, kind, "", r.unknown(ctx), removed); err != nil {
+			return p, err
 		}
 	}
-	return nil
+	return p, nil
 }
 
-// unknown gives those quotes of which the log has no event.
-func (r *Rebuilder) unknown(ctx context.Context, quoteIDs []string) ([]string, error) {
-	streams := make([]string, len(quoteIDs))
-	for i, id := range quoteIDs {
-		streams[i] = quotestore.StreamID(id)
+// all picks every quote.
+func all(quoteIDs []string) ([]string, error) { return quoteIDs, nil }
+
+// unknown picks those quotes of which the log has no event.
+func (r *Rebuilder) unknown(ctx context.Context) func(quoteIDs []string) ([]string, error) {
+	return func(quoteIDs []string) ([]string, error) {
+		streams := make([]string, len(quoteIDs))
+		for i, id := range quoteIDs {
+			streams[i] = quotestore.StreamID(id)
+		}
+		absent, err := r.Log.Absent(ctx, streams)
+		for i, stream := range absent {
+			absent[i], _ = quotestore.QuoteID(stream)
+		}
+		return absent, err
 	}
-	absent, err := r.Log.Absent(ctx, streams)
-	for i, stream := range absent {
-		absent[i], _ = quotestore.QuoteID(stream)
-	}
-	return absent, err
 }
 
 // foldAll deals with the parts of the log that are not done.

@@ -103,7 +103,7 @@ func (d *desk) projections(t *testing.T) map[readmodel.Kind][]map[string]types.A
 func (d *desk) empty(t *testing.T, kinds ...readmodel.Kind) {
 	t.Helper()
 	for _, kind := range kinds {
-		if _, err := d.Projections.Remove(t.Context(), kind, func(ids []string) ([]string, error) { return ids, nil }); err != nil {
+		if err := d.Projections.Remove(t.Context(), kind, "", func(ids []string) ([]string, error) { return ids, nil }, func(string, int) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if left := d.items(t, kind); len(left) > 0 {

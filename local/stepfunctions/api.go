@@ -55,6 +55,8 @@ var operations = map[string]operation{
 	"DescribeExecution":                answering(describeExecution),
 	"ListExecutions":                   answering(listExecutions),
 	"GetExecutionHistory":              answering(getExecutionHistory),
+	"DescribeMapRun":                   answering(describeMapRun),
+	"ListMapRuns":                      answering(listMapRuns),
 	"SendTaskSuccess": answering(func(s *Service, ctx context.Context, r struct{ TaskToken, Output string }) (any, error) {
 		return nothing, s.SendTaskSuccess(ctx, r.TaskToken, r.Output)
 	}),
@@ -205,6 +207,9 @@ func describeStateMachineForExecution(s *Service, ctx context.Context, r executi
 	e, err := s.execution(ctx, "DescribeStateMachineForExecution", r.ExecutionARN)
 	if err != nil {
 		return nil, err
+	}
+	if e.MapRun != nil {
+		return nil, awsapi.Unsupported("DescribeStateMachineForExecution of a child execution")
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -380,6 +385,9 @@ func (r *record) summary(arn string) object {
 		"executionArn": arn, "stateMachineArn": machineARN(r.Machine), "name": r.Name, "status": r.Status,
 		"startDate": epochOf(r.Started), "redriveCount": 0,
 	}
+	if r.MapRun != nil {
+		o["mapRunArn"] = r.MapRun.arn()
+	}
 	if !r.Stopped.IsZero() {
 		o["stopDate"] = epochOf(r.Stopped)
 	}
@@ -393,10 +401,10 @@ type listExecutionsRequest struct {
 }
 
 func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (any, error) {
-	if r.MapRunARN != "" || r.RedriveFilter != "" && r.RedriveFilter != "NOT_REDRIVEN" {
-		return nil, awsapi.Unsupported("ListExecutions by map run or redrive")
+	if r.RedriveFilter != "" && r.RedriveFilter != "NOT_REDRIVEN" {
+		return nil, awsapi.Unsupported("ListExecutions by redrive")
 	}
-	m, err := s.machine(ctx, "ListExecutions", r.StateMachineARN)
+	machine, err := s.listed(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -408,14 +416,14 @@ func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (a
 	defer s.mu.RUnlock()
 	out := object{}
 	executions := []object{}
-	l := s.byMachine[m.Name]
+	l := s.byMachine[machine]
 	if l == nil {
 		return object{"executions": executions}, nil
 	}
 	at := l.Front()
 	if after != "" {
 		last := s.executions[after]
-		if last == nil || last.Machine != m.Name {
+		if last == nil || last.Machine != machine {
 			return nil, awsapi.Errorf("InvalidToken", "Invalid Token: 'Invalid nextToken'")
 		}
 		at = s.places[last].Next()
@@ -423,20 +431,46 @@ func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (a
 	var last *execution
 	for ; at != nil; at = at.Next() {
 		e := at.Value.(*execution)
+		select {
+		case <-e.stored:
+		default:
+			continue // it could still be lost
+		}
 		e.mu.Lock()
 		rec := e.record
 		e.mu.Unlock()
-		if r.StatusFilter != "" && rec.Status != r.StatusFilter {
+		if r.StatusFilter != "" && rec.Status != r.StatusFilter || r.MapRunARN != "" && rec.MapRun.arn() != r.MapRunARN {
 			continue
 		}
 		if len(executions) == size {
 			out["nextToken"] = pageToken(last.key)
 			break
 		}
-		executions, last = append(executions, rec.summary(e.arn)), e
+		o := rec.summary(e.arn)
+		if rec.MapRun != nil {
+			o["itemCount"] = rec.MapRun.Items
+		}
+		executions, last = append(executions, o), e
 	}
 	out["executions"] = executions
 	return out, nil
+}
+
+// listed is the name under which the executions are kept that are to be listed: those of a state machine or
+// those of a Map Run.
+func (s *Service) listed(ctx context.Context, r listExecutionsRequest) (string, error) {
+	if (r.MapRunARN == "") == (r.StateMachineARN == "") {
+		return "", awsapi.Errorf("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be given")
+	}
+	if r.MapRunARN != "" {
+		run, err := s.mapRun(ctx, "ListExecutions", r.MapRunARN)
+		return run.children(), err
+	}
+	m, err := s.machine(ctx, "ListExecutions", r.StateMachineARN)
+	if err != nil {
+		return "", err
+	}
+	return m.Name, nil
 }
 
 type historyRequest struct {

@@ -32,6 +32,8 @@ type record struct {
 	TraceHeader string    `json:"trace,omitempty"`
 	Tracing     bool      `json:"tracing,omitempty"`
 	Started     time.Time `json:"started"`
+	// MapRun is the Map Run that started it, nil where somebody else did.
+	MapRun *childOf `json:"mapRun,omitempty"`
 
 	Status  string    `json:"status"`
 	Stopped time.Time `json:"stopped,omitzero"`
@@ -75,6 +77,7 @@ type execution struct {
 	written  int                   // events that are stored
 	dirty    map[*frame]bool       // frames whose stored position is old; nil without a store
 	gone     []string              // paths of stored frames to delete
+	runs     []mapRun              // Map Runs that have changed
 	answered []func(failure error) // to be called when this round is written down
 }
 
@@ -87,6 +90,8 @@ type message struct {
 	token     string
 	answer    *answer
 	heartbeat bool
+
+	child *childEnd
 
 	stop  *answer
 	reply func(failure error)
@@ -123,29 +128,50 @@ func (e *execution) run() {
 			f.advance()
 		}
 		if err := e.save(); err != nil {
-			if !errors.Is(err, storage.ErrClosed) {
-				e.service.logger.Error("an execution cannot be stored; it goes on after a restart", "execution", e.arn, "error", err)
-			}
-			e.close(err)
+			e.broken(err)
 			return
 		}
 		if e.over {
 			e.close(errEnded)
 			e.emitSegment()
+			e.service.tellParent(e)
 			e.service.finished(e)
 			return
 		}
-		for _, f := range e.starting {
-			if f.Stage == stageCall && f.cancel == nil {
-				f.start()
-			}
+		if err := e.startWaiting(); err != nil {
+			e.broken(err)
+			return
 		}
-		e.starting = e.starting[:0]
 		if !e.await() {
 			e.close(storage.ErrClosed)
 			return
 		}
 	}
+}
+
+// broken gives up until the service is opened again, since the store takes nothing.
+func (e *execution) broken(err error) {
+	if !errors.Is(err, storage.ErrClosed) {
+		e.service.logger.Error("an execution cannot be stored; it goes on after a restart", "execution", e.arn, "error", err)
+	}
+	e.close(err)
+}
+
+// startWaiting starts the tasks and child executions that had to wait until the position was written down.
+func (e *execution) startWaiting() error {
+	starting := e.starting
+	e.starting = nil
+	for _, f := range starting {
+		switch {
+		case f.Stage == stageCall && f.cancel == nil:
+			f.start()
+		case f.Stage == stageRun:
+			if err := f.startChildren(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // await waits for a message or a deadline and acts on it. It gives false when the service closes.
@@ -211,6 +237,13 @@ func (e *execution) receive(m message) {
 		return
 	}
 	f := e.root.find(m.path)
+	if m.child != nil {
+		if f != nil && f.Stage == stageRun && f.Run == m.child.run {
+			f.childRan(m.child)
+			e.ready(f)
+		}
+		return
+	}
 	if m.result != nil {
 		if f != nil && f.Stage == stageCall && f.call == m.call {
 			f.returned(m.result)
@@ -299,6 +332,8 @@ func (e *execution) save() error {
 		e.Status, e.Stopped, e.Output, e.Error, e.Cause = f.Status, f.Stopped, f.Output, f.Error, f.Cause
 	}
 	e.mu.Unlock()
+	e.service.show(e.runs)
+	e.runs = nil
 	for _, reply := range e.answered {
 		reply(nil)
 	}

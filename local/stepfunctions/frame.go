@@ -31,6 +31,7 @@ type frame struct {
 
 	children map[int]*frame // by index, while the state is a Parallel or Map
 	items    []any          // of a Map
+	run      *activeRun     // while the state is a distributed Map
 	running  int            // children that are not done
 
 	call   int                // numbers the task that runs; a result of another one is too late
@@ -52,6 +53,7 @@ type position struct {
 	Answer     *answer         `json:"answer,omitempty"` // came before the task was handed over
 	Concurrent int             `json:"concurrent,omitempty"`
 	Started    int             `json:"started,omitempty"` // children
+	Run        string          `json:"run,omitempty"`     // id of the Map Run
 
 	heartbeatBy time.Time
 }
@@ -67,6 +69,7 @@ const (
 	stageBackoff               // waits until Deadline to try again
 	stageChildren              // branches or items run
 	stageDone                  // ended; input is the output
+	stageRun                   // child executions run
 )
 
 // answer is what a task token was answered with.
@@ -102,6 +105,13 @@ func (f *frame) advance() {
 				return
 			}
 			f.settle()
+		case stageRun:
+			if !f.run.settled() {
+				return
+			}
+			if err := f.endRun(); err != nil {
+				f.fail(err)
+			}
 		default:
 			return
 		}
@@ -405,7 +415,7 @@ func (f *frame) fail(failed error) {
 	}
 	switch f.state.Kind {
 	case asl.KindMap, asl.KindParallel:
-		if f.Stage == stageChildren {
+		if f.Stage == stageChildren || f.Stage == stageRun {
 			f.emit(string(f.state.Kind)+"StateFailed", event{})
 		}
 	}

@@ -61,6 +61,9 @@ func (f *frame) beginMap(body *asl.Map, in *asl.Data) error {
 	count := len(f.items)
 	f.Concurrent = int(limit)
 	f.emit("MapStateStarted", event{Detail: &detail{Length: &count}})
+	if body.Distributed != nil {
+		return f.beginRun(body.Distributed, in)
+	}
 	f.begin(count, f.item)
 	if count == 0 {
 		return f.join()
@@ -84,26 +87,30 @@ func (f *frame) findItems(body *asl.Map, in *asl.Data) error {
 
 // item makes the frame that works on item i of a Map.
 func (f *frame) item(i int) (*frame, error) {
-	body := f.state.Body.(*asl.Map)
-	input := asl.FromValue(f.items[i])
-	if f.state.Parameters != nil {
-		in, err := f.selected(f.input, f.state.Input, "InputPath")
-		if err != nil {
-			return nil, err
-		}
-		env := f.env(in)
-		env.Context = func() map[string]any {
-			object := f.contextObject()
-			object["Map"] = mapContext(i, f.items[i])
-			return object
-		}
-		v, err := f.state.Parameters.Eval(env)
-		if err != nil {
-			return nil, err
-		}
-		input = asl.FromValue(v)
+	input, err := f.itemInput(i)
+	if err != nil {
+		return nil, err
 	}
-	return f.newFrame(f, i, body.Processor, input), nil
+	return f.newFrame(f, i, f.state.Body.(*asl.Map).Processor, input), nil
+}
+
+// itemInput is item i of a Map as ItemSelector shapes it.
+func (f *frame) itemInput(i int) (*asl.Data, error) {
+	if f.state.Parameters == nil {
+		return asl.FromValue(f.items[i]), nil
+	}
+	in, err := f.selected(f.input, f.state.Input, "InputPath")
+	if err != nil {
+		return nil, err
+	}
+	env := f.env(in)
+	env.Context = func() map[string]any {
+		object := f.contextObject()
+		object["Map"] = mapContext(i, f.items[i])
+		return object
+	}
+	v, err := f.state.Parameters.Eval(env)
+	return asl.FromValue(v), err
 }
 
 func (f *frame) childEnded(c *frame) {
@@ -167,6 +174,9 @@ func (f *frame) childFailed(c *frame, err *asl.Error) {
 // abort writes down that the states that are open in f and below it end here.
 func (f *frame) abort() {
 	f.leaves(func(open *frame) {
+		if open.Stage == stageRun {
+			open.emit("MapRunAborted", event{})
+		}
 		if kind, ok := abortedEvent[open.state.Kind]; ok && open.Stage != stageEnter {
 			open.aside(kind, event{})
 		}
@@ -175,6 +185,7 @@ func (f *frame) abort() {
 
 // dropChildren forgets the children, and lets their tasks go.
 func (f *frame) dropChildren() {
+	f.abandonRun()
 	for _, c := range f.children {
 		c.endTask()
 		c.Stage = stageDone

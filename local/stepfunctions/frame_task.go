@@ -21,11 +21,11 @@ func (f *frame) schedule(t *asl.Task, in *asl.Data) error {
 	if err != nil {
 		return err
 	}
-	timeout, err := f.seconds(t.Timeout, in)
+	timeout, err := f.number(t.Timeout, in)
 	if err != nil {
 		return err
 	}
-	heartbeat, err := f.seconds(t.Heartbeat, in)
+	heartbeat, err := f.number(t.Heartbeat, in)
 	if err != nil {
 		return err
 	}
@@ -58,21 +58,21 @@ func taskResource(t *asl.Task) (resource, service string) {
 	return t.Name(), t.Service
 }
 
-// seconds evaluates a timeout; 0 stands for none.
-func (f *frame) seconds(s asl.Seconds, in *asl.Data) (int64, error) {
-	if s.Path == nil {
-		return s.Value, nil
+// number evaluates a timeout or another limit; 0 stands for none.
+func (f *frame) number(n asl.Number, in *asl.Data) (int64, error) {
+	if n.Path == nil {
+		return n.Value, nil
 	}
-	v, err := s.Path.Eval(f.env(in), s.Field+"Path")
+	v, err := n.Path.Eval(f.env(in), n.Field+"Path")
 	if err != nil {
 		return 0, err
 	}
-	n, _ := v.(json.Number)
-	seconds, err := n.Int64()
-	if err != nil || seconds <= 0 {
-		return 0, f.badValue("The "+s.Field+"Path parameter cannot be parsed as a positive long value: %s == %s", s.Path, v)
+	number, _ := v.(json.Number)
+	value, err := number.Int64()
+	if err != nil || value <= 0 {
+		return 0, f.badValue("The "+n.Field+"Path parameter cannot be parsed as a positive long value: %s == %s", n.Path, v)
 	}
-	return seconds, nil
+	return value, nil
 }
 
 // start hands the task to the runner. Its result comes as a message.

@@ -36,6 +36,7 @@ type detail struct {
 	Heartbeat    int64             `json:"heartbeat,omitempty"`
 	Index        *int              `json:"index,omitempty"`
 	Length       *int              `json:"length,omitempty"`
+	MapRunARN    string            `json:"mapRun,omitempty"`
 }
 
 func errorDetail(err *asl.Error, resource, service string) *detail {
@@ -94,7 +95,7 @@ func (d *detail) wire(details map[string]any, kind string, data bool) {
 		details["assignedVariables"] = d.Variables
 		details["assignedVariablesDetails"] = map[string]any{"truncated": false}
 	}
-	for name, value := range map[string]string{"roleArn": d.RoleARN, "resource": d.Resource, "resourceType": d.ResourceType} {
+	for name, value := range map[string]string{"roleArn": d.RoleARN, "resource": d.Resource, "resourceType": d.ResourceType, "mapRunArn": d.MapRunARN} {
 		if value != "" {
 			details[name] = value
 		}

@@ -17,6 +17,7 @@ const (
 	bucketExecutions  = "states-executions"
 	bucketFrames      = "states-frames"
 	bucketEvents      = "states-events"
+	bucketMapRuns     = "states-mapruns"
 )
 
 // storedFrame is a frame as it is stored.
@@ -62,6 +63,9 @@ func (e *execution) changes() []storage.Op {
 		}
 	}
 	clear(e.dirty)
+	for i := range e.runs {
+		ops = append(ops, e.runs[i].op())
+	}
 	if e.written < len(e.events) {
 		ops = append(ops, storage.Op{Bucket: bucketEvents, Key: eventsKey(e.key, e.written+1), Value: mustJSON(e.events[e.written:])})
 		e.written = len(e.events)
@@ -159,6 +163,8 @@ func (f *frame) restore(stored map[string]*storedFrame) error {
 		f.beat()
 	case stageChildren:
 		return f.restoreChildren(stored)
+	case stageRun:
+		return f.restoreRun()
 	}
 	return nil
 }
@@ -166,12 +172,8 @@ func (f *frame) restore(stored map[string]*storedFrame) error {
 func (f *frame) restoreChildren(stored map[string]*storedFrame) error {
 	f.children = map[int]*frame{}
 	if body, ok := f.state.Body.(*asl.Map); ok {
-		in, err := f.selected(f.input, f.state.Input, "InputPath")
-		if err == nil {
-			err = f.findItems(body, in)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.arn, err)
+		if err := f.restoreItems(body); err != nil {
+			return err
 		}
 	}
 	for i := range f.Started {
@@ -195,6 +197,18 @@ func (f *frame) restoreChildren(stored map[string]*storedFrame) error {
 		if err := f.children[i].restore(stored); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// restoreItems finds the items of a Map again.
+func (f *frame) restoreItems(body *asl.Map) error {
+	in, err := f.selected(f.input, f.state.Input, "InputPath")
+	if err == nil {
+		err = f.findItems(body, in)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.arn, err)
 	}
 	return nil
 }

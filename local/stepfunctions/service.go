@@ -3,7 +3,8 @@
 //
 // The language is compiled and evaluated by the package asl. An execution is one goroutine over a
 // tree of frames, one per run through a definition, branch or item; see execution for how it
-// survives the process being killed. Standard workflows with JSONPath are what is implemented;
+// survives the process being killed. A distributed Map state gives its items to child executions, which
+// are executions like others. Standard workflows with JSONPath are what is implemented;
 // everything else is refused by name.
 package stepfunctions
 
@@ -15,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +40,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Tasks does the work of Task states.
 	Tasks TaskRunner
+	// Assume gives the identity under which child executions are started with a role; nil allows all.
+	Assume func(roleARN string) (awsapi.Caller, error)
 	// Segments receives the X-Ray segments of traced executions, first in progress and then
 	// complete; nil discards them.
 	Segments func(segment map[string]any)
@@ -51,6 +55,7 @@ type Service struct {
 	store    *storage.Store
 	logger   *slog.Logger
 	tasks    TaskRunner
+	assume   func(roleARN string) (awsapi.Caller, error)
 	segments func(segment map[string]any)
 	keep     int
 
@@ -63,6 +68,7 @@ type Service struct {
 	machines    map[string]*machine // by name
 	definitions map[string]*definition
 	executions  map[string]*execution
+	mapRuns     map[string]*mapRun
 	// byMachine lists the executions of a machine, the newest first; ended lists those that have
 	// ended, the oldest end first.
 	byMachine map[string]*list.List
@@ -79,9 +85,9 @@ type definition struct {
 // New makes a Service and reads what the store holds. Executions go on with Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, logger: c.Logger, tasks: c.Tasks, segments: c.Segments, keep: cmp.Or(c.Keep, DefaultKeep),
+		store: c.Store, logger: c.Logger, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, DefaultKeep),
 		machines: map[string]*machine{}, definitions: map[string]*definition{},
-		executions: map[string]*execution{}, byMachine: map[string]*list.List{}, places: map[*execution]*list.Element{},
+		executions: map[string]*execution{}, mapRuns: map[string]*mapRun{}, byMachine: map[string]*list.List{}, places: map[*execution]*list.Element{},
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -113,6 +119,9 @@ func (s *Service) load() error {
 	if err != nil {
 		return err
 	}
+	if err := s.loadMapRuns(); err != nil {
+		return err
+	}
 	var loaded []*execution
 	err = s.store.Load(bucketExecutions, func(_, value []byte) error {
 		var r record
@@ -123,7 +132,12 @@ func (s *Service) load() error {
 		if d == nil {
 			return fmt.Errorf("execution %s of %s: its definition is missing", r.Name, r.Machine)
 		}
-		e := s.newExecution(r, d.compiled)
+		compiled := d.compiled
+		if r.MapRun != nil {
+			_, label, _ := strings.Cut(r.Machine, "/")
+			compiled = compiled.Distributed[label].Body.(*asl.Map).Processor
+		}
+		e := s.newExecution(r, compiled)
 		close(e.stored)
 		loaded = append(loaded, e)
 		return nil
@@ -138,7 +152,7 @@ func (s *Service) load() error {
 	slices.SortFunc(loaded, func(a, b *execution) int { return a.Stopped.Compare(b.Stopped) })
 	for _, e := range loaded {
 		if e.Status == statusRunning {
-			if m := s.machines[e.Machine]; m != nil {
+			if m := s.machines[machineOf(e.Machine)]; m != nil {
 				e.level = m.level()
 			}
 			if err := e.resume(); err != nil {
@@ -157,6 +171,9 @@ func (s *Service) load() error {
 func (s *Service) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, e := range s.abandoned() {
+		e.post(message{stop: &answer{}})
+	}
 	for _, e := range s.executions {
 		if !e.begun && e.root != nil {
 			s.launch(e)
@@ -251,6 +268,7 @@ func (s *Service) prune() error {
 		s.ended.Remove(front)
 		s.remove(e)
 		ops, err := deleteOps(s.store, e.key)
+		ops = append(ops, s.dropMapRuns(e.key)...)
 		if err == nil {
 			err = s.store.Commit(ops...)
 		}

@@ -54,7 +54,7 @@ func (s *Service) toTask(ctx context.Context, action, token string, m message) e
 	s.mu.RUnlock()
 	resource := "*"
 	if e != nil {
-		resource = machineARN(e.Machine)
+		resource = machineARN(machineOf(e.Machine))
 	}
 	if err := awsapi.Authorize(ctx, "states:"+action, resource); err != nil {
 		return err

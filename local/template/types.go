@@ -49,6 +49,15 @@ var types = map[string]resourceType{
 	"AWS::Events::EventBusPolicy": {
 		properties: "Action Condition EventBusName Principal Statement StatementId",
 	},
+	"AWS::EventSchemas::Registry": {
+		name: "RegistryName", ref: "{arn}", arn: awsapi.ARN("schemas", "registry/{name}"),
+		attributes: map[string]string{"RegistryArn": "{arn}", "RegistryName": "{name}"},
+		properties: "Description RegistryName Tags",
+	},
+	// Ref and ARN of a schema name its registry too, which nothing here asks for.
+	"AWS::EventSchemas::Schema": {
+		name: "SchemaName", properties: "Content Description RegistryName SchemaName Tags Type",
+	},
 	"AWS::SQS::Queue": {
 		name: "QueueName", ref: "{url}", arn: awsapi.ARN("sqs", "{name}"),
 		attributes: map[string]string{"Arn": "{arn}", "QueueName": "{name}", "QueueUrl": "{url}"},

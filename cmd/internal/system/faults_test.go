@@ -22,6 +22,7 @@ import (
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
 	"milepost/internal/effects/vpic/vpictest"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
@@ -258,7 +259,7 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 				id := s.submit("ada", example())
 				s.settle()
 				s.assertPriced(id)
-				answers := s.quote(id).Vehicles[0].Answers
+				answers := s.answers(id, quote.TypeVehiclesIdentified)
 				if len(answers) != 2 || answers[0].Provider != "vpic" || answers[0].Unavailable != row.want ||
 					answers[1].Provider != "embedded" || answers[1].Unavailable != "" || answers[1].Reply == "" {
 					t.Errorf("answers=%+v, want vpic unavailable for %s, then embedded", answers, row.want)
@@ -294,9 +295,9 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 				s.settle()
 				s.assertSound(id)
 				driver := s.quote(id).Drivers[0]
-				if driver.History.Status != row.status || len(driver.Answers) != 1 || driver.Answers[0].Unavailable != row.reason ||
-					driver.Answers[0].Attempts != row.attempts {
-					t.Errorf("driver=%+v, want %s, %q after %d attempts", driver, row.status, row.reason, row.attempts)
+				answers := s.answers(id, quote.TypeAccidentHistoryRetrieved)
+				if driver.History.Status != row.status || len(answers) != 1 || answers[0].Unavailable != row.reason || answers[0].Attempts != row.attempts {
+					t.Errorf("driver=%+v answers=%+v, want %s, %q after %d attempts", driver, answers, row.status, row.reason, row.attempts)
 				}
 				if v := s.read("ada", id); v.Status != "QUOTED" || !slices.Equal(v.Conditions, row.conditions) {
 					t.Errorf("quote=%+v, want QUOTED under %v", v, row.conditions)
@@ -307,6 +308,21 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// answers gives what the providers said in a quote's events of one type.
+func (s *running) answers(id, eventType string) (answers []quote.Answer) {
+	s.t.Helper()
+	h, err := s.log.Load(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range h.Events {
+		if e.Type == eventType {
+			answers = append(answers, quotetest.AnswersIn(s.t, quote.Versioned{Type: e.Type, Version: e.SchemaVersion}, e.Data)...)
+		}
+	}
+	return answers
 }
 
 // quote gives a quote from the log.

@@ -3,7 +3,9 @@
 package quotetest
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +129,8 @@ func (e Example) Vehicles() quote.RecordVehicles {
 		if !ok {
 			fact.Status = vehicle.Unavailable
 		}
-		c.Vehicles = append(c.Vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact, Answers: answers("embedded")})
+		c.Vehicles = append(c.Vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact})
+		c.Answers = append(c.Answers, Answer("embedded", v.VehicleID))
 	}
 	return c
 }
@@ -146,17 +149,54 @@ func (e Example) Histories() quote.RecordAccidentHistory {
 		if history.Incidents == nil {
 			history.Incidents = []accident.Incident{}
 		}
-		lookup := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{History: history}, Answers: answers("accident-history")}
+		lookup := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{History: history}}
 		if history.Status != accident.Unavailable {
 			lookup.ReportID, lookup.Agency = "report-"+d.DriverID, &Agency
 		}
 		c.Drivers = append(c.Drivers, lookup)
+		c.Answers = append(c.Answers, Answer("accident-history", d.DriverID))
 	}
 	return c
 }
 
-func answers(provider string) []quote.Answer {
-	return []quote.Answer{{Provider: provider, AskedAt: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Millis: 40, Attempts: 1, Status: 200, Reply: "{}"}}
+// Answer is what a provider says of a vehicle or driver.
+func Answer(provider, subject string) quote.Answer {
+	return quote.Answer{Subjects: []string{subject}, Provider: provider, AskedAt: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Millis: 40, Attempts: 1, Status: 200, Reply: "{}"}
+}
+
+// Logs are the names of the Log files.
+var Logs = []string{"amended", "approved", "withdrawn"}
+
+// Log gives a quote's log as it is stored, one event after the other, each as a JSON object. There is each log as
+// the program wrote it that knew the first version of every event (version 1), and what its events say in the
+// versions that came with the second of VehiclesIdentified and AccidentHistoryRetrieved (version 2).
+func Log(tb testing.TB, name string, version int) []json.RawMessage {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(Root(tb), "domain", "quote", "testdata", "logs", fmt.Sprintf("%s.v%d.jsonl", name, version)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var events []json.RawMessage
+	for line := range bytes.Lines(text) {
+		events = append(events, line)
+	}
+	return events
+}
+
+// AnswersIn gives the providers' answers in a stored event, none where it is of another type.
+func AnswersIn(tb testing.TB, v quote.Versioned, data json.RawMessage) []quote.Answer {
+	tb.Helper()
+	e, err := quote.Decode(v, data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	switch e := e.(type) {
+	case quote.VehiclesIdentified:
+		return e.Answers
+	case quote.AccidentHistoryRetrieved:
+		return e.Answers
+	}
+	return nil
 }
 
 // Commands are the commands of an example's whole way, in order.

@@ -32,7 +32,14 @@ func TestRefusedDefinitions(t *testing.T) {
 		{"an integration that does not exist", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::dynamodb:query","End":true}}}`, "is not recognized"},
 		{"JSONata", `{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}`, "does not support QueryLanguage JSONata"},
 		{"JSONata in one state", pass(`,"QueryLanguage":"JSONata","Output":1`), "does not support QueryLanguage JSONata"},
-		{"a distributed map", `{"StartAt":"A","States":{"A":{"Type":"Map","End":true,"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}}}}}`, "does not support distributed Map states"},
+		{"express child executions", distributed(``, `"ExecutionType":"EXPRESS"`), "does not support distributed Map states with the ExecutionType EXPRESS (/States/A)"},
+		{"child executions of no type", distributed(``, `"Comment":""`), "These fields are required: [ExecutionType] at /States/A/ItemProcessor/ProcessorConfig"},
+		{"a reader", distributed(`"ItemReader":{},`, `"ExecutionType":"STANDARD"`), "does not support the ItemReader of distributed Map states (/States/A)"},
+		{"a writer", distributed(`"ResultWriter":{},`, `"ExecutionType":"STANDARD"`), "does not support the ResultWriter of distributed Map states (/States/A)"},
+		{"a batch without limits", distributed(`"ItemBatcher":{"BatchInput":{}},`, `"ExecutionType":"STANDARD"`), "at /States/A/ItemBatcher"},
+		{"a label that no ARN can have", distributed(`"Label":"a:b",`, `"ExecutionType":"STANDARD"`), "at /States/A/Label"},
+		{"more than all may fail", distributed(`"ToleratedFailurePercentage":101,`, `"ExecutionType":"STANDARD"`), "Value must be between 0 and 100 at /States/A/ToleratedFailurePercentage"},
+		{"a tolerance of an inline map", `{"StartAt":"A","States":{"A":{"Type":"Map","End":true,"ToleratedFailureCount":1,"ItemProcessor":{"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}}}}}`, "Field is not supported at /States/A/ToleratedFailureCount"},
 		{"an activity", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:us-east-1:000000000000:activity:a","End":true}}}`, "does not support activities"},
 		{"waiting for a job", `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution.sync","End":true}}}`, "does not support the integration pattern .sync"},
 	} {
@@ -44,6 +51,11 @@ func TestRefusedDefinitions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// distributed is a distributed Map state with further members, and with those of its ProcessorConfig.
+func distributed(members, config string) string {
+	return `{"StartAt":"A","States":{"A":{"Type":"Map","End":true,` + members + `"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED",` + config + `},"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}}}}}`
 }
 
 const document = `{"a":{"b":[1,2,{"c":null}],"d e":"x","q'":1},"n":[{"p":1,"s":"one"},{"p":12.50,"s":"two"},{"s":"three"}],"z":{"y":1,"x":2}}`

@@ -1,9 +1,12 @@
 package asl
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,10 +36,11 @@ func Compile(text string) (*Machine, error) {
 	if !ok {
 		return nil, refuse(schemaFailed, "Definition must be a valid JSON object", "")
 	}
-	c := &compiler{names: map[string]bool{}}
+	c := &compiler{names: map[string]bool{}, distributed: map[string]*State{}}
 	o := c.open(fields, "")
 	o.string("Version")
 	m := o.compileMachine(true)
+	m.Distributed = c.distributed
 	o.done()
 	if c.unsupported != nil {
 		return nil, c.unsupported
@@ -56,6 +60,8 @@ type compiler struct {
 	diagnostics []Diagnostic
 	unsupported error
 	names       map[string]bool // of all states, wherever they are nested
+	distributed map[string]*State
+	inside      bool // a distributed Map state
 }
 
 func (c *compiler) report(code, location, message string) {
@@ -262,11 +268,12 @@ func (o *object) resultPath() *ResultPath {
 	return r
 }
 
-func (o *object) seconds(name string) Seconds {
+// number reads a whole number of 1 or more that may be given as a path.
+func (o *object) number(name string) Number {
 	o.exclusive(name, name+"Path")
-	s := Seconds{Field: name, Value: o.integer(name, 0, 1)}
-	s.Path = o.path(name+"Path", nil)
-	return s
+	n := Number{Field: name, Value: o.integer(name, 0, 1)}
+	n.Path = o.path(name+"Path", nil)
+	return n
 }
 
 func (o *object) queryLanguage() {
@@ -494,7 +501,7 @@ var integrations = map[string][]string{
 
 func (o *object) compileTask() *Task {
 	o.require("Resource")
-	t := &Task{Resource: o.string("Resource"), Timeout: o.seconds("TimeoutSeconds"), Heartbeat: o.seconds("HeartbeatSeconds")}
+	t := &Task{Resource: o.string("Resource"), Timeout: o.number("TimeoutSeconds"), Heartbeat: o.number("HeartbeatSeconds")}
 	if t.Timeout.Value > 0 && t.Heartbeat.Value >= t.Timeout.Value {
 		o.fail("", "HeartbeatSeconds must be smaller than TimeoutSeconds")
 	}
@@ -632,13 +639,6 @@ func (o *object) compileMap(s *State) *Map {
 	if o.has("ItemSelector") {
 		s.Parameters = o.template("ItemSelector")
 	}
-	for _, name := range []string{"ItemReader", "ItemBatcher", "ResultWriter", "Label",
-		"ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"} {
-		if o.has(name) {
-			o.take(name)
-			o.unsupport("%s, which belongs to distributed Map states", name)
-		}
-	}
 	processor := o.object("ItemProcessor")
 	if processor == nil {
 		processor = o.object("Iterator")
@@ -651,14 +651,88 @@ func (o *object) compileMap(s *State) *Map {
 		switch mode := config.string("Mode"); mode {
 		case "", "INLINE":
 		case "DISTRIBUTED":
-			o.unsupport("distributed Map states (%s)", o.at)
-			config.string("ExecutionType")
+			m.Distributed = o.compileDistributed(s, config)
 		default:
 			config.fail("Mode", "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]")
 		}
 		config.done()
 	}
+	outside := o.inside
+	o.compiler.inside = outside || m.Distributed != nil
 	m.Processor = processor.compileMachine(false)
+	o.compiler.inside = outside
 	processor.done()
 	return m
+}
+
+// maxLabel is how many characters the label of a distributed Map state may have.
+const maxLabel = 40
+
+func (o *object) compileDistributed(s *State, config *object) *Distributed {
+	if o.inside {
+		o.unsupport("a distributed Map state inside another (%s)", o.at)
+	}
+	config.require("ExecutionType")
+	switch kind := config.string("ExecutionType"); kind {
+	case "", "STANDARD":
+	case "EXPRESS":
+		o.unsupport("distributed Map states with the ExecutionType EXPRESS (%s)", o.at)
+	default:
+		config.fail("ExecutionType", "The field 'ExecutionType' should have one of these values: [STANDARD, EXPRESS]")
+	}
+	for _, name := range []string{"ItemReader", "ResultWriter"} {
+		if o.has(name) {
+			o.take(name)
+			o.unsupport("the %s of distributed Map states (%s)", name, o.at)
+		}
+	}
+	d := &Distributed{
+		Label: o.string("Label"), Batcher: o.compileBatcher(),
+		ToleratedCount:      o.tolerance("ToleratedFailureCount", math.MaxInt64),
+		ToleratedPercentage: o.tolerance("ToleratedFailurePercentage", 100),
+	}
+	if len(d.Label) > maxLabel {
+		o.fail("Label", fmt.Sprintf("String cannot be longer than %d characters", maxLabel))
+	}
+	if strings.ContainsAny(d.Label, " \t\n<>{}[]?*\"#%\\^|~`$&,;:/") {
+		o.fail("Label", "String contains characters that are not allowed")
+	}
+	if d.Label == "" {
+		sum := sha256.Sum256([]byte(s.Name))
+		d.Label = hex.EncodeToString(sum[:16])
+	}
+	if o.distributed[d.Label] != nil {
+		o.fail("Label", "Duplicate label: "+d.Label)
+	}
+	o.distributed[d.Label] = s
+	return d
+}
+
+func (o *object) compileBatcher() *Batcher {
+	batcher := o.object("ItemBatcher")
+	if batcher == nil {
+		return nil
+	}
+	b := &Batcher{Input: batcher.template("BatchInput"), MaxItems: batcher.number("MaxItemsPerBatch"), MaxBytes: batcher.number("MaxInputBytesPerBatch")}
+	if b.MaxItems == (Number{Field: b.MaxItems.Field}) && b.MaxBytes == (Number{Field: b.MaxBytes.Field}) {
+		batcher.fail("", "One of these fields is required: [MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]")
+	}
+	batcher.done()
+	return b
+}
+
+// tolerance reads how much may fail, from 0 to most.
+func (o *object) tolerance(name string, most float64) Tolerance {
+	o.exclusive(name, name+"Path")
+	t := Tolerance{Field: name, Path: o.path(name+"Path", nil)}
+	n, ok := field[json.Number](o, name, "Number")
+	if !ok {
+		return t
+	}
+	v, err := n.Float64()
+	if err != nil || v < 0 || v > most {
+		o.fail(name, fmt.Sprintf("Value must be between 0 and %v", most))
+	}
+	t.Value = &v
+	return t
 }

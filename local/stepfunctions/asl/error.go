@@ -14,6 +14,8 @@ const (
 	ErrNoChoice   = "States.NoChoiceMatched"
 	ErrIntrinsic  = "States.IntrinsicFailure"
 	ErrResultPath = "States.ResultPathMatchFailure"
+	ErrTolerance  = "States.ExceedToleratedFailureThreshold"
+	ErrPermission = "States.Permissions"
 )
 
 // Error is a failure of a state, which Retry and Catch may handle.

@@ -13,6 +13,8 @@ type Machine struct {
 	States map[string]*State
 	// TimeoutSeconds limits an execution; 0 stands for no limit. Only a whole definition has it.
 	TimeoutSeconds int64
+	// Distributed has the distributed Map states by their labels. Only a whole definition has it.
+	Distributed map[string]*State
 }
 
 // State is one state. Body holds what only its kind has.
@@ -60,8 +62,9 @@ type Task struct {
 	Service, Action string
 	// WaitForToken tells that the task ends when its token is answered.
 	WaitForToken bool
-	Timeout      Seconds
-	Heartbeat    Seconds
+	// Timeout and Heartbeat are in seconds.
+	Timeout   Number
+	Heartbeat Number
 }
 
 // Name is the resource as history events spell it.
@@ -72,8 +75,8 @@ func (t *Task) Name() string {
 	return t.Action
 }
 
-// Seconds is a duration that a definition gives as a number or as a path; the zero Seconds is none.
-type Seconds struct {
+// Number is a whole number that a definition gives by itself or as a path; the zero Number is none.
+type Number struct {
 	Field string // the field's name
 	Value int64
 	Path  *Path
@@ -98,13 +101,39 @@ type Parallel struct {
 	Branches []*Machine
 }
 
-// Map is the body of an inline Map state.
+// Map is the body of a Map state.
 type Map struct {
 	Processor *Machine
 	Items     *Path
 	// MaxConcurrency limits how many items are worked on at a time; 0 stands for no limit.
 	MaxConcurrency     int64
 	MaxConcurrencyPath *Path
+	// Distributed is nil in an inline Map state.
+	Distributed *Distributed
+}
+
+// Distributed is what only a Map state has that gives its items to child executions.
+type Distributed struct {
+	// Label names the child executions. It is made from the state's name where the definition has none.
+	Label   string
+	Batcher *Batcher // nil gives each item to an execution of its own
+	// ToleratedCount and ToleratedPercentage are how many items may fail.
+	ToleratedCount      Tolerance
+	ToleratedPercentage Tolerance
+}
+
+// Batcher says how items are put together for one child execution.
+type Batcher struct {
+	Input *Template // nil adds nothing to the items
+	// MaxItems and MaxBytes are numbers of 1 or more, by value or path; the zero Number is no limit.
+	MaxItems, MaxBytes Number
+}
+
+// Tolerance is a threshold that a definition gives as a number or as a path. It is there when either is set.
+type Tolerance struct {
+	Field string // the field's name
+	Value *float64
+	Path  *Path
 }
 
 // Retrier says when a failed state is tried again.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"milepost/internal/playback"
+)
+
+// runWorkflow has the stack play, after the events that an earlier run played.
+func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playback.Selection, before int) error {
+	w, err := c.Endpoint.workflow(ctx, s, "playback")
+	if err != nil {
+		return err
+	}
+	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: before}
+	arn, err := begin(ctx, w, task, c.same)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.err, arn)
+	shown := time.Now()
+	var done playback.Task
+	err = w.follow(ctx, arn, func() error {
+		at, ok, err := stretch(ctx, w, arn)
+		if !ok || err != nil {
+			return err
+		}
+		if now := time.Now(); now.Sub(shown) >= 5*time.Second {
+			shown = now
+			fmt.Fprintf(s.err, "%d events played\n", at.Played)
+		}
+		return c.Progress.write(playback.Progress{Cursor: at.After, Played: at.Played, Done: at.Done})
+	}, &done)
+	if err != nil {
+		return err
+	}
+	return c.print(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done})
+}
+
+// same tells whether a playback that runs is the one that the command line asks for. Where that says nothing
+// about the end, or goes on in the middle, these are as they were when that one began.
+func (c *logPlayCmd) same(running, wanted playback.Task) bool {
+	if c.untilNow {
+		running.Until = wanted.Until
+	}
+	if c.Progress != "" {
+		running.After, running.Played = wanted.After, wanted.Played
+	}
+	running.Until = running.Until.In(wanted.Until.Location())
+	a, errA := json.Marshal(running)
+	b, errB := json.Marshal(wanted)
+	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// stretch gives how far an execution is: what the last call of its function gave back.
+func stretch(ctx context.Context, w *workflow, arn string) (playback.Task, bool, error) {
+	history, err := w.client.GetExecutionHistory(ctx, &sfn.GetExecutionHistoryInput{
+		ExecutionArn: &arn, ReverseOrder: true, MaxResults: 20, IncludeExecutionData: aws.Bool(true),
+	})
+	if err != nil {
+		return playback.Task{}, false, err
+	}
+	for _, e := range history.Events {
+		if e.Type != types.HistoryEventTypeTaskStateExited {
+			continue
+		}
+		var task playback.Task
+		err := json.Unmarshal([]byte(aws.ToString(e.StateExitedEventDetails.Output)), &task)
+		return task, err == nil, err
+	}
+	return playback.Task{}, false, nil
+}

@@ -1,0 +1,30 @@
+// Package playback is the function that plays events of the log, as far as its time goes. The state machine
+// statemachines/playback.asl.json calls it until all are played.
+package playback
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/platform"
+	"milepost/internal/playback"
+	"milepost/internal/quotestore"
+)
+
+type handler struct{ player *playback.Player }
+
+// New makes the handler. It needs EVENTS_TABLE_NAME and EVENT_BUS_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{&playback.Player{
+		Log: quotestore.New(env, vars).Log, Bus: platform.EventBridge(env), BusName: vars.Required("EVENT_BUS_NAME"),
+	}}
+	return platform.Handler(env, h.play), vars.Err()
+}
+
+func (h *handler) play(ctx context.Context, in playback.Task) (playback.Task, error) {
+	player := *h.player
+	player.Enough = platform.TimeIsUp(ctx)
+	return player.Do(ctx, in)
+}

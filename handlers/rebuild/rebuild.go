@@ -1,0 +1,46 @@
+// Package rebuild is the function that does one step of a rebuild, as far as its time goes. The state machine
+// statemachines/rebuild.asl.json calls it until all is done.
+package rebuild
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+	"milepost/internal/rebuild"
+)
+
+// Order is what the function is called with: a task to do, or all that were done to add up.
+type Order struct {
+	rebuild.Task
+	Removal rebuild.Task   `json:"removal"`
+	Folded  []rebuild.Task `json:"folded"`
+}
+
+// addUp is the step that adds the figures up.
+const addUp = "addUp"
+
+type handler struct{ rebuilder *rebuild.Rebuilder }
+
+// New makes the handler. It needs EVENTS_TABLE_NAME, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{&rebuild.Rebuilder{Log: quotestore.New(env, vars).Log, Projections: readmodel.New(env, vars)}}
+	return platform.Handler(env, h.work), vars.Err()
+}
+
+func (h *handler) work(ctx context.Context, in Order) (rebuild.Task, error) {
+	if in.Step == addUp {
+		sum, err := rebuild.Sum(in.Removal, in.Folded)
+		return rebuild.Task{Step: addUp, Done: true, Figures: sum}, err
+	}
+	done, err := h.rebuilder.Do(ctx, in.Task, platform.TimeIsUp(ctx))
+	if err != nil {
+		return done, fmt.Errorf("rebuild, step %q, part %d of %d: %w", in.Step, in.Number, in.Of, err)
+	}
+	return done, nil
+}
