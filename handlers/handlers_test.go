@@ -147,7 +147,9 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	invoke("publish", `{"Records":[{"dynamodb":{"SequenceNumber":"1","NewImage":{"data":{"S":`+string(data)+`}}}}]}`)
+	for _, reader := range []string{"publish", "archive"} {
+		invoke(reader, `{"Records":[{"dynamodb":{"SequenceNumber":"1","NewImage":{"data":{"S":`+string(data)+`}}}}]}`)
+	}
 	invoke("vinlookup", notice("QuoteRequested"))
 	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`) // too early: it fails
 	invoke("accidenthistory", notice("QuoteRequested"))

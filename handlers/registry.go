@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/handlers/accidenthistory"
+	"milepost/handlers/archive"
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
 	"milepost/handlers/notify"
@@ -39,6 +40,7 @@ var Registry = map[string]Constructor{
 	"quotes":          quotes.New,
 	"commands":        commands.New,
 	"publish":         publish.New,
+	"archive":         archive.New,
 	"vinlookup":       vinlookup.New,
 	"accidenthistory": accidenthistory.New,
 	"startworkflow":   startworkflow.New,

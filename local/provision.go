@@ -25,6 +25,8 @@ var kinds = []kind{
 	{resource: "AWS::SQS::QueuePolicy", make: (*Stack).provisionQueuePolicy},
 	{resource: "AWS::SNS::Topic", make: (*Stack).provisionTopic},
 	{resource: "AWS::SES::EmailIdentity", make: (*Stack).provisionEmailIdentity},
+	{resource: "AWS::S3::Bucket", make: (*Stack).provisionBucket},
+	{resource: "AWS::S3::BucketPolicy", make: (*Stack).provisionBucketPolicy},
 	{resource: "AWS::Lambda::Permission", make: (*Stack).provisionPermission},
 	{resource: "AWS::Lambda::Function", make: (*Stack).provisionFunction},
 	{resource: "AWS::Lambda::EventInvokeConfig", make: (*Stack).provisionEventInvokeConfig},

@@ -183,6 +183,51 @@ func (s *Stack) provisionEmailIdentity(r *template.Resource) error {
 	return nil
 }
 
+func (s *Stack) provisionBucket(r *template.Resource) error {
+	var in struct {
+		BucketName                                                                string
+		BucketEncryption, PublicAccessBlockConfiguration, OwnershipControls, Tags any // what holds here anyway
+		LifecycleConfiguration                                                    any
+		VersioningConfiguration                                                   struct{ Status string }
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if err := s.buckets.CreateBucket(name); err != nil {
+		return err
+	}
+	s.start("bucket %s", name)
+	if in.LifecycleConfiguration != nil {
+		s.leave(r, "its lifecycle: objects stay as they are, and nothing is moved to colder storage")
+	}
+	if in.VersioningConfiguration.Status == "Enabled" {
+		s.leave(r, "its versions: of each object the last is kept")
+	}
+	return nil
+}
+
+func (s *Stack) provisionBucketPolicy(r *template.Resource) error {
+	var in struct {
+		Bucket         string
+		PolicyDocument json.RawMessage
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	policy, err := iam.ParseResourcePolicy(in.PolicyDocument)
+	if err != nil {
+		return err
+	}
+	for _, bucket := range s.template.OfType("AWS::S3::Bucket") {
+		if bucket.PhysicalID == in.Bucket {
+			s.permit(bucket.ARN, policy)
+			return nil
+		}
+	}
+	return r.Problem("the bucket "+in.Bucket+" is not one of the template's", "Bucket")
+}
+
 func (s *Stack) provisionBus(r *template.Resource) error {
 	var in struct{ Name, Description string }
 	if err := r.Decode(&in); err != nil {

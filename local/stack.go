@@ -27,6 +27,7 @@ import (
 	"milepost/local/kms"
 	"milepost/local/lambda"
 	"milepost/local/mailbox"
+	"milepost/local/s3"
 	"milepost/local/ses"
 	"milepost/local/sns"
 	"milepost/local/sqs"
@@ -83,6 +84,7 @@ type Stack struct {
 	bus       *eventbridge.Service
 	queues    *sqs.Service
 	keys      *kms.Service
+	buckets   *s3.Service
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	traces    *xray.Service
@@ -95,7 +97,7 @@ type Stack struct {
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
 	roles    map[string]*role
 	sessions map[string]awsapi.Caller
-	// permits say who may call a function, and who may send to a queue, by ARN.
+	// permits say who may call a function, send to a queue, and use a bucket, by ARN.
 	permits map[string]*iam.ResourcePolicy
 
 	started []string
@@ -157,6 +159,7 @@ func (s *Stack) open() (err error) {
 		return err
 	}
 	s.keys = kms.New(s.store)
+	s.buckets = s3.New(s3.Config{Store: s.store, Policy: func(arn string) *iam.ResourcePolicy { return s.permits[arn] }})
 	if s.functions, err = lambda.New(lambda.Config{
 		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination,
 	}); err != nil {
@@ -200,6 +203,7 @@ func (s *Stack) serveAWS() {
 	for _, path := range []string{"/TraceSummaries", "/Traces", "/TraceGraph", "/ServiceGraph", "/TraceSegments", "/GetSamplingRules", "/SamplingTargets"} {
 		e.HandleREST(path, s.traces)
 	}
+	e.HandleService("s3", s.buckets, s3.WriteError)
 	s.endpoint = e
 }
 

@@ -77,7 +77,7 @@ func TestWhatIsNotRunIsRefusedByNameAndLine(t *testing.T) {
 	t.Parallel()
 	withPolicies := strings.Replace(function, "POLICIES", "[]", 1)
 	tests := map[string]struct{ text, want string }{
-		"a type of resource":       {"  B:\n    Type: AWS::S3::Bucket\n", "template.yaml:4: Resources.B: the local runtime does not run resources of type AWS::S3::Bucket"},
+		"a type of resource":       {"  B:\n    Type: AWS::Scheduler::Schedule\n", "template.yaml:4: Resources.B: the local runtime does not run resources of type AWS::Scheduler::Schedule"},
 		"a property of a resource": {table + "      KinesisStreamSpecification: {StreamArn: x}\n", "KinesisStreamSpecification"},
 		"a target of a rule": {`  R:
     Type: AWS::Events::Rule

@@ -19,7 +19,7 @@ func TestPersonalFollowsReferencesAndArrays(t *testing.T) {
 		event quote.Versioned
 		want  string
 	}{
-		{quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1}, "/request/address /request/drivers/*/dateOfBirth /request/drivers/*/firstName " +
+		{quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1}, "/request/address /request/contact/email /request/contact/phone /request/drivers/*/dateOfBirth /request/drivers/*/firstName " +
 			"/request/drivers/*/lastName /request/drivers/*/licenseNumber /request/drivers/*/licensedDate /request/vehicles/*/vin"},
 		{quote.Versioned{Type: quote.TypeVehiclesIdentified, Version: 1}, "/vehicles/*/answers/*/reply /vehicles/*/answers/*/requestHash"},
 		{quote.Versioned{Type: quote.TypeQuoteWithdrawn, Version: 1}, "/reason"},
@@ -58,6 +58,8 @@ var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/reviews/*/reason": "a code",
 	"events/QuoteCorrected.v1.json/text":                                 "of a fault of the program, the same for many quotes",
 	"events/ReferralApproved.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
+	"types/request.v1.json/contact/consents/email":                       "whether it was agreed to",
+	"types/request.v1.json/contact/consents/text":                        "whether it was agreed to",
 	"events/ReferralDeclined.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
 }
 

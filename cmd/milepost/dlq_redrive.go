@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -49,6 +50,9 @@ func (r *redriver) invoke(ctx context.Context, function string, how types.Invoca
 // maxRecords is how many records a function gets at a time.
 const maxRecords = 100
 
+// archiveFunction is in the name of the function that keeps events in the archive; others announce them.
+const archiveFunction = "-ArchiveFunction"
+
 // slack is how far apart an event's own time and its arrival in the stream may be.
 const slack = 5 * time.Second
 
@@ -57,8 +61,12 @@ const slack = 5 * time.Second
 func (r *redriver) process(ctx context.Context, l *letter) error {
 	records, err := r.records(ctx, l.Records)
 	if gone(err) {
-		return fmt.Errorf("the stream no longer has these records; the log has them: milepost log play --new --since %s --until %s",
-			clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack)))
+		from, to := clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack))
+		again := "milepost log play --new"
+		if strings.Contains(nameIn(l.Function), archiveFunction) {
+			again = "milepost log export s3://BUCKET/ (the archive's)"
+		}
+		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, from, to)
 	}
 	if err != nil {
 		return err

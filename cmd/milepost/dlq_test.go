@@ -505,3 +505,52 @@ func (w onLine) Write(p []byte) (int, error) {
 	w.do()
 	return w.Writer.Write(p)
 }
+
+func TestWhatTheArchiveMissedIsRedriven(t *testing.T) {
+	archive := &breakable{function: "Archive"}
+	inMemory(t, &fault.Plan{Invoke: archive.invoke}, func(t *testing.T, s *running) {
+		quote := s.submit()
+		time.Sleep(13 * time.Hour) // until the last record is too old
+		s.assertPriced(quote)
+		if depth := s.depths()["stream-failures"]; depth == 0 {
+			t.Fatal("nothing was given up")
+		}
+		if out := s.must("dlq", "show", "stream-failures", "--max=1"); !strings.Contains(out, "\n  function  milepost-ArchiveFunction\n") {
+			t.Errorf("show:\n%s", out)
+		}
+		archive.mend()
+		s.must("dlq", "redrive", "stream-failures", "--all")
+		s.assertDepths(nil)
+		bucket := "s3://" + s.Outputs()["ArchiveBucketName"].Value + "/"
+		if out := s.must("log", "import", bucket); out != "4 events of 1 quotes: 0 imported, 4 there already\n" {
+			t.Errorf("the archive: %q", out)
+		}
+	})
+}
+
+func TestWhatTheArchiveMissedForADayIsExported(t *testing.T) {
+	archive := &breakable{function: "Archive"}
+	inMemory(t, &fault.Plan{Invoke: archive.invoke}, func(t *testing.T, s *running) {
+		quote := s.submit()
+		time.Sleep(25 * time.Hour)
+		archive.mend()
+		bucket := "s3://" + s.Outputs()["ArchiveBucketName"].Value + "/"
+		s.must("log", "export", bucket, "--since", "2026-04-30T23:59:55Z")
+		if out := s.must("log", "import", bucket, "--check"); out != "4 events of 1 quotes checked: each follows the one before it\n" {
+			t.Errorf("the archive: %q", out)
+		}
+		// The stream forgets at its next record.
+		if _, err := dynamodb.NewFromConfig(s.Config()).PutItem(t.Context(), &dynamodb.PutItemInput{
+			TableName: aws.String("milepost-events"), Item: map[string]dbtypes.AttributeValue{
+				"streamId": &dbtypes.AttributeValueMemberS{Value: "quote-" + quote[8:]}, "version": &dbtypes.AttributeValueMemberN{Value: "9"},
+			},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		got := s.milepost("dlq", "redrive", "stream-failures", "--all")
+		const want = "the log has them: milepost log export s3://BUCKET/ (the archive's) --since 2026-04-30T23:5"
+		if got.status != 1 || !strings.Contains(got.out, want) {
+			t.Errorf("redrive: %+v, want %q", got, want)
+		}
+	})
+}

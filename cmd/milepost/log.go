@@ -24,12 +24,14 @@ import (
 	"milepost/schemas"
 )
 
-// logCmd reads the log itself, past all projections.
+// logCmd works with the log itself, past all projections.
 type logCmd struct {
 	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with the events that made it."`
 	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
 	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, taken away or slipped in."`
 	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus once more."`
+	Export logExportCmd `cmd:"" help:"Write the log, as it is or as it was, into files or a bucket."`
+	Import logImportCmd `cmd:"" help:"Read an archive or an export into the log."`
 }
 
 // logs are the tables of the stack.

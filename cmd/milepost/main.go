@@ -24,7 +24,7 @@ type commands struct {
 	Replay  replayCmd  `cmd:"" help:"Send events from the archive to the bus's rules once more."`
 	Rebuild rebuildCmd `cmd:"" help:"Make projections again from the log, while the system goes on working."`
 	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was mended."`
-	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched."`
+	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched; export and import it."`
 	Erase   eraseCmd   `cmd:"" help:"Erase a customer: what the log and all its copies say about persons."`
 	Mail    mailCmd    `cmd:"" help:"Read what customers and staff were told, and what has to be looked at."`
 	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`

@@ -144,6 +144,10 @@ func noticeOf(image map[string]events.DynamoDBAttributeValue) (n eventstore.Noti
 	meta := imageReader{image: r.object("metadata")}
 	n.CommandID, n.CorrelationID = meta.text("commandId"), meta.text("correlationId")
 	n.CausationID, n.Actor = meta.text("causationId"), meta.text("actor")
+	if _, imported := image[eventstore.ImportedAttribute]; imported {
+		// It is new to this log alone: what followed from it has long happened.
+		n.Playback = r.text(eventstore.ImportedAttribute)
+	}
 	traceHeader = meta.text("traceHeader")
 	if r.missing != "" || meta.missing != "" {
 		return n, "", fmt.Errorf("the item is no event: attribute %s%s is missing or of another type", r.missing, meta.missing)

@@ -12,21 +12,25 @@ import (
 // out: the chain itself says where an event stands, and so an event that was slipped in stands out. What is
 // sealed is covered as it is stored, so that it can be checked without the key.
 func (e Event) Hash() string {
-	h := sha256.New()
-	fields := []string{
+	stored := e.stored()
+	b := make([]byte, 0, 1024+len(stored)+len(e.Sealed))
+	for _, field := range []string{
 		e.PreviousHash, e.StreamID, e.ID, e.Type, strconv.Itoa(e.SchemaVersion),
 		e.OccurredAt.UTC().Format(timeLayout), e.Metadata.CommandID, e.Metadata.CorrelationID, e.Metadata.CausationID,
-		e.Metadata.Actor, e.Metadata.TraceHeader, e.stored(),
+		e.Metadata.Actor, e.Metadata.TraceHeader, stored,
+	} {
+		b = append(withLength(b, len(field)), field...)
 	}
 	if e.Sealed != nil {
-		fields = append(fields, e.SealedFor, string(e.Sealed))
+		b = append(withLength(b, len(e.SealedFor)), e.SealedFor...)
+		b = append(withLength(b, len(e.Sealed)), e.Sealed...)
 	}
-	for _, field := range fields {
-		// With its length before each, no two lists of fields read the same.
-		fmt.Fprintf(h, "%d:%s", len(field), field)
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
+
+// withLength writes the length of a field before it: so no two lists of fields read the same.
+func withLength(b []byte, n int) []byte { return append(strconv.AppendInt(b, int64(n), 10), ':') }
 
 // Fault is a place where a stream is not what was appended to it.
 type Fault struct {

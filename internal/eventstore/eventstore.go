@@ -118,11 +118,10 @@ func (s *Store) Append(ctx context.Context, stream string, expected int, events 
 		if i > 0 {
 			events[i].PreviousHash = events[i-1].Hash()
 		}
-		item, err := s.item(events[i])
-		if err != nil {
+		if err := s.check(events[i]); err != nil {
 			return err
 		}
-		items[i] = item
+		items[i] = events[i].item()
 	}
 	switch len(items) {
 	case 0:
@@ -182,7 +181,7 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 
 // occupied tells a repeated append from a lost race. When it is repeated, e becomes what stands there.
 func occupied(e *Event, item map[string]types.AttributeValue) error {
-	existing, err := eventOf(item)
+	existing, err := EventOf(item)
 	if err != nil {
 		return err
 	}
@@ -211,7 +210,7 @@ func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, er
 			return nil, fmt.Errorf("load stream %s: %w", stream, err)
 		}
 		for _, item := range page.Items {
-			e, err := eventOf(item)
+			e, err := EventOf(item)
 			if err != nil {
 				return nil, err
 			}
@@ -234,7 +233,7 @@ func (s *Store) Newest(ctx context.Context, stream string, n int) ([]Event, erro
 	}
 	events := make([]Event, len(out.Items))
 	for i, item := range out.Items {
-		if events[len(events)-1-i], err = eventOf(item); err != nil {
+		if events[len(events)-1-i], err = EventOf(item); err != nil {
 			return nil, err
 		}
 	}

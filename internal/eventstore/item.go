@@ -12,14 +12,22 @@ import (
 // timeLayout writes instants so that their texts sort as the instants do.
 const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
-// item is the stored form of an event. Its data is validated on the way.
-func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
-	if e.Sealed != nil && e.Stored == nil {
-		return nil, fmt.Errorf("event %s version %d: it is sealed, and cannot be checked", e.Type, e.SchemaVersion)
+// IsSealed reports whether something in the event is sealed and was not opened.
+func (e Event) IsSealed() bool { return e.Sealed != nil && e.Stored == nil }
+
+// check refuses an event whose data do not fit its schema.
+func (s *Store) check(e Event) error {
+	if e.IsSealed() {
+		return fmt.Errorf("event %s version %d: it is sealed, and cannot be checked", e.Type, e.SchemaVersion)
 	}
 	if err := s.Validate(e.Type, e.SchemaVersion, e.Data); err != nil {
-		return nil, fmt.Errorf("event %s version %d: %w", e.Type, e.SchemaVersion, err)
+		return fmt.Errorf("event %s version %d: %w", e.Type, e.SchemaVersion, err)
 	}
+	return nil
+}
+
+// item is the stored form of an event.
+func (e Event) item() map[string]types.AttributeValue {
 	at := e.OccurredAt.UTC().Format(timeLayout)
 	item := map[string]types.AttributeValue{
 		"streamId":      text(e.StreamID),
@@ -43,7 +51,7 @@ func (s *Store) item(e Event) (map[string]types.AttributeValue, error) {
 	if e.Sealed != nil {
 		item["sealed"], item["sealedFor"] = &types.AttributeValueMemberB{Value: e.Sealed}, text(e.SealedFor)
 	}
-	return item, nil
+	return item
 }
 
 // Unreadable says that what stands in the place of an event is none.
@@ -59,8 +67,8 @@ func (e *Unreadable) Error() string {
 
 func (e *Unreadable) Unwrap() error { return e.Err }
 
-// eventOf reads a stored event. The error is *Unreadable.
-func eventOf(item map[string]types.AttributeValue) (Event, error) {
+// EventOf reads an event from its item, as the table or its stream has it. The error is *Unreadable.
+func EventOf(item map[string]types.AttributeValue) (Event, error) {
 	r := reader{item: item}
 	e := Event{
 		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),

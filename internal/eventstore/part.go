@@ -56,7 +56,7 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[Eve
 				return
 			}
 			for _, item := range page.Items {
-				e, err := eventOf(item)
+				e, err := EventOf(item)
 				if !yield(e, err) || err != nil {
 					return
 				}

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
@@ -18,3 +19,6 @@ func StepFunctions(env Environment) *sfn.Client { return sfn.NewFromConfig(env.A
 
 // KMS is a client for encryption keys.
 func KMS(env Environment) *kms.Client { return kms.NewFromConfig(env.AWS) }
+
+// S3 is a client for buckets.
+func S3(env Environment) *s3.Client { return s3.NewFromConfig(env.AWS) }

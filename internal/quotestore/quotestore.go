@@ -271,7 +271,7 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
 			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
 		}
-		if !quote.Impersonal(order.Command) && slices.ContainsFunc(h.Events, isSealed) {
+		if !quote.Impersonal(order.Command) && slices.ContainsFunc(h.Events, eventstore.Event.IsSealed) {
 			if h.Erased {
 				return h, &quote.Erased{QuoteID: h.Quote.ID}
 			}

@@ -43,11 +43,17 @@ func (s *Store) seal(ctx context.Context, customerID string, e *eventstore.Event
 	return nil
 }
 
+// Unseal puts back into events, as the log has them, what is sealed. It is true where that cannot be done, as the
+// key was erased.
+func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	return s.open(ctx, events)
+}
+
 // open puts back into events what is sealed. It is true where that cannot be done, as the key was erased.
 func (s *Store) open(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
 	for i := range events {
 		e := &events[i]
-		if !isSealed(*e) {
+		if !e.IsSealed() {
 			continue
 		}
 		if s.Keys == nil {
@@ -68,9 +74,6 @@ func (s *Store) open(ctx context.Context, events []eventstore.Event) (erased boo
 	}
 	return false, nil
 }
-
-// isSealed reports whether something in the event was not opened.
-func isSealed(e eventstore.Event) bool { return e.Sealed != nil && e.Stored == nil }
 
 // aad binds what is sealed to its event, so that it cannot be moved to another.
 func aad(e eventstore.Event) []byte { return []byte(e.StreamID + "\n" + e.ID) }

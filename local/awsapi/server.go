@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,7 +23,8 @@ const MaxBody = 16 << 20
 
 // Server is the endpoint of all local services. It takes a call by its X-Amz-Target header to a
 // service that speaks AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query
-// protocol, and by its path to one that speaks REST JSON.
+// protocol, and by its path to one that speaks REST JSON. A service that has all paths to itself gets what
+// is signed for it.
 //
 // The access key of the request's signature names the caller. The signature itself is not
 // verified: whoever reaches the endpoint could as well take another key.
@@ -33,9 +35,16 @@ type Server struct {
 	// Nil accepts every key as the account itself.
 	Identify func(accessKeyID string) (Caller, bool)
 
-	targets map[string]target
-	queries map[string]query // by the version of their API
-	paths   []restPath       // the longest prefix first
+	targets  map[string]target
+	queries  map[string]query // by the version of their API
+	paths    []restPath       // the longest prefix first
+	services map[string]restService
+}
+
+// restService is a service that has all paths to itself.
+type restService struct {
+	handler http.Handler
+	fail    func(http.ResponseWriter, *http.Request, *Error)
 }
 
 type target struct {
@@ -51,7 +60,7 @@ type restPath struct {
 
 // NewServer makes a Server without services.
 func NewServer() *Server {
-	return &Server{targets: map[string]target{}, queries: map[string]query{}}
+	return &Server{targets: map[string]target{}, queries: map[string]query{}, services: map[string]restService{}}
 }
 
 // Handle registers the service whose calls carry "X-Amz-Target: targetPrefix.Operation", for
@@ -69,6 +78,12 @@ func (s *Server) HandleREST(pathPrefix string, h http.Handler) {
 	slices.SortStableFunc(s.paths, func(a, b restPath) int { return len(b.prefix) - len(a.prefix) })
 }
 
+// HandleService registers the handler of a service that has all paths to itself, such as "s3": of the requests
+// that are signed for it, or that go to its name. Who cannot be identified is answered by fail.
+func (s *Server) HandleService(name string, h http.Handler, fail func(http.ResponseWriter, *http.Request, *Error)) {
+	s.services[name] = restService{h, fail}
+}
+
 // ServeHTTP answers one AWS call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Amzn-Requestid"] = []string{newRequestID()}
@@ -78,6 +93,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if name := r.Header.Get("X-Amz-Target"); name != "" {
 		s.serveTarget(ctx, identityErr, name, w, r)
+		return
+	}
+	if rest, ok := s.services[serviceOf(r)]; ok {
+		if identityErr != nil {
+			identityErr.Status = http.StatusForbidden
+			rest.fail(w, r, identityErr)
+			return
+		}
+		rest.handler.ServeHTTP(w, r.WithContext(ctx))
 		return
 	}
 	if isForm(r) && len(s.queries) > 0 {
@@ -174,6 +198,22 @@ func (s *Server) identify(r *http.Request) (context.Context, *Error) {
 		return ctx, Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
 	return WithCaller(ctx, c), nil
+}
+
+// serviceOf is the service that a request was signed for, and for one without a signature the one whose name
+// it goes to: "s3" for bucket.s3.us-east-1.amazonaws.com.
+func serviceOf(r *http.Request) string {
+	if _, credential, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(credential, ",")
+		if scope := strings.Split(credential, "/"); len(scope) == 5 { // key, day, region, service, aws4_request
+			return scope[3]
+		}
+	}
+	host, found := strings.CutSuffix(hostName(cmp.Or(r.Host, r.URL.Host)), "."+Region+".amazonaws.com")
+	if !found {
+		return ""
+	}
+	return host[strings.LastIndexByte(host, '.')+1:]
 }
 
 // accessKey is the access key id that a request was signed with.

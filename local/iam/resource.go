@@ -67,8 +67,19 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 
 // AllowsKeys is Allows for a request with condition keys of its own, in lower case.
 func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN string, own Keys) bool {
+	allowed, denied := p.ask(principal, action, resource, sourceARN, own)
+	return allowed && !denied
+}
+
+// Denies tells whether the policy forbids a principal an action on the resource, whatever else allows it.
+func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
+	_, denied := p.ask(principal, action, resource, "", nil)
+	return denied
+}
+
+func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own Keys) (allowed, denied bool) {
 	if p == nil {
-		return false
+		return false, false
 	}
 	keys := Keys{
 		"aws:securetransport":       {"true"},
@@ -87,19 +98,15 @@ func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN strin
 		keys["aws:principalisawsservice"] = []string{"true"}
 	}
 	maps.Copy(keys, own)
-	allowed := false
 	action = strings.ToLower(action)
 	for _, s := range p.statements {
 		if !s.principals.include(principal) || !s.covers(action, resource) ||
 			slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(keys) }) {
 			continue
 		}
-		if s.deny {
-			return false
-		}
-		allowed = true
+		allowed, denied = allowed || !s.deny, denied || s.deny
 	}
-	return allowed
+	return allowed, denied
 }
 
 // Principals lists those that the policy names: services, accounts and ARNs, "*" for everyone.

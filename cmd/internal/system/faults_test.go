@@ -194,7 +194,7 @@ func crashing(function string, times int64, after bool) *fault.Plan {
 
 func TestCrashesDoNoHarm(t *testing.T) {
 	t.Parallel()
-	for _, function := range []string{"Submit", "Publish", "VinLookup", "AccidentHistory", "StartWorkflow", "ResumeWorkflow", "Await", "Rate", "Project"} {
+	for _, function := range []string{"Submit", "Publish", "VinLookup", "AccidentHistory", "StartWorkflow", "ResumeWorkflow", "Await", "Rate", "Project", "Archive"} {
 		for _, after := range []bool{false, true} {
 			for _, times := range []int64{1, 2} {
 				t.Run(fmt.Sprintf("%s crashes %d times, after its work %v", function, times, after), func(t *testing.T) {
@@ -202,6 +202,7 @@ func TestCrashesDoNoHarm(t *testing.T) {
 						s := mustRun(t, system.Options{Faults: crashing(function, times, after)})
 						id := s.submitUntilAccepted("ada", example())
 						s.settle()
+						s.assertArchived()
 						s.assertPriced(id)
 						s.assertQueuesEmpty()
 					})
@@ -358,18 +359,24 @@ func TestPoisonInTheStreamEndsInTheQueue(t *testing.T) {
 		s.settle()
 		s.assertPriced(ids...)
 
-		messages := s.messages("StreamFailuresQueueUrl")
-		if len(messages) != 1 {
-			t.Fatalf("%d messages, want 1", len(messages))
+		var functions []string
+		for _, message := range s.messages("StreamFailuresQueueUrl") {
+			var m struct {
+				RequestContext     struct{ Condition, FunctionARN string }
+				DDBStreamBatchInfo struct{ BatchSize int }
+			}
+			mustDecode(t, []byte(*message.Body), &m)
+			if m.RequestContext.Condition != "RetryAttemptsExhausted" || m.DDBStreamBatchInfo.BatchSize != 1 {
+				t.Errorf("message=%s, want the one record that was given up", *message.Body)
+			}
+			functions = append(functions, m.RequestContext.FunctionARN[strings.LastIndexByte(m.RequestContext.FunctionARN, ':')+1:])
 		}
-		var m struct {
-			RequestContext     struct{ Condition, FunctionARN string }
-			DDBStreamBatchInfo struct{ BatchSize int }
+		slices.Sort(functions)
+		if want := []string{"milepost-ArchiveFunction", "milepost-PublishFunction"}; !slices.Equal(functions, want) {
+			t.Errorf("given up by %v, want %v", functions, want)
 		}
-		mustDecode(t, []byte(*messages[0].Body), &m)
-		if m.RequestContext.Condition != "RetryAttemptsExhausted" || m.DDBStreamBatchInfo.BatchSize != 1 ||
-			!strings.Contains(m.RequestContext.FunctionARN, "PublishFunction") {
-			t.Errorf("message=%s, want the one record that was given up", *messages[0].Body)
+		if events := s.archived(); len(events) != len(ids) {
+			t.Errorf("%d streams in the archive, want the %d beside the one record", len(events), len(ids))
 		}
 		s.assertQueuesEmpty()
 	})

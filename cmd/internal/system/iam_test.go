@@ -92,6 +92,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			liveOn(s, id)
 			want := slices.Concat(onAWS, cutOff, []string{
 				"NotifyFunctionRole" + failedInvocations, "RemindFunctionRole" + failedInvocations, "SendDueFunctionRole" + failedInvocations,
+				"ArchiveFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
@@ -162,8 +163,8 @@ func identities(t *testing.T) map[string]aws.Config {
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		functions := identities(t)
-		if len(functions) != 18 {
-			t.Errorf("%d functions, want 18", len(functions))
+		if len(functions) != 19 {
+			t.Errorf("%d functions, want 19", len(functions))
 		}
 		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
@@ -229,8 +230,8 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	roles := tmpl.OfType("AWS::IAM::Role")
-	if len(roles) != 21 {
-		t.Errorf("%d roles, want one for each of 18 functions and 3 state machines", len(roles))
+	if len(roles) != 22 {
+		t.Errorf("%d roles, want one for each of 19 functions and 3 state machines", len(roles))
 	}
 	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
 	appenders := 0

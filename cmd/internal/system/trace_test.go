@@ -168,7 +168,7 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 			}
 		}
 
-		// A batch of stream records comes with no trace, so each of the publisher's runs begins its own.
+		// A batch of stream records comes with no trace, so each run of the publisher and of the archive begins its own.
 		own := map[string]int{}
 		for _, other := range s.summaries(began, "") {
 			for _, seg := range s.segments(*other.Id) {
@@ -178,7 +178,7 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 			}
 		}
 		delete(own, p+"SendDueFunction") // which a schedule wakes
-		if want := map[string]int{p + "SubmitFunction": 1, p + "PublishFunction": 4}; !maps.Equal(own, want) {
+		if want := map[string]int{p + "SubmitFunction": 1, p + "PublishFunction": 4, p + "ArchiveFunction": 3}; !maps.Equal(own, want) {
 			t.Errorf("traces by their roots: %v, want %v", own, want)
 		}
 		s.assertGraph(trace)

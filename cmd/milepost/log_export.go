@@ -1,0 +1,130 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"milepost/internal/archive"
+	"milepost/internal/eventstore"
+	"milepost/internal/mask"
+	"milepost/internal/quotestore"
+)
+
+// logExportCmd writes the log into an archive.
+type logExportCmd struct {
+	To       place    `arg:"" help:"A file, a directory (with / at its end), s3://bucket/prefix/, or - for standard output."`
+	Since    moment   `placeholder:"TIME" help:"Begin each quote with its first event from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment   `placeholder:"TIME" help:"End each quote before its first event from this time on. Default: now."`
+	Quote    []string `placeholder:"ID" help:"Export these quotes only."`
+	Mask     bool     `help:"Put something else in the place of all that says who somebody is, for a test environment. Prices stay the same."`
+	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what stands in the place of something depends on this text. Default: another one each time."`
+	Workers  int      `default:"8" help:"Read so many parts of the log at the same time. Default: ${default}."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what is written.
+func (*logExportCmd) Help() string {
+	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out.
+
+Examples, a copy of the log as it was at the end of May, one for a test environment, and what the archive lacks of the time before there was one:
+
+  milepost log export may.ndjson.zst --until 2026-06-01T00:00:00Z
+  milepost log export test.ndjson.zst --mask --until 2026-06-01T00:00:00Z
+  milepost log export s3://milepost-archive-123456789012-us-east-1/ --aws --until 2026-05-01T00:00:00Z`
+}
+
+// Validate is called by the parser.
+func (c *logExportCmd) Validate() error {
+	switch {
+	case !c.Until.IsZero() && !c.Since.Before(c.Until.Time):
+		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
+	case c.Workers < 1:
+		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
+	case c.MaskKey != "" && !c.Mask:
+		return errors.New("--mask-key is for --mask; without it nothing is masked")
+	case c.Mask && !c.Since.IsZero():
+		return errors.New("--mask needs whole quotes from their first event on: leave --since out")
+	}
+	return nil
+}
+
+// masker is what masks the export, nil where nothing is masked.
+func (c *logExportCmd) masker() *mask.Masker {
+	if !c.Mask {
+		return nil
+	}
+	return mask.New([]byte(cmp.Or(c.MaskKey, rand.Text())))
+}
+
+// checkVacant refuses to put a masked export beside other events: both would have the same streams.
+func (c *logExportCmd) checkVacant(ctx context.Context, s streams) error {
+	if _, _, inBucket := c.To.bucket(); !c.Mask || !inBucket && !c.To.directory() {
+		return nil
+	}
+	source, end, err := c.To.source(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if there, err := source.Objects(ctx); err == nil && len(there) > 0 {
+		return fmt.Errorf("%s has events already: put a masked export elsewhere", c.To)
+	}
+	return nil
+}
+
+// Run exports.
+func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	x := &archive.Exporter{Log: l.quotes.Log, Since: c.Since.Time, Until: c.Until.Time, Workers: c.Workers}
+	for _, id := range c.Quote {
+		x.Streams = append(x.Streams, quotestore.StreamID(id))
+	}
+	if m := c.masker(); m != nil {
+		x.Change = func(ctx context.Context, events []eventstore.Event) ([]eventstore.Event, error) {
+			if erased, err := l.quotes.Unseal(ctx, events); err != nil || erased {
+				return nil, err // without what was erased, an event fits no schema
+			}
+			return m.Stream(events)
+		}
+	}
+	if err := c.checkVacant(ctx, s); err != nil {
+		return err
+	}
+	total, err := l.quotes.Log.Count(ctx)
+	if err != nil {
+		return plainly(err)
+	}
+	sink, finish, err := c.To.sink(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	bar := newBar(s.err, 0, total)
+	done, err := x.Run(ctx, sink, bar.show)
+	bar.end(done.Events)
+	err = errors.Join(err, finish(err != nil))
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted behind %d events: the export is not complete", done.Events)
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	out := s.out
+	if c.To == "-" { // where the events are
+		out = s.err
+	}
+	if c.JSON {
+		return printJSON(out, done)
+	}
+	_, err = fmt.Fprintf(out, "%d events of %d quotes exported\n", done.Events, done.Streams)
+	if err == nil && done.LeftOut > 0 {
+		_, err = fmt.Fprintf(out, "%d quotes left out, whose customers were erased\n", done.LeftOut)
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"milepost/internal/archive"
+)
+
+// logImportCmd reads an archive into the log.
+type logImportCmd struct {
+	From     place    `arg:"" help:"A file of milepost log export, a directory of such, s3://bucket/prefix/, or - for standard input."`
+	Check    bool     `help:"Read and check all of it, and write nothing."`
+	Workers  int      `default:"16" help:"Write so many parts at the same time. Default: ${default}."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what is checked, and what follows.
+func (*logImportCmd) Help() string {
+	return `Every event comes into the log as it was, each quote's in their order. While it reads, it checks that each follows the one before it by its hash; a quote that was changed, or lacks an event, ends the import and is named. An event that the log has already is never overwritten: an equal one counts as done, and another one ends the import. So an import that was interrupted is run again, and goes on.
+
+The events are announced as a playback, so the projections are made; nobody is asked or notified, and no workflow starts.
+
+Example, into a system that milepost run has just begun:
+
+  milepost log import may.ndjson.zst`
+}
+
+// Validate is called by the parser.
+func (c *logImportCmd) Validate() error {
+	if c.Workers < 1 {
+		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
+	}
+	return nil
+}
+
+// Run imports.
+func (c *logImportCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	source, end, err := c.From.source(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	im := &archive.Importer{Log: l.quotes.Log, Name: "import-" + time.Now().UTC().Format("20060102T150405Z"), Workers: c.Workers, Check: c.Check}
+	r := &archive.Reader{Source: source}
+	bar := newBar(s.err, 0, 0)
+	f, err := im.Run(ctx, r, func(events int) {
+		if read := r.Done.Load(); read > 0 { // how many there are is known from how large they are
+			bar.total = int(float64(events) * float64(r.Total.Load()) / float64(read))
+		}
+		bar.show(events)
+	})
+	bar.end(f.Events)
+	err = errors.Join(err, end())
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted behind %d events; the same command goes on there", f.Events)
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	if c.JSON {
+		return printJSON(s.out, f)
+	}
+	if c.Check {
+		_, err = fmt.Fprintf(s.out, "%d events of %d quotes checked: each follows the one before it\n", f.Events, f.Streams)
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%d events of %d quotes: %d imported, %d there already\n", f.Events, f.Streams, f.Written, f.There)
+	return err
+}

@@ -1,0 +1,70 @@
+// Package archive is the function on the log's stream that keeps every event in the archive.
+package archive
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/archive"
+	"milepost/internal/eventstore"
+	"milepost/internal/platform"
+)
+
+type handler struct {
+	bucket archive.Bucket
+}
+
+// New makes the handler. It needs ARCHIVE_BUCKET_NAME.
+func New(env platform.Environment) (lambda.Handler, error) {
+	vars := env.Variables()
+	h := &handler{archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")}}
+	return platform.Handler(env, h.archive), vars.Err()
+}
+
+// archive puts the events of a batch into an object for each of their days. It stops at the first record that is no
+// event: the mapping then delivers the batch again from there, and the events before it are not held up.
+func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+	var days archive.Days
+	var answer events.DynamoDBEventResponse
+	for i, record := range batch.Records {
+		e, err := eventstore.EventOf(item(record.Change.NewImage))
+		if err == nil {
+			err = days.Add(e, record.Change.SequenceNumber)
+		}
+		if err != nil && i == 0 {
+			return answer, fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, err)
+		}
+		if err != nil {
+			answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: record.Change.SequenceNumber}}
+			break
+		}
+	}
+	for _, object := range days.Take() {
+		if err := h.bucket.Put(ctx, object); err != nil {
+			return events.DynamoDBEventResponse{}, err
+		}
+	}
+	return answer, nil
+}
+
+// item is an image as the table has it, with those attributes that an event can have.
+func item(image map[string]events.DynamoDBAttributeValue) map[string]types.AttributeValue {
+	converted := make(map[string]types.AttributeValue, len(image))
+	for name, v := range image {
+		switch v.DataType() {
+		case events.DataTypeString:
+			converted[name] = &types.AttributeValueMemberS{Value: v.String()}
+		case events.DataTypeNumber:
+			converted[name] = &types.AttributeValueMemberN{Value: v.Number()}
+		case events.DataTypeBinary:
+			converted[name] = &types.AttributeValueMemberB{Value: v.Binary()}
+		case events.DataTypeMap:
+			converted[name] = &types.AttributeValueMemberM{Value: item(v.Map())}
+		}
+	}
+	return converted
+}

@@ -1,0 +1,154 @@
+package archive_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	function "milepost/handlers/archive"
+	"milepost/internal/archive"
+	"milepost/internal/eventstore"
+	"milepost/internal/stacktest"
+)
+
+// newHandler makes the handler, and gives the bucket as a person reads it.
+func newHandler(t *testing.T) (lambda.Handler, archive.Bucket) {
+	t.Helper()
+	stack := stacktest.Open(t, nil)
+	env := stack.Environment("archive")
+	h, err := function.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, archive.Bucket{S3: s3.NewFromConfig(stack.Config()), Name: env.Getenv("ARCHIVE_BUCKET_NAME")}
+}
+
+// record is the stream record of an event of a day in May 2026; its place in the stream is 100 and more.
+func record(place, day int) events.DynamoDBEventRecord {
+	text := events.NewStringAttribute
+	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
+		SequenceNumber: fmt.Sprint(100 + place), NewImage: map[string]events.DynamoDBAttributeValue{
+			"streamId": text(fmt.Sprint("quote-", place)), "version": events.NewNumberAttribute("1"), "eventId": text(fmt.Sprint("event-", place)),
+			"eventType": text("QuoteRequested"), "schemaVersion": events.NewNumberAttribute("1"),
+			"occurredAt": text(fmt.Sprintf("2026-05-%02dT12:00:00.000000001Z", day)), "data": text(`{"a":1}`), "previousHash": text(""),
+			"timeBucket": text("2026-05-01#3"), "timeKey": text("x"),
+			"metadata": events.NewMapAttribute(map[string]events.DynamoDBAttributeValue{
+				"commandId": text("c"), "correlationId": text("r"), "causationId": text(""), "actor": text("ada"), "traceHeader": text("Root=1"),
+			}),
+		},
+	}}
+}
+
+// event is what the record is of.
+func event(place, day int) eventstore.Event {
+	return eventstore.Event{ID: fmt.Sprint("event-", place), Type: "QuoteRequested", SchemaVersion: 1, StreamID: fmt.Sprint("quote-", place), Version: 1,
+		OccurredAt: time.Date(2026, 5, day, 12, 0, 0, 1, time.UTC), Data: []byte(`{"a":1}`),
+		Metadata: eventstore.Metadata{CommandID: "c", CorrelationID: "r", Actor: "ada", TraceHeader: "Root=1"}}
+}
+
+// invoke hands a batch over and gives the failed records.
+func invoke(t *testing.T, h lambda.Handler, records ...events.DynamoDBEventRecord) (failed []string, err error) {
+	t.Helper()
+	payload, err := json.Marshal(events.DynamoDBEvent{Records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.Invoke(t.Context(), payload)
+	if err != nil {
+		return nil, err
+	}
+	var answer events.DynamoDBEventResponse
+	if err := json.Unmarshal(out, &answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range answer.BatchItemFailures {
+		failed = append(failed, f.ItemIdentifier)
+	}
+	return failed, nil
+}
+
+// contents gives the objects' keys, and all events in their order.
+func contents(t *testing.T, b archive.Bucket) (keys []string, all []eventstore.Event) {
+	t.Helper()
+	objects, err := b.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		keys = append(keys, o.Name)
+	}
+	for some, err := range (&archive.Reader{Source: b}).Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, some...)
+	}
+	return keys, all
+}
+
+func TestABatchIsArchivedByDaysAndOnce(t *testing.T) {
+	t.Parallel()
+	h, bucket := newHandler(t)
+	for range 3 {
+		if failed, err := invoke(t, h, record(1, 1), record(2, 2), record(3, 1)); err != nil || failed != nil {
+			t.Fatalf("failed=%v error=%v", failed, err)
+		}
+	}
+	keys, got := contents(t, bucket)
+	if len(keys) != 2 || !strings.HasPrefix(keys[0], "events/dt=2026-05-01/0000000000000000000000000000000000000101-") ||
+		!strings.HasPrefix(keys[1], "events/dt=2026-05-02/0000000000000000000000000000000000000102-") {
+		t.Errorf("keys=%v", keys)
+	}
+	if want := []eventstore.Event{event(1, 1), event(3, 1), event(2, 2)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("events=%+v\nwant %+v", got, want)
+	}
+	if _, err := invoke(t, h, record(2, 2), record(3, 1)); err != nil { // with another boundary
+		t.Fatal(err)
+	}
+	if keys, _ := contents(t, bucket); len(keys) != 3 {
+		t.Errorf("keys=%v, want one more, of the day whose events are fewer", keys)
+	}
+}
+
+func TestARecordThatIsNoEventHoldsUpNoneBeforeIt(t *testing.T) {
+	t.Parallel()
+	h, bucket := newHandler(t)
+	poison := record(2, 1)
+	delete(poison.Change.NewImage, "eventId")
+	failed, err := invoke(t, h, record(1, 1), poison, record(3, 1))
+	if err != nil || !reflect.DeepEqual(failed, []string{"102"}) {
+		t.Errorf("failed=%v error=%v, want record 102", failed, err)
+	}
+	if _, got := contents(t, bucket); !reflect.DeepEqual(got, []eventstore.Event{event(1, 1)}) {
+		t.Errorf("events=%+v", got)
+	}
+	if _, err := invoke(t, h, poison); err == nil || !strings.Contains(err.Error(), "stream record 102: event quote-2 version 1: attribute eventId is not a string") {
+		t.Errorf("error=%v", err)
+	}
+}
+
+func TestABucketThatIsAwayFailsTheBatch(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	env := stack.Environment("archive")
+	getenv := env.Getenv
+	env.Getenv = func(name string) string { return getenv(name) + "-away" }
+	h, err := function.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := invoke(t, h, record(1, 1)); err == nil || !strings.Contains(err.Error(), "put events/dt=2026-05-01/") {
+		t.Errorf("error=%v", err)
+	}
+	env.Getenv = func(string) string { return "" }
+	if _, err := function.New(env); err == nil || !strings.Contains(err.Error(), "ARCHIVE_BUCKET_NAME") {
+		t.Errorf("error=%v, want one that names ARCHIVE_BUCKET_NAME", err)
+	}
+}

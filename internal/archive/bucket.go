@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// Bucket is an archive in S3: a Source, and where objects are put.
+type Bucket struct {
+	S3   *s3.Client
+	Name string
+	// Prefix begins all keys; "", or it ends with a slash.
+	Prefix string
+}
+
+// Put writes an object where none stands under its key. That one stands there is no error: it has the same lines.
+func (b Bucket) Put(ctx context.Context, o Object) error {
+	key := b.Prefix + o.Key
+	_, err := b.S3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &b.Name, Key: &key, Body: bytes.NewReader(o.Body), ContentType: aws.String("application/zstd"), IfNoneMatch: aws.String("*"),
+	})
+	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "PreconditionFailed" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("put %s into %s: %w", key, b.Name, err)
+	}
+	return nil
+}
+
+// Objects lists the objects by key, which is by day and then by arrival.
+func (b Bucket) Objects(ctx context.Context) ([]Listed, error) {
+	var all []Listed
+	for pages := s3.NewListObjectsV2Paginator(b.S3, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &b.Prefix}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", b.Name, err)
+		}
+		for _, o := range page.Contents {
+			if strings.HasSuffix(*o.Key, Suffix) {
+				all = append(all, Listed{*o.Key, aws.ToInt64(o.Size)})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s", b.Name, b.Prefix, Suffix)
+	}
+	return all, nil
+}
+
+// Open begins to read an object. One in cold storage has to be restored first.
+func (b Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	out, err := b.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &name})
+	if cold, ok := errors.AsType[*types.InvalidObjectState](err); ok {
+		return nil, fmt.Errorf("%s is in cold storage (%s): restore it first, as docs/archive.md says", name, cold.StorageClass)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %s of %s: %w", name, b.Name, err)
+	}
+	return out.Body, nil
+}

@@ -1,0 +1,65 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// Source is where an archive is read from.
+type Source interface {
+	// Objects lists the objects in the order in which they are to be read.
+	Objects(ctx context.Context) ([]Listed, error)
+	// Open begins to read one.
+	Open(ctx context.Context, name string) (io.ReadCloser, error)
+}
+
+// Listed is an object that can be read.
+type Listed struct {
+	Name string
+	// Size is how many bytes it has, 0 where nobody knows.
+	Size int64
+}
+
+// Single is a Source of one object.
+type Single struct {
+	io.Reader
+	Listed
+}
+
+// Objects gives the one.
+func (s Single) Objects(context.Context) ([]Listed, error) { return []Listed{s.Listed}, nil }
+
+// Open begins to read it.
+func (s Single) Open(context.Context, string) (io.ReadCloser, error) {
+	return io.NopCloser(s.Reader), nil
+}
+
+// Directory is a Source of the objects in a directory and all below.
+type Directory struct{ fs.FS }
+
+// Objects lists them by name.
+func (d Directory) Objects(context.Context) ([]Listed, error) {
+	var all []Listed
+	err := fs.WalkDir(d.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, Suffix) {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			all = append(all, Listed{name, info.Size()})
+		}
+		return err
+	})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("no file there ends with %s", Suffix)
+	}
+	return all, err
+}
+
+// Open begins to read a file.
+func (d Directory) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	return d.FS.Open(name)
+}

@@ -1,0 +1,68 @@
+package mask
+
+import "milepost/domain/vehicle"
+
+// serial is where the serial number of a vehicle begins in its VIN. What stands before says what kind of vehicle it
+// is; of a maker of few vehicles, three more characters say who the maker is.
+const serial = 11
+
+// vinTries is how many serial numbers are tried until one gives the same vehicle.
+const vinTries = 20
+
+// vin is the VIN of another vehicle of the same kind, which is decoded to the same, and whose check digit is right
+// where that of the first is. What is no VIN is masked by its shape.
+func (m *Masker) vin(text string) string {
+	original, err := vehicle.ParseVIN(text)
+	if err != nil {
+		return m.shape("vin", text)
+	}
+	old := original.String()
+	from := serial
+	if old[2] == '9' {
+		from += 3
+	}
+	right := old[8] == original.CheckDigit()
+	want, best := factOf(old), ""
+	for try := range vinTries {
+		masked := []byte(old)
+		sum := m.sum("vin", old, try)
+		for i := from; i < len(masked); i++ {
+			masked[i] = another(masked[i], sum[i])
+		}
+		v, err := vehicle.ParseVIN(string(masked))
+		if err != nil { // it has the characters of a VIN
+			panic(err)
+		}
+		digit := v.CheckDigit()
+		if right {
+			masked[8] = digit
+		} else if masked[8] == digit {
+			continue
+		}
+		if string(masked) == old {
+			continue
+		}
+		if best = string(masked); factOf(best) == want {
+			break
+		}
+	}
+	return best // one that is decoded to something else, where the serial number itself says what the vehicle is
+}
+
+// another is a digit in the place of a digit and a letter of a VIN in the place of a letter.
+func another(c, r byte) byte {
+	const letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
+	if '0' <= c && c <= '9' {
+		return '0' + r%10
+	}
+	return letters[int(r)%len(letters)]
+}
+
+// factOf is what a quote is rated on.
+func factOf(vin string) vehicle.Fact {
+	decoded, err := vehicle.Decode(vin, vehicle.Options{YearLimit: 2100})
+	if err != nil { // it has the form of a VIN
+		panic(err)
+	}
+	return vehicle.FactOf(decoded)
+}
