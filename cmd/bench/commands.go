@@ -34,10 +34,7 @@ func commands(ctx context.Context) ([]figure, error) {
 	quotes := &quotestore.Store{
 		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
 		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
-		Keys: &seal.Keys{
-			DB: dynamodb.NewFromConfig(s.Config()), KMS: kms.NewFromConfig(s.Config()),
-			Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-		},
+		Keys:      customerKeys(s),
 	}
 	now := time.Now().UTC()
 	var request quote.Request
@@ -61,6 +58,14 @@ func commands(ctx context.Context) ([]figure, error) {
 		})
 	}
 	return figures, nil
+}
+
+// customerKeys are the keys of a system's customers.
+func customerKeys(s *system.System) *seal.Keys {
+	return &seal.Keys{
+		DB: dynamodb.NewFromConfig(s.Config()), KMS: kms.NewFromConfig(s.Config()),
+		Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
+	}
 }
 
 // otherTerm is the request for six months or for twelve, in turn.

@@ -38,6 +38,7 @@ var measures = []measure{
 	{"quotes", quotes},
 	{"latency", latency},
 	{"commands", commands},
+	{"archive", fromArchive},
 	{"rebuild", rebuilt},
 	{"rating", rateE02},
 	{"vin", decodeVINs},
@@ -46,6 +47,12 @@ var measures = []measure{
 	{"bootstrap", bootstrap},
 	{"memory", idleMemory},
 }
+
+// events is how many events are folded, and tabled how many are rebuilt from a table.
+var (
+	events = flag.Int("events", 1_000_000, "fold so many events of an archive")
+	tabled = flag.Int("tabled", 100_000, "rebuild so many events from a table")
+)
 
 func main() {
 	var names []string
