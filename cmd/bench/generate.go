@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -91,33 +93,37 @@ func another(model []eventstore.Event, random *rand.ChaCha8) []eventstore.Event 
 // perObject is how many quotes stand in an object of the archive.
 const perObject = 5_000
 
-// writeArchive writes so many quotes into a directory, as exports into files do, and gives the number of events.
-func writeArchive(dir string, models [][]eventstore.Event, quotes int) (int, error) {
-	var events atomic.Int64
-	err := onAllCores((quotes+perObject-1)/perObject, func(i int) error {
-		first := i * perObject
-		n, err := writeObject(filepath.Join(dir, fmt.Sprintf("%08d%s", first, archive.Suffix)), models, first, min(first+perObject, quotes))
-		events.Add(int64(n))
-		return err
-	})
-	return int(events.Load()), err
+// writeArchive writes so many quotes into a directory, as exports into files do, some thousand in an object.
+func writeArchive(dir string, models [][]eventstore.Event, quotes int) error {
+	objects := (quotes + perObject - 1) / perObject
+	errs := make([]error, objects)
+	var next atomic.Int64
+	var writing sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		writing.Go(func() {
+			for i := int(next.Add(1)) - 1; i < objects; i = int(next.Add(1)) - 1 {
+				first := i * perObject
+				errs[i] = writeObject(filepath.Join(dir, fmt.Sprintf("%08d%s", first, archive.Suffix)), models, first, min(first+perObject, quotes))
+			}
+		})
+	}
+	writing.Wait()
+	return errors.Join(errs...)
 }
 
 // writeObject writes the quotes from first up to end, each like one of the models in turn.
-func writeObject(name string, models [][]eventstore.Event, first, end int) (n int, err error) {
+func writeObject(name string, models [][]eventstore.Event, first, end int) (err error) {
 	f, err := os.Create(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	ctx, s := context.Background(), archive.NewStream(f)
 	random := rand.NewChaCha8([32]byte(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(first))))
 	for i := first; i < end; i++ {
-		events := another(models[i%len(models)], random)
-		if err := s.Write(ctx, events); err != nil {
-			return n, err
+		if err := s.Write(ctx, another(models[i%len(models)], random)); err != nil {
+			return err
 		}
-		n += len(events)
 	}
-	return n, s.Close(ctx)
+	return s.Close(ctx)
 }

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/metrics"
 	"sync"
-	"sync/atomic"
-	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/cmd/internal/system"
 	"milepost/internal/archive"
@@ -19,68 +18,84 @@ import (
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/rebuild"
+	"milepost/schemas"
 )
 
-// fromArchive folds the events of many quotes as an archive has them.
+// fromArchive folds the events of many quotes as exports have them, and a tenth of them to see what memory depends on.
 func fromArchive(ctx context.Context) ([]figure, error) {
-	models, err := models(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var figures []figure
-	var live []int64 // of the heap at the most, while few events were folded and while all were
-	for _, quotes := range []int{*events / 50, *events / 5} {
-		dir, err := os.MkdirTemp("", "milepost-bench")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		n, err := writeArchive(dir, models, quotes)
-		if err != nil {
-			return nil, err
-		}
-		for _, check := range []bool{false} {
-			began := time.Now()
-			most, err := foldArchive(ctx, dir, check)
-			took := time.Since(began)
-			if err != nil {
-				return nil, err
+	var live [2]int64
+	for i, n := range []int{*archived / 10, *archived} {
+		err := withArchive(ctx, n, func(all archive.Directory) error {
+			var w work
+			most, err := liveDuring(func() (err error) {
+				w, err = worked(func() error { return foldArchive(ctx, all, false) })
+				return err
+			})
+			live[i] = most
+			if err != nil || n < *archived {
+				return err
 			}
-			fmt.Println(n, check, took, float64(n)/took.Seconds(), most)
-			live = append(live, most)
+			checked, err := worked(func() error { return foldArchive(ctx, all, true) })
+			figures = append(figures,
+				w.rate(fmt.Sprintf("fold of %d events from an archive, decoding included", n), n, 150_000),
+				checked.rate("the same with the check of every chain", n, 0))
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return figures, nil
+	const most = 24 << 20
+	return append(figures, figure{
+		fmt.Sprintf("live heap while %d and %d events are folded", *archived/10, *archived),
+		fmt.Sprintf("%s, %s", megabytes(live[0]), megabytes(live[1])), "+< " + megabytes(most), live[1]-live[0] < most,
+	}), nil
 }
 
-// foldArchive folds an archive on all cores, and gives what lived on the heap at the most. With check it checks the
-// chain of each stream, as a rebuild does not.
-func foldArchive(ctx context.Context, dir string, check bool) (live int64, err error) {
-	workers := runtime.GOMAXPROCS(0)
+// withArchive calls fn with an archive of so many events, in a directory for the time being.
+func withArchive(ctx context.Context, events int, fn func(archive.Directory) error) error {
+	models, err := models(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "milepost-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := writeArchive(dir, models, events/len(models[0])); err != nil {
+		return err
+	}
+	return fn(archive.Directory{FS: os.DirFS(dir)})
+}
+
+// foldArchive folds an archive on all cores. With check it checks the chain of each stream too, which a rebuild
+// leaves to milepost log verify.
+func foldArchive(ctx context.Context, all archive.Directory, check bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	streams := make(chan []eventstore.Event, 256)
-	errs := make([]error, workers)
 	var folding sync.WaitGroup
-	for w := range workers {
+	for range runtime.GOMAXPROCS(0) {
 		folding.Go(func() {
 			for events := range streams {
-				if errs[w] == nil {
-					errs[w] = fold(ctx, events, check)
+				if err := fold(ctx, events, check); err != nil {
+					cancel(err)
 				}
 			}
 		})
 	}
-	live = liveDuring(func() {
-		for events, e := range (&archive.Reader{Source: archive.Directory{FS: os.DirFS(dir)}}).Whole(ctx) {
-			if e != nil {
-				err = e
-				break
-			}
-			streams <- events
+	for events, err := range (&archive.Reader{Source: all}).Whole(ctx) {
+		if err != nil {
+			cancel(err)
+			break
 		}
-		close(streams)
-		folding.Wait()
-	})
-	return live, errors.Join(append(errs, err)...)
+		streams <- events
+	}
+	close(streams)
+	folding.Wait()
+	return context.Cause(ctx)
 }
 
 func fold(ctx context.Context, events []eventstore.Event, check bool) error {
@@ -93,88 +108,86 @@ func fold(ctx context.Context, events []eventstore.Event, check bool) error {
 	return err
 }
 
-// liveDuring gives how many bytes lived on the heap at the most while fn ran, by the garbage collections.
-func liveDuring(fn func()) int64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	done := make(chan struct{})
-	most := make(chan int64)
-	go func() {
-		var peak uint64
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for running := true; running; {
-			select {
-			case <-tick.C:
-			case <-done:
-				running = false
-			}
-			metrics.Read(sample)
-			peak = max(peak, sample[0].Value.Uint64())
-		}
-		most <- int64(peak)
-	}()
-	runtime.GC() // what was before does not count
-	fn()
-	close(done)
-	return <-most
-}
-
-// onAllCores calls fn with 0 up to n, and gives the first error.
-func onAllCores(n int, fn func(i int) error) error {
-	errs := make([]error, runtime.GOMAXPROCS(0))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for w := range errs {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && errs[w] == nil; i = int(next.Add(1)) - 1 {
-				errs[w] = fn(i)
-			}
-		})
-	}
-	workers.Wait()
-	return errors.Join(errs...)
-}
-
 // rebuilt rebuilds both projections from a log in the local DynamoDB.
 func rebuilt(ctx context.Context) ([]figure, error) {
-	models, err := models(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "milepost-bench")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	n, err := writeArchive(dir, models, *tabled/5)
-	if err != nil {
-		return nil, err
-	}
 	s, err := system.Open(system.Options{Template: "template.yaml"}) // not started: nobody else projects
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	db := dynamodb.NewFromConfig(s.Config())
-	log := &eventstore.Store{DB: db, Table: "milepost-events"}
-	began := time.Now()
-	importer := &archive.Importer{Log: log, Name: "bench", Workers: 16}
-	if _, err := importer.Run(ctx, &archive.Reader{Source: archive.Directory{FS: os.DirFS(dir)}}, func(int) {}); err != nil {
+	log := &eventstore.Store{DB: db, Table: "bench-events", Validate: schemas.ValidateEvent}
+	if err := likeWithoutStream(ctx, db, "milepost-events", log.Table); err != nil {
 		return nil, err
 	}
-	fmt.Println("import", float64(n)/time.Since(began).Seconds())
+	err = withArchive(ctx, *tabled, func(all archive.Directory) error {
+		_, err := (&archive.Importer{Log: log, Name: "bench", Workers: 16}).Run(ctx, &archive.Reader{Source: all}, func(int) {})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	r := &rebuild.Rebuilder{
 		Quotes: &quotestore.Store{Log: log}, Workers: 4,
 		Projections: &readmodel.Store{DB: db, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
 	}
+	run := func(report func(rebuild.Progress) error) (int, error) {
+		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Kinds...), report)
+		if err == nil && len(done.Faults) > 0 {
+			err = errors.New(done.Faults[0])
+		}
+		return done.Events, err
+	}
 	var figures []figure
-	for _, what := range []string{"into empty projections", "into right projections"} {
-		began := time.Now()
-		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Kinds...), func(rebuild.Progress) error { return nil })
+	for _, what := range []string{"empty", "right"} {
+		n := 0
+		w, err := worked(func() (err error) {
+			n, err = run(func(rebuild.Progress) error { return nil })
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, rate("rebuild of events "+what+", in memory", done.Events, time.Since(began), 20_000))
+		figures = append(figures, w.rate(fmt.Sprintf("rebuild of %d events into %s projections, in memory", n, what), n, 20_000))
 	}
-	return figures, nil
+	// What is written already is not written again, so what lives now is the tables and nothing else.
+	tables, most, done := afterGC(), int64(0), 0
+	_, err = run(func(p rebuild.Progress) error {
+		if n := partsDone(p); n >= done+8 { // all who report now wait for this one
+			done, most = n, max(most, afterGC())
+		}
+		return nil
+	})
+	const goal = 64 << 20
+	return append(figures, figure{
+		fmt.Sprintf("live heap of that, besides the tables (%s)", megabytes(tables)), megabytes(most - tables), "< " + megabytes(goal), most-tables < goal,
+	}), err
+}
+
+func partsDone(p rebuild.Progress) (n int) {
+	for _, part := range p.Parts {
+		if part.Done {
+			n++
+		}
+	}
+	return n
+}
+
+// likeWithoutStream makes a table like another one, but without a stream: nobody would read it, and so it would keep
+// all that is written.
+func likeWithoutStream(ctx context.Context, db *dynamodb.Client, name, without string) error {
+	out, err := db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return err
+	}
+	in := &dynamodb.CreateTableInput{
+		TableName: &without, KeySchema: out.Table.KeySchema, AttributeDefinitions: out.Table.AttributeDefinitions, BillingMode: types.BillingModePayPerRequest,
+	}
+	for _, x := range out.Table.GlobalSecondaryIndexes {
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: aws.String(*x.IndexName), KeySchema: x.KeySchema, Projection: x.Projection,
+		})
+	}
+	_, err = db.CreateTable(ctx, in)
+	return err
 }

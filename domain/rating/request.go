@@ -1,7 +1,6 @@
 package rating
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -156,10 +155,6 @@ func (s Selection) MarshalJSON() ([]byte, error) {
 func (s *Selection) UnmarshalJSON(data []byte) error {
 	if data[0] == '"' {
 		s.deductible = false
-		if plain := data[1 : len(data)-1]; bytes.IndexByte(plain, '\\') < 0 {
-			s.text = string(plain)
-			return nil
-		}
 		return json.Unmarshal(data, &s.text)
 	}
 	dollars, err := strconv.Atoi(string(data))
