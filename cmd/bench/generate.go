@@ -38,8 +38,9 @@ func models(ctx context.Context) ([][]eventstore.Event, error) {
 			return nil, err
 		}
 	}
-	log := &eventstore.Store{DB: dynamodb.NewFromConfig(b.Config()), Table: "milepost-events", Validate: schemas.ValidateEvent}
-	quotes := &quotestore.Store{Log: log, Keys: customerKeys(b.System)}
+	db := dynamodb.NewFromConfig(b.Config())
+	log := &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent}
+	quotes := &quotestore.Store{Log: log, Keys: customerKeys(b.System, db)}
 	var logs [][]eventstore.Event
 	for events, err := range log.Whole(ctx, eventstore.Part{Of: 1}, "") {
 		if err != nil {
