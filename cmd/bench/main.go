@@ -52,7 +52,7 @@ var measures = []measure{
 // a million takes some gigabytes and minutes.
 var (
 	archived = flag.Int("archived", 1_000_000, "fold so many events of an archive")
-	tabled   = flag.Int("tabled", 100_000, "rebuild so many events from a table; each takes 9 KB of memory")
+	tabled   = flag.Int("tabled", 100_000, "rebuild so many events from a table; each takes some 10 KB of memory")
 )
 
 func main() {
