@@ -14,10 +14,12 @@ import (
 	"milepost/internal/seal"
 )
 
-// mailCmd shows what customers and staff were told.
+// mailCmd shows what customers and staff were told, and settles what the system cannot.
 type mailCmd struct {
-	List mailListCmd `cmd:"" help:"List what customers and staff were told, or are to be told."`
-	Show mailShowCmd `cmd:"" help:"Show the exact words that were sent about a quote, to whom, how and when."`
+	List   mailListCmd   `cmd:"" help:"List what customers and staff were told, or are to be told."`
+	Show   mailShowCmd   `cmd:"" help:"Show the exact words that were sent about a quote, to whom, how and when."`
+	Settle mailSettleCmd `cmd:"" help:"Note what became of a notification that is UNKNOWN, FAILED or PAPER."`
+	Resend mailResendCmd `cmd:"" help:"Have a notification sent again that is UNKNOWN or FAILED."`
 }
 
 // mailListCmd lists notifications.
