@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -807,6 +808,72 @@ func TestWhatStandsAgainIsTold(t *testing.T) {
 		o.check(t)
 		if s := o.items(t)["1#QUOTE_READY"].Status; s != outbox.Sent {
 			t.Errorf("it is %s", s)
+		}
+	})
+}
+
+// The provider answers when a person has long decided to send it again: what was sent is not sent once more.
+func TestAnAnswerThatComesLateStillCounts(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []outbox.Verdict{outbox.Resend, outbox.AsNotSent} {
+		onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+			o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+			h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient {
+				return httpClient(func(r *http.Request) (*http.Response, error) {
+					if strings.HasPrefix(r.URL.Path, "/v2/email") {
+						time.Sleep(10 * time.Minute)
+					}
+					return next.Do(r)
+				})
+			})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := h.Invoke(t.Context(), notice(4)); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(6 * time.Minute)
+			o.notify(t, 4) // finds it abandoned
+			o.decide(t, verdict)
+			wg.Wait()
+			o.sweep(t, time.Hour)
+			i := o.items(t)["1#QUOTE_READY"]
+			if sent := o.sent(t)[i.bodySent()]; i.Status != outbox.Sent || sent != 1 || i.Attempts != 1 {
+				t.Errorf("%s: sent %d times: %+v", verdict, sent, i)
+			}
+		})
+	}
+}
+
+// The key goes, and is forgotten, after the quote was read and before its letter is sealed.
+func TestAKeyThatGoesInTheMiddleStopsTheLetter(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		o.notify(t, 4)
+		o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+		h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient {
+			return httpClient(func(r *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") && bytes.Contains(body, []byte(o.outbox.Table)) {
+					o.erase(t)
+					time.Sleep(seal.Lifetime)
+				}
+				return next.Do(r)
+			})
+		})
+		if _, err := h.Invoke(t.Context(), notice(5)); err != nil {
+			t.Fatal(err)
+		}
+		if i := o.items(t)["RETRACTED#1#QUOTE_READY"]; i.Status != outbox.Erased || i.Channel != "" {
+			t.Errorf("%+v", i)
+		}
+		if sent := o.sent(t); len(sent) != 1 {
+			t.Errorf("sent %v", sent)
 		}
 	})
 }
