@@ -1,6 +1,7 @@
 package stepfunctions
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ const (
 
 // statusPendingRedrive is that of a child execution that did not succeed and that its Map Run will redrive.
 const statusPendingRedrive = "PENDING_REDRIVE"
+
+const reasonRunning = "Execution is RUNNING and cannot be redriven"
 
 // redrive is one redrive of an execution.
 type redrive struct {
@@ -44,7 +47,7 @@ func (s *Service) notRedrivable(r *record) string {
 	now := time.Now()
 	switch {
 	case r.Status == statusRunning:
-		return "Execution is RUNNING and cannot be redriven"
+		return reasonRunning
 	case r.Status == statusSucceeded:
 		return "Execution is SUCCEEDED and cannot be redriven"
 	case s.machines[machineOf(r.Machine)] == nil:
@@ -71,7 +74,8 @@ func (s *Service) RedriveExecution(ctx context.Context, arn, token string) (time
 	if err != nil {
 		return time.Time{}, err
 	}
-	if err := s.quiet(ctx, e); err != nil {
+	quiet, err := s.quiet(ctx, e)
+	if err != nil {
 		return time.Time{}, err
 	}
 	s.mu.Lock()
@@ -79,17 +83,23 @@ func (s *Service) RedriveExecution(ctx context.Context, arn, token string) (time
 	if s.closed {
 		return time.Time{}, awsapi.AsError(context.Canceled)
 	}
-	e = s.executions[e.key] // it may have been redriven meanwhile
-	e.mu.Lock()
-	r := e.record
-	e.mu.Unlock()
+	now := s.executions[e.key]
+	if now == nil {
+		return time.Time{}, notThere(arn)
+	}
+	now.mu.Lock()
+	r := now.record
+	now.mu.Unlock()
 	for _, before := range r.Redrives {
 		if token != "" && before.Token == token && time.Since(before.At) < tokenAge {
 			return before.At, nil
 		}
 	}
 	reason := s.notRedrivable(&r)
-	if reason == "" && r.MapRun != nil {
+	switch {
+	case !quiet || now != e: // it ran a moment ago, or somebody has redriven it in this one
+		reason = cmp.Or(reason, reasonRunning)
+	case reason == "" && r.MapRun != nil:
 		reason = "Execution is redriven by its Map Run"
 	}
 	if reason != "" {
@@ -109,13 +119,13 @@ func (s *Service) RedriveExecution(ctx context.Context, arn, token string) (time
 }
 
 // quiet waits until nothing comes any more from an execution that ended, nor from those of its child
-// executions that are just being stopped.
-func (s *Service) quiet(ctx context.Context, e *execution) error {
+// executions that are just being stopped. It gives false for one that runs.
+func (s *Service) quiet(ctx context.Context, e *execution) (bool, error) {
 	e.mu.Lock()
 	status := e.Status
 	e.mu.Unlock()
 	if status == statusRunning {
-		return nil
+		return false, nil
 	}
 	ending := []*execution{e}
 	s.mu.RLock()
@@ -134,12 +144,12 @@ func (s *Service) quiet(ctx context.Context, e *execution) error {
 		select {
 		case <-e.finished:
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-s.ctx.Done():
-			return awsapi.AsError(context.Canceled)
+			return false, awsapi.AsError(context.Canceled)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // again makes the execution that goes on where e ended, and gives what is to be stored of it. Its part in a Map

@@ -367,8 +367,17 @@ func TestRedriveOfADistributedMap(t *testing.T) {
 // in between.
 func TestARedrivenMapRunIsKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	for _, every := range []time.Duration{time.Second, 17 * time.Second, 61 * time.Second} {
-		t.Run(every.String(), func(t *testing.T) {
+	for _, row := range []struct {
+		every           time.Duration
+		members, broken string
+	}{
+		{time.Second, `"MaxConcurrency":2,`, "2"},
+		{17 * time.Second, `"MaxConcurrency":2,`, "2"},
+		{61 * time.Second, `"MaxConcurrency":2,`, "2"},
+		{time.Second, `"MaxConcurrency":1,"ToleratedFailureCount":1,`, "23"},
+		{61 * time.Second, `"MaxConcurrency":1,"ToleratedFailureCount":1,`, "23"},
+	} {
+		t.Run(fmt.Sprint(row), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
@@ -376,7 +385,7 @@ func TestARedrivenMapRunIsKilledAtAnyMoment(t *testing.T) {
 				work := func(ctx context.Context, call stepfunctions.TaskCall) (json.RawMessage, error) {
 					began, item := time.Now(), string(call.Parameters)
 					mu.Lock()
-					left, fails := time.Minute-done[item], broken && item == "2"
+					left, fails := time.Minute-done[item], broken && strings.Contains(row.broken, item)
 					mu.Unlock()
 					if fails {
 						left = 30 * time.Second
@@ -395,17 +404,17 @@ func TestARedrivenMapRunIsKilledAtAnyMoment(t *testing.T) {
 				}
 				store := openStore(t)
 				defer store.Close()
-				w := newWorld(t, fanOut(`"MaxConcurrency":2,`), stepfunctions.Config{Store: store, Tasks: runner(work)})
+				w := newWorld(t, fanOut(row.members), stepfunctions.Config{Store: store, Tasks: runner(work)})
 				defer func() { w.kill() }()
 				arn := w.start("one", `{"items":[1,2,3,4,5]}`)
-				time.Sleep(45 * time.Second)
+				time.Sleep(150 * time.Second)
 				wantStatus(t, w.describe(arn), "FAILED", "")
 				broken = false
 				w.mustCall("RedriveExecution", map[string]any{"executionArn": arn})
-				for range 10 * time.Minute / every {
+				for range 10 * time.Minute / row.every {
 					w.kill()
 					w.up()
-					time.Sleep(every)
+					time.Sleep(row.every)
 				}
 				time.Sleep(time.Minute)
 				wantStatus(t, w.describe(arn), "SUCCEEDED", `[1,2,3,4,5]`)
@@ -417,6 +426,40 @@ func TestARedrivenMapRunIsKilledAtAnyMoment(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An execution that is redriven in the moment in which it fails waits until its child executions have been stopped.
+func TestARedriveAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		tried := map[string]bool{}
+		work := func(ctx context.Context, call stepfunctions.TaskCall) (json.RawMessage, error) {
+			mu.Lock()
+			first := !tried[string(call.Parameters)]
+			tried[string(call.Parameters)] = true
+			mu.Unlock()
+			if first && strings.HasPrefix(string(call.Parameters), `"bad`) {
+				return nil, &stepfunctions.TaskError{Name: "Broken"}
+			}
+			return minute(ctx, call)
+		}
+		w := newWorld(t, fanOut(``), stepfunctions.Config{Tasks: runner(work)})
+		defer w.kill()
+		for i := range 20 {
+			output := fmt.Sprintf(`[1,2,3,"bad %d",5,6,7,8]`, i)
+			arn := w.start(fmt.Sprint(i), `{"items":`+output+`}`)
+			for {
+				_, err := w.RedriveExecution(t.Context(), arn, "")
+				if err == nil {
+					break
+				}
+				wantCode(t, err, "ExecutionNotRedrivable") // it still runs
+			}
+			time.Sleep(2 * time.Minute)
+			wantStatus(t, w.describe(arn), "SUCCEEDED", output)
+		}
+	})
 }
 
 func TestRedrivingChildExecutionsNeedsPermission(t *testing.T) {
