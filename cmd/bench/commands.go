@@ -34,10 +34,7 @@ func commands(ctx context.Context) ([]figure, error) {
 	quotes := &quotestore.Store{
 		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
 		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
-		Keys: &seal.Keys{
-			DB: db, KMS: kms.NewFromConfig(s.Config()),
-			Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-		},
+		Keys:      customerKeys(s, db),
 	}
 	now := time.Now().UTC()
 	var request quote.Request
@@ -74,6 +71,14 @@ func commands(ctx context.Context) ([]figure, error) {
 		})
 	}
 	return figures, nil
+}
+
+// customerKeys are the keys of a system's customers, read with a client.
+func customerKeys(s *system.System, db *dynamodb.Client) *seal.Keys {
+	return &seal.Keys{
+		DB: db, KMS: kms.NewFromConfig(s.Config()),
+		Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
+	}
 }
 
 // otherTerm is the request for six months or for twelve, in turn.
