@@ -297,6 +297,7 @@ func TestEraseAsksBack(t *testing.T) {
 		for _, args := range [][]string{
 			{"ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve"}, {"ada", "--by", "eve", "--yes"}, {"--reason", "X", "--by", "eve", "--yes"},
 			{"ada", "--reason", "she asked us to", "--by", "eve", "--yes"}, {"ada", "--reason", "X", "--by", "eve", "--yes", "--dry-run"},
+			{"ada", "--reason", "X", "--by", "", "--yes"},
 		} {
 			if r := s.milepost(append([]string{"erase"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
