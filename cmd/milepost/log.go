@@ -72,6 +72,19 @@ func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quot
 	return h, nil
 }
 
+// version is that of an event.
+type version int
+
+// UnmarshalText reads "3".
+func (v *version) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is no version like 3; they count from 1", text)
+	}
+	*v = version(n)
+	return nil
+}
+
 // past is a point in a quote's life: a version, or a time.
 type past struct {
 	version int
@@ -174,16 +187,19 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 // logDiffCmd compares two versions of a quote.
 type logDiffCmd struct {
 	Quote    string   `arg:"" help:"The quote's id."`
-	From     int      `arg:"" help:"The earlier version."`
-	To       int      `arg:"" help:"The later version."`
+	From     version  `arg:"" help:"The earlier version."`
+	To       version  `arg:"" help:"The later version."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Validate is called by the parser.
 func (c *logDiffCmd) Validate() error {
-	if c.From < 1 || c.To <= c.From {
-		return fmt.Errorf("versions %d and %d are not an earlier one, from 1 on, and a later one", c.From, c.To)
+	if c.To == 0 {
+		return nil // it is missing, which the parser says next
+	}
+	if c.To <= c.From {
+		return fmt.Errorf("version %d is not later than version %d", c.To, c.From)
 	}
 	return nil
 }
@@ -202,11 +218,11 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	before, err := membersAt(h, c.From)
+	before, err := membersAt(h, int(c.From))
 	if err != nil {
 		return err
 	}
-	after, err := membersAt(h, c.To)
+	after, err := membersAt(h, int(c.To))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -48,6 +49,20 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
+// named gives the names of the command, as far as they were understood, whose command line cannot be parsed.
+func named(err error) (names []string) {
+	wrong, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
+		return nil
+	}
+	for _, p := range wrong.Context.Path {
+		if p.Command != nil {
+			names = append(names, p.Command.Name)
+		}
+	}
+	return names
+}
+
 // run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
 func run(ctx context.Context, args []string, s streams) int {
 	exited := -1
@@ -68,7 +83,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "milepost: %v (see milepost --help)\n", err)
+		fmt.Fprintf(s.err, "milepost: %v (see %s --help)\n", err, strings.Join(append([]string{"milepost"}, named(err)...), " "))
 		return 2
 	}
 	err = command.Run()
