@@ -85,7 +85,11 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		did.Erased = &first
 	}
 	for _, id := range ids {
-		if err := c.note(ctx, l, id, &did); err != nil {
+		err := c.note(ctx, l, id, &did)
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted behind %d quotes; the same command goes on there", did.Noted)
+		}
+		if err != nil {
 			return plainly(err)
 		}
 	}

@@ -138,6 +138,16 @@ type logShowCmd struct {
 	Endpoint endpoint `embed:""`
 }
 
+// Help says what is shown.
+func (*logShowCmd) Help() string {
+	return `The state is that of the API, made from the log and not from a projection. Neither it nor the table of events names a person but by id.
+
+Example, a quote as it was when its first offer had come, and an hour ago:
+
+  milepost log show 01KXAMPE0000000000000000QT --as-of 4
+  milepost log show 01KXAMPE0000000000000000QT --as-of 1h`
+}
+
 // event is an event as the command line shows it: without its data, which is personal.
 type event struct {
 	Version    int       `json:"version"`
@@ -191,6 +201,15 @@ type logDiffCmd struct {
 	To       version  `arg:"" help:"The later version."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
+}
+
+// Help says what is compared.
+func (*logDiffCmd) Help() string {
+	return `Each line is a member of the quote by its JSON pointer: + is new, - is gone, the others show before and after.
+
+Example, what an amendment and its new price changed:
+
+  milepost log diff 01KXAMPE0000000000000000QT 4 6`
 }
 
 // Validate is called by the parser.
@@ -307,7 +326,12 @@ type logVerifyCmd struct {
 
 // Help says what can be found out.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart.`
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart. The exit status is 1 when something is found.
+
+Examples, all quotes, and one:
+
+  milepost log verify
+  milepost log verify 01KXAMPE0000000000000000QT`
 }
 
 // verification is what a check came to.

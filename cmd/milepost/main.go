@@ -63,17 +63,22 @@ func named(err error) (names []string) {
 	return names
 }
 
-// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
-func run(ctx context.Context, args []string, s streams) int {
-	exited := -1
-	parser, err := kong.New(&commands{},
+// newParser makes the parser of the command line. It calls exit where it has printed a help.
+func newParser(ctx context.Context, s streams, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&commands{},
 		kong.Name("milepost"),
 		kong.Description("An event-sourced auto insurance quote system."),
 		kong.Writers(s.out, s.err),
-		kong.Exit(func(code int) { exited = code }),
+		kong.Exit(exit),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)
+}
+
+// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
+func run(ctx context.Context, args []string, s streams) int {
+	exited := -1
+	parser, err := newParser(ctx, s, func(code int) { exited = code })
 	if err != nil {
 		fmt.Fprintln(s.err, "milepost:", err)
 		return 1
@@ -89,6 +94,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	err = command.Run()
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errors.New("interrupted")
 	}
 	if err != nil {
 		fmt.Fprintln(s.err, "milepost:", err)
