@@ -72,6 +72,9 @@ func plainly(err error) error {
 		return err
 	}
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		if answer.ErrorCode() == "UnknownError" { // the client did not find one in the answer
+			return fmt.Errorf("%s %s: what answers there is not AWS; is --endpoint the address that milepost run prints for it?", call.Service(), call.Operation())
+		}
 		if call.Service() == dynamodb.ServiceID && answer.ErrorCode() == "ResourceNotFoundException" {
 			return fmt.Errorf("%s %s: there is no such table; is --stack the name of the stack, and --endpoint its address?", call.Service(), call.Operation())
 		}
@@ -79,6 +82,9 @@ func plainly(err error) error {
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%s %s: nothing answers there; is milepost run at work, and --endpoint its address?", call.Service(), call.Operation())
+	}
+	if unsent, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("%s %s: %w; is --endpoint the address of milepost run?", call.Service(), call.Operation(), unsent.Err)
 	}
 	return err
 }
