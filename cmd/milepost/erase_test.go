@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -287,6 +288,32 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 					}
 				}
 				s.must("log", "verify")
+			})
+		})
+	}
+}
+
+func TestAnEraseSaysHowFarItWasWhenItIsInterrupted(t *testing.T) {
+	for cut, want := range map[int]string{1: "milepost: interrupted\n", 3: "milepost: interrupted behind 1 quotes; the same command goes on there\n"} {
+		t.Run(fmt.Sprint("at write ", cut), func(t *testing.T) {
+			inMemory(t, nil, func(t *testing.T, s *running) {
+				s.priced()
+				s.priced()
+				ctx, interrupt := context.WithCancel(t.Context())
+				defer interrupt()
+				writes, transport := 0, s.aws
+				s.aws = httpClient(func(r *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutItem") {
+						if writes++; writes == cut {
+							interrupt()
+							return nil, ctx.Err()
+						}
+					}
+					return transport.Do(r)
+				})
+				if r := s.milepostUntil(ctx, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes"); r.status != 1 || r.err != want {
+					t.Errorf("status %d, %q, want %q", r.status, r.err, want)
+				}
 			})
 		})
 	}
