@@ -38,6 +38,7 @@ var measures = []measure{
 	{"quotes", quotes},
 	{"latency", latency},
 	{"commands", commands},
+	{"archive", fromArchive},
 	{"rebuild", rebuilt},
 	{"rating", rateE02},
 	{"vin", decodeVINs},
@@ -46,6 +47,13 @@ var measures = []measure{
 	{"bootstrap", bootstrap},
 	{"memory", idleMemory},
 }
+
+// archived is how many events are folded from an archive, and tabled how many are rebuilt from a table. Of the latter
+// a million takes some gigabytes and minutes.
+var (
+	archived = flag.Int("archived", 1_000_000, "fold so many events of an archive")
+	tabled   = flag.Int("tabled", 100_000, "rebuild so many events from a table; each takes 9 KB of memory")
+)
 
 func main() {
 	var names []string

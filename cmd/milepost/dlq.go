@@ -11,16 +11,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// dlqCmd works with the dead-letter queues of the stack.
+// dlqCmd works with the dead-letter queues of the stack, and with the executions of its workflows that failed.
 type dlqCmd struct {
-	List    dlqListCmd    `cmd:"" help:"List the queues, how many messages they have, and since when."`
-	Show    dlqShowCmd    `cmd:"" help:"Show the messages of a queue: what failed, when and why."`
-	Redrive dlqRedriveCmd `cmd:"" help:"Do once more what failed, and delete its message when that was accepted."`
+	List    dlqListCmd    `cmd:"" help:"List the queues, how many messages they have, and since when, and the workflows with their failed executions."`
+	Show    dlqShowCmd    `cmd:"" help:"Show the messages of a queue, or the failed executions of a workflow: what failed, when and why."`
+	Redrive dlqRedriveCmd `cmd:"" help:"Do once more what failed, and delete its message when that was accepted. Let an execution go on where it failed."`
 }
 
-// dlqListCmd lists the queues.
+// dlqListCmd lists the queues and the workflows.
 type dlqListCmd struct {
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -28,16 +29,16 @@ type dlqListCmd struct {
 
 // Help says what the figures are.
 func (*dlqListCmd) Help() string {
-	return `Numbers of messages are approximate on AWS, and the age is that of the oldest among the first 100 messages. Nothing is taken out of a queue.
+	return `Numbers of messages are approximate on AWS, and the age is that of the oldest among the first 100. Nothing is taken out of a queue, and no execution goes on.
 
 Example:
 
   milepost dlq list`
 }
 
-// Run prints a line for each queue.
+// Run prints a line for each queue and each workflow.
 func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
-	queues, err := c.Endpoint.deadLetterQueues(ctx, s)
+	places, err := c.Endpoint.deadLetters(ctx, s)
 	if err != nil {
 		return plainly(err)
 	}
@@ -47,13 +48,13 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 		Oldest time.Time `json:"oldest,omitzero"`
 	}
 	lines := []line{}
-	for _, q := range queues {
-		l := line{Queue: q.name}
-		if l.Depth, err = q.depth(ctx); err != nil {
+	for _, d := range places {
+		l := line{Queue: d.name()}
+		if l.Depth, err = d.depth(ctx); err != nil {
 			return plainly(err)
 		}
 		// Of more than some, the oldest of those that the queue gives out has to do.
-		found, err := q.some(ctx, min(l.Depth, 100))
+		found, err := some(ctx, d, min(l.Depth, 100))
 		if err != nil {
 			return plainly(err)
 		}
@@ -83,7 +84,7 @@ func ago(at time.Time) string {
 
 // dlqShowCmd shows messages.
 type dlqShowCmd struct {
-	Queue    string   `arg:"" help:"The queue, by its name with or without that of the stack: undelivered-events."`
+	Queue    string   `arg:"" help:"The queue or workflow, by its name with or without that of the stack: undelivered-events."`
 	Max      int      `default:"10" placeholder:"N" help:"Show no more than this. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -108,11 +109,11 @@ func (c *dlqShowCmd) Validate() error {
 
 // Run prints messages, the oldest first. They stay in the queue.
 func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
-	q, err := c.Endpoint.deadLetterQueue(ctx, s, c.Queue)
+	d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
 	if err != nil {
 		return plainly(err)
 	}
-	letters, err := q.some(ctx, c.Max)
+	letters, err := some(ctx, d, c.Max)
 	if err != nil {
 		return plainly(err)
 	}
@@ -126,16 +127,16 @@ func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
 		l.print(s.out)
 	}
 	if len(letters) == 0 {
-		fmt.Fprintf(s.out, "%s is empty.\n", q.name)
+		fmt.Fprintf(s.out, "%s is empty.\n", d.name())
 	}
 	return nil
 }
 
 // dlqRedriveCmd does once more what failed.
 type dlqRedriveCmd struct {
-	Queue    string   `arg:"" help:"The queue, by its name with or without that of the stack: undelivered-events."`
-	ID       []string `name:"id" placeholder:"MESSAGE" help:"Redrive the messages with these ids, as dlq show prints them."`
-	All      bool     `help:"Redrive every message that is in the queue now."`
+	Queue    string   `arg:"" help:"The queue or workflow, by its name with or without that of the stack: undelivered-events."`
+	ID       []string `name:"id" placeholder:"MESSAGE" help:"Redrive the messages or executions with these ids, as dlq show prints them."`
+	All      bool     `help:"Redrive every message or execution that is there now."`
 	DryRun   bool     `help:"Look whether it can be done, and do nothing."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -143,13 +144,17 @@ type dlqRedriveCmd struct {
 
 // Help says what is done with each kind of message.
 func (*dlqRedriveCmd) Help() string {
-	return `An event that could not be delivered is sent to the function that was its target. A function that failed is invoked again with the same event. Stream records that were given up are read from the stream again, which keeps them for a day, and handed to their function.
+	return `An event that could not be delivered is sent to the function that was its target. A function that failed is invoked again with the same event. Stream records that were given up are read from the stream again, which keeps them for a day, and handed to their function. An execution of a workflow goes on with the step that failed.
 
 A message is deleted only when its redrive was accepted, so that nothing is lost if this command is stopped; something may then be done twice, which does no harm. What fails again comes back to a queue.
 
 Example, after a fault was mended:
 
-  milepost dlq redrive failed-invocations --all`
+  milepost dlq redrive failed-invocations --all
+
+or, of quotes that could not be rated,
+
+  milepost dlq redrive quote --all`
 }
 
 // Validate is called by the parser.
@@ -177,7 +182,7 @@ type failed struct {
 
 // Run redrives message by message. It fails at the end if any could not be redriven.
 func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
-	q, err := c.Endpoint.deadLetterQueue(ctx, s, c.Queue)
+	d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
 	if err != nil {
 		return plainly(err)
 	}
@@ -189,8 +194,8 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		progress = s.err
 	}
-	r := &redriver{functions: lambda.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), dryRun: c.DryRun}
-	report, err := c.redrive(ctx, q, r, progress)
+	r := &redriver{functions: lambda.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), executions: sfn.NewFromConfig(cfg), dryRun: c.DryRun}
+	report, err := c.redrive(ctx, d, r, progress)
 	if c.JSON {
 		err = errors.Join(err, printJSON(s.out, report))
 	} else {
@@ -204,10 +209,10 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 
 // redrive goes through the messages that are asked for, each once. Those that come while it is at work
 // are none of them: they may be what it has just redriven, failed again.
-func (c *dlqRedriveCmd) redrive(ctx context.Context, q *deadLetterQueue, r *redriver, progress io.Writer) (redriveReport, error) {
-	report := redriveReport{Queue: q.name, DryRun: c.DryRun, Redriven: []*letter{}, Failed: []failed{}, NotFound: c.ID}
+func (c *dlqRedriveCmd) redrive(ctx context.Context, d deadLetters, r *redriver, progress io.Writer) (redriveReport, error) {
+	report := redriveReport{Queue: d.name(), DryRun: c.DryRun, Redriven: []*letter{}, Failed: []failed{}, NotFound: c.ID}
 	began := time.Now()
-	for l, err := range q.letters(ctx) {
+	for l, err := range d.letters(ctx) {
 		if err != nil {
 			return report, err
 		}
@@ -216,14 +221,14 @@ func (c *dlqRedriveCmd) redrive(ctx context.Context, q *deadLetterQueue, r *redr
 		}
 		err := r.redrive(ctx, l)
 		if err == nil && !c.DryRun {
-			err = q.delete(ctx, l)
+			err = d.delete(ctx, l)
 		}
 		if err != nil {
 			report.Failed = append(report.Failed, failed{l, plainly(err).Error()})
 			fmt.Fprintf(progress, "%s  failed: %v\n", l.ID, plainly(err))
 		} else {
 			report.Redriven = append(report.Redriven, l)
-			fmt.Fprintf(progress, "%s  %s to %s\n", l.ID, l.about(), nameIn(l.Function))
+			fmt.Fprintf(progress, "%s  %s%s\n", l.ID, l.about(), l.to())
 		}
 		report.NotFound = slices.DeleteFunc(slices.Clone(report.NotFound), func(id string) bool { return id == l.ID })
 		if !c.All && len(report.NotFound) == 0 {

@@ -21,16 +21,18 @@ const (
 	undeliveredEvent = "undelivered event" // from a rule that could not reach its target
 	failedInvocation = "failed invocation" // from a function that failed with an event, every time
 	streamFailure    = "stream failure"    // from a function that failed with records of a stream
+	failedExecution  = "failed execution"  // of a state machine, in which a step failed
 	unknownLetter    = "unknown"
 )
 
-// letter is a message of a dead-letter queue.
+// letter is a message of a dead-letter queue, or an execution that failed.
 type letter struct {
 	ID        string    `json:"id"`
 	Sent      time.Time `json:"sent"`
 	Kind      string    `json:"kind"`
-	Function  string    `json:"function,omitempty"` // ARN
-	Rule      string    `json:"rule,omitempty"`     // ARN
+	Function  string    `json:"function,omitempty"`  // ARN
+	Rule      string    `json:"rule,omitempty"`      // ARN
+	Execution string    `json:"execution,omitempty"` // ARN
 	Condition string    `json:"condition,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"`
 	Error     string    `json:"error,omitempty"`
@@ -107,6 +109,9 @@ func functionError(payload []byte) string {
 
 // about says what the message is about.
 func (l *letter) about() string {
+	if l.Execution != "" {
+		return "execution of " + strings.Split(l.Execution, ":")[6]
+	}
 	if l.Records != nil {
 		return fmt.Sprintf("stream records: %d", l.Records.BatchSize)
 	}
@@ -125,6 +130,14 @@ func (l *letter) about() string {
 		about += ", in the replay " + n.ReplayName
 	}
 	return about
+}
+
+// to names the function that gets what the message is about; an execution is handed to nobody.
+func (l *letter) to() string {
+	if l.Function == "" {
+		return ""
+	}
+	return " to " + nameIn(l.Function)
 }
 
 // print shows the message to a person.

@@ -15,50 +15,70 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// deadLetterQueue is a queue of what could not be handled.
-type deadLetterQueue struct {
-	sqs  *sqs.Client
-	name string
-	url  string
+// deadLetters are a place with what could not be handled.
+type deadLetters interface {
+	name() string
+	// depth is how many letters there are, also those that somebody looks at.
+	depth(ctx context.Context) (int, error)
+	// letters gives each letter once, in no certain order.
+	letters(ctx context.Context) iter.Seq2[*letter, error]
+	// delete deletes a letter that was redriven.
+	delete(ctx context.Context, l *letter) error
 }
 
-// deadLetterQueues gives all queues of the stack. It has no others.
-func (e *endpoint) deadLetterQueues(ctx context.Context, s streams) ([]*deadLetterQueue, error) {
+// deadLetterQueue is a queue of what could not be handled.
+type deadLetterQueue struct {
+	sqs *sqs.Client
+	url string
+}
+
+// deadLetters gives all queues of the stack, which has no others, and the failed executions of its state machines.
+func (e *endpoint) deadLetters(ctx context.Context, s streams) ([]deadLetters, error) {
+	queues, err := e.deadLetterQueues(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	executions, err := e.failedExecutions(ctx, s)
+	return append(queues, executions...), err
+}
+
+func (e *endpoint) deadLetterQueues(ctx context.Context, s streams) ([]deadLetters, error) {
 	cfg, err := e.config(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	client := sqs.NewFromConfig(cfg)
-	var queues []*deadLetterQueue
+	var queues []deadLetters
 	for pages := sqs.NewListQueuesPaginator(client, &sqs.ListQueuesInput{QueueNamePrefix: aws.String(e.Stack + "-"), MaxResults: aws.Int32(1000)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, url := range page.QueueUrls {
-			queues = append(queues, &deadLetterQueue{client, path.Base(url), url})
+			queues = append(queues, &deadLetterQueue{client, url})
 		}
 	}
 	return queues, nil
 }
 
-// deadLetterQueue finds a queue by its name with or without that of the stack.
-func (e *endpoint) deadLetterQueue(ctx context.Context, s streams, name string) (*deadLetterQueue, error) {
-	queues, err := e.deadLetterQueues(ctx, s)
+// deadLettersOf finds a queue or a state machine by its name with or without that of the stack.
+func (e *endpoint) deadLettersOf(ctx context.Context, s streams, name string) (deadLetters, error) {
+	all, err := e.deadLetters(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, q := range queues {
-		if q.name == name || q.name == e.Stack+"-"+name {
-			return q, nil
+	for _, d := range all {
+		if d.name() == name || d.name() == e.Stack+"-"+name {
+			return d, nil
 		}
-		names = append(names, strings.TrimPrefix(q.name, e.Stack+"-"))
+		names = append(names, strings.TrimPrefix(d.name(), e.Stack+"-"))
 	}
-	return nil, fmt.Errorf("the stack %s has no queue %s; it has: %s", e.Stack, name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", e.Stack, name, strings.Join(names, ", "))
 }
 
-// depth is how many messages the queue has, also of those that somebody looks at.
+func (q *deadLetterQueue) name() string { return path.Base(q.url) }
+
 func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
@@ -72,20 +92,20 @@ func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
 	for _, name := range names {
 		n, err := strconv.Atoi(out.Attributes[string(name)])
 		if err != nil {
-			return 0, fmt.Errorf("queue %s: %s: %w", q.name, name, err)
+			return 0, fmt.Errorf("queue %s: %s: %w", q.name(), name, err)
 		}
 		sum += n
 	}
 	return sum, nil
 }
 
-// some gives up to n messages, the oldest first.
-func (q *deadLetterQueue) some(ctx context.Context, n int) ([]*letter, error) {
+// some gives up to n letters, the oldest first.
+func some(ctx context.Context, d deadLetters, n int) ([]*letter, error) {
 	found := []*letter{}
 	if n == 0 {
 		return found, nil
 	}
-	for l, err := range q.letters(ctx) {
+	for l, err := range d.letters(ctx) {
 		if err != nil {
 			return nil, err
 		}

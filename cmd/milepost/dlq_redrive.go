@@ -15,18 +15,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
 // redriver does once more what a message is about.
 type redriver struct {
-	functions *lambda.Client
-	streams   *dynamodbstreams.Client
-	dryRun    bool
+	functions  *lambda.Client
+	streams    *dynamodbstreams.Client
+	executions *sfn.Client
+	dryRun     bool
 }
 
-// redrive is done when the function has accepted the event of a message, or processed its records. In a
-// dry run the function is only asked whether it could be called.
+// redrive is done when the function has accepted the event of a message, or processed its records, or when the
+// execution goes on. In a dry run the function is only asked whether it could be called.
 func (r *redriver) redrive(ctx context.Context, l *letter) error {
+	if l.Execution != "" {
+		return r.again(ctx, l.Execution)
+	}
 	if at, err := arn.Parse(l.Function); l.Kind != unknownLetter && (err != nil || at.Service != "lambda") {
 		return fmt.Errorf("its target is not a function but %s; send it there by hand", l.Function)
 	}

@@ -325,7 +325,7 @@ func TestAnInterruptedRedriveGivesBackWhatItHolds(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var out, errs strings.Builder
 		status := run(ctx, []string{"dlq", "redrive", "stream-failures", "--all"}, streams{out: onLine{&out, interrupt}, err: &errs, aws: s.aws})
-		if status != 1 || errs.String() != "milepost: context canceled\n" || strings.Count(out.String(), "failed: ") != 1 {
+		if status != 1 || errs.String() != "milepost: interrupted\n" || strings.Count(out.String(), "failed: ") != 1 {
 			t.Errorf("interrupted: status %d, %q, %q, want one message tried", status, out.String(), errs.String())
 		}
 		synctest.Wait()
@@ -359,9 +359,9 @@ func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
 func TestDlqRefuses(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		for _, row := range []struct{ args, out, err string }{
-			{"show x", "", "milepost: the stack milepost has no queue x; it has: failed-invocations, stream-failures, undelivered-events\n"},
-			{"redrive x --all", "", "milepost: the stack milepost has no queue x; it has: failed-invocations, stream-failures, undelivered-events\n"},
-			{"show stream-failures --stack=other", "", "milepost: the stack other has no queue stream-failures; it has: \n"},
+			{"show x", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
+			{"redrive x --all", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
+			{"show stream-failures --stack=other", "", "milepost: the stack other has no queue or workflow stream-failures; it has: \n"},
 			{"redrive stream-failures --id=x", "milepost-stream-failures: 0 redriven, x not found\n", ""},
 		} {
 			if got := s.milepost(append([]string{"dlq"}, strings.Fields(row.args)...)...); got != (result{1, row.out, row.err}) {

@@ -18,6 +18,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/internal/eventstore"
+	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/seal"
@@ -38,6 +39,7 @@ type logCmd struct {
 type logs struct {
 	quotes      *quotestore.Store
 	projections *readmodel.Store
+	outbox      *outbox.Store
 }
 
 // logs opens the tables of the stack.
@@ -47,11 +49,13 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 		return nil, err
 	}
 	db := dynamodb.NewFromConfig(cfg)
+	keys := &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"}
 	return &logs{
 		quotes: &quotestore.Store{
 			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
-			Keys: &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"},
+			Keys: keys,
 		},
+		outbox:      &outbox.Store{DB: db, Table: e.Stack + "-notifications", Keys: keys},
 		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
 	}, nil
 }

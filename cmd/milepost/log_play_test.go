@@ -98,7 +98,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 			ids = append(ids, s.priced())
 		}
 		s.forgetOnly(ids...)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file)
 		if r.status != 1 || !strings.Contains(r.err, "interrupted behind 20 events") {

@@ -115,6 +115,23 @@ func TestAWorkflowThatFailsSaysWhy(t *testing.T) {
 	})
 }
 
+func TestAWorkflowThatFailedIsRedrivenAndFollowed(t *testing.T) {
+	b := &breakable{function: "Rebuild"}
+	inMemory(t, &fault.Plan{Invoke: b.invoke}, func(t *testing.T, s *running) {
+		s.priced()
+		if r := s.milepost("rebuild", "all", "--workflow"); r.status != 1 {
+			t.Errorf("status %d: %s", r.status, r.err)
+		}
+		b.mend()
+		s.must("dlq", "redrive", "rebuild", "--all")
+		var got rebuild.Figures
+		s.mustJSON(&got, "rebuild", "all", "--workflow")
+		if n := s.started("RebuildWorkflowArn"); got.Streams != 1 || n != 1 {
+			t.Errorf("%+v in %d executions, want 1 quote in one", got, n)
+		}
+	})
+}
+
 func TestLogPlayByWorkflow(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "progress.json")
 	inMemory(t, nil, func(t *testing.T, s *running) {

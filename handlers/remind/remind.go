@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	h := &handler{
 		quotes:      quotestore.New(env, vars),
 		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
-		outbox:      outbox.New(env, vars),
+		outbox:      outbox.New(env, vars, nil),
 	}
 	return platform.Handler(env, h.remind), vars.Err()
 }
@@ -82,7 +83,7 @@ func (h *handler) remindAll(ctx context.Context, ids []string) error {
 func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 	now := time.Now()
 	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
-	if err != nil || there && item.Status != outbox.Obsolete {
+	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent}, item.Status) {
 		return err
 	}
 	history, err := h.quotes.LoadSealed(ctx, quoteID)

@@ -73,11 +73,13 @@ func (m *members) string(name string) string {
 		m.fail(name)
 		return ""
 	}
+	if plain, rest, ok := strings.Cut(m.rest[1:], `"`); ok && strings.IndexByte(plain, '\\') < 0 {
+		m.rest = rest
+		return plain
+	}
 	end := 1
-	escaped := false
 	for end < len(m.rest) && m.rest[end] != '"' {
 		if m.rest[end] == '\\' {
-			escaped = true
 			end++
 		}
 		end++
@@ -88,9 +90,6 @@ func (m *members) string(name string) string {
 	}
 	quoted := m.rest[:end+1]
 	m.rest = m.rest[end+1:]
-	if !escaped {
-		return quoted[1:end]
-	}
 	var text string
 	if err := json.Unmarshal([]byte(quoted), &text); err != nil {
 		m.fail(name)

@@ -97,7 +97,7 @@ func (r *Reader) decode(ctx context.Context, name string, chunks chan<- chunk) {
 		defer body.Close()
 		z, ok := r.decoders.Get().(*zstd.Decoder)
 		if !ok {
-			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20)); err != nil {
+			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(false), zstd.WithDecoderMaxWindow(64<<20)); err != nil {
 				return err
 			}
 		}

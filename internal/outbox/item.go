@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -34,12 +33,6 @@ func stringOf(v types.AttributeValue) string {
 	return s.Value
 }
 
-// attribute is the letter as it is kept. All that is personal in an item is in this one attribute.
-func (l Letter) attribute() (types.AttributeValue, error) {
-	blob, err := json.Marshal(l)
-	return text(string(blob)), err
-}
-
 // decode reads an item.
 func decode(a attributes) (Item, error) {
 	item := Item{
@@ -49,12 +42,16 @@ func decode(a attributes) (Item, error) {
 		},
 		Status: Status(stringOf(a["status"])), Channel: notification.Channel(stringOf(a["channel"])),
 		MessageID: stringOf(a["messageId"]), Problem: stringOf(a["problem"]), claim: stringOf(a["claim"]),
+		kept: kept(a),
 	}
 	fail := func(name string, err error) (Item, error) {
 		return item, fmt.Errorf("notification %s of quote %s: %s: %w", stringOf(a["key"]), item.QuoteID, name, err)
 	}
-	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Reversal, "attempts": &item.Attempts} {
+	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Reversal, "round": &item.Round, "attempts": &item.Attempts} {
 		n, ok := a[name].(*types.AttributeValueMemberN)
+		if !ok && name == "round" { // an item from before anything could be sent again
+			continue
+		}
 		if !ok {
 			return fail(name, strconv.ErrSyntax)
 		}
@@ -73,10 +70,9 @@ func decode(a attributes) (Item, error) {
 			return fail(name, err)
 		}
 	}
-	if letter := stringOf(a["letter"]); letter != "" {
-		if err := json.Unmarshal([]byte(letter), &item.Letter); err != nil {
-			return fail("letter", err)
-		}
+	var err error
+	if item.Decisions, err = decisionsOf(a); err != nil {
+		return fail("decisions", err)
 	}
 	return item, nil
 }

@@ -19,11 +19,31 @@ func decode(stored eventstore.Event) (quote.Event, error) {
 
 // read is json.Unmarshal in half its time. It passes over the providers' answers, which are the most of some
 // events and nothing that the state of a quote is made of.
-func read(data []byte, into any) error { return json.Unmarshal(data, into, withoutAnswers) }
+func read(data []byte, into any) error {
+	switch e := into.(type) {
+	case *quote.VehiclesIdentified:
+		into = &struct {
+			*quote.VehiclesIdentified
+			Answers passed `json:"answers"`
+		}{VehiclesIdentified: e}
+	case *quote.AccidentHistoryRetrieved:
+		into = &struct {
+			*quote.AccidentHistoryRetrieved
+			Answers passed `json:"answers"`
+		}{AccidentHistoryRetrieved: e}
+	}
+	return json.Unmarshal(data, into, lastCounts)
+}
 
-var withoutAnswers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ *[]quote.Answer) error {
-	return d.SkipValue()
-}))
+// lastCounts leaves it to the last of members of the same name, as encoding/json does: nothing has to be remembered
+// of those that are passed over.
+var lastCounts = jsontext.AllowDuplicateNames(true)
+
+// passed is a value that is not read.
+type passed struct{}
+
+// UnmarshalJSONFrom goes on behind it.
+func (*passed) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }
 
 // recalled is decode for who may have asked before. A quote is folded again with each of its events, and by
 // one function after another, so what was decoded of late is kept. Decoding depends on nothing but the

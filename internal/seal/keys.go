@@ -1,5 +1,5 @@
-// Package seal keeps what events say about persons under a key for each customer, so that erasing the key
-// erases the person wherever the events are: in the log, in copies of it, in backups.
+// Package seal keeps what events and letters say about persons under a key for each customer, so that erasing the
+// key erases the person wherever they are: in the log, in the outbox, in copies of both, in backups.
 //
 // A customer's key is a data key of AWS KMS. The table of keys has it encrypted under the wrapping key, with
 // the customer as encryption context; in plaintext it is only ever in the memory of a process, for Lifetime
@@ -77,7 +77,7 @@ func (k *Keys) Open(ctx context.Context, customerID string, aad, sealed []byte) 
 	}
 	plaintext, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], aad)
 	if err != nil {
-		return nil, fmt.Errorf("open what is sealed for customer %s: it was changed, or is of another event", customerID)
+		return nil, fmt.Errorf("open what is sealed for customer %s: it was changed, or is of another place", customerID)
 	}
 	return plaintext, nil
 }

@@ -205,7 +205,17 @@ func (c *changeStream) encode(ch *change, r *record, now time.Time) {
 	id := md5.Sum([]byte(r.shard.id + c.arn + r.SequenceNumber))
 	keys := c.table.schema.of(some.attributes)
 	size := keys.size()
-	b := make([]byte, 0, 512+len(some.json)*2)
+	view := c.table.StreamViewType
+	withNew := ch.updated != nil && (view == "NEW_IMAGE" || view == "NEW_AND_OLD_IMAGES")
+	withOld := ch.old != nil && (view == "OLD_IMAGE" || view == "NEW_AND_OLD_IMAGES")
+	room := 640
+	if withNew {
+		room += len(ch.updated.json)
+	}
+	if withOld {
+		room += len(ch.old.json)
+	}
+	b := make([]byte, 0, room) // records are kept for long, so it is not too large
 	b = binary.AppendUvarint(b, uint64(len(r.Key)))
 	b = append(b, r.Key...)
 	head := len(b)
@@ -217,12 +227,11 @@ func (c *changeStream) encode(ch *change, r *record, now time.Time) {
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, `,"Keys":`...)
 	b = appendAttributes(b, keys)
-	view := c.table.StreamViewType
-	if ch.updated != nil && (view == "NEW_IMAGE" || view == "NEW_AND_OLD_IMAGES") {
+	if withNew {
 		b = append(append(b, `,"NewImage":`...), ch.updated.json...)
 		size += ch.updated.size
 	}
-	if ch.old != nil && (view == "OLD_IMAGE" || view == "NEW_AND_OLD_IMAGES") {
+	if withOld {
 		b = append(append(b, `,"OldImage":`...), ch.old.json...)
 		size += ch.old.size
 	}

@@ -54,6 +54,7 @@ var operations = map[string]operation{
 	"StopExecution":                    answering(stopExecution),
 	"DescribeExecution":                answering(describeExecution),
 	"ListExecutions":                   answering(listExecutions),
+	"RedriveExecution":                 answering(redriveExecution),
 	"GetExecutionHistory":              answering(getExecutionHistory),
 	"DescribeMapRun":                   answering(describeMapRun),
 	"ListMapRuns":                      answering(listMapRuns),
@@ -335,6 +336,16 @@ func stopExecution(s *Service, ctx context.Context, r stopRequest) (any, error) 
 	return object{"stopDate": epochOf(e.Stopped)}, nil
 }
 
+type redriveRequest struct{ ExecutionARN, ClientToken string }
+
+func redriveExecution(s *Service, ctx context.Context, r redriveRequest) (any, error) {
+	at, err := s.RedriveExecution(ctx, r.ExecutionARN, r.ClientToken)
+	if err != nil {
+		return nil, err
+	}
+	return object{"redriveDate": epochOf(at)}, nil
+}
+
 // metadataOnly reads includedData.
 func metadataOnly(includedData string) (bool, error) {
 	switch includedData {
@@ -360,8 +371,17 @@ func describeExecution(s *Service, ctx context.Context, r executionRequest) (any
 		return nil, err
 	}
 	o := rec.summary(e.arn)
-	o["redriveStatus"] = "NOT_REDRIVABLE"
-	o["redriveStatusReason"] = "The local runtime does not redrive executions"
+	s.mu.RLock()
+	reason := s.notRedrivable(&rec)
+	s.mu.RUnlock()
+	switch {
+	case reason != "":
+		o["redriveStatus"], o["redriveStatusReason"] = "NOT_REDRIVABLE", reason
+	case rec.MapRun != nil:
+		o["redriveStatus"] = "REDRIVABLE_BY_MAP_RUN"
+	default:
+		o["redriveStatus"] = "REDRIVABLE"
+	}
 	if rec.TraceHeader != "" {
 		o["traceHeader"] = rec.TraceHeader
 	}
@@ -383,7 +403,10 @@ func describeExecution(s *Service, ctx context.Context, r executionRequest) (any
 func (r *record) summary(arn string) object {
 	o := object{
 		"executionArn": arn, "stateMachineArn": machineARN(r.Machine), "name": r.Name, "status": r.Status,
-		"startDate": epochOf(r.Started), "redriveCount": 0,
+		"startDate": epochOf(r.Started), "redriveCount": r.RedriveCount,
+	}
+	if r.RedriveCount > 0 {
+		o["redriveDate"] = epochOf(r.redriven())
 	}
 	if r.MapRun != nil {
 		o["mapRunArn"] = r.MapRun.arn()
@@ -401,8 +424,11 @@ type listExecutionsRequest struct {
 }
 
 func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (any, error) {
-	if r.RedriveFilter != "" && r.RedriveFilter != "NOT_REDRIVEN" {
-		return nil, awsapi.Unsupported("ListExecutions by redrive")
+	if r.RedriveFilter != "" && r.MapRunARN == "" {
+		return nil, awsapi.Errorf("ValidationException", "redriveFilter needs a mapRunArn")
+	}
+	if r.StatusFilter == statusPendingRedrive {
+		return nil, awsapi.Unsupported("ListExecutions of those that wait for a redrive (PENDING_REDRIVE)")
 	}
 	machine, err := s.listed(ctx, r)
 	if err != nil {
@@ -440,6 +466,9 @@ func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (a
 		rec := e.record
 		e.mu.Unlock()
 		if r.StatusFilter != "" && rec.Status != r.StatusFilter || r.MapRunARN != "" && rec.MapRun.arn() != r.MapRunARN {
+			continue
+		}
+		if r.RedriveFilter != "" && (r.RedriveFilter == "REDRIVEN") != (rec.RedriveCount > 0) {
 			continue
 		}
 		if len(executions) == size {

@@ -1,9 +1,12 @@
 package stepfunctions
 
 import (
+	"cmp"
+	"container/list"
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,13 +36,18 @@ type record struct {
 	Tracing     bool      `json:"tracing,omitempty"`
 	Started     time.Time `json:"started"`
 	// MapRun is the Map Run that started it, nil where somebody else did.
-	MapRun *childOf `json:"mapRun,omitempty"`
+	MapRun       *childOf `json:"mapRun,omitempty"`
+	RedriveCount int      `json:"redriveCount,omitempty"`
+	// Redrives are the newest of its redrives, the last one at the end.
+	Redrives []redrive `json:"redrives,omitempty"`
 
 	Status  string    `json:"status"`
 	Stopped time.Time `json:"stopped,omitzero"`
 	Output  string    `json:"output,omitempty"`
 	Error   *string   `json:"error,omitempty"`
 	Cause   *string   `json:"cause,omitempty"`
+	// Events is how many events the history of an ended execution has.
+	Events int `json:"events,omitempty"`
 }
 
 // An execution runs in one goroutine, which alone changes its frames. It works in rounds: every
@@ -54,6 +62,8 @@ type execution struct {
 	trace   *tracing // nil when the execution is not traced
 	// stored is closed when the start has been written down.
 	stored chan struct{}
+	// finished is closed when it has ended and nothing more comes from it.
+	finished chan struct{}
 
 	mu      sync.Mutex
 	record          // only Status and what follows it ever changes
@@ -62,8 +72,9 @@ type execution struct {
 	closed  error // set when nobody reads the mailbox any more: errEnded, or why it broke off
 	wake    chan struct{}
 
-	begun bool   // guarded by the service's mutex
-	level string // of what is logged
+	begun  bool          // guarded by the service's mutex, as ending is
+	ending *list.Element // its place among the ended ones
+	level  string        // of what is logged
 
 	// The rest belongs to the goroutine.
 	root     *frame
@@ -72,7 +83,8 @@ type execution struct {
 	starting []*frame // their tasks are to be started
 	calls    int
 	over     bool
-	final    record // once over
+	final    record                  // once over
+	left     map[string]*storedFrame // where the frames stood, by path, when it ended without success; nil when nothing is to be redriven
 
 	written  int                   // events that are stored
 	dirty    map[*frame]bool       // frames whose stored position is old; nil without a store
@@ -217,7 +229,7 @@ func (e *execution) deadline() time.Time {
 	if e.machine.TimeoutSeconds == 0 {
 		return time.Time{}
 	}
-	return after(e.Started, e.machine.TimeoutSeconds)
+	return after(cmp.Or(e.redriven(), e.Started), e.machine.TimeoutSeconds)
 }
 
 func (e *execution) receive(m message) {
@@ -300,7 +312,8 @@ func (e *execution) add(ev event) int {
 	return len(e.events)
 }
 
-// end ends the execution with its last event.
+// end ends the execution with its last event. Unless it succeeded its frames stay where they are, to be
+// redriven; not with a history that has no room for more.
 func (e *execution) end(status, kind string, ev event) {
 	if e.over {
 		return
@@ -313,8 +326,15 @@ func (e *execution) end(status, kind string, ev event) {
 	if ev.Detail != nil {
 		e.final.Error, e.final.Cause = ev.Detail.Error, ev.Detail.Cause
 	}
-	e.root.endTask()
-	e.root.dropChildren()
+	e.final.Events = len(e.events)
+	if status == statusSucceeded || e.final.full() {
+		e.root.endTask()
+		e.root.dropChildren()
+		return
+	}
+	e.root.leaves((*frame).abandon)
+	e.left = map[string]*storedFrame{}
+	e.root.positions(e.left)
 }
 
 // save writes down what has changed, shows it, and gives the answers that waited for it.
@@ -329,7 +349,7 @@ func (e *execution) save() error {
 	e.shown = slices.Clip(e.events)
 	if e.over { // what never changes is read without the lock, so it is not written here
 		f := &e.final
-		e.Status, e.Stopped, e.Output, e.Error, e.Cause = f.Status, f.Stopped, f.Output, f.Error, f.Cause
+		e.Status, e.Stopped, e.Output, e.Error, e.Cause, e.Events = f.Status, f.Stopped, f.Output, f.Error, f.Cause, f.Events
 	}
 	e.mu.Unlock()
 	e.service.show(e.runs)
@@ -365,11 +385,15 @@ func (e *execution) close(failure error) {
 // executionContext is the part of the context object that all frames share.
 func (e *execution) executionContext() map[string]any {
 	input, _ := asl.Decode(e.Input)
+	about := map[string]any{
+		"Id": e.arn, "Input": input, "Name": e.Name, "RoleArn": e.RoleARN,
+		"StartTime": timestamp(e.Started), "RedriveCount": json.Number(strconv.Itoa(e.RedriveCount)),
+	}
+	if e.RedriveCount > 0 {
+		about["RedriveTime"] = timestamp(e.redriven())
+	}
 	return map[string]any{
-		"Execution": map[string]any{
-			"Id": e.arn, "Input": input, "Name": e.Name, "RoleArn": e.RoleARN,
-			"StartTime": timestamp(e.Started), "RedriveCount": json.Number("0"),
-		},
+		"Execution":    about,
 		"StateMachine": map[string]any{"Id": machineARN(e.Machine), "Name": e.Machine},
 	}
 }

@@ -70,6 +70,7 @@ const (
 	stageChildren              // branches or items run
 	stageDone                  // ended; input is the output
 	stageRun                   // child executions run
+	stageFailed                // failed, and nothing caught it
 )
 
 // answer is what a task token was answered with.
@@ -106,6 +107,10 @@ func (f *frame) advance() {
 			}
 			f.settle()
 		case stageRun:
+			if err := f.mayRedrive(); err != nil {
+				f.fail(f.failRun(err))
+				continue
+			}
 			if !f.run.settled() {
 				return
 			}
@@ -396,7 +401,8 @@ func (f *frame) endWait() error {
 	return f.exit(in, f.state.Assign, in, f.state.Next)
 }
 
-// fail lets Retry and Catch handle an error, and otherwise fails the frame with it.
+// fail lets Retry and Catch handle an error, and otherwise fails the frame with it. What is below the frame
+// stays then, for the execution to be redriven there.
 func (f *frame) fail(failed error) {
 	err, ok := failed.(*asl.Error)
 	if !ok {
@@ -419,20 +425,36 @@ func (f *frame) fail(failed error) {
 			f.emit(string(f.state.Kind)+"StateFailed", event{})
 		}
 	}
-	f.dropChildren()
 	for i := range f.state.Catch {
 		c := &f.state.Catch[i]
 		if !asl.Matches(c.Errors, err) {
 			continue
 		}
+		f.dropChildren()
 		if failed := f.caught(c, err); failed != nil {
 			err = failed
 			break
 		}
 		return
 	}
-	f.Stage = stageDone
+	if !f.failedBelow() {
+		f.dropChildren()
+	}
+	f.Stage = stageFailed
 	f.failed(err)
+}
+
+// failedBelow tells whether a child or the Map Run failed, and not the state by itself.
+func (f *frame) failedBelow() bool {
+	if f.run != nil {
+		return f.run.Status == statusFailed
+	}
+	for _, c := range f.children {
+		if c.Stage == stageFailed {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *frame) caught(c *asl.Catcher, err *asl.Error) *asl.Error {

@@ -158,7 +158,7 @@ func (f *frame) childFailed(c *frame, err *asl.Error) {
 	}
 	for i := range f.Started {
 		other := f.children[i]
-		if other == nil || other.Stage == stageDone { // nil once the history is full
+		if other == nil || other == c || other.Stage == stageDone { // nil once the history is full
 			continue
 		}
 		if f.state.Kind == asl.KindMap {

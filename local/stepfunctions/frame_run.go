@@ -25,7 +25,7 @@ type activeRun struct {
 type child struct {
 	input  *asl.Data
 	items  int
-	status string // "" before it is started
+	status string // "" before it is started, statusPendingRedrive before it is redriven
 	output string
 }
 
@@ -192,7 +192,7 @@ func (r *activeRun) exceeded() bool {
 
 // settled tells whether nothing is left to wait for.
 func (r *activeRun) settled() bool {
-	return r.exceeded() || r.Executions.Pending+r.Executions.Running == 0
+	return r.exceeded() || r.Executions.Pending+r.Executions.Running+r.Executions.PendingRedrive == 0
 }
 
 // runChanged notes that the Map Run is to be written down and shown as it is.
@@ -229,6 +229,14 @@ func (f *frame) abandonRun() {
 		f.stopRun(statusAborted)
 	}
 	f.run, f.Run = nil, ""
+}
+
+// abandon lets go of what works for a frame whose execution has ended.
+func (f *frame) abandon() {
+	f.endTask()
+	if f.run != nil && f.run.Status == statusRunning {
+		f.stopRun(statusAborted)
+	}
 }
 
 // stopRun ends a Map Run before its time. Its child executions are stopped once that is written down.
@@ -271,17 +279,15 @@ func (f *frame) startChildren() error {
 	var started []*execution
 	var ops []storage.Op
 	for ; r.next < len(r.children) && r.Executions.Running < most; r.next++ {
-		if r.children[r.next].status != "" {
-			continue // it was started before a restart
+		if status := r.children[r.next].status; status != "" && status != statusPendingRedrive {
+			continue // it was started before a restart or a redrive
 		}
-		rec := record{
-			Machine: r.mapRun.children(), Name: f.childName(r.next), RoleARN: f.RoleARN, Revision: f.Revision, TraceHeader: f.TraceHeader,
-			Input: r.children[r.next].input.Text(), Started: time.Now().Truncate(time.Millisecond), Status: statusRunning,
-			MapRun: &childOf{Run: f.Run, Parent: f.key, Path: f.path, Index: r.next, Items: r.children[r.next].items},
+		e, changes, err := f.childExecution(r.next)
+		if err != nil {
+			return err
 		}
-		e := s.newExecution(rec, f.state.Body.(*asl.Map).Processor)
 		e.level = f.level
-		started, ops = append(started, e), append(ops, e.recordOp(&rec))
+		started, ops = append(started, e), append(ops, changes...)
 		r.move(r.next, statusRunning)
 	}
 	if len(started) == 0 {
@@ -295,15 +301,37 @@ func (f *frame) startChildren() error {
 	}
 	s.mu.Lock()
 	for _, e := range started {
-		s.insert(e)
-		close(e.stored)
-		e.begin()
+		if old := s.executions[e.key]; old != nil {
+			s.replace(old, e)
+		} else {
+			s.insert(e)
+			close(e.stored)
+			e.begin()
+		}
 		s.launch(e)
 	}
 	s.mu.Unlock()
 	s.show(f.runs)
 	f.runs = nil
 	return nil
+}
+
+// childExecution makes a child execution, or the one that goes on where it ended, and gives what is to be
+// stored of it.
+func (f *frame) childExecution(i int) (*execution, []storage.Op, error) {
+	c := &f.run.children[i]
+	part := &childOf{Run: f.Run, Parent: f.key, Path: f.path, Index: i, Items: c.items, Redrive: f.run.RedriveCount}
+	f.service.mu.Lock()
+	defer f.service.mu.Unlock()
+	if ended := f.service.executions[f.childKey(i)]; ended != nil {
+		return ended.again("", part)
+	}
+	r := record{
+		Machine: f.run.mapRun.children(), Name: f.childName(i), RoleARN: f.RoleARN, Revision: f.Revision, TraceHeader: f.TraceHeader,
+		Input: c.input.Text(), Started: time.Now().Truncate(time.Millisecond), Status: statusRunning, MapRun: part,
+	}
+	e := f.service.newExecution(r, f.state.Body.(*asl.Map).Processor)
+	return e, []storage.Op{e.recordOp(&r)}, nil
 }
 
 // childRan takes in that a child execution has ended.
@@ -318,7 +346,8 @@ func (f *frame) childRan(end *childEnd) {
 	f.starting = append(f.starting, f)
 }
 
-// restoreRun takes up a Map Run: its child executions go on by themselves, or have ended.
+// restoreRun takes up a Map Run: its child executions go on by themselves, or have ended. One that had ended is
+// redriven, with those of its child executions that did not succeed.
 func (f *frame) restoreRun() error {
 	body := f.state.Body.(*asl.Map)
 	if err := f.restoreItems(body); err != nil {
@@ -336,6 +365,11 @@ func (f *frame) restoreRun() error {
 	if f.run.children, err = f.plan(body.Distributed, in); err != nil {
 		return fmt.Errorf("%s: %w", f.arn, err)
 	}
+	ended := f.run.Status != statusRunning
+	if ended {
+		f.run.Status, f.run.Stopped, f.run.Redriven = statusRunning, time.Time{}, time.Now().Truncate(time.Millisecond)
+		f.run.RedriveCount++
+	}
 	f.run.Items, f.run.Executions = counts{}, counts{}
 	for i := range f.run.children {
 		c := &f.run.children[i]
@@ -345,8 +379,15 @@ func (f *frame) restoreRun() error {
 				return err
 			}
 			c.status, c.output = r.Status, r.Output
+			if r.MapRun.Redrive < f.run.RedriveCount && f.service.notRedrivable(&r) == "" {
+				c.status = statusPendingRedrive
+			}
 		}
 		f.run.count(c, 1)
+	}
+	if ended {
+		f.emit("MapRunRedriven", event{Detail: &detail{MapRunARN: f.run.arn(), RedriveCount: f.run.RedriveCount}})
+		f.runChanged()
 	}
 	f.starting = append(f.starting, f)
 	f.ready(f)

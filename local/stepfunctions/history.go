@@ -37,6 +37,7 @@ type detail struct {
 	Index        *int              `json:"index,omitempty"`
 	Length       *int              `json:"length,omitempty"`
 	MapRunARN    string            `json:"mapRun,omitempty"`
+	RedriveCount int               `json:"redrives,omitempty"`
 }
 
 func errorDetail(err *asl.Error, resource, service string) *detail {
@@ -108,6 +109,9 @@ func (d *detail) wire(details map[string]any, kind string, data bool) {
 	}
 	if d.Heartbeat != 0 {
 		details["heartbeatInSeconds"] = d.Heartbeat
+	}
+	if d.RedriveCount != 0 {
+		details["redriveCount"] = d.RedriveCount
 	}
 	if d.Index != nil {
 		details["index"] = *d.Index

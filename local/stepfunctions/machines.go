@@ -153,10 +153,14 @@ func (s *Service) execution(ctx context.Context, action, arn string) (*execution
 	e := s.executions[key]
 	s.mu.RUnlock()
 	if e == nil || e.arn != arn {
-		return nil, awsapi.Errorf("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", arn)
+		return nil, notThere(arn)
 	}
 	<-e.stored
 	return e, nil
+}
+
+func notThere(execution string) error {
+	return awsapi.Errorf("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", execution)
 }
 
 var failureEvents = []string{"Failed", "TimedOut", "Aborted"}

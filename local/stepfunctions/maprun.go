@@ -23,6 +23,9 @@ type mapRun struct {
 	Started   time.Time `json:"started"`
 	Stopped   time.Time `json:"stopped,omitzero"`
 
+	RedriveCount int       `json:"redriveCount,omitempty"`
+	Redriven     time.Time `json:"redriven,omitzero"` // last
+
 	MaxConcurrency      int      `json:"maxConcurrency"`
 	ToleratedCount      *float64 `json:"toleratedCount,omitempty"` // nil where none is given, as is ToleratedPercentage
 	ToleratedPercentage *float64 `json:"toleratedPercentage,omitempty"`
@@ -40,6 +43,8 @@ type counts struct {
 	Failed    int `json:"failed"`
 	TimedOut  int `json:"timedOut"`
 	Aborted   int `json:"aborted"`
+
+	PendingRedrive int `json:"pendingRedrive,omitempty"`
 }
 
 // of is the counter of those with a status; "" stands for those that have not begun.
@@ -55,6 +60,8 @@ func (c *counts) of(status string) *int {
 		return &c.TimedOut
 	case statusAborted:
 		return &c.Aborted
+	case statusPendingRedrive:
+		return &c.PendingRedrive
 	}
 	return &c.Pending
 }
@@ -77,6 +84,8 @@ type childOf struct {
 	Path   string `json:"path"`   // of the parent's frame
 	Index  int    `json:"index"`
 	Items  int    `json:"items"`
+	// Redrive is the redrive of the Map Run that it ran for, 0 when it was the Map Run's beginning.
+	Redrive int `json:"redrive,omitempty"`
 }
 
 func (c *childOf) arn() string { return awsapi.ARN("states", "mapRun:"+c.Run) }
@@ -175,7 +184,10 @@ func describeMapRun(s *Service, ctx context.Context, in mapRunRequest) (any, err
 	}
 	o := r.summary()
 	delete(o, "stateMachineArn")
-	o["status"], o["maxConcurrency"], o["redriveCount"] = r.Status, r.MaxConcurrency, 0
+	o["status"], o["maxConcurrency"], o["redriveCount"] = r.Status, r.MaxConcurrency, r.RedriveCount
+	if !r.Redriven.IsZero() {
+		o["redriveDate"] = epochOf(r.Redriven)
+	}
 	o["toleratedFailureCount"], o["toleratedFailurePercentage"] = 0, 0.0
 	if r.ToleratedCount != nil {
 		o["toleratedFailureCount"] = int64(*r.ToleratedCount)
@@ -183,15 +195,31 @@ func describeMapRun(s *Service, ctx context.Context, in mapRunRequest) (any, err
 	if r.ToleratedPercentage != nil {
 		o["toleratedFailurePercentage"] = *r.ToleratedPercentage
 	}
-	o["itemCounts"], o["executionCounts"] = r.Items.describe(), r.Executions.describe()
+	items, executions := s.lost(&r)
+	o["itemCounts"], o["executionCounts"] = r.Items.describe(items), r.Executions.describe(executions)
 	return o, nil
 }
 
-func (c counts) describe() object {
+// lost counts the child executions that did not succeed and cannot be redriven, and their items.
+func (s *Service) lost(run *mapRun) (items, executions int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for e := range s.executionsOf(run.children()) {
+		e.mu.Lock()
+		r := e.record
+		e.mu.Unlock()
+		if r.MapRun.Run == run.key() && r.Status != statusRunning && r.Status != statusSucceeded && s.notRedrivable(&r) != "" {
+			items, executions = items+r.MapRun.Items, executions+1
+		}
+	}
+	return items, executions
+}
+
+func (c counts) describe(lost int) object {
 	return object{
 		"total": c.Total, "pending": c.Pending, "running": c.Running, "succeeded": c.Succeeded, "failed": c.Failed,
 		"timedOut": c.TimedOut, "aborted": c.Aborted, "resultsWritten": 0,
-		"failuresNotRedrivable": c.Failed + c.TimedOut + c.Aborted, "pendingRedrive": 0,
+		"failuresNotRedrivable": lost, "pendingRedrive": c.PendingRedrive,
 	}
 }
 

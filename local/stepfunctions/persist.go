@@ -46,6 +46,23 @@ func (e *execution) recordOp(r *record) storage.Op {
 	return storage.Op{Bucket: bucketExecutions, Key: []byte(e.key), Value: mustJSON(r)}
 }
 
+func (e *execution) frameOp(path string, s *storedFrame) storage.Op {
+	return storage.Op{Bucket: bucketFrames, Key: below(e.key, path), Value: mustJSON(s)}
+}
+
+// stored is the frame as it is to be stored.
+func (f *frame) stored() *storedFrame {
+	return &storedFrame{State: f.state.Name, Input: json.RawMessage(f.input.Text()), Variables: f.scope.Own, position: f.position}
+}
+
+// positions collects where a frame and those below it stand, by their paths.
+func (f *frame) positions(into map[string]*storedFrame) {
+	into[f.path] = f.stored()
+	for _, c := range f.children {
+		c.positions(into)
+	}
+}
+
 // changes is what has to be written for the store to know where the execution stands.
 func (e *execution) changes() []storage.Op {
 	var ops []storage.Op
@@ -53,13 +70,17 @@ func (e *execution) changes() []storage.Op {
 		ops = append(ops, storage.Op{Bucket: bucketFrames, Key: below(e.key, path)})
 	}
 	e.gone = e.gone[:0]
-	if e.over {
-		ops = append(ops, e.recordOp(&e.final), storage.Op{Bucket: bucketFrames, Key: below(e.key, e.root.path)})
-	} else {
+	switch {
+	case !e.over:
 		for f := range e.dirty {
-			ops = append(ops, storage.Op{Bucket: bucketFrames, Key: below(e.key, f.path), Value: mustJSON(storedFrame{
-				State: f.state.Name, Input: json.RawMessage(f.input.Text()), Variables: f.scope.Own, position: f.position,
-			})})
+			ops = append(ops, e.frameOp(f.path, f.stored()))
+		}
+	case e.left == nil:
+		ops = append(ops, e.recordOp(&e.final), storage.Op{Bucket: bucketFrames, Key: below(e.key, e.root.path)})
+	default:
+		ops = append(ops, e.recordOp(&e.final))
+		for path, s := range e.left {
+			ops = append(ops, e.frameOp(path, s))
 		}
 	}
 	clear(e.dirty)
@@ -104,11 +125,28 @@ func loadEvents(store *storage.Store, execution string) ([]event, error) {
 // deleteOps removes everything that is stored of an ended execution.
 func deleteOps(store *storage.Store, execution string) ([]storage.Op, error) {
 	ops := []storage.Op{{Bucket: bucketExecutions, Key: []byte(execution)}}
-	err := loadBelow(store, bucketEvents, execution, func(rest string, _ []byte) error {
-		ops = append(ops, storage.Op{Bucket: bucketEvents, Key: below(execution, rest)})
-		return nil
+	for _, bucket := range []string{bucketEvents, bucketFrames} {
+		err := loadBelow(store, bucket, execution, func(rest string, _ []byte) error {
+			ops = append(ops, storage.Op{Bucket: bucket, Key: below(execution, rest)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+func loadFrames(store *storage.Store, execution string) (map[string]*storedFrame, error) {
+	stored := map[string]*storedFrame{}
+	err := loadBelow(store, bucketFrames, execution, func(path string, value []byte) error {
+		f := &storedFrame{}
+		dec := json.NewDecoder(bytes.NewReader(value))
+		dec.UseNumber()
+		stored[path] = f
+		return dec.Decode(f)
 	})
-	return ops, err
+	return stored, err
 }
 
 // resume rebuilds a running execution from the store.
@@ -118,20 +156,16 @@ func (e *execution) resume() error {
 		return err
 	}
 	e.written, e.shown = len(e.events), e.events
-	stored := map[string]*storedFrame{}
-	err = loadBelow(e.service.store, bucketFrames, e.key, func(path string, value []byte) error {
-		f := &storedFrame{}
-		dec := json.NewDecoder(bytes.NewReader(value))
-		dec.UseNumber()
-		stored[path] = f
-		return dec.Decode(f)
-	})
+	stored, err := loadFrames(e.service.store, e.key)
 	if err != nil {
 		return err
 	}
-	if e.root == nil {
-		e.begin()
-	}
+	return e.restoreFrames(stored)
+}
+
+// restoreFrames makes the frames, where they stood.
+func (e *execution) restoreFrames(stored map[string]*storedFrame) error {
+	e.begin()
 	if stored[e.root.path] == nil {
 		return nil // it had only been acknowledged
 	}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -162,7 +163,8 @@ func (s *Service) load() error {
 		}
 		e.closed = errEnded
 		e.forgetData()
-		s.ended.PushBack(e)
+		e.ending = s.ended.PushBack(e)
+		close(e.finished)
 	}
 	return nil
 }
@@ -204,7 +206,7 @@ func (s *Service) newExecution(r record, m *asl.Machine) *execution {
 	e := &execution{
 		service: s, machine: m, record: r,
 		key:    r.Machine + ":" + r.Name,
-		stored: make(chan struct{}), wake: make(chan struct{}, 1),
+		stored: make(chan struct{}), finished: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	e.arn = awsapi.ARN("states", "execution:"+e.key)
 	if r.Tracing {
@@ -226,6 +228,18 @@ func (s *Service) insert(e *execution) {
 	s.places[e] = l.PushFront(e)
 }
 
+// executionsOf gives the executions of a machine, the newest first. The caller holds s.mu.
+func (s *Service) executionsOf(machine string) iter.Seq[*execution] {
+	return func(yield func(*execution) bool) {
+		l := s.byMachine[machine]
+		if l == nil {
+			return
+		}
+		for at := l.Front(); at != nil && yield(at.Value.(*execution)); at = at.Next() {
+		}
+	}
+}
+
 func (s *Service) remove(e *execution) {
 	if s.executions[e.key] == e {
 		delete(s.executions, e.key)
@@ -240,9 +254,10 @@ func (s *Service) finished(e *execution) {
 		e.forgetData()
 	}
 	s.mu.Lock()
-	s.ended.PushBack(e)
+	e.ending = s.ended.PushBack(e)
 	err := s.prune()
 	s.mu.Unlock()
+	close(e.finished)
 	if err != nil {
 		s.logger.Error("old executions cannot be deleted", "error", err)
 	}
@@ -253,7 +268,7 @@ func (e *execution) forgetData() {
 	e.mu.Lock()
 	e.shown, e.Input, e.Output = nil, "", ""
 	e.mu.Unlock()
-	e.events = nil
+	e.events, e.left = nil, nil
 }
 
 // prune drops ended executions that are too old, and without a store those that are too many.
@@ -288,6 +303,7 @@ func (e *execution) snapshot(history bool) (record, []event, error) {
 	if e.service.store == nil || r.Status == statusRunning {
 		return r, events, nil
 	}
+	r = record{}
 	err := loadOne(e.service.store, bucketExecutions, e.key, func(value []byte) error { return json.Unmarshal(value, &r) })
 	if err == nil && history {
 		events, err = loadEvents(e.service.store, e.key)

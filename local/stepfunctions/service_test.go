@@ -191,7 +191,7 @@ func TestRefusals(t *testing.T) {
 		{"an express machine", "CreateStateMachine", `{"name":"e","type":"EXPRESS","definition":"{}","roleArn":"r"}`, "NotImplemented"},
 		{"a definition that is none", "CreateStateMachine", `{"name":"e","definition":"{}","roleArn":"r"}`, "InvalidDefinition"},
 		{"another definition under a name that is taken", "CreateStateMachine", `{"name":"quote","definition":"{}","roleArn":"r"}`, "StateMachineAlreadyExists"},
-		{"an operation that is not implemented", "RedriveExecution", `{}`, "NotImplemented"},
+		{"an operation that is not implemented", "TestState", `{}`, "NotImplemented"},
 		{"a request member that is not known", "ListStateMachines", `{"sort":"up"}`, "NotImplemented"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package system_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -35,8 +34,14 @@ func (s *running) workflow(output, input string) *sfn.DescribeExecutionOutput {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return s.ended(*started.ExecutionArn)
+}
+
+// ended waits for the end of an execution.
+func (s *running) ended(arn string) *sfn.DescribeExecutionOutput {
+	s.t.Helper()
 	for range 24 * 3600 {
-		e, err := s.workflows.DescribeExecution(s.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: started.ExecutionArn})
+		e, err := s.workflows.DescribeExecution(s.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -45,7 +50,7 @@ func (s *running) workflow(output, input string) *sfn.DescribeExecutionOutput {
 		}
 		time.Sleep(time.Second)
 	}
-	s.t.Fatalf("%s does not end within a day", *started.ExecutionArn)
+	s.t.Fatalf("%s does not end within a day", arn)
 	return nil
 }
 
@@ -212,12 +217,7 @@ func TestCrashesOfARebuildDoNoHarm(t *testing.T) {
 func TestAPartThatFailsFailsTheRebuildAndTheNextOneGoesOn(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var mended atomic.Bool
-		s := mustRun(t, system.Options{Faults: &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
-			if strings.Contains(name, "Rebuild") && strings.Contains(string(payload), `"number":3`) && !mended.Load() {
-				return nil, errors.New("broken")
-			}
-			return next(ctx, payload)
-		}}})
+		s := mustRun(t, system.Options{Faults: brokenUntil(&mended, "Rebuild", `"number":3`)})
 		s.quoted(12)
 		before := s.projected()
 		s.spoil()
@@ -227,6 +227,42 @@ func TestAPartThatFailsFailsTheRebuildAndTheNextOneGoesOn(t *testing.T) {
 		mended.Store(true)
 		if got := s.rebuild("over"); got.Streams != 12 || got.Written >= 24 {
 			t.Errorf("figures=%+v, want what was not written yet", got)
+		}
+		if s.projected() != before {
+			t.Error("the projections are not what they were")
+		}
+	})
+}
+
+func TestARebuildWithAPartThatFailedIsRedriven(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		var mended atomic.Bool
+		var calls atomic.Int64
+		plan := brokenUntil(&mended, "Rebuild", `"number":3`)
+		broken := plan.Invoke
+		plan.Invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+			if strings.Contains(name, "Rebuild") && mended.Load() {
+				calls.Add(1)
+			}
+			return broken(ctx, name, payload, next)
+		}
+		s := mustRun(t, system.Options{Faults: plan})
+		s.quoted(12)
+		before := s.projected()
+		s.spoil()
+		failed := s.rebuilt("over")
+		if failed.Status != sfntypes.ExecutionStatusFailed || failed.RedriveStatus != sfntypes.ExecutionRedriveStatusRedrivable {
+			t.Errorf("%s, %s", failed.Status, failed.RedriveStatus)
+		}
+		mended.Store(true)
+		s.redrive(*failed.ExecutionArn)
+		e := s.ended(*failed.ExecutionArn)
+		var got rebuild.Figures
+		if mustDecode(t, []byte(aws.ToString(e.Output)), &got); got.Streams != 12 || aws.ToInt32(e.RedriveCount) != 1 {
+			t.Errorf("figures=%+v after %d redrives, want those of all parts", got, aws.ToInt32(e.RedriveCount))
+		}
+		if n := calls.Load(); n >= 8 {
+			t.Errorf("%d calls of the function, want none for the parts that had succeeded", n)
 		}
 		if s.projected() != before {
 			t.Error("the projections are not what they were")

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// redrivable is how long an execution that failed can be redriven.
+const redrivable = 14 * 24 * time.Hour
+
+// failedExecutions are the executions of a state machine that failed and can be redriven, as far as their age
+// goes. Those that somebody stopped are none of them.
+type failedExecutions struct {
+	sfn     *sfn.Client
+	machine string
+	arn     string
+}
+
+// failedExecutions gives those of all state machines of the stack.
+func (e *endpoint) failedExecutions(ctx context.Context, s streams) ([]deadLetters, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	client := sfn.NewFromConfig(cfg)
+	var found []deadLetters
+	for pages := sfn.NewListStateMachinesPaginator(client, &sfn.ListStateMachinesInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.StateMachines {
+			if strings.HasPrefix(*m.Name, e.Stack+"-") {
+				found = append(found, &failedExecutions{client, *m.Name, *m.StateMachineArn})
+			}
+		}
+	}
+	return found, nil
+}
+
+func (f *failedExecutions) name() string { return f.machine }
+
+// list gives the executions, the one that failed first at the beginning.
+func (f *failedExecutions) list(ctx context.Context) ([]types.ExecutionListItem, error) {
+	oldest := time.Now().Add(-redrivable)
+	var found []types.ExecutionListItem
+	for _, status := range []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut} {
+		for pages := sfn.NewListExecutionsPaginator(f.sfn, &sfn.ListExecutionsInput{StateMachineArn: &f.arn, StatusFilter: status}); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range page.Executions {
+				if aws.ToTime(e.StopDate).After(oldest) {
+					found = append(found, e)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b types.ExecutionListItem) int { return a.StopDate.Compare(*b.StopDate) })
+	return found, nil
+}
+
+func (f *failedExecutions) depth(ctx context.Context) (int, error) {
+	found, err := f.list(ctx)
+	return len(found), err
+}
+
+func (f *failedExecutions) letters(ctx context.Context) iter.Seq2[*letter, error] {
+	return func(yield func(*letter, error) bool) {
+		found, err := f.list(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, item := range found {
+			e, err := f.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: item.ExecutionArn})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			l := &letter{
+				ID: *item.Name, Sent: item.StopDate.UTC(), Kind: failedExecution, Execution: *item.ExecutionArn,
+				Condition: string(item.Status), Attempts: int(aws.ToInt32(item.RedriveCount)) + 1, Error: reason(e),
+			}
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// delete has nothing to do: an execution that was redriven is no longer one that failed.
+func (f *failedExecutions) delete(context.Context, *letter) error { return nil }
+
+// again lets an execution go on where it failed. In a dry run it is only asked whether it can.
+func (r *redriver) again(ctx context.Context, execution string) error {
+	if !r.dryRun {
+		_, err := r.executions.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution})
+		return err
+	}
+	e, err := r.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	if err == nil && e.RedriveStatus != types.ExecutionRedriveStatusRedrivable {
+		err = fmt.Errorf("it cannot be redriven: %s", aws.ToString(e.RedriveStatusReason))
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"milepost/local/fault"
+)
+
+func TestFailedExecutionsAreRedriven(t *testing.T) {
+	function := &breakable{function: "RateFunction"}
+	inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
+		quotes := []string{s.submit(), s.submit()}
+		time.Sleep(time.Hour)
+		s.assertDepths(map[string]int{"quote": 2})
+
+		var letters []letter
+		s.mustJSON(&letters, "dlq", "show", "quote")
+		if len(letters) != 2 || letters[0].Kind != failedExecution || !strings.Contains(quotes[0]+quotes[1], strings.TrimSuffix(letters[0].ID, "-1")) {
+			t.Fatalf("letters=%+v, want the executions of both quotes", letters)
+		}
+		out := s.must("dlq", "show", "milepost-quote", "--max=1")
+		for _, want := range []string{letters[0].ID + "  2026-05-01T00:", "\n  what      execution of milepost-quote\n", "\n  given up  FAILED, attempts: 1\n", "\n  error     broken: "} {
+			if !strings.Contains(out, want) {
+				t.Errorf("show:\n%s\nwant %q", out, want)
+			}
+		}
+
+		if out := s.must("dlq", "redrive", "quote", "--all", "--dry-run"); !strings.HasSuffix(out, "\nmilepost-quote: 2 could be redriven\n") {
+			t.Errorf("dry run: %q", out)
+		}
+		s.assertDepths(map[string]int{"quote": 2})
+		s.must("dlq", "redrive", "quote", "--id", letters[0].ID)
+		time.Sleep(time.Hour)
+		s.assertDepths(map[string]int{"quote": 2}) // for it was not mended
+
+		function.mend()
+		if out := s.must("dlq", "redrive", "quote", "--id", letters[1].ID); out != letters[1].ID+"  execution of milepost-quote\nmilepost-quote: 1 redriven\n" {
+			t.Errorf("redrive: %q", out)
+		}
+		settle()
+		s.assertDepths(map[string]int{"quote": 1})
+		s.must("dlq", "redrive", "quote", "--all")
+		settle()
+		s.assertPriced(quotes...)
+		s.assertDepths(nil)
+	})
+}
+
+func TestWhatIsTooOldToBeRedrivenIsNotListed(t *testing.T) {
+	function := &breakable{function: "RateFunction"}
+	inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
+		s.submit()
+		time.Sleep(time.Hour)
+		s.assertDepths(map[string]int{"quote": 1})
+		time.Sleep(14 * 24 * time.Hour)
+		if n := s.depths()["quote"]; n != 0 {
+			t.Errorf("%d executions, want none that cannot be redriven", n)
+		}
+	})
+}
