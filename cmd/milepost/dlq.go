@@ -27,6 +27,15 @@ type dlqListCmd struct {
 	Endpoint endpoint `embed:""`
 }
 
+// Help says what the figures are.
+func (*dlqListCmd) Help() string {
+	return `Numbers of messages are approximate on AWS, and the age is that of the oldest among the first 100. Nothing is taken out of a queue, and no execution goes on.
+
+Example:
+
+  milepost dlq list`
+}
+
 // Run prints a line for each queue and each workflow.
 func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 	places, err := c.Endpoint.deadLetters(ctx, s)
@@ -79,6 +88,15 @@ type dlqShowCmd struct {
 	Max      int      `default:"10" placeholder:"N" help:"Show no more than this. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
+}
+
+// Help says that looking changes nothing.
+func (*dlqShowCmd) Help() string {
+	return `The messages stay in the queue; while they are looked at they are hidden from others, for a minute at most.
+
+Example, the oldest three, as a program reads them:
+
+  milepost dlq show failed-invocations --max 3 --json`
 }
 
 // Validate is called by the parser.

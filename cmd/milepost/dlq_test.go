@@ -325,7 +325,7 @@ func TestAnInterruptedRedriveGivesBackWhatItHolds(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var out, errs strings.Builder
 		status := run(ctx, []string{"dlq", "redrive", "stream-failures", "--all"}, streams{out: onLine{&out, interrupt}, err: &errs, aws: s.aws})
-		if status != 1 || errs.String() != "milepost: context canceled\n" || strings.Count(out.String(), "failed: ") != 1 {
+		if status != 1 || errs.String() != "milepost: interrupted\n" || strings.Count(out.String(), "failed: ") != 1 {
 			t.Errorf("interrupted: status %d, %q, %q, want one message tried", status, out.String(), errs.String())
 		}
 		synctest.Wait()

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 
 	"milepost/local/awsapi"
@@ -37,6 +38,9 @@ func (u baseURL) Validate() error {
 	return nil
 }
 
+// real tells whether the command works in the real AWS.
+func (e *endpoint) real() bool { return e.AWS || e.URL != nil && *e.URL == "" }
+
 // config makes SDK clients. At a URL the credentials say nothing; they are there to sign with.
 func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
 	cfg := aws.Config{
@@ -46,7 +50,7 @@ func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
 	if e.URL != nil {
 		cfg.BaseEndpoint = (*string)(e.URL)
 	}
-	if e.AWS || *cfg.BaseEndpoint == "" {
+	if e.real() {
 		var err error
 		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 			return aws.Config{}, err
@@ -68,10 +72,19 @@ func plainly(err error) error {
 		return err
 	}
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		if answer.ErrorCode() == "UnknownError" { // the client did not find one in the answer
+			return fmt.Errorf("%s %s: what answers there is not AWS; is --endpoint the address that milepost run prints for it?", call.Service(), call.Operation())
+		}
+		if call.Service() == dynamodb.ServiceID && answer.ErrorCode() == "ResourceNotFoundException" {
+			return fmt.Errorf("%s %s: there is no such table; is --stack the name of the stack, and --endpoint its address?", call.Service(), call.Operation())
+		}
 		return fmt.Errorf("%s %s: %s (%s)", call.Service(), call.Operation(), answer.ErrorMessage(), answer.ErrorCode())
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%s %s: nothing answers there; is milepost run at work, and --endpoint its address?", call.Service(), call.Operation())
+	}
+	if unsent, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("%s %s: %w; is --endpoint the address of milepost run?", call.Service(), call.Operation(), unsent.Err)
 	}
 	return err
 }

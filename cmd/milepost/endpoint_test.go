@@ -4,10 +4,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/cmd/internal/system"
 )
@@ -63,6 +66,40 @@ func TestCommandsSayThatNothingRuns(t *testing.T) {
 			got := s.milepost(strings.Fields(args)...)
 			if got.status != 1 || got.out != "" || !strings.HasSuffix(got.err, "nothing answers there; is milepost run at work, and --endpoint its address?\n") {
 				t.Errorf("%s: %+v", args, got)
+			}
+		}
+	})
+}
+
+// stranger is something that answers, and is not AWS.
+type stranger struct{}
+
+func (stranger) Do(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody}, nil
+}
+
+// nameless is an address whose host has no name.
+type nameless struct{}
+
+func (nameless) Do(r *http.Request) (*http.Response, error) {
+	return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}}
+}
+
+func TestCommandsSayWhatIsWrongWithAnAddress(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		for _, row := range []struct {
+			at   aws.HTTPClient
+			want string
+		}{
+			{stranger{}, "what answers there is not AWS; is --endpoint the address that milepost run prints for it?\n"},
+			{nameless{}, "no such host; is --endpoint the address of milepost run?\n"},
+		} {
+			s.aws = row.at
+			for _, args := range []string{"replay status", "dlq list", "log verify", "log show x", "rebuild all", "rebuild all --workflow", "correct --dry-run", "mail list"} {
+				got := s.milepost(strings.Fields(args)...)
+				if got.status != 1 || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.HasSuffix(got.err, row.want) {
+					t.Errorf("%s: %+v", args, got)
+				}
 			}
 		}
 	})

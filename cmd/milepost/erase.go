@@ -34,10 +34,12 @@ Example:
 // Validate is called by the parser.
 func (c *eraseCmd) Validate() error {
 	switch {
+	case c.Customer == "" || c.Reason == "":
+		return nil // it is missing, which the parser says next
 	case !reasonCode.MatchString(c.Reason):
 		return fmt.Errorf("--reason must be a code of up to 40 capitals, digits and underscores, such as CUSTOMER_REQUEST, and is %q", c.Reason)
-	case len(c.By) > 200:
-		return fmt.Errorf("--by must have up to 200 characters, and has %d", len(c.By))
+	case c.By == "" || len(c.By) > 200:
+		return fmt.Errorf("--by must have 1 to 200 bytes, and has %d", len(c.By))
 	case !c.Yes && !c.DryRun:
 		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
 	}
@@ -85,7 +87,11 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		did.Erased = &first
 	}
 	for _, id := range ids {
-		if err := c.note(ctx, l, id, &did); err != nil {
+		err := c.note(ctx, l, id, &did)
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted behind %d quotes; the same command goes on there", did.Noted)
+		}
+		if err != nil {
 			return plainly(err)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -307,6 +308,32 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 	}
 }
 
+func TestAnEraseSaysHowFarItWasWhenItIsInterrupted(t *testing.T) {
+	for cut, want := range map[int]string{1: "milepost: interrupted\n", 3: "milepost: interrupted behind 1 quotes; the same command goes on there\n"} {
+		t.Run(fmt.Sprint("at write ", cut), func(t *testing.T) {
+			inMemory(t, nil, func(t *testing.T, s *running) {
+				s.priced()
+				s.priced()
+				ctx, interrupt := context.WithCancel(t.Context())
+				defer interrupt()
+				writes, transport := 0, s.aws
+				s.aws = httpClient(func(r *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutItem") {
+						if writes++; writes == cut {
+							interrupt()
+							return nil, ctx.Err()
+						}
+					}
+					return transport.Do(r)
+				})
+				if r := s.milepostUntil(ctx, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes"); r.status != 1 || r.err != want {
+					t.Errorf("status %d, %q, want %q", r.status, r.err, want)
+				}
+			})
+		})
+	}
+}
+
 // A letter from before letters were sealed stands open; it goes with the key.
 func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
@@ -345,6 +372,7 @@ func TestEraseAsksBack(t *testing.T) {
 		for _, args := range [][]string{
 			{"ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve"}, {"ada", "--by", "eve", "--yes"}, {"--reason", "X", "--by", "eve", "--yes"},
 			{"ada", "--reason", "she asked us to", "--by", "eve", "--yes"}, {"ada", "--reason", "X", "--by", "eve", "--yes", "--dry-run"},
+			{"ada", "--reason", "X", "--by", "", "--yes"},
 		} {
 			if r := s.milepost(append([]string{"erase"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)

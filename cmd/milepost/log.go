@@ -76,6 +76,19 @@ func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quot
 	return h, nil
 }
 
+// version is that of an event.
+type version int
+
+// UnmarshalText reads "3".
+func (v *version) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is no version like 3; they count from 1", text)
+	}
+	*v = version(n)
+	return nil
+}
+
 // past is a point in a quote's life: a version, or a time.
 type past struct {
 	version int
@@ -129,6 +142,16 @@ type logShowCmd struct {
 	Endpoint endpoint `embed:""`
 }
 
+// Help says what is shown.
+func (*logShowCmd) Help() string {
+	return `The state is that of the API, made from the log and not from a projection. Neither it nor the table of events names a person but by id.
+
+Example, a quote as it was when its first offer had come, and an hour ago:
+
+  milepost log show 01KXAMPE0000000000000000QT --as-of 4
+  milepost log show 01KXAMPE0000000000000000QT --as-of 1h`
+}
+
 // event is an event as the command line shows it: without its data, which is personal.
 type event struct {
 	Version    int       `json:"version"`
@@ -178,16 +201,28 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 // logDiffCmd compares two versions of a quote.
 type logDiffCmd struct {
 	Quote    string   `arg:"" help:"The quote's id."`
-	From     int      `arg:"" help:"The earlier version."`
-	To       int      `arg:"" help:"The later version."`
+	From     version  `arg:"" help:"The earlier version."`
+	To       version  `arg:"" help:"The later version."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
+// Help says what is compared.
+func (*logDiffCmd) Help() string {
+	return `Each line is a member of the quote by its JSON pointer: + is new, - is gone, the others show before and after.
+
+Example, what an amendment and its new price changed:
+
+  milepost log diff 01KXAMPE0000000000000000QT 4 6`
+}
+
 // Validate is called by the parser.
 func (c *logDiffCmd) Validate() error {
-	if c.From < 1 || c.To <= c.From {
-		return fmt.Errorf("versions %d and %d are not an earlier one, from 1 on, and a later one", c.From, c.To)
+	if c.To == 0 {
+		return nil // it is missing, which the parser says next
+	}
+	if c.To <= c.From {
+		return fmt.Errorf("version %d is not later than version %d", c.To, c.From)
 	}
 	return nil
 }
@@ -206,11 +241,11 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	before, err := membersAt(h, c.From)
+	before, err := membersAt(h, int(c.From))
 	if err != nil {
 		return err
 	}
-	after, err := membersAt(h, c.To)
+	after, err := membersAt(h, int(c.To))
 	if err != nil {
 		return err
 	}
@@ -295,7 +330,12 @@ type logVerifyCmd struct {
 
 // Help says what can be found out.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart.`
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart. The exit status is 1 when something is found.
+
+Examples, all quotes, and one:
+
+  milepost log verify
+  milepost log verify 01KXAMPE0000000000000000QT`
 }
 
 // verification is what a check came to.

@@ -148,6 +148,12 @@ func TestAnImportRefuses(t *testing.T) {
 		if err := os.Mkdir(empty, 0o700); err != nil {
 			t.Fatal(err)
 		}
+		blank, plain := filepath.Join(dir, "blank"), filepath.Join(dir, "plain")
+		for file, text := range map[string]string{blank: "", plain: "{\"streamId\": \"quote-1\"}\n"} {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		other := s.another()
 		for _, row := range []struct {
 			args   []string
@@ -156,6 +162,8 @@ func TestAnImportRefuses(t *testing.T) {
 		}{
 			{[]string{"import", broken}, 1, "milepost: stream quote-" + quote + ": version 3 does not follow version 2: one of them was changed\n"},
 			{[]string{"import", empty}, 1, "milepost: no file there ends with .ndjson.zst\n"},
+			{[]string{"import", blank}, 1, "milepost: " + blank + ": it is empty"},
+			{[]string{"import", plain}, 1, "milepost: " + plain + ": it is not compressed with zstd, as an export is\n"},
 			{[]string{"import", filepath.Join(dir, "none")}, 1, "milepost: open " + filepath.Join(dir, "none") + ": no such file or directory\n"},
 			{[]string{"import", "s3://nowhere/"}, 1, "milepost: S3 ListObjectsV2: The specified bucket does not exist (NoSuchBucket)\n"},
 			{[]string{"import", "s3://"}, 2, `"s3://" is no place like`},

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
@@ -26,7 +28,7 @@ type logPlayCmd struct {
 	Rate     int          `default:"0" help:"Play so many events in a second at the most; 0 is as many as can be."`
 	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
 	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
-	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists."`
+	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
 	Workflow bool         `help:"Let the stack do it, in its state machine STACK-playback, and follow that. It goes on when this program ends."`
 	JSON     bool         `name:"json" help:"Print JSON."`
 	Endpoint endpoint     `embed:""`
@@ -89,12 +91,13 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	for _, id := range c.Quote {
 		selection.Streams = append(selection.Streams, quotestore.StreamID(id))
 	}
-	before, err := c.resume(&selection)
+	at, err := c.resume()
 	if err != nil {
 		return err
 	}
+	selection.After = max(selection.After, at.Cursor)
 	if c.Workflow {
-		return c.runWorkflow(ctx, s, selection, before)
+		return c.runWorkflow(ctx, s, selection, at)
 	}
 	l, err := c.Endpoint.logs(ctx, s)
 	if err != nil {
@@ -107,9 +110,16 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	player := &playback.Player{
 		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(cfg), BusName: c.bus(), Name: c.mark(), PerSecond: c.Rate,
 	}
+	if c.Endpoint.real() {
+		player.Lag = playback.IndexLag // where milepost run plays AWS, an index is never behind
+	}
+	if err := c.check(ctx, l, player.Bus); err != nil {
+		return plainly(err)
+	}
+	before := at.Played
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
-		p.Played += before
-		return c.Progress.write(p)
+		at.Cursor, at.Played = p.Cursor, before+p.Played
+		return c.Progress.write(at)
 	})
 	progress.Played += before
 	if ctx.Err() != nil {
@@ -118,7 +128,37 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	return c.print(s, progress)
+	return c.end(s, progress)
+}
+
+// check refuses a quote and a bus that are not there: the one has no events, and EventBridge takes events for the other
+// all the same. Who may put events on another account's bus may still not ask about it, and need not.
+func (c *logPlayCmd) check(ctx context.Context, l *logs, bus *eventbridge.Client) error {
+	for _, id := range c.Quote {
+		events, err := l.quotes.Log.Load(ctx, quotestore.StreamID(id), 0)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return fmt.Errorf("there is no quote %s in the log", id)
+		}
+	}
+	if c.Bus == "" {
+		return nil
+	}
+	_, err := bus.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &c.Bus})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return fmt.Errorf("there is no bus %s", c.Bus)
+	}
+	return nil
+}
+
+// end tells what was played, when there is nothing more to play.
+func (c *logPlayCmd) end(s streams, p playback.Progress) error {
+	if err := c.Progress.remove(); err != nil {
+		return err
+	}
+	return c.print(s, p)
 }
 
 // print tells what was played.
@@ -130,17 +170,36 @@ func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 	return err
 }
 
-// resume moves the selection to where an earlier run of the command stopped, and says how many events
-// that one had played.
-func (c *logPlayCmd) resume(s *playback.Selection) (int, error) {
+// playing is what the file of --progress keeps: how far which playback is.
+type playing struct {
+	Since time.Time `json:"since"`
+	// Until is zero where nobody said until when.
+	Until  time.Time         `json:"until"`
+	Types  []string          `json:"types"`
+	Quotes []string          `json:"quotes"`
+	Bus    string            `json:"bus"`
+	Name   string            `json:"name"`
+	Cursor eventstore.Cursor `json:"cursor"`
+	Played int               `json:"played"`
+}
+
+// resume gives where the playback begins: where an earlier run of the command stopped, or at the beginning.
+func (c *logPlayCmd) resume() (playing, error) {
+	begin := playing{Since: c.Since.Time, Types: c.Type, Quotes: c.Quote, Bus: c.bus(), Name: c.mark()}
+	if !c.untilNow {
+		begin.Until = c.Until.Time
+	}
 	text, ok, err := c.Progress.read()
 	if !ok || err != nil {
-		return 0, err
+		return begin, err
 	}
-	var p playback.Progress
+	var p playing
 	if err := json.Unmarshal(text, &p); err != nil || p.Cursor == "" {
-		return 0, fmt.Errorf("%s does not tell how far a playback is: remove it to begin anew", c.Progress)
+		return begin, fmt.Errorf("%s does not tell how far a playback is: remove it to begin anew", c.Progress)
 	}
-	s.After = max(s.After, p.Cursor)
-	return p.Played, nil
+	if !p.Since.Equal(begin.Since) || !p.Until.Equal(begin.Until) || !slices.Equal(p.Types, begin.Types) ||
+		!slices.Equal(p.Quotes, begin.Quotes) || p.Bus != begin.Bus || p.Name != begin.Name {
+		return begin, fmt.Errorf("%s tells how far another playback is: give that command again to finish it, or remove the file", c.Progress)
+	}
+	return p, nil
 }

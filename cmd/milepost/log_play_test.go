@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,7 +98,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 			ids = append(ids, s.priced())
 		}
 		s.forgetOnly(ids...)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file)
 		if r.status != 1 || !strings.Contains(r.err, "interrupted behind 20 events") {
@@ -110,6 +113,9 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 		if known := s.known(ids...); progress.Played != 40 || len(known) != len(ids) {
 			t.Errorf("%d events played, want 40; %d quotes known", progress.Played, len(known))
 		}
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the progress file after the end: %v", err)
+		}
 		if err := os.WriteFile(file, []byte("nothing"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -119,10 +125,47 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 	})
 }
 
+func TestLogPlayDoesNotGoOnWithAnotherPlayback(t *testing.T) {
+	dir := t.TempDir()
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		for i, args := range [][]string{
+			{"--quote", id}, {"--type", "QuoteOffered"}, {"--since", "2026-05-01T00:00:00Z"}, {"--until", "2026-06-01T00:00:00Z"}, {"--new"}, {"--bus", "milepost-events-2"},
+		} {
+			file := filepath.Join(dir, strconv.Itoa(i))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file); r.status != 1 {
+				t.Fatalf("status %d: %s", r.status, r.err)
+			}
+			cancel()
+			r := s.milepost(append([]string{"log", "play", "--progress", file}, args...)...)
+			if r.status != 1 || r.err != "milepost: "+file+" tells how far another playback is: give that command again to finish it, or remove the file\n" {
+				t.Errorf("%v: status %d: %s", args, r.status, r.err)
+			}
+		}
+	})
+}
+
+func TestLogPlayAtOnceWhereNoIndexIsBehind(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		s.priced()
+		before := time.Now()
+		s.must("log", "play")
+		if took := time.Since(before); took >= time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 func TestLogPlayWrongUse(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
-		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--workflow", "--bus", "other"}, {"--since", "soon"}, {"--type", "QuoteOfered"}} {
+		for _, args := range [][]string{{"--rate", "-1"}, {"--since", "1h", "--until", "2h"}, {"--name", ""}, {"--workflow", "--bus", "other"}, {"--since", "soon"}, {"--type", "QuoteOfered"}, {"--progress", os.TempDir()}, {"--progress", "none/p"}} {
 			if r := s.milepost(append([]string{"log", "play"}, args...)...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
+				t.Errorf("%v: status %d, %q", args, r.status, r.err)
+			}
+		}
+		for _, args := range [][]string{{"--quote", "01KXAMPE0000000000000000QT"}, {"--bus", "other"}} {
+			if r := s.milepost(append([]string{"log", "play"}, args...)...); r.status != 1 || !strings.HasPrefix(r.err, "milepost: there is no ") || !strings.Contains(r.err, args[1]) {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}
 		}

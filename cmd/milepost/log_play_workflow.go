@@ -14,12 +14,12 @@ import (
 )
 
 // runWorkflow has the stack play, after the events that an earlier run played.
-func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playback.Selection, before int) error {
+func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playback.Selection, from playing) error {
 	w, err := c.Endpoint.workflow(ctx, s, "playback")
 	if err != nil {
 		return err
 	}
-	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: before}
+	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: from.Played}
 	arn, err := begin(ctx, w, task, c.same)
 	if err != nil {
 		return err
@@ -36,12 +36,13 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playb
 			shown = now
 			fmt.Fprintf(s.err, "%d events played\n", at.Played)
 		}
-		return c.Progress.write(playback.Progress{Cursor: at.After, Played: at.Played, Done: at.Done})
+		from.Cursor, from.Played = at.After, at.Played
+		return c.Progress.write(from)
 	}, &done)
 	if err != nil {
 		return err
 	}
-	return c.print(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done})
+	return c.end(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done})
 }
 
 // same tells whether a playback that runs is the one that the command line asks for. Where that says nothing

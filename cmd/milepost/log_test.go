@@ -68,7 +68,7 @@ func TestLogShow(t *testing.T) {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}
 		}
-		for _, args := range [][]string{{"log", "show"}, {"log", "show", id, "--as-of", "yesterday"}, {"log", "show", id, "--as-of", "0"}, {"log", "show", id, "--as-of", "2100-01-01T00:00:00Z"}, {"log", "diff", id, "3", "3"}, {"log", "diff", id, "0", "1"}} {
+		for _, args := range [][]string{{"log", "show"}, {"log", "show", id, "--as-of", "yesterday"}, {"log", "show", id, "--as-of", "0"}, {"log", "show", id, "--as-of", "2100-01-01T00:00:00Z"}, {"log", "diff", id, "3", "3"}, {"log", "diff", id, "0", "1"}, {"log", "diff", id, "3", "0"}, {"log", "diff", id, "a", "4"}, {"log", "diff", id, "3"}} {
 			if r := s.milepost(args...); r.status != 2 || strings.Count(r.err, "\n") != 1 {
 				t.Errorf("%v: status %d, %q", args, r.status, r.err)
 			}

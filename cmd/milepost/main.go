@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -48,17 +49,36 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
-// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
-func run(ctx context.Context, args []string, s streams) int {
-	exited := -1
-	parser, err := kong.New(&commands{},
+// named gives the names of the command, as far as they were understood, whose command line cannot be parsed.
+func named(err error) (names []string) {
+	wrong, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
+		return nil
+	}
+	for _, p := range wrong.Context.Path {
+		if p.Command != nil {
+			names = append(names, p.Command.Name)
+		}
+	}
+	return names
+}
+
+// newParser makes the parser of the command line. It calls exit where it has printed a help.
+func newParser(ctx context.Context, s streams, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&commands{},
 		kong.Name("milepost"),
 		kong.Description("An event-sourced auto insurance quote system."),
 		kong.Writers(s.out, s.err),
-		kong.Exit(func(code int) { exited = code }),
+		kong.Exit(exit),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)
+}
+
+// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
+func run(ctx context.Context, args []string, s streams) int {
+	exited := -1
+	parser, err := newParser(ctx, s, func(code int) { exited = code })
 	if err != nil {
 		fmt.Fprintln(s.err, "milepost:", err)
 		return 1
@@ -68,12 +88,15 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "milepost: %v (see milepost --help)\n", err)
+		fmt.Fprintf(s.err, "milepost: %v (see %s --help)\n", err, strings.Join(append([]string{"milepost"}, named(err)...), " "))
 		return 2
 	}
 	err = command.Run()
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errors.New("interrupted")
 	}
 	if err != nil {
 		fmt.Fprintln(s.err, "milepost:", err)

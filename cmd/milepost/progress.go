@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -14,6 +15,19 @@ import (
 // progressFile is the name of a file that keeps how far a work is, so that it can be taken up after an
 // interruption. "" keeps nothing.
 type progressFile string
+
+// Validate is called by the parser. Who works for hours learns before, and not with the first write, that the file
+// cannot be kept.
+func (f progressFile) Validate() error {
+	if info, err := os.Stat(string(f)); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory, and no file", f)
+	}
+	directory := filepath.Dir(string(f))
+	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no directory %s", directory)
+	}
+	return nil
+}
 
 // read gives what the file keeps; ok is false where it is not there.
 func (f progressFile) read() (text []byte, ok bool, err error) {

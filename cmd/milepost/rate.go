@@ -23,6 +23,16 @@ type rateCmd struct {
 	Plan  string `placeholder:"VERSION" help:"Rate under this plan whatever the effective date. Default: the plan in force then."`
 }
 
+// Help says what goes in.
+func (*rateCmd) Help() string {
+	return `The object has the request as it is rated, and the facts that were found: what the VINs decode to, and the histories of the drivers. domain/rating/testdata/worked-examples.json has such objects. What is printed is JSON.
+
+Examples, one request, and a file with one a line:
+
+  milepost rate < request.json
+  milepost rate --batch < requests.ndjson`
+}
+
 // Run writes the result of each request. With Batch it fails at the end if any line could not be read.
 func (c *rateCmd) Run(ctx context.Context, s streams) error {
 	rate, err := rateUnder(c.Plan)

@@ -198,8 +198,8 @@ func TestRateStopsWaitingWhenItIsInterrupted(t *testing.T) {
 		var errs bytes.Buffer
 		go func() { status <- run(ctx, args, streams{in: silent, out: io.Discard, err: &errs}) }()
 		cancel()
-		if got := <-status; got != 1 || !strings.Contains(errs.String(), "canceled") {
-			t.Errorf("milepost %v: status %d, errors %q, want 1 and canceled", args, got, errs.String())
+		if got := <-status; got != 1 || errs.String() != "milepost: interrupted\n" {
+			t.Errorf("milepost %v: status %d, errors %q, want 1 and that it was interrupted", args, got, errs.String())
 		}
 		end.Close()
 	}

@@ -148,6 +148,13 @@ type replayStatusCmd struct {
 	Endpoint endpoint `embed:""`
 }
 
+// Help says where it looks.
+func (*replayStatusCmd) Help() string {
+	return `Example, how far one is:
+
+  milepost replay status again --json`
+}
+
 // Run prints what state replays are in, whatever it is.
 func (c *replayStatusCmd) Run(ctx context.Context, s streams) error {
 	bus, err := c.Endpoint.bus(ctx, s)
@@ -177,6 +184,15 @@ type replayCancelCmd struct {
 	Name     string   `arg:"" help:"The replay."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
+}
+
+// Help says what is left.
+func (*replayCancelCmd) Help() string {
+	return `Events that are on their way still arrive.
+
+Example:
+
+  milepost replay cancel again`
 }
 
 // Run asks the replay to stop. Events that are on their way still arrive.

@@ -36,6 +36,15 @@ type runCmd struct {
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
 
+// Help says what is there then.
+func (*runCmd) Help() string {
+	return `The HTTP API, the functions, the workflows and everything else that the template declares run in this process, until Ctrl-C. It prints its addresses, and a first request to try.
+
+Example, in a directory and at ports of its own, so that another system can run beside it:
+
+  milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000`
+}
+
 // Run serves until ctx ends, which is no failure. A system that stops gives the requests under way a
 // moment, and takes up in the next run what it had accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {

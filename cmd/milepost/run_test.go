@@ -103,6 +103,16 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 	}
 }
 
+func TestNoTokenForWhatTheAPIRefuses(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--scope=admin"}, {"--subject="}, {"--ttl=soon"}} {
+		out, errs, status := runMilepost(t, "", append([]string{"token", "--data=" + t.TempDir()}, args...)...)
+		if status != 2 || out != "" || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%v: status %d, %s%s", args, status, out, errs)
+		}
+	}
+}
+
 func TestMemoryKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)

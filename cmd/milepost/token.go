@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,10 +15,28 @@ import (
 // tokenCmd makes a token with the key of the local issuer.
 type tokenCmd struct {
 	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
-	Scope   []string      `default:"quotes" help:"What it opens: quotes for a customer, staff for an employee."`
-	TTL     time.Duration `default:"12h" help:"How long it is valid."`
+	Scope   []string      `default:"quotes" enum:"quotes,staff" help:"What it opens: quotes for a customer, staff for an employee."`
+	TTL     time.Duration `default:"12h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
 	Data    string        `default:".milepost" help:"Directory with the data of the system." type:"path"`
 	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, which is part of the issuer's name."`
+}
+
+// Help says for what a token is good.
+func (*tokenCmd) Help() string {
+	return `Give it as "Authorization: Bearer TOKEN" with a request to the API. It is good for the system with this data directory and this AWS endpoint only.
+
+Examples, for a customer and for an employee:
+
+  milepost token --subject ada
+  milepost token --subject uwe --scope staff`
+}
+
+// Validate is called by the parser.
+func (c *tokenCmd) Validate() error {
+	if c.Subject == "" || len(c.Subject) > 200 {
+		return errors.New("--subject must have 1 to 200 bytes; the API takes no other")
+	}
+	return nil
 }
 
 // Run prints the token.
@@ -40,6 +59,15 @@ func (c *tokenCmd) Run(s streams) error {
 
 // exampleCmd prints a request whose dates fit today.
 type exampleCmd struct{}
+
+// Help says what it is for.
+func (exampleCmd) Help() string {
+	return `Its policy begins two weeks after today. docs/local-runtime.md lists license numbers for other outcomes.
+
+Example:
+
+  milepost example > request.json`
+}
 
 // Run prints it.
 func (exampleCmd) Run(s streams) error {

@@ -20,6 +20,16 @@ type vinCmd struct {
 	YearLimit int      `placeholder:"YEAR" help:"Latest model year to believe in. Default: this year plus two."`
 }
 
+// Help says what is printed.
+func (*vinCmd) Help() string {
+	return `What is printed is JSON: for each VIN what it decodes to, and the codes of what is wrong with it; 0 stands for nothing.
+
+Examples:
+
+  milepost vin 1HGCM82633A004352
+  milepost vin --batch < vins.txt`
+}
+
 // Validate is called by the parser.
 func (c *vinCmd) Validate() error {
 	if c.Batch == (len(c.VINs) > 0) {

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -169,9 +170,8 @@ func TestLogPlayByWorkflow(t *testing.T) {
 		if known := s.known(ids...); progress.Played != 40 || len(known) != 10 || s.started("PlaybackWorkflowArn") != 2 {
 			t.Errorf("%+v in %d executions, want 40 events in 2; %d quotes known", progress, s.started("PlaybackWorkflowArn"), len(known))
 		}
-		text, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(text, []byte(`"done":true`)) {
-			t.Errorf("the file keeps %s, error %v", text, err)
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the progress file after the end: %v", err)
 		}
 	})
 }

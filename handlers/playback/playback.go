@@ -18,7 +18,7 @@ type handler struct{ player *playback.Player }
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{&playback.Player{
-		Log: quotestore.NewLog(env, vars), Bus: platform.EventBridge(env), BusName: vars.Required("EVENT_BUS_NAME"),
+		Log: quotestore.NewLog(env, vars), Bus: platform.EventBridge(env), BusName: vars.Required("EVENT_BUS_NAME"), Lag: playback.IndexLag,
 	}}
 	return platform.Handler(env, h.play), vars.Err()
 }

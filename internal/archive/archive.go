@@ -84,7 +84,7 @@ func (d *Days) Take() []Object {
 
 // newEncoder compresses. At this level it is the fastest, and events that are alike do not get smaller at the next.
 func newEncoder(w io.Writer) *zstd.Encoder {
-	e, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	e, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
 	if err != nil { // the options are right
 		panic(err)
 	}

@@ -159,8 +159,9 @@ func TestWhatIsNoArchiveIsNamed(t *testing.T) {
 		object []byte
 		want   string
 	}{
-		"not compressed":      {good, "test: invalid input: magic number"},
-		"cut off":             {whole[:len(whole)-10], "test: unexpected EOF"},
+		"not compressed":      {good, "test: it is not compressed with zstd, as an export is"},
+		"nothing":             {nil, "test: it is empty"},
+		"cut off":             {whole[:len(whole)-10], "test: it is cut off"},
 		"changed":             {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), "test: "},
 		"half a line":         {packed(t, append(slices.Clone(good), good[:20]...)), "test: line 2 is cut off"},
 		"an empty line":       {packed(t, append(slices.Clone(good), '\n')), "test: line 2: it is no event"},

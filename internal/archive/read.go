@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -101,10 +102,19 @@ func (r *Reader) decode(ctx context.Context, name string, chunks chan<- chunk) {
 			}
 		}
 		defer r.decoders.Put(z)
-		if err = z.Reset(&counted{body, &r.Done}); err == nil {
+		packed := bufio.NewReader(&counted{body, &r.Done})
+		if _, err := packed.Peek(1); err == io.EOF {
+			return fmt.Errorf("%s: it is empty, which an export never is", name)
+		}
+		if err = z.Reset(packed); err == nil {
 			err = decode(z, func(events []eventstore.Event) error { return send(chunk{events: events}) })
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, zstd.ErrMagicMismatch):
+			return fmt.Errorf("%s: it is not compressed with zstd, as an export is", name)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("%s: it is cut off", name)
+		case err != nil:
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil

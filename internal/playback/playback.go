@@ -41,6 +41,8 @@ type Player struct {
 	Name string
 	// PerSecond is how many events are played in a second at the most, 0 for no limit.
 	PerSecond int
+	// Lag is by how much the time index may be behind the log, 0 where it never is. See IndexLag.
+	Lag time.Duration
 	// Enough tells that there is no time for another call; nil stands for all the time it takes.
 	Enough func() bool
 }
@@ -58,9 +60,9 @@ type Progress struct {
 // maxEntries is how many events one PutEvents call takes.
 const maxEntries = 10
 
-// lag is by how much the time index may be behind the log. DynamoDB promises nothing; a fraction of a second is
-// usual.
-const lag = 5 * time.Second
+// IndexLag is by how much the time index is taken to be behind the log on AWS. DynamoDB promises nothing; a fraction
+// of a second is usual.
+const IndexLag = 5 * time.Second
 
 // Play announces the selected events. After each call that the bus took it tells report how far it is;
 // a Player that begins behind that cursor leaves nothing out, and repeats nothing but the call during
@@ -70,7 +72,7 @@ const lag = 5 * time.Second
 // played; those that are appended later are announced as ever.
 func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) error) (Progress, error) {
 	progress := Progress{Cursor: s.After}
-	if err := pause(ctx, min(lag, time.Until(s.Until.Add(lag)))); err != nil {
+	if err := pause(ctx, min(p.Lag, time.Until(s.Until.Add(p.Lag)))); err != nil {
 		return progress, err
 	}
 	began := time.Now()

@@ -69,7 +69,7 @@ func playing(t *testing.T, events int, b *bus, test func(t *testing.T, p *playba
 			time.Sleep(time.Second)
 		}
 		client := eventbridge.New(eventbridge.Options{Region: "us-east-1", HTTPClient: b})
-		test(t, &playback.Player{Log: log, Bus: client, BusName: "bus", Name: "again"},
+		test(t, &playback.Player{Log: log, Bus: client, BusName: "bus", Name: "again", Lag: playback.IndexLag},
 			playback.Selection{After: eventstore.CursorAt(began.Add(-time.Hour)), Until: time.Now()})
 	})
 }

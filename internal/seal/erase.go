@@ -40,8 +40,12 @@ func (k *Keys) State(ctx context.Context, customerID string) (State, error) {
 }
 
 // Erase puts a record in the place of a customer's key, for good. Where one stands already, it stays and is
-// given back: the first erasure counts.
+// given back: the first erasure counts. A record that does not tell who and why is refused, since nobody could
+// add that later.
 func (k *Keys) Erase(ctx context.Context, e Erasure) (Erasure, error) {
+	if e.By == "" || e.ReasonCode == "" {
+		return e, fmt.Errorf("erase the key of customer %s: the record has to tell who erases it, and why", e.CustomerID)
+	}
 	item := itemKey(e.CustomerID)
 	item["erasedAt"] = text(e.At.UTC().Format(time.RFC3339Nano))
 	item["erasedBy"] = text(e.By)

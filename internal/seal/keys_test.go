@@ -158,6 +158,10 @@ func TestAnErasedKeyIsForgottenInTimeAndNeverMadeAgain(t *testing.T) {
 		time.Sleep(seal.Lifetime - time.Second)
 		assertOpens(t, k, "ada", sealed) // using a key does not keep it
 		office, _ := process(stack)
+		if _, err := office.Erase(t.Context(), seal.Erasure{CustomerID: "ada", At: time.Now().UTC(), ReasonCode: "CUSTOMER_REQUEST"}); err == nil {
+			t.Error("a key was erased by nobody")
+		}
+		assertOpens(t, k, "ada", sealed)
 		want := seal.Erasure{CustomerID: "ada", At: time.Now().UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"}
 		if got, err := office.Erase(t.Context(), want); err != nil || got != want {
 			t.Fatalf("%+v, error %v", got, err)
