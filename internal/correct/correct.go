@@ -162,9 +162,12 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 
 // one deals with a quote. looked is false where there is none, or another of its ratings is the one to deal with it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
+	refuse := func(why string) []Finding {
+		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: why}}
+	}
 	events, err := c.Quotes.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: broken.Error()}}, true, nil
+		return refuse(broken.Error()), true, nil
 	}
 	if err != nil {
 		return nil, false, err
@@ -174,16 +177,19 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	case s.version != 0 && last != s.version:
 		return nil, false, nil
 	case len(events) == 0:
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "the log has no such quote"}}, false, nil
+		return refuse("the log has no such quote"), false, nil
 	case last == 0:
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "it was not rated in this time"}}, true, nil
+		return refuse("it was not rated in this time"), true, nil
 	}
 	h, err := c.Quotes.ReadOnce(ctx, events)
-	if err == nil && h.Erased {
-		err = &quote.Erased{QuoteID: s.quoteID}
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		return refuse(broken.Error()), true, nil
 	}
 	if err != nil {
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: err.Error()}}, true, nil
+		return nil, false, err
+	}
+	if h.Erased {
+		return refuse((&quote.Erased{QuoteID: s.quoteID}).Error()), true, nil
 	}
 	for _, e := range h.Quote.Log {
 		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {

@@ -111,7 +111,7 @@ func (h History) RequestedAt() time.Time {
 // Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
 // personal data are empty.
 func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
-	return s.load(ctx, quoteID, s.open)
+	return s.load(ctx, quoteID, s.Unseal)
 }
 
 // LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
@@ -120,7 +120,7 @@ func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error)
 	return s.load(ctx, quoteID, s.openAmended)
 }
 
-// opener is open or openAmended.
+// opener is Unseal or openAmended.
 type opener func(context.Context, []eventstore.Event) (erased bool, err error)
 
 func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
@@ -141,12 +141,12 @@ func historyOf(ctx context.Context, events []eventstore.Event, open opener) (His
 	return History{Quote: q, Events: events, Erased: erased}, err
 }
 
-// openAmended is open for a quote that was amended, and does nothing with any other.
+// openAmended is Unseal for a quote that was amended, and does nothing with any other.
 func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
 	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
 		return false, nil
 	}
-	return s.open(ctx, events)
+	return s.Unseal(ctx, events)
 }
 
 // AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
@@ -192,7 +192,7 @@ func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.
 
 // ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives.
 func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, error) {
-	return s.readOnce(ctx, events, s.open)
+	return s.readOnce(ctx, events, s.Unseal)
 }
 
 func (s *Store) readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
@@ -219,13 +219,13 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	return History{Quote: q, Events: all, Erased: h.Erased, base: h.base}, err
 }
 
-// decodeAll decodes events up to the first that it cannot read.
+// decodeAll decodes events up to the first that it cannot read; then the error is *eventstore.Unreadable.
 func decodeAll(events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) ([]quote.Event, error) {
 	decoded := make([]quote.Event, 0, len(events))
 	for _, stored := range events {
 		e, err := read(stored)
 		if err != nil {
-			return decoded, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
+			return decoded, &eventstore.Unreadable{StreamID: stored.StreamID, Version: stored.Version, Err: err}
 		}
 		decoded = append(decoded, e)
 	}
@@ -294,7 +294,7 @@ func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History,
 	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
 		existing := []eventstore.Event{conflict.Existing}
-		erased, err := s.open(ctx, existing)
+		erased, err := s.Unseal(ctx, existing)
 		if err != nil {
 			return h, err
 		}
@@ -336,7 +336,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 			},
 		}
 		if sealing {
-			if err := s.seal(ctx, customer, &events[i]); err != nil {
+			err := s.seal(ctx, customer, &events[i])
+			if _, erased := errors.AsType[*seal.Erased](err); erased && len(h.Events) > 0 {
+				err = &quote.Erased{QuoteID: quoteID} // since it was loaded
+			}
+			if err != nil {
 				return h, err
 			}
 		}
@@ -348,7 +352,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
-	erased, err := s.open(ctx, events)
+	erased, err := s.Unseal(ctx, events)
 	if err != nil {
 		return h, err
 	}

@@ -62,7 +62,7 @@ const maxCommands = 1000
 // whole log, where the snapshot is missing, is late, is of another form, or does not hold any more because
 // something was undone since.
 func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
-	return s.current(ctx, quoteID, s.open)
+	return s.current(ctx, quoteID, s.Unseal)
 }
 
 // CurrentSealed is Current for who asks for no personal data, as LoadSealed is Load. A snapshot takes a key.
@@ -92,9 +92,13 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
 		return s.load(ctx, quoteID, open)
 	}
-	// What opened the snapshot opens the events: the key is the same.
-	if _, err := s.open(ctx, events); err != nil {
+	// A snapshot has the personal data, so they are to be there in the events too.
+	erased, err := s.Unseal(ctx, events)
+	if err != nil {
 		return History{}, err
+	}
+	if erased {
+		return s.load(ctx, quoteID, open)
 	}
 	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
 	return h.with(events[tail:])

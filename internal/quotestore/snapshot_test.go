@@ -267,3 +267,15 @@ func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
 		l.takeSnapshot() // comes to nothing
 	})
 }
+
+// TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf: whoever still remembers the key does not show what was erased.
+func TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf(t *testing.T) {
+	t.Parallel()
+	l := newLong(t)
+	l.growTo(quotestore.SnapshotEvery + 3)
+	l.do(quote.RecordErasure{Erasure: quote.Erasure{At: at, By: "eve", ReasonCode: "X"}})
+	h, err := l.Current(t.Context(), l.id)
+	if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Status != quote.StatusWithdrawn {
+		t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
+	}
+}
