@@ -53,7 +53,7 @@ func decode(a attributes) (Item, error) {
 	fail := func(name string, err error) (Item, error) {
 		return item, fmt.Errorf("notification %s of quote %s: %s: %w", stringOf(a["key"]), item.QuoteID, name, err)
 	}
-	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Reversal, "attempts": &item.Attempts} {
+	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "since": &item.Since, "attempts": &item.Attempts} {
 		n, ok := a[name].(*types.AttributeValueMemberN)
 		if !ok {
 			return fail(name, strconv.ErrSyntax)

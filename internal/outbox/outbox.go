@@ -100,7 +100,7 @@ func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.No
 	for _, n := range all {
 		item := attributes{
 			"quoteId": text(n.QuoteID), "key": text(n.Key()), "kind": text(string(n.Kind)), "revision": number(n.Revision),
-			"version": number(n.Version), "reversal": number(n.Reversal), "about": text(n.About), "ofKind": text(string(n.OfKind)),
+			"version": number(n.Version), "since": number(n.Since), "about": text(n.About), "ofKind": text(string(n.OfKind)),
 			"status": text(string(Due)), "dueAt": moment(dueAt), "createdAt": moment(time.Now()), "attempts": number(0), "pending": text(onTheWay),
 		}
 		in := &dynamodb.PutItemInput{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(quoteId)")}
