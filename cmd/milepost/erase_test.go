@@ -24,7 +24,7 @@ import (
 )
 
 // plaintexts are what the example says about persons, and what must stand in no table.
-var plaintexts = []string{`"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "Moved to Paris"}
+var plaintexts = []string{"ada@example.com", "+16145550100", `"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "Moved to Paris"}
 
 // tables gives all items of all tables, and everything in them as one text.
 func tables(t *testing.T, cfg aws.Config) (all map[string][]map[string]types.AttributeValue, text []byte) {

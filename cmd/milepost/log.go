@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
@@ -50,10 +51,16 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 	return &logs{
 		quotes: &quotestore.Store{
 			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
-			Keys: &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"},
+			Keys: e.keys(cfg),
 		},
 		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
 	}, nil
+}
+
+// keys are those of the stack's customers.
+func (e *endpoint) keys(cfg aws.Config) *seal.Keys {
+	name := e.Stack + "-customer-keys"
+	return &seal.Keys{DB: dynamodb.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Table: name, WrappingKey: "alias/" + name}
 }
 
 // history reads a quote that has to be there.

@@ -62,7 +62,7 @@ func newMailLine(i outbox.Item) mailLine {
 
 // Run prints a line for each notification, the oldest first. It prints no personal data.
 func (c *mailListCmd) Run(ctx context.Context, s streams) error {
-	items, err := c.Endpoint.mail(ctx, s, c.Quote)
+	_, items, err := c.Endpoint.mail(ctx, s, c.Quote)
 	if err != nil {
 		return err
 	}
@@ -87,13 +87,13 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 	return table.Flush()
 }
 
-// mail reads the notifications of a quote, or all, the oldest first.
-func (e *endpoint) mail(ctx context.Context, s streams, quoteID string) (items []outbox.Item, err error) {
+// mail reads the notifications of a quote, or all, the oldest first. Their letters are not opened.
+func (e *endpoint) mail(ctx context.Context, s streams, quoteID string) (store *outbox.Store, items []outbox.Item, err error) {
 	cfg, err := e.config(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	store := &outbox.Store{DB: dynamodb.NewFromConfig(cfg), Table: e.Stack + "-notifications"}
+	store = &outbox.Store{DB: dynamodb.NewFromConfig(cfg), Table: e.Stack + "-notifications", Keys: e.keys(cfg)}
 	if quoteID != "" {
 		items, err = store.OfQuote(ctx, quoteID)
 	} else {
@@ -102,7 +102,7 @@ func (e *endpoint) mail(ctx context.Context, s streams, quoteID string) (items [
 	slices.SortFunc(items, func(a, b outbox.Item) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.QuoteID, b.QuoteID), cmp.Compare(a.Key(), b.Key()))
 	})
-	return items, plainly(err)
+	return store, items, plainly(err)
 }
 
 // mailShowCmd shows notifications about one quote.
@@ -115,7 +115,7 @@ type mailShowCmd struct {
 
 // Help says what is shown.
 func (*mailShowCmd) Help() string {
-	return `What is shown is personal: whom it was sent to, and the exact words.
+	return `What is shown is personal: whom it was sent to, and the exact words. Of a customer who was erased it is gone.
 
 Example:
 
@@ -124,7 +124,7 @@ Example:
 
 // Run prints each notification with its letter.
 func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
-	items, err := c.Endpoint.mail(ctx, s, c.Quote)
+	store, items, err := c.Endpoint.mail(ctx, s, c.Quote)
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,20 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 		}
 		return fmt.Errorf("quote %s has no notifications", c.Quote)
 	}
+	for n := range items {
+		if err := store.OpenLetter(ctx, &items[n]); err != nil {
+			return plainly(err)
+		}
+	}
 	if c.JSON {
 		type shown struct {
 			mailLine
 			Letter *outbox.Letter `json:"letter,omitempty"`
+			Erased bool           `json:"erased,omitempty"`
 		}
 		all := []shown{}
 		for _, i := range items {
-			one := shown{mailLine: newMailLine(i)}
+			one := shown{mailLine: newMailLine(i), Erased: i.Erased}
 			if i.Letter.Body != "" {
 				one.Letter = &i.Letter
 			}
@@ -173,6 +179,9 @@ func showMail(out io.Writer, i outbox.Item) {
 	}
 	if i.Status == outbox.Due {
 		fmt.Fprintf(out, "  %-11s %s\n", "Due", clock(i.DueAt))
+	}
+	if i.Erased {
+		fmt.Fprintln(out, "\nThe letter was erased with its customer.")
 	}
 	if i.Letter.Body != "" {
 		fmt.Fprintf(out, "\n%s\n", i.Letter.Body)

@@ -33,10 +33,11 @@ type handler struct {
 // New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and NOTIFICATIONS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
+	quotes := quotestore.New(env, vars)
 	h := &handler{
-		quotes:      quotestore.New(env, vars),
+		quotes:      quotes,
 		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
-		outbox:      outbox.New(env, vars),
+		outbox:      outbox.New(env, vars, quotes.Keys),
 	}
 	return platform.Handler(env, h.remind), vars.Err()
 }

@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/notification"
+	"milepost/internal/seal"
 )
 
 type attributes = map[string]types.AttributeValue
@@ -34,10 +37,36 @@ func stringOf(v types.AttributeValue) string {
 	return s.Value
 }
 
-// attribute is the letter as it is kept. All that is personal in an item is in this one attribute.
-func (l Letter) attribute() (types.AttributeValue, error) {
-	blob, err := json.Marshal(l)
-	return text(string(blob)), err
+// attributes are the letter as it is kept. All that is personal in an item is in it, sealed for its customer.
+func (s *Store) attributes(ctx context.Context, item Item, l Letter) (attributes, error) {
+	plain, err := json.Marshal(l)
+	if err != nil || l.Customer == "" {
+		return attributes{"letter": text(string(plain))}, err
+	}
+	sealed, err := s.Keys.Seal(ctx, l.Customer, aad(item), plain)
+	return attributes{"letter": &types.AttributeValueMemberB{Value: sealed}, "sealedFor": text(l.Customer)}, err
+}
+
+// aad binds a letter to its item.
+func aad(i Item) []byte { return []byte(i.QuoteID + "\n" + i.Key() + "\nletter") }
+
+// OpenLetter puts the letter into an item that has it sealed. Where it was erased with its customer the item says so,
+// and the letter stays empty.
+func (s *Store) OpenLetter(ctx context.Context, item *Item) error {
+	if item.sealed == nil {
+		return nil
+	}
+	plain, err := s.Keys.Open(ctx, item.sealedFor, aad(*item), item.sealed)
+	if _, item.Erased = errors.AsType[*seal.Erased](err); item.Erased {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(plain, &item.Letter)
+	}
+	if err != nil {
+		return fmt.Errorf("open notification %s of quote %s: %w", item.Key(), item.QuoteID, err)
+	}
+	return nil
 }
 
 // decode reads an item.
@@ -73,8 +102,11 @@ func decode(a attributes) (Item, error) {
 			return fail(name, err)
 		}
 	}
-	if letter := stringOf(a["letter"]); letter != "" {
-		if err := json.Unmarshal([]byte(letter), &item.Letter); err != nil {
+	switch letter := a["letter"].(type) {
+	case *types.AttributeValueMemberB:
+		item.sealed, item.sealedFor = letter.Value, stringOf(a["sealedFor"])
+	case *types.AttributeValueMemberS:
+		if err := json.Unmarshal([]byte(letter.Value), &item.Letter); err != nil {
 			return fail("letter", err)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 
 	"milepost/domain/notification"
 	"milepost/internal/platform"
+	"milepost/internal/seal"
 )
 
 // Status is how far a notification is.
@@ -60,8 +61,10 @@ type Item struct {
 	// Attempts counts how often somebody began to send it.
 	Attempts int
 	Channel  notification.Channel
-	// Letter is what was sent, the zero Letter before.
+	// Letter is what was sent: the zero Letter before, where it is sealed and was not opened, and where it was Erased
+	// with its customer.
 	Letter Letter
+	Erased bool
 	// SentAt and MessageID are when the provider took it, and its id there.
 	SentAt    time.Time
 	MessageID string
@@ -70,10 +73,17 @@ type Item struct {
 
 	// claim is the claim under which the item was read.
 	claim string
+	// sealed is the letter, sealed for a customer.
+	sealed    []byte
+	sealedFor string
 }
 
 // Letter is the exact text, and whom it was sent to. It is personal data.
 type Letter struct {
+	// Customer is whose key it is sealed under, "" where it is not sealed: it is for staff, or about a quote that is not
+	// sealed either.
+	Customer string `json:"-"`
+
 	To      string `json:"to,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Body    string `json:"body"`
@@ -83,11 +93,13 @@ type Letter struct {
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
+	// Keys seal the letters. Who neither writes nor opens one needs none.
+	Keys *seal.Keys
 }
 
 // New is a Store over the table that NOTIFICATIONS_TABLE_NAME names.
-func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{DB: platform.DynamoDB(env), Table: vars.Required("NOTIFICATIONS_TABLE_NAME")}
+func New(env platform.Environment, vars *platform.Variables, keys *seal.Keys) *Store {
+	return &Store{DB: platform.DynamoDB(env), Table: vars.Required("NOTIFICATIONS_TABLE_NAME"), Keys: keys}
 }
 
 // onTheWay is the value of the attribute pending, the key of the index by-due, of all that is on its way. What
@@ -139,14 +151,15 @@ func (s *Store) Abandon(ctx context.Context, item Item, now time.Time) error {
 }
 
 // Begin is the last step before an item is sent; who gets false must not send it. The letter is kept first, so
-// that it is known what may have been sent.
+// that it is known what may have been sent. The error is *seal.Erased where its customer was erased.
 func (s *Store) Begin(ctx context.Context, item Item, channel notification.Channel, letter Letter) (bool, error) {
-	written, err := letter.attribute()
+	set, err := s.attributes(ctx, item, letter)
 	if err != nil {
 		return false, err
 	}
+	set["status"], set["channel"] = text(string(Sending)), text(string(channel))
 	_, ok, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set: attributes{"status": text(string(Sending)), "channel": text(string(channel)), "letter": written},
+		set: set,
 		// Sending under this very claim is what the call itself left when its first answer was lost.
 		count: true, from: []Status{Claimed, Sending}, claim: item.claim,
 	})
@@ -164,13 +177,14 @@ func (s *Store) SentAs(ctx context.Context, item Item, messageID string, at time
 
 // Settle ends an item that was not sent and is not going to be. letter is nil where none was written.
 func (s *Store) Settle(ctx context.Context, item Item, status Status, problem string, letter *Letter) error {
-	set := attributes{"status": text(string(status)), "problem": text(problem)}
+	set := attributes{}
 	if letter != nil {
 		var err error
-		if set["letter"], err = letter.attribute(); err != nil {
+		if set, err = s.attributes(ctx, item, *letter); err != nil {
 			return err
 		}
 	}
+	set["status"], set["problem"] = text(string(status)), text(problem)
 	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{set: set, settles: true, from: []Status{Claimed, Sending}, claim: item.claim})
 	return err
 }

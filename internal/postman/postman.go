@@ -15,7 +15,6 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/notification"
-	"milepost/domain/quote"
 	"milepost/internal/effects"
 	"milepost/internal/effects/messenger"
 	"milepost/internal/link"
@@ -50,8 +49,9 @@ const (
 // LINK_BASE_URL, LINK_KEY, PREMIUM_ALERT_ABOVE in dollars and REFERRAL_ALERT_HOURS.
 func New(env platform.Environment) (*Postman, error) {
 	vars := env.Variables()
+	quotes := quotestore.New(env, vars)
 	p := &Postman{
-		quotes: quotestore.New(env, vars), outbox: outbox.New(env, vars),
+		quotes: quotes, outbox: outbox.New(env, vars, quotes.Keys),
 		messenger: messenger.New(env.AWS, vars.Required("MAIL_FROM"), vars.Required("ALERTS_TOPIC_ARN")),
 		links:     link.Signer{Base: vars.Required("LINK_BASE_URL"), Key: []byte(vars.Required("LINK_KEY"))},
 	}
@@ -153,6 +153,9 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
 		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", nil)
 	}
+	if h.Erased && !item.Kind.ForStaff() {
+		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the customer was erased", nil)
+	}
 	if item.About != "" {
 		if ready, err := p.readyAbout(ctx, item, now); err != nil || !ready {
 			return err
@@ -167,7 +170,7 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 		return err
 	}
 	message := notification.Compose(events, item.Notification, address)
-	channel, letter := p.address(q, item.Notification, message)
+	channel, letter := p.address(h, item.Notification, message)
 	switch channel {
 	case notification.NoContact, notification.NoConsent:
 		return p.outbox.Settle(ctx, item, outbox.Status(channel), "", nil)
@@ -224,17 +227,20 @@ func (p *Postman) readyAbout(ctx context.Context, item outbox.Item, now time.Tim
 }
 
 // address chooses the channel and writes the letter for it.
-func (p *Postman) address(q quote.Quote, n notification.Notification, m notification.Message) (notification.Channel, outbox.Letter) {
-	letter := outbox.Letter{Subject: m.Subject, Body: m.Body}
+func (p *Postman) address(h quotestore.History, n notification.Notification, m notification.Message) (notification.Channel, outbox.Letter) {
+	q, letter := h.Quote, outbox.Letter{Subject: m.Subject, Body: m.Body}
 	if n.Kind.ForStaff() {
 		return notification.Staff, letter
+	}
+	if h.Events[0].Sealed != nil {
+		letter.Customer = q.CustomerID
 	}
 	channel := notification.Via(q.Request.Contact, notification.Legal(q, n))
 	switch channel {
 	case notification.Email:
 		letter.To = q.Request.Contact.Email
 	case notification.Text:
-		letter = outbox.Letter{To: q.Request.Contact.Phone, Body: m.Text}
+		letter.To, letter.Subject, letter.Body = q.Request.Contact.Phone, "", m.Text
 	}
 	return channel, letter
 }

@@ -27,6 +27,7 @@ import (
 	"milepost/handlers/senddue"
 	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/internal/stacktest"
 )
 
@@ -50,7 +51,7 @@ func onDay(t *testing.T, day string, hour int, test func(t *testing.T, o *office
 		o := &office{stack: stacktest.Open(t, nil), lines: &bytes.Buffer{}}
 		o.logger = slog.New(slog.NewJSONHandler(o.lines, nil))
 		o.log = o.stack.Quotes()
-		o.outbox = &outbox.Store{DB: dynamodb.NewFromConfig(o.stack.Config()), Table: "milepost-notifications"}
+		o.outbox = &outbox.Store{DB: o.log.Log.DB, Table: "milepost-notifications", Keys: o.log.Keys}
 		test(t, o)
 	})
 }
@@ -116,6 +117,9 @@ func (o *office) items(t *testing.T) map[string]outbox.Item {
 	}
 	all := map[string]outbox.Item{}
 	for _, i := range items {
+		if err := o.outbox.OpenLetter(t.Context(), &i); err != nil {
+			t.Fatal(err)
+		}
 		all[i.Key()] = i
 	}
 	return all
@@ -479,6 +483,65 @@ func TestWhatIsRefusedIsTriedAgainAndWhatIsUnclearIsNot(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// erase erases the key of the quote's customer, and waits until everybody has forgotten it.
+func (o *office) erase(t *testing.T) {
+	t.Helper()
+	customerID := quotetest.MustExample(t, "E01").Submit().CustomerID
+	if _, err := o.log.Keys.Erase(t.Context(), seal.Erasure{CustomerID: customerID, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(seal.Lifetime)
+}
+
+func TestALetterIsSealedAndGoesWithTheKey(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 16, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(4)); err != nil {
+			t.Fatal(err)
+		}
+		if i := o.items(t)["1#QUOTE_READY"]; i.Status != outbox.Sent || i.Letter.To != email {
+			t.Errorf("%+v", i)
+		}
+		raw, err := o.log.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &o.outbox.Table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := fmt.Sprintf("%s", raw.Items); strings.Contains(text, email) || strings.Contains(text, "486.00") {
+			t.Errorf("it can be read: %s", text)
+		}
+		o.erase(t)
+		if i := o.items(t)["1#QUOTE_READY"]; i.Status != outbox.Sent || !i.Erased || i.Letter != (outbox.Letter{}) {
+			t.Errorf("%+v", i)
+		}
+	})
+}
+
+// TestWhoWasErasedIsToldNothing: nobody knows how they could be, and the letter would say again what was erased.
+func TestWhoWasErasedIsToldNothing(t *testing.T) {
+	t.Parallel()
+	for id, key := range map[string]string{"E01": "1#QUOTE_READY", "E12": "1#QUOTE_READY", "E15": "1#DECLINED"} {
+		for _, noted := range []bool{false, true} {
+			onDay(t, "2026-05-01", 5, func(t *testing.T, o *office) { // at night
+				o.execute(t, customer(t, id, contact(true, false)).Commands()...)
+				if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(4)); err != nil {
+					t.Fatal(err)
+				}
+				o.erase(t)
+				if noted {
+					o.execute(t, quote.RecordErasure{Erasure: quote.Erasure{At: time.Now().UTC(), By: "eve", ReasonCode: "X"}})
+				}
+				o.sweep(t, 12*time.Hour)
+				o.check(t)
+				items := o.items(t)
+				if i := items[key]; len(items) != 1 || i.Status != outbox.Obsolete || i.Letter != (outbox.Letter{}) || len(o.sent(t)) > 0 {
+					t.Errorf("%s, noted=%v: %+v, sent %v", id, noted, items, o.sent(t))
+				}
+			})
+		}
 	}
 }
 
