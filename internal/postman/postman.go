@@ -15,6 +15,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/notification"
+	"milepost/domain/quote"
 	"milepost/internal/effects"
 	"milepost/internal/effects/messenger"
 	"milepost/internal/link"
@@ -156,16 +157,25 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 	if h.Erased && !item.Kind.ForStaff() {
 		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the customer was erased", nil)
 	}
+	events, err := h.Decoded()
+	if err != nil {
+		return err
+	}
+	if item.Kind == notification.Expiring || item.Kind == notification.Expired {
+		begun, err := p.begun(ctx, events, q.Grounds.Outcome)
+		if err != nil {
+			return err
+		}
+		if !begun {
+			return p.outbox.Settle(ctx, item, outbox.Obsolete, "the outcome came with an import", nil)
+		}
+	}
 	if item.About != "" {
 		if ready, err := p.readyAbout(ctx, item, now); err != nil || !ready {
 			return err
 		}
 	}
 	address, err := p.links.Link(quoteID, now.Add(linkLife))
-	if err != nil {
-		return err
-	}
-	events, err := h.Decoded()
 	if err != nil {
 		return err
 	}
@@ -202,6 +212,17 @@ func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now t
 		return err
 	}
 	return p.Deliver(ctx, quoteID, alert.Key())
+}
+
+// begun tells whether the outcome at a version of a quote was to be told of here. One that was imported was not, and
+// nobody is told that it ends.
+func (p *Postman) begun(ctx context.Context, events []quote.Event, outcome int) (bool, error) {
+	for _, n := range notification.For(events, outcome) {
+		if _, there, err := p.outbox.Get(ctx, n.QuoteID, n.Key()); err != nil || there {
+			return there, err
+		}
+	}
+	return false, nil
 }
 
 // readyAbout tells whether a notification about another one can be sent. A retraction waits until it is known
