@@ -311,7 +311,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	if err != nil {
 		return h, err
 	}
-	sealing := !h.Whole() || len(h.Events) == 0 || h.Events[0].Sealed != nil
+	sealing := len(h.Events) == 0 || h.sealed()
 	customer := customerOf(h.Quote, decided)
 	if len(h.Events) == 0 {
 		if s.Keys == nil {

@@ -15,6 +15,9 @@ import (
 // errNoKeys says that a Store without Keys met personal data.
 var errNoKeys = errors.New("personal data are sealed, and this store has no keys")
 
+// sealed tells that the quote's personal data are sealed, as its first event is. One that is not has no snapshot.
+func (h History) sealed() bool { return !h.Whole() || h.Events[0].Sealed != nil }
+
 // customerOf is the customer of a quote, before or after its first event.
 func customerOf(q quote.Quote, decided []quote.Event) string {
 	if q.Version == 0 && len(decided) > 0 {

@@ -131,28 +131,29 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 
 func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") }
 
-// TakeSnapshot keeps a quote as it is now, sealed for its customer. One whose customer has no key, or was erased,
-// gets no snapshot.
+// TakeSnapshot keeps a quote as it is now, sealed for its customer. One that is not sealed itself, or whose
+// customer has no key or was erased, gets no snapshot.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	h, err := s.Current(ctx, quoteID)
+	if _, none := errors.AsType[*seal.NoKey](err); none {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if h.Quote.Version == 0 {
 		return &NotFound{QuoteID: quoteID}
 	}
+	if h.Erased || !h.sealed() {
+		return nil
+	}
 	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
 	if err != nil {
 		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
 	}
-	if s.Keys == nil {
-		return errNoKeys
-	}
 	text, err := s.Keys.Seal(ctx, h.Quote.CustomerID, aadOfSnapshot(StreamID(quoteID)), packed)
-	_, none := errors.AsType[*seal.NoKey](err)
-	_, erased := errors.AsType[*seal.Erased](err)
-	if none || erased || h.Erased {
-		return nil
+	if _, erased := errors.AsType[*seal.Erased](err); erased {
+		return nil // since it was read
 	}
 	if err != nil {
 		return err

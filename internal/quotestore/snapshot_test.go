@@ -279,3 +279,35 @@ func TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf(t *testing.T) {
 		t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
 	}
 }
+
+func TestAQuoteThatCannotBeOpenedOrIsNotSealedGetsNoSnapshot(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*long){
+		"its key was lost": func(l *long) {
+			l.growTo(quotestore.SnapshotEvery - 1)
+			key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: l.example.Submit().CustomerID}}
+			if _, err := l.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &l.Keys.Table, Key: key}); err != nil {
+				t.Fatal(err)
+			}
+			l.Keys = &seal.Keys{DB: l.Keys.DB, KMS: l.Keys.KMS, Table: l.Keys.Table, WrappingKey: l.Keys.WrappingKey} // it remembers nothing
+		},
+		"it is from before": func(l *long) {
+			l.id = quoteID(3)
+			events := []quote.Event{quote.QuoteRequested{QuoteID: l.id, Revision: 1, CustomerID: l.example.Submit().CustomerID, QuoteDate: l.example.QuoteDate, Request: l.example.Request}}
+			stacktest.MustRecord(t, l.Log, l.id, at, events...)
+			l.do(l.example.Vehicles())
+			l.do(l.example.Histories())
+			l.growTo(quotestore.SnapshotEvery + 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLong(t)
+			spoil(l)
+			l.takeSnapshot()
+			if out, err := l.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(snapshotsTable)}); err != nil || len(out.Items) > 0 {
+				t.Errorf("%d snapshots, error %v", len(out.Items), err)
+			}
+		})
+	}
+}
