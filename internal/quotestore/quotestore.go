@@ -186,22 +186,23 @@ func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, r
 // FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
 // nobody needs again soon: it keeps nothing of them.
 func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
-	h, err := s.readOnce(ctx, events, s.openAmended)
+	h, _, err := readOnce(ctx, events, s.openAmended)
 	return h.Quote, err
 }
 
-// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives.
-func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, error) {
-	return s.readOnce(ctx, events, s.Unseal)
+// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives, and the events as the domain
+// knows them.
+func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, []quote.Event, error) {
+	return readOnce(ctx, events, s.Unseal)
 }
 
-func (s *Store) readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+func readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, []quote.Event, error) {
 	erased, err := open(ctx, events)
 	if err != nil {
-		return History{}, err
+		return History{}, nil, err
 	}
 	decoded, err := decodeAll(events, decode)
-	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, err
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, decoded, err
 }
 
 // with is the history after further events. What they undo has to be found in all of it.

@@ -311,3 +311,38 @@ func TestAQuoteThatCannotBeOpenedOrIsNotSealedGetsNoSnapshot(t *testing.T) {
 		})
 	}
 }
+
+// TestACorrectionCountsBeforeAndBehindASnapshot, also one that was undone.
+func TestACorrectionCountsBeforeAndBehindASnapshot(t *testing.T) {
+	t.Parallel()
+	l := newLong(t)
+	correct := func() {
+		q := mustLoad(t, l.Store, l.id).Quote
+		for ; q.Rating == nil; q = mustLoad(t, l.Store, l.id).Quote {
+			l.growTo(q.Version + 1)
+		}
+		wrong := quotetest.MisratedResult(t, *q.Rating, 14)
+		stacktest.MustRecord(t, l.Log, l.id, at, quote.QuoteCorrected{
+			QuoteID: l.id, Revision: q.Number, CorrectedOn: q.QuoteDate, Outcome: wrong.Outcome, Rating: wrong,
+			Mandate: quote.Mandate{CorrectionID: "c", ReasonCode: "R", Text: "t", By: "eve", Engine: "v"}, Previous: quote.Answered{Outcome: q.Outcome(), TotalPremium: &q.Rating.TotalPremium},
+		})
+	}
+	l.growTo(quotestore.SnapshotEvery - 2)
+	correct() // a revision later it is behind an amendment, in the snapshot
+	l.growTo(quotestore.SnapshotEvery)
+	correct()
+	l.takeSnapshot() // with the correction in force
+	if h, _ := l.current(); h.Whole() || h.Quote.Correction == nil {
+		t.Errorf("Whole=%v, correction %v", h.Whole(), h.Quote.Correction)
+	}
+	undone := mustLoad(t, l.Store, l.id).Quote.Version
+	l.do(l.undo(undone)) // it takes a snapshot anew
+	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction != nil {
+		t.Errorf("undone: %d requests, correction %v", asked, h.Quote.Correction)
+	}
+	l.growTo(quotestore.SnapshotEvery + 7)
+	correct()
+	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction == nil {
+		t.Errorf("behind it: %d requests, correction %v", asked, h.Quote.Correction)
+	}
+}
