@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,18 +115,7 @@ func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	errs := make([]error, len(refs))
-	free := make(chan struct{}, workers)
-	var wg sync.WaitGroup
-	for i, ref := range refs {
-		free <- struct{}{}
-		wg.Go(func() {
-			errs[i] = p.Deliver(ctx, ref.QuoteID, ref.Key)
-			<-free
-		})
-	}
-	wg.Wait()
-	return len(refs), errors.Join(errs...)
+	return len(refs), platform.Each(refs, workers, func(r outbox.Ref) error { return p.Deliver(ctx, r.QuoteID, r.Key) })
 }
 
 // Deliver sends one notification, if it is due, still true, and nobody else is at it.
