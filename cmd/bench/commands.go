@@ -35,7 +35,7 @@ func commands(ctx context.Context) ([]figure, error) {
 		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
 		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
 		Keys: &seal.Keys{
-			DB: dynamodb.NewFromConfig(s.Config()), KMS: kms.NewFromConfig(s.Config()),
+			DB: db, KMS: kms.NewFromConfig(s.Config()),
 			Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
 		},
 	}
@@ -45,6 +45,19 @@ func commands(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	var figures []figure
+	for i, who := range []string{"by a new customer", "by a customer whose key is known"} {
+		spent = meter{}
+		id := fmt.Sprintf("01KXAMPE0000000000000000S%d", i)
+		submit := quote.SubmitQuote{QuoteID: id, CustomerID: "bench", QuoteDate: civil.DateOf(now), Request: request}
+		if _, err := quotes.Open(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit}); err != nil {
+			return nil, err
+		}
+		f := figure{what: "submission " + who, result: spent.String(), goal: noGoal}
+		if i > 0 {
+			f.goal, f.met = "0 reads", spent.reads == 0
+		}
+		figures = append(figures, f)
+	}
 	for i, length := range []int{1, 10, 100, 1_000, 10_000} {
 		id := fmt.Sprintf("01KXAMPE00000000000000000%d", i)
 		if err := grow(ctx, quotes, id, length, request, now); err != nil {

@@ -24,7 +24,7 @@ type eraseCmd struct {
 
 // Help says what remains.
 func (*eraseCmd) Help() string {
-	return `What the log says about persons is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the key for five minutes. An erasure that was interrupted goes on when the command is given again; given again later, it notes the erasure in quotes that were missed.
+	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the key for five minutes. An erasure that was interrupted goes on when the command is given again; given again later, it notes the erasure in quotes that were missed.
 
 Example:
 
@@ -52,6 +52,8 @@ type erasure struct {
 	// Quotes counts the customer's quotes by their statuses before, Noted those in which the erasure was noted now.
 	Quotes map[quote.Status]int `json:"quotes"`
 	Noted  int                  `json:"noted"`
+	// Letters counts what was sent to the customer before letters were sealed: their words are, or would be, taken out.
+	Letters int `json:"letters"`
 	// Unsealed are quotes from before personal data were sealed. Their data are still there.
 	Unsealed []string `json:"unsealed"`
 }
@@ -103,8 +105,8 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 	if h.Events[0].Sealed == nil {
 		did.Unsealed = append(did.Unsealed, quoteID)
 	}
-	if !c.Yes || h.Quote.Erasure != nil {
-		return nil
+	if err := c.letters(ctx, l, quoteID, did); err != nil || !c.Yes || h.Quote.Erasure != nil {
+		return err
 	}
 	order := quotestore.Order{
 		ID: "erase/" + quoteID, Actor: did.Erased.By, CorrelationID: "erase/" + did.Erased.At.Format(time.RFC3339Nano), At: time.Now().UTC(),
@@ -114,6 +116,26 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 		return err
 	}
 	did.Noted++
+	return nil
+}
+
+// letters takes out what was written to the customer of a quote before letters were sealed.
+func (c *eraseCmd) letters(ctx context.Context, l *logs, quoteID string, did *erasure) error {
+	items, err := l.outbox.OfQuote(ctx, quoteID)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if !item.Open() {
+			continue
+		}
+		if c.Yes {
+			if err := l.outbox.EraseOpen(ctx, item, c.Customer); err != nil {
+				return err
+			}
+		}
+		did.Letters++
+	}
 	return nil
 }
 
@@ -155,6 +177,9 @@ func (c *eraseCmd) print(s streams, did erasure) error {
 		}
 		if c.Yes {
 			fmt.Fprintf(s.out, "noted in %d quotes\n", did.Noted)
+		}
+		if did.Letters > 0 {
+			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
 		}
 		for _, id := range did.Unsealed {
 			fmt.Fprintf(s.out, "quote %s was never sealed: its personal data are still there\n", id)

@@ -24,7 +24,7 @@ import (
 )
 
 // plaintexts are what the example says about persons, and what must stand in no table.
-var plaintexts = []string{"ada@example.com", "+16145550100", `"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "Moved to Paris"}
+var plaintexts = []string{`"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "ada@example.com", "+16145550100", "auto insurance quote is ready", "Moved to Paris"}
 
 // tables gives all items of all tables, and everything in them as one text.
 func tables(t *testing.T, cfg aws.Config) (all map[string][]map[string]types.AttributeValue, text []byte) {
@@ -171,12 +171,17 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 		_, text := tables(t, s.Config())
 		assertUnreadable(t, "before the erasure", text)
 		whole, erased, _ := s.audit(ids[1])
-		for _, plain := range plaintexts[:len(plaintexts)-1] {
+		for _, plain := range plaintexts[:len(plaintexts)-2] {
 			if erased != 0 || !bytes.Contains(whole, []byte(plain)) {
 				t.Errorf("%s is not in the audit log, in which %d entries are erased", plain, erased)
 			}
 		}
 		before := []shown{s.shown(ids[0]), s.shown(ids[1]), s.shown(ids[2])}
+		var sent, proof []mailShown
+		s.mustJSON(&sent, "mail", "show", ids[0])
+		if len(sent) != 1 || sent[0].Status != "SENT" || sent[0].Letter == nil || sent[0].Letter.To != "ada@example.com" {
+			t.Fatalf("%+v", sent)
+		}
 
 		began := time.Now()
 		out := s.must("erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--dry-run")
@@ -219,6 +224,16 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 					t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
 				}
 			}
+		}
+		_, text = tables(t, s.Config())
+		assertUnreadable(t, "erased", text)
+		s.mustJSON(&proof, "mail", "show", ids[0])
+		sent[0].Letter, sent[0].Erased = nil, want.Erased
+		if !reflect.DeepEqual(proof, sent) {
+			t.Errorf("the proof is %+v, want %+v", proof, sent)
+		}
+		if shown := s.must("mail", "show", ids[0]); !strings.Contains(shown, "1#QUOTE_READY  SENT\n  Channel     EMAIL\n") || !strings.Contains(shown, "  Letter      erased at 2026-05-01T") || strings.Contains(shown, "To  ") {
+			t.Errorf("%s", shown)
 		}
 		if answer := s.ask("ada", "quotes", "POST", "/quotes", addressed()); answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "/problems/customer-erased") {
 			t.Errorf("another quote: %d %s", answer.Code, answer.Body)
@@ -290,6 +305,39 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A letter from before letters were sealed stands open; it goes with the key.
+func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		letter := &types.AttributeValueMemberS{Value: `{"to":"old@example.com","subject":"s","body":"b"}`}
+		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET letter = :letter REMOVE sealedFor"),
+			Key:                       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"}},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":letter": letter},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.must("mail", "show", id); !strings.Contains(out, "old@example.com") {
+			t.Fatalf("%s", out)
+		}
+		for _, row := range []struct {
+			way     string
+			letters int
+			left    bool
+		}{{"--dry-run", 1, true}, {"--yes", 1, false}, {"--yes", 0, false}} {
+			var did erasure
+			s.mustJSON(&did, "erase", "ada", "--reason", "X", "--by", "eve", row.way)
+			_, text := tables(t, s.Config())
+			if did.Letters != row.letters || bytes.Contains(text, []byte("old@example.com")) != row.left {
+				t.Errorf("%s: %+v", row.way, did)
+			}
+		}
+		if out := s.must("mail", "show", id); !strings.Contains(out, "1#QUOTE_READY  SENT\n") || !strings.Contains(out, "Letter      erased at") {
+			t.Errorf("%s", out)
+		}
+	})
 }
 
 func TestEraseAsksBack(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/civil"
 	"milepost/internal/eventstore"
+	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/seal"
@@ -39,6 +39,7 @@ type logCmd struct {
 type logs struct {
 	quotes      *quotestore.Store
 	projections *readmodel.Store
+	outbox      *outbox.Store
 }
 
 // logs opens the tables of the stack.
@@ -48,19 +49,15 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 		return nil, err
 	}
 	db := dynamodb.NewFromConfig(cfg)
+	keys := &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"}
 	return &logs{
 		quotes: &quotestore.Store{
 			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
-			Keys: e.keys(cfg),
+			Keys: keys,
 		},
+		outbox:      &outbox.Store{DB: db, Table: e.Stack + "-notifications", Keys: keys},
 		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
 	}, nil
-}
-
-// keys are those of the stack's customers.
-func (e *endpoint) keys(cfg aws.Config) *seal.Keys {
-	name := e.Stack + "-customer-keys"
-	return &seal.Keys{DB: dynamodb.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Table: name, WrappingKey: "alias/" + name}
 }
 
 // history reads a quote that has to be there.

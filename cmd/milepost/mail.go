@@ -3,34 +3,36 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"milepost/internal/outbox"
+	"milepost/internal/seal"
 )
 
-// mailCmd shows what customers and staff were told.
+// mailCmd shows what customers and staff were told, and settles what the system cannot.
 type mailCmd struct {
-	List mailListCmd `cmd:"" help:"List what customers and staff were told, or are to be told."`
-	Show mailShowCmd `cmd:"" help:"Show the exact words that were sent about a quote, to whom, how and when."`
+	List   mailListCmd   `cmd:"" help:"List what customers and staff were told, or are to be told."`
+	Show   mailShowCmd   `cmd:"" help:"Show the exact words that were sent about a quote, to whom, how and when."`
+	Settle mailSettleCmd `cmd:"" help:"Note what became of a notification that is UNKNOWN, FAILED or PAPER."`
+	Resend mailResendCmd `cmd:"" help:"Have a notification sent again that is UNKNOWN or FAILED."`
 }
 
 // mailListCmd lists notifications.
 type mailListCmd struct {
 	Quote    string   `placeholder:"ID" help:"Only those about this quote. Without it the whole table is read."`
-	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: what a person has to look at."`
+	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: what a person has to look at."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what the statuses mean.
 func (*mailListCmd) Help() string {
-	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: whoever sent it was cut off. FAILED was refused by the provider. OBSOLETE was no longer true when it was to be sent. PAPER has to go out on paper. With NO_CONTACT and NO_CONSENT there was nobody to send it to.
+	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: whoever sent it was cut off. FAILED was refused by the provider. OBSOLETE was no longer true when it was to be sent. PAPER has to go out on paper. With NO_CONTACT and NO_CONSENT there was nobody to send it to; ERASED is one whose customer was erased before. NOT_SENT was not sent, as a person noted.
 
 Example, what a person has to look at:
 
@@ -51,20 +53,27 @@ type mailLine struct {
 	Attempts  int       `json:"attempts"`
 	MessageID string    `json:"messageId,omitempty"`
 	Problem   string    `json:"problem,omitempty"`
+	// Decisions are what persons made of it.
+	Decisions []outbox.Decision `json:"decisions,omitempty"`
 }
 
 func newMailLine(i outbox.Item) mailLine {
 	return mailLine{
 		QuoteID: i.QuoteID, Key: i.Key(), Kind: string(i.Kind), Revision: i.Revision, Status: string(i.Status), Channel: string(i.Channel),
 		CreatedAt: i.CreatedAt, DueAt: i.DueAt, SentAt: i.SentAt, Attempts: i.Attempts, MessageID: i.MessageID, Problem: i.Problem,
+		Decisions: i.Decisions,
 	}
 }
 
 // Run prints a line for each notification, the oldest first. It prints no personal data.
 func (c *mailListCmd) Run(ctx context.Context, s streams) error {
-	_, items, err := c.Endpoint.mail(ctx, s, c.Quote)
+	store, err := c.Endpoint.outbox(ctx, s)
 	if err != nil {
 		return err
+	}
+	items, err := mailOf(ctx, store, c.Quote)
+	if err != nil {
+		return plainly(err)
 	}
 	lines := []mailLine{}
 	for _, i := range items {
@@ -87,13 +96,17 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 	return table.Flush()
 }
 
-// mail reads the notifications of a quote, or all, the oldest first. Their letters are not opened.
-func (e *endpoint) mail(ctx context.Context, s streams, quoteID string) (store *outbox.Store, items []outbox.Item, err error) {
-	cfg, err := e.config(ctx, s)
+// outbox is the table of notifications, with the keys that their letters are sealed under.
+func (e *endpoint) outbox(ctx context.Context, s streams) (*outbox.Store, error) {
+	l, err := e.logs(ctx, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	store = &outbox.Store{DB: dynamodb.NewFromConfig(cfg), Table: e.Stack + "-notifications", Keys: e.keys(cfg)}
+	return l.outbox, nil
+}
+
+// mailOf reads the notifications of a quote, or all, the oldest first.
+func mailOf(ctx context.Context, store *outbox.Store, quoteID string) (items []outbox.Item, err error) {
 	if quoteID != "" {
 		items, err = store.OfQuote(ctx, quoteID)
 	} else {
@@ -102,7 +115,7 @@ func (e *endpoint) mail(ctx context.Context, s streams, quoteID string) (store *
 	slices.SortFunc(items, func(a, b outbox.Item) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.QuoteID, b.QuoteID), cmp.Compare(a.Key(), b.Key()))
 	})
-	return store, items, plainly(err)
+	return items, err
 }
 
 // mailShowCmd shows notifications about one quote.
@@ -115,75 +128,94 @@ type mailShowCmd struct {
 
 // Help says what is shown.
 func (*mailShowCmd) Help() string {
-	return `What is shown is personal: whom it was sent to, and the exact words. Of a customer who was erased it is gone.
+	return `What is shown is personal: whom it was sent to, and the exact words. Of a customer who was erased, the rest is left.
 
 Example:
 
   milepost mail show 01KXAMPE0000000000000000QT --key 1#QUOTE_READY`
 }
 
+// mailShown is a notification with its letter.
+type mailShown struct {
+	mailLine
+	// Letter is nil where none was written, and where it was erased.
+	Letter *outbox.Letter `json:"letter,omitempty"`
+	// Erased is the record of the erasure of the customer, nil where the letter can be read.
+	Erased *seal.Erasure `json:"erased,omitempty"`
+}
+
 // Run prints each notification with its letter.
 func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
-	store, items, err := c.Endpoint.mail(ctx, s, c.Quote)
+	store, err := c.Endpoint.outbox(ctx, s)
 	if err != nil {
 		return err
+	}
+	items, err := mailOf(ctx, store, c.Quote)
+	if err != nil {
+		return plainly(err)
 	}
 	if c.Key != "" {
 		items = slices.DeleteFunc(items, func(i outbox.Item) bool { return i.Key() != c.Key })
 	}
 	if len(items) == 0 {
 		if c.Key != "" {
-			return fmt.Errorf("quote %s has no notification %s; milepost mail list --quote shows those it has", c.Quote, c.Key)
+			return noMail(c.Quote, c.Key)
 		}
 		return fmt.Errorf("quote %s has no notifications", c.Quote)
 	}
-	for n := range items {
-		if err := store.OpenLetter(ctx, &items[n]); err != nil {
+	all := []mailShown{}
+	for _, i := range items {
+		one := mailShown{mailLine: newMailLine(i)}
+		letter, err := store.Letter(ctx, i)
+		if erased, ok := errors.AsType[*seal.Erased](err); ok {
+			one.Erased = &erased.Erasure
+		} else if err != nil {
 			return plainly(err)
 		}
+		if letter.Body != "" {
+			one.Letter = &letter
+		}
+		all = append(all, one)
 	}
 	if c.JSON {
-		type shown struct {
-			mailLine
-			Letter *outbox.Letter `json:"letter,omitempty"`
-			Erased bool           `json:"erased,omitempty"`
-		}
-		all := []shown{}
-		for _, i := range items {
-			one := shown{mailLine: newMailLine(i), Erased: i.Erased}
-			if i.Letter.Body != "" {
-				one.Letter = &i.Letter
-			}
-			all = append(all, one)
-		}
 		return printJSON(s.out, all)
 	}
-	for n, i := range items {
+	for n, one := range all {
 		if n > 0 {
 			fmt.Fprintln(s.out)
 		}
-		showMail(s.out, i)
+		one.print(s.out)
 	}
 	return nil
 }
 
-func showMail(out io.Writer, i outbox.Item) {
-	fmt.Fprintf(out, "%s  %s\n", i.Key(), i.Status)
-	for _, row := range [][2]string{
-		{"Channel", string(i.Channel)}, {"To", i.Letter.To}, {"Sent", clock(i.SentAt)}, {"Message id", i.MessageID},
-		{"Problem", i.Problem}, {"Subject", i.Letter.Subject},
-	} {
+// noMail says that a quote has no notification with a key.
+func noMail(quoteID, key string) error {
+	return fmt.Errorf("quote %s has no notification %s; milepost mail list --quote shows those it has", quoteID, key)
+}
+
+func (m mailShown) print(out io.Writer) {
+	letter := cmp.Or(m.Letter, &outbox.Letter{})
+	rows := [][2]string{
+		{"Channel", m.Channel}, {"To", letter.To}, {"Sent", clock(m.SentAt)}, {"Message id", m.MessageID},
+		{"Problem", m.Problem}, {"Subject", letter.Subject},
+	}
+	if m.Status == string(outbox.Due) {
+		rows = append(rows, [2]string{"Due", clock(m.DueAt)})
+	}
+	for _, d := range m.Decisions {
+		rows = append(rows, [2]string{"Decided", d.String()})
+	}
+	if m.Erased != nil {
+		rows = append(rows, [2]string{"Letter", fmt.Sprintf("erased at %s by %s, %s", clock(m.Erased.At), m.Erased.By, m.Erased.ReasonCode)})
+	}
+	fmt.Fprintf(out, "%s  %s\n", m.Key, m.Status)
+	for _, row := range rows {
 		if row[1] != "" && row[1] != "-" {
 			fmt.Fprintf(out, "  %-11s %s\n", row[0], row[1])
 		}
 	}
-	if i.Status == outbox.Due {
-		fmt.Fprintf(out, "  %-11s %s\n", "Due", clock(i.DueAt))
-	}
-	if i.Erased {
-		fmt.Fprintln(out, "\nThe letter was erased with its customer.")
-	}
-	if i.Letter.Body != "" {
-		fmt.Fprintf(out, "\n%s\n", i.Letter.Body)
+	if m.Letter != nil {
+		fmt.Fprintf(out, "\n%s\n", letter.Body)
 	}
 }

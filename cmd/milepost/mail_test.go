@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 func TestMailShowsWhatWasSent(t *testing.T) {
@@ -54,4 +58,68 @@ func TestMailShowsWhatWasSent(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestMailIsSettledAndSentAgainByAPerson(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		time.Sleep(12 * time.Hour) // noon, where Ada is
+		var ids []string
+		for range 2 {
+			id := strings.TrimPrefix(s.submit(), "/quotes/")
+			time.Sleep(time.Minute)
+			ids = append(ids, id)
+			s.loseTrackOf(id, "1#QUOTE_READY")
+		}
+		settle := []string{"mail", "settle", ids[0], "1#QUOTE_READY", "--as", "PAPER_SENT", "--by", "eve", "--note", "First class"}
+		if out := s.must(settle...); out != "1#QUOTE_READY  SENT: PAPER_SENT by eve at 2026-05-01T12:02:00Z, was UNKNOWN: First class\n" {
+			t.Errorf("settle says %q", out)
+		}
+		var line mailLine
+		s.mustJSON(&line, "mail", "resend", ids[1], "1#QUOTE_READY", "--by", "eve")
+		if line.Status != "DUE" || len(line.Decisions) != 1 || line.Decisions[0].Was != "UNKNOWN" || line.Decisions[0].By != "eve" {
+			t.Errorf("%+v", line)
+		}
+		time.Sleep(time.Hour)
+		if shown := s.must("mail", "show", ids[1]); !strings.Contains(shown, "1#QUOTE_READY  SENT\n") || !strings.Contains(shown, "  Decided     RESEND by eve at 2026-05-01T12:02:00Z, was UNKNOWN\n") {
+			t.Errorf("%s", shown)
+		}
+		var lines []mailLine
+		if s.mustJSON(&lines, "mail", "list", "--status", "UNKNOWN,FAILED,PAPER"); len(lines) != 0 {
+			t.Errorf("a person still has to look at %+v", lines)
+		}
+		for _, row := range []struct {
+			args   []string
+			status int
+			want   string
+		}{
+			{settle, 1, "notification 1#QUOTE_READY of quote " + ids[0] + " is SENT; only one that is UNKNOWN or PAPER or FAILED can be settled"},
+			{[]string{"mail", "resend", ids[1], "1#QUOTE_READY", "--by", "eve"}, 1, "is SENT; only one that is UNKNOWN or FAILED can be sent again"},
+			{[]string{"mail", "settle", ids[0], "2#QUOTE_READY", "--as", "SENT", "--by", "eve", "--note", "x"}, 1, "has no notification 2#QUOTE_READY"},
+			{[]string{"mail", "settle", ids[0], "1#QUOTE_READY", "--as", "LOST", "--by", "eve", "--note", "x"}, 2, "PAPER_SENT"},
+			{[]string{"mail", "settle", ids[0], "1#QUOTE_READY", "--as", "SENT", "--by", "eve"}, 2, "--note"},
+			{[]string{"mail", "resend", ids[0], "--by", "eve"}, 2, "<key>"},
+		} {
+			if r := s.milepost(row.args...); r.status != row.status || !strings.Contains(r.err, row.want) || strings.Count(r.err, "\n") != 1 {
+				t.Errorf("milepost %v: %+v", row.args, r)
+			}
+		}
+		for _, command := range []string{"settle", "resend"} {
+			if out := s.must("mail", command, "--help"); !strings.Contains(out, "milepost mail "+command+" 01K") {
+				t.Errorf("no example in %s", out)
+			}
+		}
+	})
+}
+
+// loseTrackOf makes a notification one of which nobody knows whether it went out.
+func (s *running) loseTrackOf(quoteID, key string) {
+	s.t.Helper()
+	if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET #s = :unknown REMOVE sentAt, messageId"),
+		Key:                      map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}, "key": &types.AttributeValueMemberS{Value: key}},
+		ExpressionAttributeNames: map[string]string{"#s": "status"}, ConditionExpression: aws.String("#s = :sent"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":unknown": &types.AttributeValueMemberS{Value: "UNKNOWN"}, ":sent": &types.AttributeValueMemberS{Value: "SENT"}},
+	}); err != nil {
+		s.t.Fatal(err)
+	}
 }

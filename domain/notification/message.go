@@ -224,9 +224,9 @@ func alert(q quote.Quote, n Notification) Message {
 	case CorrectionReview:
 		return Message{Subject: "What a customer accepted was rated wrongly", Body: fmt.Sprintf("%s: accepted, and corrected under %s. Decide what becomes of the difference.\n", quoteAt, q.Correction.CorrectionID)}
 	case PaperNeeded:
-		return Message{Subject: "A notice has to go out on paper", Body: fmt.Sprintf("%s: the customer did not agree to e-mail. Print %s and send it: milepost mail show %s --key %s\n", quoteAt, n.OfKind, q.ID, n.About)}
+		return Message{Subject: "A notice has to go out on paper", Body: fmt.Sprintf("%[1]s: the customer did not agree to e-mail. Print %[2]s and send it: milepost mail show %[3]s --key %[4]s. Then note that: milepost mail settle %[3]s %[4]s --as PAPER_SENT\n", quoteAt, n.OfKind, q.ID, n.About)}
 	case NotSent:
-		return Message{Subject: "A notification needs a look", Body: fmt.Sprintf("%s: %s was given up, and may or may not have been sent: milepost mail show %s --key %s\n", quoteAt, n.OfKind, q.ID, n.About)}
+		return Message{Subject: "A notification needs a look", Body: fmt.Sprintf("%[1]s: %[2]s was given up. See why: milepost mail show %[3]s --key %[4]s. Then use milepost mail settle, or milepost mail resend.\n", quoteAt, n.OfKind, q.ID, n.About)}
 	}
 	panic("notification: a kind without words: " + string(n.Kind))
 }

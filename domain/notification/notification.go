@@ -67,6 +67,8 @@ type Notification struct {
 	// is about; OfKind is its kind.
 	About  string
 	OfKind Kind
+	// Round is, for a PaperNeeded or NotSent, how often a person had the other one sent again before it.
+	Round int
 }
 
 // Key tells a notification from all others of its quote: nobody is told twice under one key. It is made of
@@ -75,6 +77,8 @@ func (n Notification) Key() string {
 	switch {
 	case n.Kind == Expiring:
 		return string(n.Kind)
+	case n.Round > 0:
+		return fmt.Sprintf("%s#%s#%d", n.Kind, n.About, n.Round)
 	case n.About != "":
 		return string(n.Kind) + "#" + n.About
 	case n.Since > 0:
@@ -98,8 +102,8 @@ func For(events []quote.Event, version int) []Notification {
 		n.Kind = Referred
 	case quote.QuoteDeclined, quote.ReferralDeclined:
 		n.Kind = Declined
-	case quote.QuoteExpired:
-		n.Kind = Expired
+	case quote.QuoteExpired: // the day has passed, whatever was undone
+		n.Kind, n.Since = Expired, 0
 	case quote.QuoteCorrected:
 		n.Kind = Corrected
 	case quote.EventReversed:
@@ -108,6 +112,9 @@ func For(events []quote.Event, version int) []Notification {
 			all = append(all, Notification{
 				QuoteID: q.ID, Kind: Retracted, Revision: undone.Revision, Version: version, About: undone.Key(), OfKind: undone.Kind,
 			})
+		}
+		if q.Grounds.Outcome > 0 { // what stands again may have become obsolete before it was told
+			all = append(all, For(events, q.Grounds.Outcome)...)
 		}
 		return all
 	default:
@@ -135,9 +142,9 @@ func Reminder(q quote.Quote) Notification {
 // RemindDays is how many days before the last one the customer is reminded.
 const RemindDays = 7
 
-// Alert tells staff what became of a notification.
-func (n Notification) Alert(kind Kind) Notification {
-	return Notification{QuoteID: n.QuoteID, Kind: kind, Revision: n.Revision, Version: n.Version, About: n.Key(), OfKind: n.Kind}
+// Alert tells staff what became of a notification that a person had had sent again so often.
+func (n Notification) Alert(kind Kind, round int) Notification {
+	return Notification{QuoteID: n.QuoteID, Kind: kind, Revision: n.Revision, Version: n.Version, About: n.Key(), OfKind: n.Kind, Round: round}
 }
 
 // Thresholds say what staff want to hear of.
@@ -153,6 +160,11 @@ func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
 	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Since: since(events[:version])}
 	switch events[version-1].(type) {
 	case quote.QuoteOffered, quote.ReferralApproved, quote.QuoteReferred, quote.QuoteCorrected:
+	case quote.EventReversed: // what was decided waits again
+		if q.Status != quote.StatusReferred {
+			return nil
+		}
+		return Alerts(events, q.Grounds.Outcome, t)
 	default:
 		return nil
 	}

@@ -88,6 +88,8 @@ func lives(t *testing.T) map[string][]quote.Event {
 		"offer undone, offered again": events(offer.Commands(), undo(4), quote.RateQuote{Revision: 1, Reversal: 5}),
 		"acceptance undone":           events(offer.Commands(), quote.AcceptQuote{Revision: 1, On: day}, undo(5)),
 		"amendment undone":            events(offer.Commands(), longer, again, undo(5, 6)),
+		"approval undone":             events(referral.Commands(), approve, undo(5)),
+		"expired, undone, expired":    events(offer.Commands(), quote.ExpireQuote{On: day.AddDays(31)}, undo(5), quote.ExpireQuote{On: day.AddDays(32)}),
 		"adverse":                     events(adverse.Commands()),
 	}
 }
@@ -116,8 +118,10 @@ func TestWhatCustomersAreToldOf(t *testing.T) {
 		"withdrawn":                   {"1#QUOTE_READY"},
 		"expired":                     {"1#QUOTE_READY", "1#EXPIRED"},
 		"offer undone, offered again": {"1#QUOTE_READY", "RETRACTED#1#QUOTE_READY", "1#QUOTE_READY#5"},
-		"acceptance undone":           {"1#QUOTE_READY"},
-		"amendment undone":            {"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED"},
+		"acceptance undone":           {"1#QUOTE_READY", "1#QUOTE_READY"}, // under the same key: who was told is not told again
+		"amendment undone":            {"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED", "1#QUOTE_READY"},
+		"approval undone":             {"1#REFERRED", "1#QUOTE_READY", "RETRACTED#1#QUOTE_READY", "1#REFERRED"},
+		"expired, undone, expired":    {"1#QUOTE_READY", "1#EXPIRED", "RETRACTED#1#EXPIRED", "1#QUOTE_READY", "1#EXPIRED"},
 		"adverse":                     {"1#QUOTE_READY"},
 		"corrected":                   {"1#QUOTE_READY", "1#CORRECTED#5"},
 		"accepted, corrected":         {"1#QUOTE_READY", "1#CORRECTED#6"},
@@ -152,7 +156,7 @@ func TestWhatStandsIsWhatTheQuoteIs(t *testing.T) {
 		{"withdrawn", day.AddDays(25), nil},
 		{"expired", day.AddDays(31), []string{"1#EXPIRED"}},
 		{"offer undone, offered again", day, []string{"RETRACTED#1#QUOTE_READY", "1#QUOTE_READY#5"}},
-		{"amendment undone", day, []string{"1#QUOTE_READY", "RETRACTED#2#PRICE_CHANGED"}},
+		{"amendment undone", day, []string{"1#QUOTE_READY", "RETRACTED#2#PRICE_CHANGED", "1#QUOTE_READY"}},
 		{"adverse", day.AddDays(90), []string{"1#QUOTE_READY"}},
 		{"corrected", day, []string{"1#CORRECTED#5"}},
 		{"accepted, corrected", day, nil},
@@ -186,6 +190,7 @@ func TestWhatStaffAreAlertedTo(t *testing.T) {
 		{"offered", "486.00", nil},
 		{"offered", "485.99", []string{"1#PREMIUM_ABOVE"}},
 		{"approved", "100", []string{"1#REFERRAL_WAITING", "1#PREMIUM_ABOVE"}},
+		{"approval undone", "1000", []string{"1#REFERRAL_WAITING", "1#REFERRAL_WAITING"}}, // it waits again
 		{"declined", "0", nil},
 		{"corrected", "490", []string{"1#PREMIUM_ABOVE"}},
 		{"accepted, corrected", "1000", []string{"1#CORRECTION_REVIEW#6"}},
@@ -347,9 +352,13 @@ func TestWhatMessagesSay(t *testing.T) {
 	} {
 		events := lives(t)[life]
 		var last notification.Notification
+		told := map[string]bool{}
 		for version := range len(events) {
 			for _, n := range notification.For(events, version+1) {
-				last = n
+				if !told[n.Key()] {
+					last = n
+				}
+				told[n.Key()] = true
 			}
 		}
 		m := notification.Compose(events, last, "https://quotes.example")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -31,11 +32,10 @@ type handler struct {
 // New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and NOTIFICATIONS_TABLE_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	quotes := quotestore.New(env, vars)
 	h := &handler{
-		quotes:      quotes,
+		quotes:      quotestore.New(env, vars),
 		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
-		outbox:      outbox.New(env, vars, quotes.Keys),
+		outbox:      outbox.New(env, vars, nil),
 	}
 	return platform.Handler(env, h.remind), vars.Err()
 }
@@ -64,7 +64,7 @@ func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) 
 func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 	now := time.Now()
 	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
-	if err != nil || there && item.Status != outbox.Obsolete {
+	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent}, item.Status) {
 		return err
 	}
 	history, err := h.quotes.LoadSealed(ctx, quoteID)

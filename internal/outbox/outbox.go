@@ -10,13 +10,17 @@
 //
 // One process sends, the one that came from CLAIMED to SENDING. Who stays in SENDING longer than any process
 // works on it has been left by a crash: nobody knows whether it was sent. It becomes UNKNOWN, for a person to
-// look at, and is not sent again.
+// look at, and is not sent again unless that person says so.
+//
+// The letter is sealed under the customer's key, so that erasing the key leaves the proof that something was sent,
+// and not what.
 package outbox
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,7 +36,8 @@ import (
 // Status is how far a notification is.
 type Status string
 
-// The statuses. Due, Claimed and Sending are on their way; the others are final, but Obsolete for a reminder.
+// The statuses. Due, Claimed and Sending are on their way; the others are final, but for what Put and
+// Decide say.
 const (
 	Due     Status = "DUE"
 	Claimed Status = "CLAIMED"
@@ -49,7 +54,16 @@ const (
 	// NoContact and NoConsent: there was nobody to send it to.
 	NoContact Status = "NO_CONTACT"
 	NoConsent Status = "NO_CONSENT"
+	// Erased: the customer was erased before it was sent.
+	Erased Status = "ERASED"
+	// NotSent: a person found that it was not sent, and it is not going to be.
+	NotSent Status = "NOT_SENT"
 )
+
+// Settled reports whether a notification is final, and nobody has to look at it.
+func (s Status) Settled() bool {
+	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Erased, NotSent}, s)
+}
 
 // Item is a notification and what became of it.
 type Item struct {
@@ -61,39 +75,30 @@ type Item struct {
 	// Attempts counts how often somebody began to send it.
 	Attempts int
 	Channel  notification.Channel
-	// Letter is what was sent: the zero Letter before, where it is sealed and was not opened, and where it was Erased
-	// with its customer.
-	Letter Letter
-	Erased bool
 	// SentAt and MessageID are when the provider took it, and its id there.
 	SentAt    time.Time
 	MessageID string
 	// Problem says why it was not sent. It names no person.
 	Problem string
+	// Decisions are what persons made of it, the oldest first.
+	Decisions []Decision
 
 	// claim is the claim under which the item was read.
 	claim string
-	// sealed is the letter, sealed for a customer.
-	sealed    []byte
-	sealedFor string
+	// kept is what was sent, or was about to be.
+	kept Kept
 }
 
-// Letter is the exact text, and whom it was sent to. It is personal data.
-type Letter struct {
-	// Customer is whose key it is sealed under, "" where it is not sealed: it is for staff, or about a quote that is not
-	// sealed either.
-	Customer string `json:"-"`
-
-	To      string `json:"to,omitempty"`
-	Subject string `json:"subject,omitempty"`
-	Body    string `json:"body"`
+// Alert tells staff what became of an item, once for each time that it was given up.
+func (i Item) Alert(kind notification.Kind) notification.Notification {
+	return i.Notification.Alert(kind, i.resent())
 }
 
 // Store is the table.
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	// Keys seal the letters. Who neither writes nor opens one needs none.
+	// Keys are those of the customers. Who neither writes nor reads letters needs none.
 	Keys *seal.Keys
 }
 
@@ -106,22 +111,25 @@ func New(env platform.Environment, vars *platform.Variables, keys *seal.Keys) *S
 // is settled has no such attribute.
 const onTheWay = "1"
 
-// Put takes notifications in that are due from a moment on. Those that are there already stay as they are, but
-// for a reminder that has become obsolete: it is due again.
+// Put takes notifications in that are due from a moment on. Those that are there already stay as they are, with
+// two exceptions, which become due again: what was obsolete, since it may be true again, and what could not be sent
+// to a customer who has amended the request since, perhaps in the contact.
 func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
 	for _, n := range all {
-		item := attributes{
-			"quoteId": text(n.QuoteID), "key": text(n.Key()), "kind": text(string(n.Kind)), "revision": number(n.Revision),
-			"version": number(n.Version), "since": number(n.Since), "about": text(n.About), "ofKind": text(string(n.OfKind)),
-			"status": text(string(Due)), "dueAt": moment(dueAt), "createdAt": moment(time.Now()), "attempts": number(0), "pending": text(onTheWay),
-		}
-		in := &dynamodb.PutItemInput{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(quoteId)")}
-		if n.Kind == notification.Expiring {
-			in.ConditionExpression = aws.String("attribute_not_exists(quoteId) OR #status = :obsolete")
-			in.ExpressionAttributeNames = map[string]string{"#status": "status"}
-			in.ExpressionAttributeValues = attributes{":obsolete": text(string(Obsolete))}
-		}
-		_, err := s.DB.PutItem(ctx, in)
+		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.Table, Key: keyOf(n.QuoteID, n.Key()),
+			UpdateExpression: aws.String("SET kind = :kind, revision = :revision, version = :version, reversal = :reversal, about = :about, ofKind = :ofKind, " +
+				"round = :round, #status = :due, dueAt = :dueAt, pending = :pending, " +
+				"createdAt = if_not_exists(createdAt, :now), attempts = if_not_exists(attempts, :zero)"),
+			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent) AND revision < :revision"),
+			ExpressionAttributeNames: map[string]string{"#status": "status"},
+			ExpressionAttributeValues: attributes{
+				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
+				":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
+				":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
+				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)),
+			},
+		})
 		if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !there {
 			return fmt.Errorf("put notification %s of quote %s: %w", n.Key(), n.QuoteID, err)
 		}
@@ -151,40 +159,31 @@ func (s *Store) Abandon(ctx context.Context, item Item, now time.Time) error {
 }
 
 // Begin is the last step before an item is sent; who gets false must not send it. The letter is kept first, so
-// that it is known what may have been sent. The error is *seal.Erased where its customer was erased.
-func (s *Store) Begin(ctx context.Context, item Item, channel notification.Channel, letter Letter) (bool, error) {
-	set, err := s.attributes(ctx, item, letter)
-	if err != nil {
-		return false, err
-	}
-	set["status"], set["channel"] = text(string(Sending)), text(string(channel))
+// that it is known what may have been sent.
+func (s *Store) Begin(ctx context.Context, item Item, channel notification.Channel, letter Kept) (bool, error) {
+	set := attributes{"status": text(string(Sending)), "channel": text(string(channel))}
+	letter.set(set)
 	_, ok, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set: set,
 		// Sending under this very claim is what the call itself left when its first answer was lost.
-		count: true, from: []Status{Claimed, Sending}, claim: item.claim,
+		set: set, count: true, from: []Status{Claimed, Sending}, claim: item.claim,
 	})
 	return ok, err
 }
 
-// SentAs settles an item that was sent. It counts even where somebody had taken it for lost meanwhile.
+// SentAs settles an item that was sent. It counts even where somebody had taken it for lost meanwhile, or a person
+// had decided on it.
 func (s *Store) SentAs(ctx context.Context, item Item, messageID string, at time.Time) error {
 	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
 		set: attributes{"status": text(string(Sent)), "messageId": text(messageID), "sentAt": moment(at), "problem": text("")}, settles: true,
-		from: []Status{Sending, Unknown}, claim: item.claim,
+		from: []Status{Sending, Unknown, NotSent, Due}, claim: item.claim,
 	})
 	return err
 }
 
-// Settle ends an item that was not sent and is not going to be. letter is nil where none was written.
-func (s *Store) Settle(ctx context.Context, item Item, status Status, problem string, letter *Letter) error {
-	set := attributes{}
-	if letter != nil {
-		var err error
-		if set, err = s.attributes(ctx, item, *letter); err != nil {
-			return err
-		}
-	}
-	set["status"], set["problem"] = text(string(status)), text(problem)
+// Settle ends an item that was not sent and is not going to be. letter is the zero Kept where none was written.
+func (s *Store) Settle(ctx context.Context, item Item, status Status, problem string, letter Kept) error {
+	set := attributes{"status": text(string(status)), "problem": text(problem)}
+	letter.set(set)
 	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{set: set, settles: true, from: []Status{Claimed, Sending}, claim: item.claim})
 	return err
 }
@@ -283,6 +282,8 @@ type change struct {
 	set attributes
 	// count counts an attempt; settles takes the item from what is on its way.
 	count, settles bool
+	// decision is added to the decisions, nil where there is none.
+	decision types.AttributeValue
 	// from are the statuses that it may have.
 	from []Status
 	// claim must be the item's, dueBy not before its DueAt; "" and the zero time do not ask.
@@ -302,6 +303,10 @@ func (s *Store) update(ctx context.Context, quoteID, key string, c change) (item
 	if c.count {
 		values[":one"] = number(1)
 		expression += ", attempts = attempts + :one"
+	}
+	if c.decision != nil {
+		values[":none"], values[":decision"] = &types.AttributeValueMemberL{Value: []types.AttributeValue{}}, &types.AttributeValueMemberL{Value: []types.AttributeValue{c.decision}}
+		expression += ", decisions = list_append(if_not_exists(decisions, :none), :decision)"
 	}
 	if c.settles {
 		expression += " REMOVE pending"

@@ -21,6 +21,7 @@ import (
 	"milepost/internal/outbox"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 )
 
 // Postman sends what customers and staff are to be told.
@@ -139,11 +140,11 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 		return err
 	}
 	q := h.Quote
-	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
-		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", nil)
+	if !item.Kind.ForStaff() && (h.Erased || q.Erasure != nil) {
+		return p.settleErased(ctx, item)
 	}
-	if h.Erased && !item.Kind.ForStaff() {
-		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the customer was erased", nil)
+	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
+		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", outbox.Kept{})
 	}
 	events, err := h.Decoded()
 	if err != nil {
@@ -155,34 +156,51 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 			return err
 		}
 		if !begun {
-			return p.outbox.Settle(ctx, item, outbox.Obsolete, "the outcome came with an import", nil)
+			return p.outbox.Settle(ctx, item, outbox.Obsolete, "the outcome came with an import", outbox.Kept{})
 		}
 	}
+	legal := notification.Legal(q, item.Notification)
 	if item.About != "" {
-		if ready, err := p.readyAbout(ctx, item, now); err != nil || !ready {
+		about, ready, err := p.readyAbout(ctx, item, now)
+		if err != nil || !ready {
 			return err
 		}
+		// What was told on paper is taken back on paper, where it cannot be by e-mail.
+		legal = legal || about.Status == outbox.Paper || about.Channel == notification.Paper
 	}
 	address, err := p.links.Link(quoteID, now.Add(linkLife))
 	if err != nil {
 		return err
 	}
 	message := notification.Compose(events, item.Notification, address)
-	channel, letter := p.address(h, item.Notification, message)
+	channel, letter := p.address(q, item.Kind, message, legal)
 	switch channel {
 	case notification.NoContact, notification.NoConsent:
-		return p.outbox.Settle(ctx, item, outbox.Status(channel), "", nil)
-	case notification.Paper:
-		return p.giveUp(ctx, item, notification.PaperNeeded, outbox.Paper, "", &letter)
+		return p.outbox.Settle(ctx, item, outbox.Status(channel), "", outbox.Kept{})
 	case notification.Email, notification.Text:
 		if at := notification.SendAt(now, q.Request.Zones()); at.After(now) {
 			return p.outbox.Postpone(ctx, item, at, "")
 		}
 	}
-	if mine, err := p.outbox.Begin(ctx, item, channel, letter); err != nil || !mine {
+	kept, err := p.outbox.Seal(ctx, item, q.CustomerID, letter)
+	if _, erased := errors.AsType[*seal.Erased](err); erased {
+		return p.settleErased(ctx, item)
+	}
+	if err != nil {
+		return err
+	}
+	if channel == notification.Paper {
+		return p.giveUp(ctx, item, notification.PaperNeeded, outbox.Paper, "", kept)
+	}
+	if mine, err := p.outbox.Begin(ctx, item, channel, kept); err != nil || !mine {
 		return err
 	}
 	return p.hand(ctx, item, channel, letter)
+}
+
+// settleErased ends a notification to a customer who was erased: there is nobody left to tell.
+func (p *Postman) settleErased(ctx context.Context, item outbox.Item) error {
+	return p.outbox.Settle(ctx, item, outbox.Erased, "the customer was erased", outbox.Kept{})
 }
 
 // checkAbandoned looks at a notification that cannot be claimed, and gives it up if its sender is gone.
@@ -191,15 +209,7 @@ func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now t
 	if err != nil || !there || !item.Abandoned(now) {
 		return err
 	}
-	// The alert comes first, so that no crash can swallow it.
-	alert := item.Alert(notification.NotSent)
-	if err := p.outbox.Put(ctx, now, alert); err != nil {
-		return err
-	}
-	if err := p.outbox.Abandon(ctx, item, now); err != nil {
-		return err
-	}
-	return p.Deliver(ctx, quoteID, alert.Key())
+	return p.alerting(ctx, item, notification.NotSent, func() error { return p.outbox.Abandon(ctx, item, now) })
 }
 
 // begun tells whether the outcome at a version of a quote was to be told of here. One that was imported was not, and
@@ -213,43 +223,37 @@ func (p *Postman) begun(ctx context.Context, events []quote.Event, outcome int) 
 	return false, nil
 }
 
-// readyAbout tells whether a notification about another one can be sent. A retraction waits until it is known
-// whether the other went out, and is obsolete where it did not; an alert is where the other was sent after all.
-func (p *Postman) readyAbout(ctx context.Context, item outbox.Item, now time.Time) (bool, error) {
-	other, there, err := p.outbox.Get(ctx, item.QuoteID, item.About)
-	if err != nil {
-		return false, err
-	}
-	if item.Kind != notification.Retracted {
-		if other.Status != outbox.Sent {
-			return true, nil
-		}
-		return false, p.outbox.Settle(ctx, item, outbox.Obsolete, "it was sent after all", nil)
-	}
+// readyAbout gives what a notification is about, and tells whether it can be sent. A retraction waits until it is
+// known whether the other went out, and is obsolete where it did not; an alert is where the other needs no look
+// any more.
+func (p *Postman) readyAbout(ctx context.Context, item outbox.Item, now time.Time) (about outbox.Item, ready bool, err error) {
+	about, there, err := p.outbox.Get(ctx, item.QuoteID, item.About)
 	switch {
-	case there && (other.Status == outbox.Sent || other.Status == outbox.Unknown || other.Status == outbox.Paper):
-		return true, nil
-	case there && (other.Status == outbox.Claimed || other.Status == outbox.Sending):
-		return false, p.outbox.Postpone(ctx, item, now.Add(lease), "")
+	case err != nil:
+	case item.Kind != notification.Retracted && about.Status.Settled():
+		err = p.outbox.Settle(ctx, item, outbox.Obsolete, "it needs no look any more", outbox.Kept{})
+	case item.Kind != notification.Retracted || there && about.Told():
+		ready = true
+	case there && (about.Status == outbox.Claimed || about.Status == outbox.Sending):
+		err = p.outbox.Postpone(ctx, item, now.Add(lease), "")
+	default:
+		err = p.outbox.Settle(ctx, item, outbox.Obsolete, "what it takes back was never sent", outbox.Kept{})
 	}
-	return false, p.outbox.Settle(ctx, item, outbox.Obsolete, "what it takes back was never sent", nil)
+	return about, ready, err
 }
 
 // address chooses the channel and writes the letter for it.
-func (p *Postman) address(h quotestore.History, n notification.Notification, m notification.Message) (notification.Channel, outbox.Letter) {
-	q, letter := h.Quote, outbox.Letter{Subject: m.Subject, Body: m.Body}
-	if n.Kind.ForStaff() {
+func (p *Postman) address(q quote.Quote, kind notification.Kind, m notification.Message, legal bool) (notification.Channel, outbox.Letter) {
+	letter := outbox.Letter{Subject: m.Subject, Body: m.Body}
+	if kind.ForStaff() {
 		return notification.Staff, letter
 	}
-	if h.Events[0].Sealed != nil {
-		letter.Customer = q.CustomerID
-	}
-	channel := notification.Via(q.Request.Contact, notification.Legal(q, n))
+	channel := notification.Via(q.Request.Contact, legal)
 	switch channel {
 	case notification.Email:
 		letter.To = q.Request.Contact.Email
 	case notification.Text:
-		letter.To, letter.Subject, letter.Body = q.Request.Contact.Phone, "", m.Text
+		letter = outbox.Letter{To: q.Request.Contact.Phone, Body: m.Text}
 	}
 	return channel, letter
 }
@@ -274,26 +278,31 @@ func (p *Postman) hand(ctx context.Context, item outbox.Item, channel notificati
 		if item.Attempts+1 < maxAttempts {
 			return p.outbox.Postpone(ctx, item, now.Add(retryAfter<<item.Attempts), refused.Error())
 		}
-		return p.giveUp(ctx, item, notification.NotSent, outbox.Failed, refused.Error(), nil)
+		return p.giveUp(ctx, item, notification.NotSent, outbox.Failed, refused.Error(), outbox.Kept{})
 	}
 	if unclear, ok := errors.AsType[*messenger.Unclear](err); ok {
-		return p.giveUp(ctx, item, notification.NotSent, outbox.Unknown, unclear.Error(), nil)
+		return p.giveUp(ctx, item, notification.NotSent, outbox.Unknown, unclear.Error(), outbox.Kept{})
 	}
 	return err
 }
 
-// giveUp settles a notification that a person has to see to, and alerts staff. The alert comes first, so that
-// no crash can swallow it. An alert that fails itself alerts nobody.
-func (p *Postman) giveUp(ctx context.Context, item outbox.Item, alert notification.Kind, status outbox.Status, problem string, letter *outbox.Letter) error {
+// giveUp settles a notification that a person has to see to, and alerts staff.
+func (p *Postman) giveUp(ctx context.Context, item outbox.Item, alert notification.Kind, status outbox.Status, problem string, letter outbox.Kept) error {
+	return p.alerting(ctx, item, alert, func() error { return p.outbox.Settle(ctx, item, status, problem, letter) })
+}
+
+// alerting does what leaves a notification to a person, and alerts staff to it. The alert is put in first, so that no
+// crash can swallow it. An alert that fails itself alerts nobody.
+func (p *Postman) alerting(ctx context.Context, item outbox.Item, kind notification.Kind, do func() error) error {
 	if item.Kind.ForStaff() {
-		return p.outbox.Settle(ctx, item, status, problem, letter)
+		return do()
 	}
-	n := item.Alert(alert)
-	if err := p.outbox.Put(ctx, time.Now(), n); err != nil {
+	alert := item.Alert(kind)
+	if err := p.outbox.Put(ctx, time.Now(), alert); err != nil {
 		return err
 	}
-	if err := p.outbox.Settle(ctx, item, status, problem, letter); err != nil {
+	if err := do(); err != nil {
 		return err
 	}
-	return p.Deliver(ctx, n.QuoteID, n.Key())
+	return p.Deliver(ctx, alert.QuoteID, alert.Key())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/civil"
 	"milepost/domain/notification"
@@ -51,7 +53,7 @@ func onDay(t *testing.T, day string, hour int, test func(t *testing.T, o *office
 		o := &office{stack: stacktest.Open(t, nil), lines: &bytes.Buffer{}}
 		o.logger = slog.New(slog.NewJSONHandler(o.lines, nil))
 		o.log = o.stack.Quotes()
-		o.outbox = &outbox.Store{DB: o.log.Log.DB, Table: "milepost-notifications", Keys: o.log.Keys}
+		o.outbox = &outbox.Store{DB: dynamodb.NewFromConfig(o.stack.Config()), Table: "milepost-notifications", Keys: o.stack.Keys()}
 		test(t, o)
 	})
 }
@@ -109,18 +111,28 @@ func (o *office) sweep(t *testing.T, long time.Duration) {
 	}
 }
 
-func (o *office) items(t *testing.T) map[string]outbox.Item {
+// item is an item with its letter.
+type item struct {
+	outbox.Item
+	Letter outbox.Letter
+	// Erased tells that the letter cannot be read any more.
+	Erased bool
+}
+
+func (o *office) items(t *testing.T) map[string]item {
 	t.Helper()
 	items, err := o.outbox.OfQuote(t.Context(), quotetest.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]outbox.Item{}
+	all := map[string]item{}
 	for _, i := range items {
-		if err := o.outbox.OpenLetter(t.Context(), &i); err != nil {
+		letter, err := o.outbox.Letter(t.Context(), i)
+		_, erased := errors.AsType[*seal.Erased](err)
+		if err != nil && !erased {
 			t.Fatal(err)
 		}
-		all[i.Key()] = i
+		all[i.Key()] = item{i, letter, erased}
 	}
 	return all
 }
@@ -161,7 +173,7 @@ func (o *office) check(t *testing.T) {
 			if alert := items[i.Alert(notification.NotSent).Key()]; !i.Kind.ForStaff() && alert.Status != outbox.Sent && alert.Status != outbox.Unknown {
 				t.Errorf("%s is UNKNOWN, and the alert %q", key, alert.Status)
 			}
-		case outbox.Obsolete, outbox.NoConsent, outbox.NoContact, outbox.Paper:
+		case outbox.Obsolete, outbox.NoConsent, outbox.NoContact, outbox.Paper, outbox.Erased, outbox.NotSent:
 		default:
 			t.Errorf("%s is still %s", key, i.Status)
 		}
@@ -249,6 +261,7 @@ func TestWhereverTheProcessIsCutOffNothingIsSentTwiceOrForgotten(t *testing.T) {
 					o.check(t)
 					item := o.items(t)["1#QUOTE_READY"]
 					outcomes[item.Status]++
+					o.assertSealed(t)
 					if strings.Contains(o.lines.String(), email) {
 						t.Errorf("the log tells the address: %s", o.lines)
 					}
@@ -486,65 +499,6 @@ func TestWhatIsRefusedIsTriedAgainAndWhatIsUnclearIsNot(t *testing.T) {
 	}
 }
 
-// erase erases the key of the quote's customer, and waits until everybody has forgotten it.
-func (o *office) erase(t *testing.T) {
-	t.Helper()
-	customerID := quotetest.MustExample(t, "E01").Submit().CustomerID
-	if _, err := o.log.Keys.Erase(t.Context(), seal.Erasure{CustomerID: customerID, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(seal.Lifetime)
-}
-
-func TestALetterIsSealedAndGoesWithTheKey(t *testing.T) {
-	t.Parallel()
-	onDay(t, "2026-05-01", 16, func(t *testing.T, o *office) {
-		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
-		if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(4)); err != nil {
-			t.Fatal(err)
-		}
-		if i := o.items(t)["1#QUOTE_READY"]; i.Status != outbox.Sent || i.Letter.To != email {
-			t.Errorf("%+v", i)
-		}
-		raw, err := o.log.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &o.outbox.Table})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text := fmt.Sprintf("%s", raw.Items); strings.Contains(text, email) || strings.Contains(text, "486.00") {
-			t.Errorf("it can be read: %s", text)
-		}
-		o.erase(t)
-		if i := o.items(t)["1#QUOTE_READY"]; i.Status != outbox.Sent || !i.Erased || i.Letter != (outbox.Letter{}) {
-			t.Errorf("%+v", i)
-		}
-	})
-}
-
-// TestWhoWasErasedIsToldNothing: nobody knows how they could be, and the letter would say again what was erased.
-func TestWhoWasErasedIsToldNothing(t *testing.T) {
-	t.Parallel()
-	for id, key := range map[string]string{"E01": "1#QUOTE_READY", "E12": "1#QUOTE_READY", "E15": "1#DECLINED"} {
-		for _, noted := range []bool{false, true} {
-			onDay(t, "2026-05-01", 5, func(t *testing.T, o *office) { // at night
-				o.execute(t, customer(t, id, contact(true, false)).Commands()...)
-				if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(4)); err != nil {
-					t.Fatal(err)
-				}
-				o.erase(t)
-				if noted {
-					o.execute(t, quote.RecordErasure{Erasure: quote.Erasure{At: time.Now().UTC(), By: "eve", ReasonCode: "X"}})
-				}
-				o.sweep(t, 12*time.Hour)
-				o.check(t)
-				items := o.items(t)
-				if i := items[key]; len(items) != 1 || i.Status != outbox.Obsolete || i.Letter != (outbox.Letter{}) || len(o.sent(t)) > 0 {
-					t.Errorf("%s, noted=%v: %+v, sent %v", id, noted, items, o.sent(t))
-				}
-			})
-		}
-	}
-}
-
 func TestStaffHearOnceOfAReferralThatWaits(t *testing.T) {
 	t.Parallel()
 	for decided, want := range map[bool]outbox.Status{false: outbox.Sent, true: outbox.Obsolete} {
@@ -571,3 +525,397 @@ func TestStaffHearOnceOfAReferralThatWaits(t *testing.T) {
 		})
 	}
 }
+
+// scan gives the items as the table has them.
+func (o *office) scan(t *testing.T) []map[string]types.AttributeValue {
+	t.Helper()
+	out, err := o.outbox.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &o.outbox.Table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Items
+}
+
+// assertSealed checks that no item tells whom something was sent to, nor what.
+func (o *office) assertSealed(t *testing.T) {
+	t.Helper()
+	for _, i := range o.scan(t) {
+		for name, value := range i {
+			s, _ := value.(*types.AttributeValueMemberS)
+			b, _ := value.(*types.AttributeValueMemberB)
+			for _, plain := range []string{email, phone, "auto insurance", "$486"} {
+				if s != nil && strings.Contains(s.Value, plain) || b != nil && bytes.Contains(b.Value, []byte(plain)) {
+					t.Errorf("%s can be read in %s", plain, name)
+				}
+			}
+		}
+	}
+}
+
+func (o *office) erase(t *testing.T) {
+	t.Helper()
+	if _, err := o.stack.Keys().Erase(t.Context(), seal.Erasure{CustomerID: quotetest.Customer, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (o *office) notify(t *testing.T, version int) {
+	t.Helper()
+	if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(version)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOfAnErasedCustomerTheProofIsLeftAndNoWord(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		o.notify(t, 4)
+		before := o.items(t)["1#QUOTE_READY"]
+		o.erase(t)
+		time.Sleep(seal.Lifetime)
+		after := o.items(t)["1#QUOTE_READY"]
+		if before.Letter.To != email || after.Letter != (outbox.Letter{}) || !after.Erased || after.Status != outbox.Sent ||
+			!after.SentAt.Equal(before.SentAt) || after.MessageID != before.MessageID || after.Channel != notification.Email {
+			t.Errorf("%+v, before %+v", after, before)
+		}
+	})
+}
+
+// The key goes while a notification waits for the morning, or while it is being sent; or its end is noted in the log alone.
+func TestAnErasedCustomerIsNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, example, key string
+		contact            *quote.Contact
+		erase              func(t *testing.T, o *office)
+	}{
+		{"an offer", "E01", "1#QUOTE_READY", contact(true, true), func(t *testing.T, o *office) { o.erase(t) }},
+		{"a declinature", "E15", "1#DECLINED", contact(true, true), func(t *testing.T, o *office) { o.erase(t) }},
+		{"by the note", "E01", "1#QUOTE_READY", contact(true, true), func(t *testing.T, o *office) {
+			o.execute(t, quote.RecordErasure{Erasure: quote.Erasure{At: time.Now().UTC(), By: "eve", ReasonCode: "X"}})
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			onDay(t, "2026-05-01", 4, func(t *testing.T, o *office) {
+				o.execute(t, customer(t, test.example, test.contact).Commands()...)
+				o.notify(t, 4)
+				if s := o.items(t)[test.key].Status; s != outbox.Due {
+					t.Fatalf("at midnight it is %s", s)
+				}
+				test.erase(t, o)
+				o.sweep(t, 12*time.Hour)
+				if i := o.items(t)[test.key]; i.Status != outbox.Erased || i.Problem != "the customer was erased" || i.Letter.Body != "" {
+					t.Errorf("%+v", i)
+				}
+				if sent := o.sent(t); len(sent) > 0 {
+					t.Errorf("sent %v", sent)
+				}
+			})
+		})
+	}
+}
+
+// A letter from before letters were sealed is read as it stands, and taken out when its customer is erased.
+func TestLettersFromBeforeAreReadAndErased(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		o.notify(t, 4)
+		if _, err := o.outbox.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &o.outbox.Table, Key: map[string]types.AttributeValue{
+				"quoteId": &types.AttributeValueMemberS{Value: quotetest.ID}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"},
+			},
+			UpdateExpression:          aws.String("SET letter = :letter REMOVE sealedFor, round"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":letter": &types.AttributeValueMemberS{Value: `{"to":"a@example.com","subject":"s","body":"b"}`}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		old := o.items(t)["1#QUOTE_READY"]
+		if want := (outbox.Letter{To: "a@example.com", Subject: "s", Body: "b"}); old.Letter != want || !old.Open() {
+			t.Errorf("%+v, want %+v", old, want)
+		}
+		o.erase(t)
+		for range 2 {
+			if err := o.outbox.EraseOpen(t.Context(), old.Item, quotetest.Customer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(seal.Lifetime)
+		if i := o.items(t)["1#QUOTE_READY"]; !i.Erased || i.Open() || i.Status != outbox.Sent {
+			t.Errorf("%+v", i)
+		}
+		for _, i := range o.scan(t) {
+			if _, there := i["letter"]; there {
+				t.Errorf("%v", i)
+			}
+		}
+	})
+}
+
+func TestALetterDoesNotOpenInAnotherPlace(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		o.notify(t, 4)
+		moved := o.items(t)["1#QUOTE_READY"].Item
+		moved.Revision = 2
+		if l, err := o.outbox.Letter(t.Context(), moved); err == nil || l.Body != "" || strings.Contains(err.Error(), email) {
+			t.Errorf("%+v, error %v", l, err)
+		}
+	})
+}
+
+// lost sends an offer whose outcome nobody knows.
+func (o *office) lost(t *testing.T) {
+	t.Helper()
+	o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+	client := &refusing{status: 500}
+	h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient { client.next = next; return client })
+	if _, err := h.Invoke(t.Context(), notice(4)); err != nil {
+		t.Fatal(err)
+	}
+	if s := o.items(t)["1#QUOTE_READY"].Status; s != outbox.Unknown {
+		t.Fatalf("it is %s", s)
+	}
+}
+
+// decide gives a person's verdict on the offer.
+func (o *office) decide(t *testing.T, v outbox.Verdict) outbox.Item {
+	t.Helper()
+	i, err := o.outbox.Decide(t.Context(), o.items(t)["1#QUOTE_READY"].Item, outbox.Decision{Verdict: v, By: "eve", At: time.Now().UTC(), Note: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func TestAPersonSettlesWhatTheSystemCannot(t *testing.T) {
+	t.Parallel()
+	for verdict, want := range map[outbox.Verdict]struct {
+		status    outbox.Status
+		channel   notification.Channel
+		retracted outbox.Status
+	}{
+		outbox.AsSent:      {outbox.Sent, notification.Email, outbox.Sent},
+		outbox.AsPaperSent: {outbox.Sent, notification.Paper, outbox.Sent},
+		outbox.AsNotSent:   {outbox.NotSent, notification.Email, outbox.Obsolete},
+	} {
+		t.Run(string(verdict), func(t *testing.T) {
+			t.Parallel()
+			onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+				o.lost(t)
+				seen := o.items(t)["1#QUOTE_READY"].Item
+				at := time.Now().UTC()
+				i := o.decide(t, verdict)
+				wanted := []outbox.Decision{{Verdict: verdict, Was: outbox.Unknown, By: "eve", At: at, Note: "n"}}
+				if i.Status != want.status || i.Channel != want.channel || !slices.Equal(i.Decisions, wanted) {
+					t.Errorf("%+v", i)
+				}
+				// Who decides on what was settled meanwhile is told so.
+				for _, stale := range []outbox.Item{seen, i} {
+					if _, err := o.outbox.Decide(t.Context(), stale, outbox.Decision{Verdict: outbox.Resend, By: "bob", At: at}); err == nil || !strings.Contains(err.Error(), " is "+string(want.status)) {
+						t.Errorf("error %v", err)
+					}
+				}
+				// What is taken back later, the customer hears of who was told.
+				o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+				o.notify(t, 5)
+				if s := o.items(t)["RETRACTED#1#QUOTE_READY"].Status; s != want.retracted {
+					t.Errorf("its retraction is %s, want %s", s, want.retracted)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatAPersonHasSentAgainGoesOutOnce(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.lost(t)
+		if i := o.decide(t, outbox.Resend); i.Status != outbox.Due {
+			t.Fatalf("%+v", i)
+		}
+		o.sweep(t, 3*time.Hour)
+		o.notify(t, 4)
+		i := o.items(t)["1#QUOTE_READY"]
+		if i.Status != outbox.Sent || i.MessageID == "" || i.Letter.To != email || len(i.Decisions) != 1 || i.Attempts != 2 {
+			t.Errorf("%+v", i)
+		}
+		if sent := o.sent(t)[i.bodySent()]; sent != 1 {
+			t.Errorf("sent %d times", sent)
+		}
+	})
+}
+
+func (i item) bodySent() string { return token.ReplaceAllString(i.Letter.Body, "") }
+
+// Staff hear of it each time that it is given up.
+func TestWhatWasSentAgainCanBeGivenUpAgain(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.lost(t)
+		o.decide(t, outbox.Resend)
+		client := &refusing{status: 500}
+		h := o.function(t, "senddue", func(next aws.HTTPClient) aws.HTTPClient { client.next = next; return client })
+		for range 4 {
+			time.Sleep(15 * time.Minute)
+			if _, err := h.Invoke(t.Context(), []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		items := o.items(t)
+		if s := items["1#QUOTE_READY"].Status; s != outbox.Unknown || client.asked != 1 {
+			t.Errorf("%s, asked %d times", s, client.asked)
+		}
+		for _, key := range []string{"NOT_SENT#1#QUOTE_READY", "NOT_SENT#1#QUOTE_READY#1"} {
+			if s := items[key].Status; s != outbox.Sent {
+				t.Errorf("%s is %q", key, s)
+			}
+		}
+		// It may have gone out, though it is no longer true when it is due a third time.
+		o.decide(t, outbox.Resend)
+		o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+		o.sweep(t, time.Minute)
+		o.notify(t, 5)
+		items = o.items(t)
+		if s, r := items["1#QUOTE_READY"].Status, items["RETRACTED#1#QUOTE_READY"].Status; s != outbox.Obsolete || r != outbox.Sent {
+			t.Errorf("it is %s, its retraction %s", s, r)
+		}
+	})
+}
+
+// An offer was amended at night, so that in the morning it was obsolete; then the amendment was undone.
+func TestWhatStandsAgainIsTold(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 4, func(t *testing.T, o *office) {
+		e := customer(t, "E01", contact(true, false))
+		o.execute(t, e.Commands()...)
+		o.notify(t, 4)
+		longer := e.Request
+		longer.TermMonths = 12
+		o.execute(t, quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer})
+		o.sweep(t, 12*time.Hour)
+		if s := o.items(t)["1#QUOTE_READY"].Status; s != outbox.Obsolete {
+			t.Fatalf("amended, it is %s", s)
+		}
+		o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 5, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+		for range 2 {
+			o.notify(t, 6)
+		}
+		o.sweep(t, time.Hour)
+		o.check(t)
+		if s := o.items(t)["1#QUOTE_READY"].Status; s != outbox.Sent {
+			t.Errorf("it is %s", s)
+		}
+	})
+}
+
+// The provider answers when a person has long decided to send it again: what was sent is not sent once more.
+func TestAnAnswerThatComesLateStillCounts(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []outbox.Verdict{outbox.Resend, outbox.AsNotSent} {
+		onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+			o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+			h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient {
+				return httpClient(func(r *http.Request) (*http.Response, error) {
+					if strings.HasPrefix(r.URL.Path, "/v2/email") {
+						time.Sleep(10 * time.Minute)
+					}
+					return next.Do(r)
+				})
+			})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := h.Invoke(t.Context(), notice(4)); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(6 * time.Minute)
+			o.notify(t, 4) // finds it abandoned
+			o.decide(t, verdict)
+			wg.Wait()
+			o.sweep(t, time.Hour)
+			i := o.items(t)["1#QUOTE_READY"]
+			if sent := o.sent(t)[i.bodySent()]; i.Status != outbox.Sent || sent != 1 || i.Attempts != 1 {
+				t.Errorf("%s: sent %d times: %+v", verdict, sent, i)
+			}
+		})
+	}
+}
+
+// The key goes, and is forgotten, after the quote was read and before its letter is sealed.
+func TestAKeyThatGoesInTheMiddleStopsTheLetter(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
+		o.notify(t, 4)
+		o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+		h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient {
+			return httpClient(func(r *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") && bytes.Contains(body, []byte(o.outbox.Table)) {
+					o.erase(t)
+					time.Sleep(seal.Lifetime)
+				}
+				return next.Do(r)
+			})
+		})
+		if _, err := h.Invoke(t.Context(), notice(5)); err != nil {
+			t.Fatal(err)
+		}
+		if i := o.items(t)["RETRACTED#1#QUOTE_READY"]; i.Status != outbox.Erased || i.Channel != "" {
+			t.Errorf("%+v", i)
+		}
+		if sent := o.sent(t); len(sent) != 1 {
+			t.Errorf("sent %v", sent)
+		}
+	})
+}
+
+// The customer agreed to texts only, and the notice of adverse action went to paper: so does its retraction.
+func TestWhatWentOnPaperIsTakenBackOnPaper(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E12", contact(false, true)).Commands()...)
+		o.notify(t, 4)
+		o.decide(t, outbox.AsPaperSent)
+		o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
+		o.notify(t, 5)
+		if i := o.items(t)["RETRACTED#1#QUOTE_READY"]; i.Status != outbox.Paper || !strings.Contains(i.Letter.Body, "no longer holds") {
+			t.Errorf("%+v", i)
+		}
+	})
+}
+
+// An alert that was left in the middle of it gives rise to no other alert.
+func TestAnAbandonedAlertAlertsNobody(t *testing.T) {
+	t.Parallel()
+	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
+		o.execute(t, customer(t, "E15", contact(false, true)).Commands()...)
+		h := o.function(t, "notify", func(next aws.HTTPClient) aws.HTTPClient {
+			dead := false
+			return httpClient(func(r *http.Request) (*http.Response, error) {
+				if dead = dead || strings.HasPrefix(r.URL.Host, "sns."); dead {
+					return nil, errors.New("the process is gone")
+				}
+				return next.Do(r)
+			})
+		})
+		_, _ = h.Invoke(t.Context(), notice(4))
+		o.sweep(t, time.Hour)
+		items := o.items(t)
+		if s := items["PAPER_NEEDED#1#DECLINED"].Status; s != outbox.Unknown || len(items) != 2 {
+			t.Errorf("%s, %d items", s, len(items))
+		}
+	})
+}
+
+type httpClient func(*http.Request) (*http.Response, error)
+
+func (c httpClient) Do(r *http.Request) (*http.Response, error) { return c(r) }

@@ -1,5 +1,5 @@
-// Package seal keeps what events say about persons under a key for each customer, so that erasing the key
-// erases the person wherever the events are: in the log, in copies of it, in backups.
+// Package seal keeps what events and letters say about persons under a key for each customer, so that erasing the
+// key erases the person wherever they are: in the log, in the outbox, in copies of both, in backups.
 //
 // A customer's key is a data key of AWS KMS. The table of keys has it encrypted under the wrapping key, with
 // the customer as encryption context; in plaintext it is only ever in the memory of a process, for Lifetime
@@ -40,7 +40,7 @@ func (e *NoKey) Error() string { return "customer " + e.CustomerID + " has no ke
 type Damaged struct{ CustomerID string }
 
 func (e *Damaged) Error() string {
-	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another event"
+	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another place"
 }
 
 // Keys is the table of the customers' keys. It is safe for concurrent use.

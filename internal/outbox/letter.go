@@ -1,0 +1,103 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/seal"
+)
+
+// Letter is the exact text, and whom it was sent to. It is personal data.
+type Letter struct {
+	To      string `json:"to,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Body    string `json:"body"`
+}
+
+// Kept is a letter as the table has it. The zero Kept is none.
+type Kept struct {
+	// text is the letter as JSON, sealed for a customer unless sealedFor is "".
+	text      []byte
+	sealedFor string
+}
+
+// Seal makes a letter of an item ready to be kept: sealed for the customer of the quote. The error is *seal.Erased
+// where the customer was erased. An alert to staff names no person and stays open, as does what is
+// written to a customer without a key, whose quotes are all from before anything was sealed.
+func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter) (Kept, error) {
+	text, err := json.Marshal(l)
+	if err != nil || item.Kind.ForStaff() {
+		return Kept{text: text}, err
+	}
+	sealed, err := s.Keys.Seal(ctx, customerID, aad(item), text)
+	if _, none := errors.AsType[*seal.NoKey](err); none {
+		return Kept{text: text}, nil
+	}
+	return Kept{text: sealed, sealedFor: customerID}, err
+}
+
+// Letter gives the letter of an item, the zero Letter where none was written. The error is *seal.Erased where
+// the customer was erased.
+func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
+	text := item.kept.text
+	if item.kept.sealedFor != "" {
+		text, err = s.Keys.Open(ctx, item.kept.sealedFor, aad(item), text)
+	}
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil {
+		return Letter{}, fmt.Errorf("notification %s of quote %s: letter: %w", item.Key(), item.QuoteID, err)
+	}
+	return l, nil
+}
+
+// aad binds a letter to its item, so that it cannot be moved to another.
+func aad(item Item) []byte { return []byte("letter\n" + item.QuoteID + "\n" + item.Key()) }
+
+// set adds the letter to the attributes that an item gets.
+func (k Kept) set(a attributes) {
+	switch {
+	case k.text == nil:
+	case k.sealedFor == "":
+		a["letter"] = text(string(k.text))
+	default:
+		a["letter"], a["sealedFor"] = &types.AttributeValueMemberB{Value: k.text}, text(k.sealedFor)
+	}
+}
+
+// kept reads what set wrote.
+func kept(a attributes) Kept {
+	k := Kept{sealedFor: stringOf(a["sealedFor"])}
+	switch letter := a["letter"].(type) {
+	case *types.AttributeValueMemberS:
+		k.text = []byte(letter.Value)
+	case *types.AttributeValueMemberB:
+		k.text = letter.Value
+	}
+	return k
+}
+
+// Open reports whether an item has a letter to a customer that is not sealed, as all were once.
+func (i Item) Open() bool { return i.kept.text != nil && i.kept.sealedFor == "" && !i.Kind.ForStaff() }
+
+// EraseOpen takes the letter out of an item that is Open, for a customer who was erased. The item reads as if it had
+// been sealed.
+func (s *Store) EraseOpen(ctx context.Context, item Item, customerID string) error {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()),
+		UpdateExpression:          aws.String("SET sealedFor = :customer REMOVE letter"),
+		ConditionExpression:       aws.String("attribute_exists(letter) AND attribute_not_exists(sealedFor)"),
+		ExpressionAttributeValues: attributes{":customer": text(customerID)},
+	})
+	if _, done := errors.AsType[*types.ConditionalCheckFailedException](err); err == nil || done {
+		return nil
+	}
+	return fmt.Errorf("erase the letter of notification %s of quote %s: %w", item.Key(), item.QuoteID, err)
+}
