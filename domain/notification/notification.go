@@ -60,9 +60,9 @@ type Notification struct {
 	Revision int
 	// Version is that of the event that it is about, 0 for those that time alone gives rise to.
 	Version int
-	// Reversal is the version of the last reversal before that event, 0 where nothing had been undone. What
-	// is found again after a reversal is told again.
-	Reversal int
+	// Since is the version of the last reversal or correction up to that event, 0 where there was none. What is
+	// found again after it is told again.
+	Since int
 	// About is the key of the notification that a Retracted takes back, and that a PaperNeeded or NotSent
 	// is about; OfKind is its kind.
 	About  string
@@ -72,8 +72,7 @@ type Notification struct {
 }
 
 // Key tells a notification from all others of its quote: nobody is told twice under one key. It is made of
-// revision and kind. A reminder goes out once for a quote, whatever becomes of it; a revision may be corrected
-// more than once.
+// revision and kind. A reminder goes out once for a quote, whatever becomes of it.
 func (n Notification) Key() string {
 	switch {
 	case n.Kind == Expiring:
@@ -82,10 +81,8 @@ func (n Notification) Key() string {
 		return fmt.Sprintf("%s#%s#%d", n.Kind, n.About, n.Round)
 	case n.About != "":
 		return string(n.Kind) + "#" + n.About
-	case n.Kind == Corrected || n.Kind == CorrectionReview:
-		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Version)
-	case n.Reversal > 0:
-		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Reversal)
+	case n.Since > 0:
+		return fmt.Sprintf("%d#%s#%d", n.Revision, n.Kind, n.Since)
 	}
 	return fmt.Sprintf("%d#%s", n.Revision, n.Kind)
 }
@@ -94,7 +91,7 @@ func (n Notification) Key() string {
 // only looks at what was before it, so it gives the same whenever it is asked.
 func For(events []quote.Event, version int) []Notification {
 	q := quote.Fold(events[:version]...)
-	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Reversal: q.Reversal}
+	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Since: since(events[:version])}
 	switch e := events[version-1].(type) {
 	case quote.QuoteOffered, quote.ReferralApproved:
 		n.Kind = QuoteReady
@@ -106,7 +103,7 @@ func For(events []quote.Event, version int) []Notification {
 	case quote.QuoteDeclined, quote.ReferralDeclined:
 		n.Kind = Declined
 	case quote.QuoteExpired: // the day has passed, whatever was undone
-		n.Kind, n.Reversal = Expired, 0
+		n.Kind, n.Since = Expired, 0
 	case quote.QuoteCorrected:
 		n.Kind = Corrected
 	case quote.EventReversed:
@@ -124,6 +121,17 @@ func For(events []quote.Event, version int) []Notification {
 		return nil
 	}
 	return []Notification{n}
+}
+
+// since is the version of the last reversal or correction among events, 0 where there is none.
+func since(events []quote.Event) int {
+	for i, e := range slices.Backward(events) {
+		switch e.(type) {
+		case quote.EventReversed, quote.QuoteCorrected:
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // Reminder tells a customer that the offer is about to expire.
@@ -149,7 +157,7 @@ type Thresholds struct {
 // it has waited too long.
 func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
 	q := quote.Fold(events[:version]...)
-	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Reversal: q.Reversal}
+	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Since: since(events[:version])}
 	switch events[version-1].(type) {
 	case quote.QuoteOffered, quote.ReferralApproved, quote.QuoteReferred, quote.QuoteCorrected:
 	case quote.EventReversed: // what was decided waits again
@@ -184,8 +192,9 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 		return outcome && (status == quote.StatusQuoted || q.AdverseAction() != nil)
 	case Referred:
 		return outcome && (status == quote.StatusReferred || q.AdverseAction() != nil)
-	case Corrected: // one of what was accepted is for staff, and one of what is over is for the record
-		return outcome && slices.Contains([]quote.Status{quote.StatusQuoted, quote.StatusReferred, quote.StatusDeclined}, status)
+	case Corrected: // one of what had been accepted is for staff, and one of what is over is for the record
+		return outcome && (slices.Contains([]quote.Status{quote.StatusQuoted, quote.StatusReferred, quote.StatusDeclined}, status) ||
+			status == quote.StatusAccepted && !q.Correction.Review && q.AdverseAction() != nil)
 	case Declined, PremiumAbove, CorrectionReview:
 		return outcome
 	case ReferralWaiting:

@@ -12,6 +12,7 @@ import (
 	"milepost/domain/notification"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
+	"milepost/domain/rating"
 )
 
 var decision = quote.Decision{Underwriter: "eve", ReasonCode: "X", Text: "The car is in order"}
@@ -19,7 +20,7 @@ var decision = quote.Decision{Underwriter: "eve", ReasonCode: "X", Text: "The ca
 // lives are quotes by their commands, under names that say what happens to them.
 func lives(t *testing.T) map[string][]quote.Event {
 	t.Helper()
-	offer, referral := quotetest.MustExample(t, "E01"), quotetest.MustExample(t, "E20")
+	offer, referral, adverse := quotetest.MustExample(t, "E01"), quotetest.MustExample(t, "E20"), quotetest.MustExample(t, "E12")
 	day := offer.QuoteDate
 	amend := func(edit func(*quote.Request)) quote.Command {
 		r := offer.Request
@@ -42,9 +43,9 @@ func lives(t *testing.T) map[string][]quote.Event {
 	events := func(start []quote.Command, more ...quote.Command) []quote.Event {
 		return quotetest.MustEvents(t, slices.Concat(start, more)...)
 	}
-	// correct is a log whose offer cost 14 dollars too much, with what followed, corrected.
-	correct := func(more ...quote.Command) []quote.Event {
-		log := events(offer.Commands(), more...)
+	// correct is a log whose price was 14 dollars too high, with what followed, corrected.
+	correct := func(start []quote.Command, more ...quote.Command) []quote.Event {
+		log := events(start, more...)
 		log[3] = quotetest.Misrated(t, log[3], 14)
 		fix, err := quote.Decide(quote.Fold(log...), quote.CorrectQuote{Revision: 1, On: day, Mandate: quote.Mandate{
 			CorrectionID: "c-1", ReasonCode: "X", Text: "The territory was rated twice", By: "eve", Engine: "v1",
@@ -54,9 +55,26 @@ func lives(t *testing.T) map[string][]quote.Event {
 		}
 		return append(log, fix...)
 	}
+	decide := func(log []quote.Event, c quote.Command) []quote.Event {
+		more, err := quote.Decide(quote.Fold(log...), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(log, more...)
+	}
+	// lenient offered what is to be referred.
+	lenient := events(referral.Commands())
+	result := lenient[3].(quote.QuoteReferred).Rating
+	result.Outcome, result.Reasons = rating.Quoted, nil
+	lenient[3] = quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: result}
+	strict := decide(lenient, quote.CorrectQuote{Revision: 1, On: day})
 	return map[string][]quote.Event{
-		"corrected":                   correct(),
-		"accepted, corrected":         correct(quote.AcceptQuote{Revision: 1, On: day}),
+		"corrected":                   correct(offer.Commands()),
+		"referred, corrected":         correct(referral.Commands()),
+		"corrected to be referred":    strict,
+		"and approved":                decide(strict, approve),
+		"adverse, taken as corrected": decide(correct(adverse.Commands()), quote.AcceptQuote{Revision: 1, On: adverse.QuoteDate}),
+		"accepted, corrected":         correct(offer.Commands(), quote.AcceptQuote{Revision: 1, On: day}),
 		"offered":                     events(offer.Commands()),
 		"amended at another price":    events(offer.Commands(), longer, again),
 		"amended at the same price":   events(offer.Commands(), elsewhere, again),
@@ -72,7 +90,7 @@ func lives(t *testing.T) map[string][]quote.Event {
 		"amendment undone":            events(offer.Commands(), longer, again, undo(5, 6)),
 		"approval undone":             events(referral.Commands(), approve, undo(5)),
 		"expired, undone, expired":    events(offer.Commands(), quote.ExpireQuote{On: day.AddDays(31)}, undo(5), quote.ExpireQuote{On: day.AddDays(32)}),
-		"adverse":                     events(quotetest.MustExample(t, "E12").Commands()),
+		"adverse":                     events(adverse.Commands()),
 	}
 }
 
@@ -107,6 +125,10 @@ func TestWhatCustomersAreToldOf(t *testing.T) {
 		"adverse":                     {"1#QUOTE_READY"},
 		"corrected":                   {"1#QUOTE_READY", "1#CORRECTED#5"},
 		"accepted, corrected":         {"1#QUOTE_READY", "1#CORRECTED#6"},
+		"referred, corrected":         {"1#REFERRED", "1#CORRECTED#5"},
+		"corrected to be referred":    {"1#QUOTE_READY", "1#CORRECTED#5"},
+		"adverse, taken as corrected": {"1#QUOTE_READY", "1#CORRECTED#5"},
+		"and approved":                {"1#QUOTE_READY", "1#CORRECTED#5", "1#QUOTE_READY#5"},
 	}
 	for name, events := range lives(t) {
 		if got := keys(events); !slices.Equal(got, want[name]) {
@@ -138,6 +160,7 @@ func TestWhatStandsIsWhatTheQuoteIs(t *testing.T) {
 		{"adverse", day.AddDays(90), []string{"1#QUOTE_READY"}},
 		{"corrected", day, []string{"1#CORRECTED#5"}},
 		{"accepted, corrected", day, nil},
+		{"adverse, taken as corrected", day, []string{"1#CORRECTED#5"}},
 	} {
 		events := lives(t)[test.life]
 		q := quote.Fold(events...)
@@ -171,6 +194,7 @@ func TestWhatStaffAreAlertedTo(t *testing.T) {
 		{"declined", "0", nil},
 		{"corrected", "490", []string{"1#PREMIUM_ABOVE"}},
 		{"accepted, corrected", "1000", []string{"1#CORRECTION_REVIEW#6"}},
+		{"referred, corrected", "100", []string{"1#REFERRAL_WAITING", "1#REFERRAL_WAITING#5"}},
 	} {
 		events := lives(t)[test.life]
 		var got []string

@@ -129,7 +129,7 @@ func TestARecordThatIsNoEventHoldsUpNoneBeforeIt(t *testing.T) {
 	if _, got := contents(t, bucket); !reflect.DeepEqual(got, []eventstore.Event{event(1, 1)}) {
 		t.Errorf("events=%+v", got)
 	}
-	if _, err := invoke(t, h, poison); err == nil || !strings.Contains(err.Error(), "stream record 102: event quote-2 version 1: attribute eventId is not a string") {
+	if _, err := invoke(t, h, poison); err == nil || !strings.Contains(err.Error(), "stream record 102: stream quote-2 version 1: attribute eventId is not a string") {
 		t.Errorf("error=%v", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -58,25 +57,9 @@ func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) 
 	for days := 1; days <= lookback; days++ {
 		ids, err := h.projections.ExpiringOn(ctx, today.AddDays(-days))
 		swept.Quotes += len(ids)
-		errs = append(errs, err, h.expireAll(ctx, ids, now))
+		errs = append(errs, err, platform.Each(ids, workers, func(id string) error { return h.expireOne(ctx, id, now) }))
 	}
 	return swept, errors.Join(errs...)
-}
-
-// expireAll expires quotes, a few at a time.
-func (h *handler) expireAll(ctx context.Context, ids []string, now time.Time) error {
-	errs := make([]error, len(ids))
-	free := make(chan struct{}, workers)
-	var wg sync.WaitGroup
-	for i, id := range ids {
-		free <- struct{}{}
-		wg.Go(func() {
-			errs[i] = h.expireOne(ctx, id, now)
-			<-free
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 func (h *handler) expireOne(ctx context.Context, quoteID string, now time.Time) error {

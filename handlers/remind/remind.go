@@ -6,9 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -57,26 +55,9 @@ func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) 
 	for days := range notification.RemindDays + 1 {
 		ids, err := h.projections.ExpiringOn(ctx, today.AddDays(days))
 		swept.Quotes += len(ids)
-		errs = append(errs, err, h.remindAll(ctx, ids))
+		errs = append(errs, err, platform.Each(ids, workers, func(id string) error { return h.remindOf(ctx, id) }))
 	}
 	return swept, errors.Join(errs...)
-}
-
-func (h *handler) remindAll(ctx context.Context, ids []string) error {
-	errs := make([]error, len(ids))
-	free := make(chan struct{}, workers)
-	var wg sync.WaitGroup
-	for i, id := range ids {
-		free <- struct{}{}
-		wg.Go(func() {
-			if err := h.remindOf(ctx, id); err != nil {
-				errs[i] = fmt.Errorf("remind of quote %s: %w", id, err)
-			}
-			<-free
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 // remindOf puts the reminder of one quote into the outbox, if it is about to expire and nobody was reminded.

@@ -162,9 +162,12 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 
 // one deals with a quote. looked is false where there is none, or another of its ratings is the one to deal with it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
+	refuse := func(why string) []Finding {
+		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: why}}
+	}
 	events, err := c.Quotes.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: broken.Error()}}, true, nil
+		return refuse(broken.Error()), true, nil
 	}
 	if err != nil {
 		return nil, false, err
@@ -174,26 +177,25 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	case s.version != 0 && last != s.version:
 		return nil, false, nil
 	case len(events) == 0:
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "the log has no such quote"}}, false, nil
+		return refuse("the log has no such quote"), false, nil
 	case last == 0:
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: "it was not rated in this time"}}, true, nil
+		return refuse("it was not rated in this time"), true, nil
 	}
-	h, err := c.Quotes.ReadOnce(ctx, events)
-	if err == nil && h.Erased {
-		err = &quote.Erased{QuoteID: s.quoteID}
+	h, decoded, err := c.Quotes.ReadOnce(ctx, events)
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		return refuse(broken.Error()), true, nil
 	}
 	if err != nil {
-		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: err.Error()}}, true, nil
+		return nil, false, err
+	}
+	if h.Erased {
+		return refuse((&quote.Erased{QuoteID: s.quoteID}).Error()), true, nil
 	}
 	for _, e := range h.Quote.Log {
 		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {
 			continue
 		}
-		f, err := c.amended(ctx, h, e.Version)
-		if err != nil {
-			return nil, false, err
-		}
-		if f != nil {
+		if f := c.amended(h.Quote, decoded, e.Version); f != nil {
 			findings = append(findings, *f)
 		}
 	}
@@ -229,25 +231,27 @@ func (c *Corrector) decide(q quote.Quote) (*quote.QuoteCorrected, error) {
 }
 
 // amended finds that the revision which ended with an amendment had been rated wrongly. It is left as it was.
-func (c *Corrector) amended(ctx context.Context, h quotestore.History, amendment int) (*Finding, error) {
-	// What was undone since does not count; so the reversals belong to it.
-	events := slices.DeleteFunc(slices.Clone(h.Events), func(e eventstore.Event) bool {
-		return e.Version >= amendment && e.Type != quote.TypeEventReversed
-	})
-	then, err := c.Quotes.FoldOnce(ctx, events)
-	if err != nil || then.Rating == nil {
-		return nil, err
+func (c *Corrector) amended(q quote.Quote, events []quote.Event, amendment int) *Finding {
+	before := slices.Clone(events[:amendment-1])
+	for _, e := range events[amendment:] {
+		if _, ok := e.(quote.EventReversed); ok { // what was undone since does not count
+			before = append(before, e)
+		}
+	}
+	then := quote.Fold(before...)
+	if then.Rating == nil {
+		return nil
 	}
 	e, err := c.decide(then)
 	switch {
 	case err != nil:
-		return refusal(h.Quote, then.Number, err), nil
+		return refusal(q, then.Number, err)
 	case e == nil:
-		return nil, nil
+		return nil
 	}
-	f := findingOf(h.Quote, *e)
-	f.Result, f.Reason = Refused, (&quote.Superseded{Revision: e.Revision, Current: h.Quote.Number}).Error()
-	return f, nil
+	f := findingOf(q, *e)
+	f.Result, f.Reason = Refused, (&quote.Superseded{Revision: e.Revision, Current: q.Number}).Error()
+	return f
 }
 
 // inForce corrects the revision in force, where that is wrong.

@@ -17,6 +17,7 @@ import (
 	"milepost/internal/correct"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/internal/stacktest"
 )
 
@@ -380,5 +381,29 @@ func TestAnErrorEndsTheCorrection(t *testing.T) {
 	d.Quotes.Log.Validate = func(string, int, []byte) error { return broken }
 	if _, err := d.Run(t.Context(), window, correct.New(window), func([]correct.Finding, correct.Progress) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("error=%v, want %v", err, broken)
+	}
+}
+
+// TestAQuoteWhoseKeyCannotBeReachedIsNotPassedOver: it may be wrong, and is looked at when the keys are back.
+func TestAQuoteWhoseKeyCannotBeReachedIsNotPassedOver(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for i, c := range quotetest.MustExample(t, "E01").Commands() {
+		order := quotestore.Order{ID: fmt.Sprint(i), At: at, Command: c}
+		var err error
+		if i == 0 {
+			_, err = d.Quotes.Open(t.Context(), quotetest.ID, order)
+		} else {
+			_, err = d.Quotes.Execute(t.Context(), quotetest.ID, order)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Quotes.Keys = &seal.Keys{DB: d.Quotes.Log.DB, Table: "away"}
+	reports := 0
+	_, err := d.Run(t.Context(), window, correct.New(window), func([]correct.Finding, correct.Progress) error { reports++; return nil })
+	if err == nil || !strings.Contains(err.Error(), "read the key") || reports > 0 {
+		t.Errorf("error=%v after %d reports, want that the key cannot be read after none", err, reports)
 	}
 }

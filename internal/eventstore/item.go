@@ -54,7 +54,8 @@ func (e Event) item() map[string]types.AttributeValue {
 	return item
 }
 
-// Unreadable says that what stands in the place of an event is none.
+// Unreadable says that what stands in the place of an event is none, or none that this program can read. No retry
+// mends it.
 type Unreadable struct {
 	StreamID string
 	Version  int
@@ -62,7 +63,7 @@ type Unreadable struct {
 }
 
 func (e *Unreadable) Error() string {
-	return fmt.Sprintf("event %s version %d: %v", e.StreamID, e.Version, e.Err)
+	return fmt.Sprintf("stream %s version %d: %v", e.StreamID, e.Version, e.Err)
 }
 
 func (e *Unreadable) Unwrap() error { return e.Err }

@@ -39,7 +39,9 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor strin
 		ID: actor + "/" + n.Detail.EventID, Actor: actor, CorrelationID: n.Detail.CorrelationID,
 		CausationID: n.Detail.EventID, At: time.Now().UTC(), Command: command,
 	})
-	if _, amended := errors.AsType[*quote.Superseded](err); amended {
+	_, amended := errors.AsType[*quote.Superseded](err)
+	_, erased := errors.AsType[*quote.Erased](err)
+	if amended || erased {
 		return nil
 	}
 	return err

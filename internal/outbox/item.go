@@ -47,7 +47,7 @@ func decode(a attributes) (Item, error) {
 	fail := func(name string, err error) (Item, error) {
 		return item, fmt.Errorf("notification %s of quote %s: %s: %w", stringOf(a["key"]), item.QuoteID, name, err)
 	}
-	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Reversal, "round": &item.Round, "attempts": &item.Attempts} {
+	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Since, "round": &item.Round, "attempts": &item.Attempts} {
 		n, ok := a[name].(*types.AttributeValueMemberN)
 		if !ok && name == "round" { // an item from before anything could be sent again
 			continue

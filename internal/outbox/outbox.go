@@ -124,7 +124,7 @@ func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.No
 			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent) AND revision < :revision"),
 			ExpressionAttributeNames: map[string]string{"#status": "status"},
 			ExpressionAttributeValues: attributes{
-				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Reversal),
+				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
 				":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
 				":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
 				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)),

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,18 +116,7 @@ func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	errs := make([]error, len(refs))
-	free := make(chan struct{}, workers)
-	var wg sync.WaitGroup
-	for i, ref := range refs {
-		free <- struct{}{}
-		wg.Go(func() {
-			errs[i] = p.Deliver(ctx, ref.QuoteID, ref.Key)
-			<-free
-		})
-	}
-	wg.Wait()
-	return len(refs), errors.Join(errs...)
+	return len(refs), platform.Each(refs, workers, func(r outbox.Ref) error { return p.Deliver(ctx, r.QuoteID, r.Key) })
 }
 
 // Deliver sends one notification, if it is due, still true, and nobody else is at it.
@@ -158,6 +146,19 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
 		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", outbox.Kept{})
 	}
+	events, err := h.Decoded()
+	if err != nil {
+		return err
+	}
+	if item.Kind == notification.Expiring || item.Kind == notification.Expired {
+		begun, err := p.begun(ctx, events, q.Grounds.Outcome)
+		if err != nil {
+			return err
+		}
+		if !begun {
+			return p.outbox.Settle(ctx, item, outbox.Obsolete, "the outcome came with an import", outbox.Kept{})
+		}
+	}
 	legal := notification.Legal(q, item.Notification)
 	if item.About != "" {
 		about, ready, err := p.readyAbout(ctx, item, now)
@@ -168,10 +169,6 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 		legal = legal || about.Status == outbox.Paper || about.Channel == notification.Paper
 	}
 	address, err := p.links.Link(quoteID, now.Add(linkLife))
-	if err != nil {
-		return err
-	}
-	events, err := h.Decoded()
 	if err != nil {
 		return err
 	}
@@ -213,6 +210,17 @@ func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now t
 		return err
 	}
 	return p.alerting(ctx, item, notification.NotSent, func() error { return p.outbox.Abandon(ctx, item, now) })
+}
+
+// begun tells whether the outcome at a version of a quote was to be told of here. One that was imported was not, and
+// nobody is told that it ends.
+func (p *Postman) begun(ctx context.Context, events []quote.Event, outcome int) (bool, error) {
+	for _, n := range notification.For(events, outcome) {
+		if _, there, err := p.outbox.Get(ctx, n.QuoteID, n.Key()); err != nil || there {
+			return there, err
+		}
+	}
+	return false, nil
 }
 
 // readyAbout gives what a notification is about, and tells whether it can be sent. A retraction waits until it is

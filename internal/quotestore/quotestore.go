@@ -111,7 +111,7 @@ func (h History) RequestedAt() time.Time {
 // Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
 // personal data are empty.
 func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
-	return s.load(ctx, quoteID, s.open)
+	return s.load(ctx, quoteID, s.Unseal)
 }
 
 // LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
@@ -120,7 +120,7 @@ func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error)
 	return s.load(ctx, quoteID, s.openAmended)
 }
 
-// opener is open or openAmended.
+// opener is Unseal or openAmended.
 type opener func(context.Context, []eventstore.Event) (erased bool, err error)
 
 func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
@@ -141,12 +141,12 @@ func historyOf(ctx context.Context, events []eventstore.Event, open opener) (His
 	return History{Quote: q, Events: events, Erased: erased}, err
 }
 
-// openAmended is open for a quote that was amended, and does nothing with any other.
+// openAmended is Unseal for a quote that was amended, and does nothing with any other.
 func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
 	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
 		return false, nil
 	}
-	return s.open(ctx, events)
+	return s.Unseal(ctx, events)
 }
 
 // AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
@@ -186,22 +186,23 @@ func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, r
 // FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
 // nobody needs again soon: it keeps nothing of them.
 func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
-	h, err := s.readOnce(ctx, events, s.openAmended)
+	h, _, err := readOnce(ctx, events, s.openAmended)
 	return h.Quote, err
 }
 
-// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives.
-func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, error) {
-	return s.readOnce(ctx, events, s.open)
+// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives, and the events as the domain
+// knows them.
+func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, []quote.Event, error) {
+	return readOnce(ctx, events, s.Unseal)
 }
 
-func (s *Store) readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+func readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, []quote.Event, error) {
 	erased, err := open(ctx, events)
 	if err != nil {
-		return History{}, err
+		return History{}, nil, err
 	}
 	decoded, err := decodeAll(events, decode)
-	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, err
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, decoded, err
 }
 
 // with is the history after further events. What they undo has to be found in all of it.
@@ -219,13 +220,13 @@ func (h History) with(events []eventstore.Event) (History, error) {
 	return History{Quote: q, Events: all, Erased: h.Erased, base: h.base}, err
 }
 
-// decodeAll decodes events up to the first that it cannot read.
+// decodeAll decodes events up to the first that it cannot read; then the error is *eventstore.Unreadable.
 func decodeAll(events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) ([]quote.Event, error) {
 	decoded := make([]quote.Event, 0, len(events))
 	for _, stored := range events {
 		e, err := read(stored)
 		if err != nil {
-			return decoded, fmt.Errorf("stream %s version %d: %w", stored.StreamID, stored.Version, err)
+			return decoded, &eventstore.Unreadable{StreamID: stored.StreamID, Version: stored.Version, Err: err}
 		}
 		decoded = append(decoded, e)
 	}
@@ -294,7 +295,7 @@ func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History,
 	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
 		existing := []eventstore.Event{conflict.Existing}
-		erased, err := s.open(ctx, existing)
+		erased, err := s.Unseal(ctx, existing)
 		if err != nil {
 			return h, err
 		}
@@ -311,7 +312,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	if err != nil {
 		return h, err
 	}
-	sealing := !h.Whole() || len(h.Events) == 0 || h.Events[0].Sealed != nil
+	sealing := len(h.Events) == 0 || h.sealed()
 	customer := customerOf(h.Quote, decided)
 	if len(h.Events) == 0 {
 		if s.Keys == nil {
@@ -336,7 +337,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 			},
 		}
 		if sealing {
-			if err := s.seal(ctx, customer, &events[i]); err != nil {
+			err := s.seal(ctx, customer, &events[i])
+			if _, erased := errors.AsType[*seal.Erased](err); erased && len(h.Events) > 0 {
+				err = &quote.Erased{QuoteID: quoteID} // since it was loaded
+			}
+			if err != nil {
 				return h, err
 			}
 		}
@@ -348,7 +353,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		return h, err
 	}
 	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
-	erased, err := s.open(ctx, events)
+	erased, err := s.Unseal(ctx, events)
 	if err != nil {
 		return h, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
@@ -13,6 +14,9 @@ import (
 
 // errNoKeys says that a Store without Keys met personal data.
 var errNoKeys = errors.New("personal data are sealed, and this store has no keys")
+
+// sealed tells that the quote's personal data are sealed, as its first event is. One that is not has no snapshot.
+func (h History) sealed() bool { return !h.Whole() || h.Events[0].Sealed != nil }
 
 // customerOf is the customer of a quote, before or after its first event.
 func customerOf(q quote.Quote, decided []quote.Event) string {
@@ -44,13 +48,12 @@ func (s *Store) seal(ctx context.Context, customerID string, e *eventstore.Event
 }
 
 // Unseal puts back into events, as the log has them, what is sealed. It is true where that cannot be done, as the
-// key was erased.
+// key was erased; what the log says of that counts as well, where the key or its record are not there. The error is
+// *eventstore.Unreadable where nobody will ever open an event.
 func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
-	return s.open(ctx, events)
-}
-
-// open puts back into events what is sealed. It is true where that cannot be done, as the key was erased.
-func (s *Store) open(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypePersonalDataErased }) {
+		return true, nil
+	}
 	for i := range events {
 		e := &events[i]
 		if !e.IsSealed() {
@@ -63,12 +66,17 @@ func (s *Store) open(ctx context.Context, events []eventstore.Event) (erased boo
 		if _, ok := errors.AsType[*seal.Erased](err); ok {
 			return true, nil // a quote has one customer
 		}
-		if err != nil {
+		_, noKey := errors.AsType[*seal.NoKey](err)
+		_, damaged := errors.AsType[*seal.Damaged](err)
+		if err != nil && !noKey && !damaged {
 			return false, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
 		}
-		whole, err := seal.Join(e.Data, members)
+		var whole []byte
+		if err == nil {
+			whole, err = seal.Join(e.Data, members)
+		}
 		if err != nil {
-			return false, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
+			return false, &eventstore.Unreadable{StreamID: e.StreamID, Version: e.Version, Err: err}
 		}
 		e.Data, e.Stored = whole, e.Data
 	}

@@ -242,6 +242,51 @@ func TestOfAnErasedCustomerTheOutcomeIsLeft(t *testing.T) {
 	})
 }
 
+// TestAnErasureIsKnownWithoutItsRecord: the log came without the table of keys, as an import into another account.
+func TestAnErasureIsKnownWithoutItsRecord(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := quotetest.MustExample(t, "E01")
+	mustPrice(t, s, e, quoteID(1))
+	longer := e.Request
+	longer.TermMonths = 12
+	mustExecute(t, s, quoteID(1), order("a", quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}))
+	mustExecute(t, s, quoteID(1), order("e", quote.RecordErasure{Erasure: quote.Erasure{At: at, By: "eve", ReasonCode: "X"}}))
+	_, err := s.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+		TableName: &s.Keys.Table, Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: e.Submit().CustomerID}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Keys = &seal.Keys{DB: s.Keys.DB, KMS: s.Keys.KMS, Table: s.Keys.Table, WrappingKey: s.Keys.WrappingKey} // it remembers nothing
+	h := mustLoad(t, s, quoteID(1))
+	if !h.Erased || h.Quote.Status != quote.StatusWithdrawn || h.Quote.Request.Vehicles[0].VIN != "" {
+		t.Errorf("Erased=%v %s %+v", h.Erased, h.Quote.Status, h.Quote.Request)
+	}
+	if sealed, err := s.LoadSealed(t.Context(), quoteID(1)); err != nil || sealed.Quote.Status != quote.StatusWithdrawn {
+		t.Errorf("%s, error %v", sealed.Quote.Status, err)
+	}
+}
+
+// TestAnErasureBetweenReadingAndAppending refuses the command, as one that comes later.
+func TestAnErasureBetweenReadingAndAppending(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		e := quotetest.MustExample(t, "E01")
+		mustOpen(t, s, e, quoteID(1))
+		h := mustLoad(t, s, quoteID(1))
+		if _, err := s.Keys.Erase(t.Context(), seal.Erasure{CustomerID: e.Submit().CustomerID, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(seal.Lifetime)
+		_, err := s.ExecuteOn(t.Context(), h, order("v", e.Vehicles()))
+		if _, ok := errors.AsType[*quote.Erased](err); !ok {
+			t.Errorf("error %v, want that the quote was erased", err)
+		}
+	})
+}
+
 func TestWhatWasMovedDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)

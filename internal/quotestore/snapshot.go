@@ -62,7 +62,7 @@ const maxCommands = 1000
 // whole log, where the snapshot is missing, is late, is of another form, or does not hold any more because
 // something was undone since.
 func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
-	return s.current(ctx, quoteID, s.open)
+	return s.current(ctx, quoteID, s.Unseal)
 }
 
 // CurrentSealed is Current for who asks for no personal data, as LoadSealed is Load. A snapshot takes a key.
@@ -92,9 +92,13 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
 		return s.load(ctx, quoteID, open)
 	}
-	// What opened the snapshot opens the events: the key is the same.
-	if _, err := s.open(ctx, events); err != nil {
+	// A snapshot has the personal data, so they are to be there in the events too.
+	erased, err := s.Unseal(ctx, events)
+	if err != nil {
 		return History{}, err
+	}
+	if erased {
+		return s.load(ctx, quoteID, open)
 	}
 	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
 	return h.with(events[tail:])
@@ -127,28 +131,29 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 
 func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") }
 
-// TakeSnapshot keeps a quote as it is now, sealed for its customer. One whose customer has no key, or was erased,
-// gets no snapshot.
+// TakeSnapshot keeps a quote as it is now, sealed for its customer. One that is not sealed itself, or whose
+// customer has no key or was erased, gets no snapshot.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	h, err := s.Current(ctx, quoteID)
+	if _, none := errors.AsType[*seal.NoKey](err); none {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if h.Quote.Version == 0 {
 		return &NotFound{QuoteID: quoteID}
 	}
+	if h.Erased || !h.sealed() {
+		return nil
+	}
 	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
 	if err != nil {
 		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
 	}
-	if s.Keys == nil {
-		return errNoKeys
-	}
 	text, err := s.Keys.Seal(ctx, h.Quote.CustomerID, aadOfSnapshot(StreamID(quoteID)), packed)
-	_, none := errors.AsType[*seal.NoKey](err)
-	_, erased := errors.AsType[*seal.Erased](err)
-	if none || erased || h.Erased {
-		return nil
+	if _, erased := errors.AsType[*seal.Erased](err); erased {
+		return nil // since it was read
 	}
 	if err != nil {
 		return err

@@ -267,3 +267,82 @@ func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
 		l.takeSnapshot() // comes to nothing
 	})
 }
+
+// TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf: whoever still remembers the key does not show what was erased.
+func TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf(t *testing.T) {
+	t.Parallel()
+	l := newLong(t)
+	l.growTo(quotestore.SnapshotEvery + 3)
+	l.do(quote.RecordErasure{Erasure: quote.Erasure{At: at, By: "eve", ReasonCode: "X"}})
+	h, err := l.Current(t.Context(), l.id)
+	if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Status != quote.StatusWithdrawn {
+		t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
+	}
+}
+
+func TestAQuoteThatCannotBeOpenedOrIsNotSealedGetsNoSnapshot(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*long){
+		"its key was lost": func(l *long) {
+			l.growTo(quotestore.SnapshotEvery - 1)
+			key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: l.example.Submit().CustomerID}}
+			if _, err := l.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &l.Keys.Table, Key: key}); err != nil {
+				t.Fatal(err)
+			}
+			l.Keys = &seal.Keys{DB: l.Keys.DB, KMS: l.Keys.KMS, Table: l.Keys.Table, WrappingKey: l.Keys.WrappingKey} // it remembers nothing
+		},
+		"it is from before": func(l *long) {
+			l.id = quoteID(3)
+			events := []quote.Event{quote.QuoteRequested{QuoteID: l.id, Revision: 1, CustomerID: l.example.Submit().CustomerID, QuoteDate: l.example.QuoteDate, Request: l.example.Request}}
+			stacktest.MustRecord(t, l.Log, l.id, at, events...)
+			l.do(l.example.Vehicles())
+			l.do(l.example.Histories())
+			l.growTo(quotestore.SnapshotEvery + 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLong(t)
+			spoil(l)
+			l.takeSnapshot()
+			if out, err := l.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(snapshotsTable)}); err != nil || len(out.Items) > 0 {
+				t.Errorf("%d snapshots, error %v", len(out.Items), err)
+			}
+		})
+	}
+}
+
+// TestACorrectionCountsBeforeAndBehindASnapshot, also one that was undone.
+func TestACorrectionCountsBeforeAndBehindASnapshot(t *testing.T) {
+	t.Parallel()
+	l := newLong(t)
+	correct := func() {
+		q := mustLoad(t, l.Store, l.id).Quote
+		for ; q.Rating == nil; q = mustLoad(t, l.Store, l.id).Quote {
+			l.growTo(q.Version + 1)
+		}
+		wrong := quotetest.MisratedResult(t, *q.Rating, 14)
+		stacktest.MustRecord(t, l.Log, l.id, at, quote.QuoteCorrected{
+			QuoteID: l.id, Revision: q.Number, CorrectedOn: q.QuoteDate, Outcome: wrong.Outcome, Rating: wrong,
+			Mandate: quote.Mandate{CorrectionID: "c", ReasonCode: "R", Text: "t", By: "eve", Engine: "v"}, Previous: quote.Answered{Outcome: q.Outcome(), TotalPremium: &q.Rating.TotalPremium},
+		})
+	}
+	l.growTo(quotestore.SnapshotEvery - 2)
+	correct() // a revision later it is behind an amendment, in the snapshot
+	l.growTo(quotestore.SnapshotEvery)
+	correct()
+	l.takeSnapshot() // with the correction in force
+	if h, _ := l.current(); h.Whole() || h.Quote.Correction == nil {
+		t.Errorf("Whole=%v, correction %v", h.Whole(), h.Quote.Correction)
+	}
+	undone := mustLoad(t, l.Store, l.id).Quote.Version
+	l.do(l.undo(undone)) // it takes a snapshot anew
+	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction != nil {
+		t.Errorf("undone: %d requests, correction %v", asked, h.Quote.Correction)
+	}
+	l.growTo(quotestore.SnapshotEvery + 7)
+	correct()
+	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction == nil {
+		t.Errorf("behind it: %d requests, correction %v", asked, h.Quote.Correction)
+	}
+}

@@ -8,6 +8,7 @@ package rebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -181,7 +182,9 @@ func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part,
 		if err != nil {
 			return err
 		}
-		b.fold(ctx, events)
+		if err := b.fold(ctx, events); err != nil {
+			return err
+		}
 		part.After = events[0].StreamID
 		if len(b.projections) == readmodel.MaxRenewed {
 			if err := b.flush(ctx); err != nil {
@@ -208,18 +211,22 @@ type batch struct {
 }
 
 // fold adds the projection of a stream, or says why there is none.
-func (b *batch) fold(ctx context.Context, events []eventstore.Event) {
+func (b *batch) fold(ctx context.Context, events []eventstore.Event) error {
 	if _, ok := quotestore.QuoteID(events[0].StreamID); !ok {
-		return
+		return nil
 	}
 	b.Streams++
 	b.Events += len(events)
 	q, err := b.of.Quotes.FoldOnce(ctx, events)
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		b.Faults = append(b.Faults, broken.Error())
+		return nil
+	}
 	if err != nil {
-		b.Faults = append(b.Faults, err.Error())
-		return
+		return err
 	}
 	b.projections = append(b.projections, readmodel.Project(quotestore.History{Quote: q, Events: events}))
+	return nil
 }
 
 // flush writes the projections.

@@ -19,6 +19,7 @@ import (
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/rebuild"
+	"milepost/internal/seal"
 	"milepost/internal/stacktest"
 )
 
@@ -453,5 +454,29 @@ func TestAStreamThatCannotBeFoldedIsNamedAndTheOthersAreRebuilt(t *testing.T) {
 	}
 	if done.Streams != 13 || done.Written != 24 || len(d.items(t, readmodel.Quotes)) != 12 {
 		t.Errorf("%+v, want 13 streams and 24 projections", done)
+	}
+}
+
+// TestAKeyThatCannotBeReachedEndsTheRebuild: what an amended quote comes to is found out when the keys are back.
+func TestAKeyThatCannotBeReachedEndsTheRebuild(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	e := quotetest.MustExample(t, "E01")
+	if err := d.execute(t.Context(), e, quoteID(0), 4); err != nil {
+		t.Fatal(err)
+	}
+	e.Request.TermMonths = 12
+	amend := quotestore.Order{ID: "a", At: at, Command: quote.AmendQuote{QuoteDate: e.QuoteDate, Request: e.Request}}
+	if _, err := d.quotes.Execute(t.Context(), quoteID(0), amend); err != nil {
+		t.Fatal(err)
+	}
+	keys := d.quotes.Keys
+	d.quotes.Keys = &seal.Keys{DB: d.quotes.Log.DB, Table: "away"}
+	if done, err := d.Run(t.Context(), rebuild.New(rebuild.Over, readmodel.Kinds...), unwatched); err == nil || len(done.Faults) > 0 {
+		t.Errorf("error=%v, faults %q; want that the key cannot be read", err, done.Faults)
+	}
+	d.quotes.Keys = keys
+	if done := d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...)); done.Written != 2 {
+		t.Errorf("%+v, want both projections renewed", done)
 	}
 }

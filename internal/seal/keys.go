@@ -36,6 +36,13 @@ type NoKey struct{ CustomerID string }
 
 func (e *NoKey) Error() string { return "customer " + e.CustomerID + " has no key" }
 
+// Damaged says that what is sealed for a customer is not what was sealed in its place.
+type Damaged struct{ CustomerID string }
+
+func (e *Damaged) Error() string {
+	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another place"
+}
+
 // Keys is the table of the customers' keys. It is safe for concurrent use.
 type Keys struct {
 	DB  *dynamodb.Client
@@ -66,20 +73,19 @@ func (k *Keys) Seal(ctx context.Context, customerID string, aad, plaintext []byt
 	return aead.Seal(nonce, nonce, plaintext, aad), nil
 }
 
-// Open decrypts what Seal gave. The errors are those of Seal.
+// Open decrypts what Seal gave. The errors are those of Seal, and *Damaged.
 func (k *Keys) Open(ctx context.Context, customerID string, aad, sealed []byte) ([]byte, error) {
 	aead, err := k.key(ctx, customerID)
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) < aead.NonceSize() {
-		return nil, fmt.Errorf("open what is sealed for customer %s: it is too short", customerID)
+	nonce := min(len(sealed), aead.NonceSize())
+	if nonce == aead.NonceSize() {
+		if plaintext, err := aead.Open(nil, sealed[:nonce], sealed[nonce:], aad); err == nil {
+			return plaintext, nil
+		}
 	}
-	plaintext, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], aad)
-	if err != nil {
-		return nil, fmt.Errorf("open what is sealed for customer %s: it was changed, or is of another place", customerID)
-	}
-	return plaintext, nil
+	return nil, &Damaged{CustomerID: customerID}
 }
 
 // Make makes a key for a customer who has none. Of several that are made at the same time one stays. The error

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/quote"
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/local/fault"
@@ -252,5 +254,40 @@ func TestAnImportAnnouncesAPlayback(t *testing.T) {
 		if v := other.read("ada", id); v.Status != "REQUESTED" || other.bureau.requests.Load() != 0 {
 			t.Errorf("the quote is %s after %d questions, want REQUESTED after none", v.Status, other.bureau.requests.Load())
 		}
+	})
+}
+
+// TestAnImportedOfferEndsInSilence: this system has told nobody of the offer, so it tells nobody that it ends. What
+// happens to it here is told.
+func TestAnImportedOfferEndsInSilence(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		left, amended := s.submit("ada", example()), s.submit("ada", example())
+		time.Sleep(24 * time.Hour)
+		if subjects := s.toldOf(left); !slices.Equal(subjects, []string{ready}) {
+			t.Fatalf("told of %q", subjects)
+		}
+		other := mustRun(t, system.Options{})
+		for _, events := range s.logged() {
+			if _, err := other.log.Log.Import(t.Context(), events, "import-test"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.handKeysTo(other)
+		time.Sleep(24 * time.Hour)
+		other.change(other.token("ada", "quotes"), amended, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
+		time.Sleep(40 * 24 * time.Hour)
+		if subjects := other.toldOf(left); len(subjects) > 0 {
+			t.Errorf("of the offer that was imported: %q", subjects)
+		}
+		if subjects, want := other.toldOf(amended), []string{dearer, expiring, expired}; !slices.Equal(subjects, want) {
+			t.Errorf("of the one that was amended: %q, want %q", subjects, want)
+		}
+		for _, id := range []string{left, amended} {
+			if h, err := other.log.Load(t.Context(), id); err != nil || h.Quote.Status != quote.StatusExpired {
+				t.Errorf("quote %s is %s, error %v; want it expired", id, h.Quote.Status, err)
+			}
+		}
+		other.assertQueuesEmpty()
 	})
 }

@@ -3,6 +3,7 @@ package system_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -16,6 +17,9 @@ import (
 
 	"milepost/cmd/internal/system"
 	"milepost/domain/quote"
+	"milepost/internal/outbox"
+	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 	"milepost/local/fault"
 )
 
@@ -96,14 +100,14 @@ func (s *running) until(send func(key ...string) response, key string) response 
 	return response{}
 }
 
-// live lets a customer and an employee do this and that with a quote, some of it refused.
-func (s *running) live(r *rand.Rand, id string) {
+// live lets customers and employees do this and that with a quote, some of it refused.
+func (s *running) live(r *rand.Rand, customer, id string) {
 	s.t.Helper()
-	ada, eve := s.token("ada", "quotes"), s.token("eve", "staff")
+	token, eve := s.token(customer, "quotes"), s.token("eve", "staff")
 	for step := range 1 + r.IntN(6) {
 		time.Sleep(time.Duration(r.Int64N(int64(30 * time.Minute))))
-		who, command, body := ada, "amendments", example(`"termMonths": 6`, `"termMonths": 12`, "NA000101", fmt.Sprintf("NA%06d", r.IntN(3)), "1988-03-10", fmt.Sprintf("1988-03-%02d", 10+r.IntN(3)))
-		switch r.IntN(8) {
+		who, command, body := token, "amendments", example(`"termMonths": 6`, `"termMonths": 12`, "NA000101", fmt.Sprintf("NA%06d", r.IntN(3)), "1988-03-10", fmt.Sprintf("1988-03-%02d", 10+r.IntN(3)))
+		switch r.IntN(9) {
 		case 0:
 			command, body = "acceptance", ""
 		case 1:
@@ -117,6 +121,9 @@ func (s *running) live(r *rand.Rand, id string) {
 				s.t.Fatal(err)
 			}
 			body = reversal(1 + r.IntN(h.Quote.Version))
+		case 5:
+			s.correctAtOnce(fmt.Sprint("first-", step), fmt.Sprint("second-", step))
+			continue
 		}
 		answer := s.until(func(key ...string) response { return s.command(who, id, command, body, key...) }, fmt.Sprintf("%s-%d", id, step))
 		switch answer.Status {
@@ -127,44 +134,112 @@ func (s *running) live(r *rand.Rand, id string) {
 	}
 }
 
+// correctAtOnce corrects all quotes under several ids at the same time.
+func (s *running) correctAtOnce(ids ...string) {
+	s.t.Helper()
+	var running sync.WaitGroup
+	for _, id := range ids {
+		running.Go(func() { s.correctAll(id) })
+	}
+	running.Wait()
+}
+
+// erase erases a customer as milepost erase does: the key first, then a note in each quote, with whatever comes between.
+func (s *running) erase(r *rand.Rand, customer string, ids ...string) {
+	s.t.Helper()
+	e := seal.Erasure{CustomerID: customer, At: time.Now().UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"}
+	if _, err := s.log.Keys.Erase(s.t.Context(), e); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, id := range ids {
+		time.Sleep(time.Duration(r.Int64N(int64(10 * time.Minute))))
+		order := quotestore.Order{ID: "erase/" + id, Actor: "eve", At: time.Now().UTC(), Command: quote.RecordErasure{Erasure: quote.Erasure{At: e.At, By: e.By, ReasonCode: e.ReasonCode}}}
+		if _, err := s.log.Execute(s.t.Context(), id, order); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// assertToldOnce holds what was sent to the outbox: nothing twice, and nothing that it does not know of.
+func (s *running) assertToldOnce() {
+	s.t.Helper()
+	messages, err := s.Sent()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	unproved := map[string]bool{}
+	for _, m := range messages {
+		unproved[m.ID] = true
+	}
+	box := &outbox.Store{DB: s.db, Table: notificationsTable, Keys: s.log.Keys}
+	err = box.All(s.t.Context(), func(i outbox.Item) {
+		if i.Status == outbox.Sent && !unproved[i.MessageID] {
+			s.t.Errorf("%s of quote %s is SENT, and was not, or with another one", i.Key(), i.QuoteID)
+		}
+		delete(unproved, i.MessageID)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range messages {
+		if unproved[m.ID] {
+			s.t.Errorf("nothing in the outbox was sent as\n%s", m.Content)
+		}
+	}
+}
+
+var seeds = flag.Int("seeds", 8, "how many seeds the tests of chance try")
+
 // TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog tries quotes with chance mishaps on their way: deliveries
 // that are repeated, late and in another order, and functions that crash and are called again, while customers and
-// employees give commands. Of each seed the mishaps are the same every time.
+// employees give commands, one quote was rated wrongly, and one customer is erased. Of each seed the mishaps are the
+// same every time.
 func TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog(t *testing.T) {
 	t.Parallel()
-	for seed := range 24 {
+	for seed := range *seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
 				c := chance(seed)
 				s := mustRun(t, system.Options{Faults: c.mishaps()})
-				s.token("ada", "quotes")
-				var ids []string
-				for n := range 3 {
-					key := fmt.Sprint("quote-", n)
+				for _, customer := range []string{"ada", "bob"} {
+					s.token(customer, "quotes") // the lives share the tokens
+				}
+				s.token("eve", "staff")
+				submit := func(customer, key string) string {
 					answer := s.until(func(headers ...string) response {
-						return s.call(s.token("ada", "quotes"), "POST", "/quotes", example(), headers...)
+						return s.call(s.token(customer, "quotes"), "POST", "/quotes", example(), headers...)
 					}, key)
 					if answer.Status != http.StatusAccepted {
 						t.Fatalf("%s: %d %s", key, answer.Status, answer.Body)
 					}
 					var accepted struct{ QuoteID string }
 					mustDecode(t, answer.Body, &accepted)
-					ids = append(ids, accepted.QuoteID)
+					return accepted.QuoteID
 				}
+				contact := &quote.Contact{Email: "ada@example.com", Consents: quote.Consents{Email: true}}
+				ids := []string{s.recordMisrated(1, contact), submit("ada", "quote-0"), submit("ada", "quote-1"), submit("bob", "quote-2")}
+				var erasing sync.WaitGroup
+				erasing.Go(func() {
+					r := c.of("erasure")
+					time.Sleep(time.Duration(r.Int64N(int64(2 * time.Hour))))
+					s.erase(r, "bob", ids[3])
+				})
 				for n, id := range ids {
-					s.live(c.of("life", fmt.Sprint(n)), id)
+					s.live(c.of("life", fmt.Sprint(n)), []string{"ada", "ada", "ada", "bob"}[n], id)
 				}
+				erasing.Wait()
 				time.Sleep(12 * time.Hour)
 				s.settle()
 				s.assertSound(ids...)
 				s.assertQueuesEmpty()
+				s.assertToldOnce()
 				for _, id := range ids {
 					h, err := s.log.Load(t.Context(), id)
 					if err != nil {
 						t.Fatal(err)
 					}
-					if h.Quote.Status == quote.StatusRequested {
-						t.Errorf("quote %s came to nothing", id)
+					if h.Quote.Status == quote.StatusRequested || (h.Quote.Erasure != nil) != (id == ids[3]) {
+						t.Errorf("quote %s is %s, erased: %v", id, h.Quote.Status, h.Quote.Erasure)
 					}
 				}
 			})

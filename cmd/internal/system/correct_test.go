@@ -21,13 +21,7 @@ import (
 // events come to the log at once.
 func (s *running) misrated(n int, more ...quote.Event) (id string) {
 	s.t.Helper()
-	id = fmt.Sprintf("01KXAMPE000000000000000%03d", n)
-	now := time.Now().UTC()
-	events := stacktest.Misrated(s.t, quotetest.MustExample(s.t, "E01").On(civil.DateOf(now)), id, 14)
-	first := events[0].(quote.QuoteRequested)
-	first.CustomerID = "ada"
-	events[0] = first
-	stacktest.MustRecord(s.t, s.log.Log, id, now, append(events, more...)...)
+	id = s.recordMisrated(n, nil, more...)
 	s.settle()
 	if v := s.read("ada", id); v.TotalPremium != "500.00" {
 		s.t.Fatalf("quote=%+v, want one for 500.00", v)
@@ -35,8 +29,27 @@ func (s *running) misrated(n int, more ...quote.Event) (id string) {
 	return id
 }
 
-// correct corrects all quotes that were rated until now.
+func (s *running) recordMisrated(n int, contact *quote.Contact, more ...quote.Event) (id string) {
+	s.t.Helper()
+	id = fmt.Sprintf("01KXAMPE000000000000000%03d", n)
+	now := time.Now().UTC()
+	events := stacktest.Misrated(s.t, quotetest.MustExample(s.t, "E01").On(civil.DateOf(now)), id, 14)
+	first := events[0].(quote.QuoteRequested)
+	first.CustomerID = "ada"
+	first.Request.Contact = contact
+	events[0] = first
+	stacktest.MustRecord(s.t, s.log.Log, id, now, append(events, more...)...)
+	return id
+}
+
+// correct corrects all quotes that were rated until now, and lets what follows come to its end.
 func (s *running) correct(id string) ([]correct.Finding, correct.Figures) {
+	s.t.Helper()
+	defer s.settle()
+	return s.correctAll(id)
+}
+
+func (s *running) correctAll(id string) ([]correct.Finding, correct.Figures) {
 	s.t.Helper()
 	c := &correct.Corrector{Quotes: s.log, Workers: 4, Mandate: quote.Mandate{CorrectionID: id, ReasonCode: "TERRITORY", Text: "Counted twice", By: "eve", Engine: "v2"}}
 	var all []correct.Finding
@@ -46,9 +59,8 @@ func (s *running) correct(id string) ([]correct.Finding, correct.Figures) {
 		return nil
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
 	}
-	s.settle()
 	return all, p.Figures
 }
 
