@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -161,7 +163,7 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 	}
 	if cursor != "" {
 		key, err := base64.RawURLEncoding.DecodeString(cursor)
-		if err != nil || len(key) == 0 || len(key) > 1024 {
+		if err != nil || !isQuoteKey(string(key)) {
 			return Page{}, ErrBadCursor
 		}
 		// The customer comes from the caller's token, so a cursor cannot lead into another's list.
@@ -184,6 +186,13 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 		page.Next = base64.RawURLEncoding.EncodeToString([]byte(last.Value))
 	}
 	return page, nil
+}
+
+// isQuoteKey reports whether a text has the form of the sort key of a customer's list: a time, # and an id.
+func isQuoteKey(key string) bool {
+	at, id, _ := strings.Cut(key, "#")
+	_, err := time.Parse(timeLayout, at)
+	return err == nil && id != "" && len(key) < 100
 }
 
 func decodeDocument(item map[string]types.AttributeValue, v any) error {

@@ -291,8 +291,8 @@ func TestACursorLeadsNowhereElse(t *testing.T) {
 	}
 	cursors := map[string]string{
 		"Bob's own":              mustList(t, read, "bob", "", 1).Next,
-		"a key behind the end":   base64.RawURLEncoding.EncodeToString([]byte("~")),
-		"a key before the start": base64.RawURLEncoding.EncodeToString([]byte("\x01")),
+		"a key behind the end":   base64.RawURLEncoding.EncodeToString([]byte("9999-01-01T00:00:00.000000000Z#~")),
+		"a key before the start": base64.RawURLEncoding.EncodeToString([]byte("0001-01-01T00:00:00.000000000Z#0")),
 		"bytes that are no text": base64.RawURLEncoding.EncodeToString([]byte("a\xffb")),
 	}
 	for name, cursor := range cursors {
@@ -310,6 +310,8 @@ func TestACursorLeadsNowhereElse(t *testing.T) {
 		"no base64":      "///",
 		"nothing in it":  "=",
 		"an endless one": strings.Repeat("A", 4000),
+		"another text":   base64.RawURLEncoding.EncodeToString([]byte("quote#1")),
+		"no quote":       base64.RawURLEncoding.EncodeToString([]byte("2026-05-01T12:00:00.000000000Z#")),
 	} {
 		if page, err := read.List(t.Context(), "ann", cursor, 10); !errors.Is(err, readmodel.ErrBadCursor) {
 			t.Errorf("%s: Page=%v error=%v, want %v", name, page, err, readmodel.ErrBadCursor)
