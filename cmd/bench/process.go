@@ -80,7 +80,7 @@ func timeToFirstPoll(ctx context.Context, path string) (time.Duration, error) {
 	go func() { _ = server.Serve(l) }() // ends with Close
 	defer server.Close()
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=submit", "EVENTS_TABLE_NAME=events",
+	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=publish", "EVENT_BUS_NAME=events",
 		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x"}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
