@@ -15,32 +15,22 @@ import (
 
 // operations are the operations of the API that are supported. What the template declares, buses,
 // rules, targets and archives, is changed in the template and not here.
-var operations = map[string]func(*Service, context.Context, []byte) (any, error){
-	"PutEvents":         operation((*Service).putEvents),
-	"TestEventPattern":  operation((*Service).testEventPattern),
-	"ListEventBuses":    operation((*Service).listEventBuses),
-	"DescribeEventBus":  operation((*Service).describeEventBus),
-	"ListRules":         operation((*Service).listRules),
-	"DescribeRule":      operation((*Service).describeRule),
-	"ListTargetsByRule": operation((*Service).listTargetsByRule),
-	"EnableRule":        operation((*Service).enableRule),
-	"DisableRule":       operation((*Service).disableRule),
-	"ListArchives":      operation((*Service).listArchives),
-	"DescribeArchive":   operation((*Service).describeArchive),
-	"StartReplay":       operation((*Service).startReplay),
-	"DescribeReplay":    operation((*Service).describeReplay),
-	"ListReplays":       operation((*Service).listReplays),
-	"CancelReplay":      operation((*Service).cancelReplay),
-}
-
-func operation[In any](answer func(*Service, context.Context, In) (any, error)) func(*Service, context.Context, []byte) (any, error) {
-	return func(s *Service, ctx context.Context, body []byte) (any, error) {
-		var in In
-		if err := awsapi.Decode(body, &in); err != nil {
-			return nil, err
-		}
-		return answer(s, ctx, in)
-	}
+var operations = awsapi.Operations[*Service]{
+	"PutEvents":         awsapi.Operation((*Service).putEvents),
+	"TestEventPattern":  awsapi.Operation((*Service).testEventPattern),
+	"ListEventBuses":    awsapi.Operation((*Service).listEventBuses),
+	"DescribeEventBus":  awsapi.Operation((*Service).describeEventBus),
+	"ListRules":         awsapi.Operation((*Service).listRules),
+	"DescribeRule":      awsapi.Operation((*Service).describeRule),
+	"ListTargetsByRule": awsapi.Operation((*Service).listTargetsByRule),
+	"EnableRule":        awsapi.Operation((*Service).enableRule),
+	"DisableRule":       awsapi.Operation((*Service).disableRule),
+	"ListArchives":      awsapi.Operation((*Service).listArchives),
+	"DescribeArchive":   awsapi.Operation((*Service).describeArchive),
+	"StartReplay":       awsapi.Operation((*Service).startReplay),
+	"DescribeReplay":    awsapi.Operation((*Service).describeReplay),
+	"ListReplays":       awsapi.Operation((*Service).listReplays),
+	"CancelReplay":      awsapi.Operation((*Service).cancelReplay),
 }
 
 // epoch is a time as the API writes it, in seconds since 1970; the zero time is absent.

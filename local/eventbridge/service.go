@@ -134,11 +134,7 @@ func (s *Service) goRun(fn func()) bool {
 
 // Call answers one operation of the API.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
-	answer, ok := operations[operation]
-	if !ok {
-		return nil, awsapi.Unsupported("the EventBridge operation " + operation)
-	}
-	return answer(s, ctx, body)
+	return operations.Call(ctx, s, "EventBridge", operation, body)
 }
 
 func invalid(format string, args ...any) error {

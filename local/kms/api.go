@@ -9,32 +9,18 @@ import (
 	"milepost/local/awsapi"
 )
 
-var operations = map[string]func(*Service, context.Context, []byte) (any, error){
-	"GenerateDataKey": operation((*Service).generateDataKey),
-	"Encrypt":         operation((*Service).encrypt),
-	"Decrypt":         operation((*Service).decrypt),
-	"DescribeKey":     operation((*Service).describeKey),
-	"ListKeys":        operation((*Service).listKeys),
-	"ListAliases":     operation((*Service).listAliases),
-}
-
-func operation[In any](answer func(*Service, context.Context, In) (any, error)) func(*Service, context.Context, []byte) (any, error) {
-	return func(s *Service, ctx context.Context, body []byte) (any, error) {
-		var in In
-		if err := awsapi.Decode(body, &in); err != nil {
-			return nil, err
-		}
-		return answer(s, ctx, in)
-	}
+var operations = awsapi.Operations[*Service]{
+	"GenerateDataKey": awsapi.Operation((*Service).generateDataKey),
+	"Encrypt":         awsapi.Operation((*Service).encrypt),
+	"Decrypt":         awsapi.Operation((*Service).decrypt),
+	"DescribeKey":     awsapi.Operation((*Service).describeKey),
+	"ListKeys":        awsapi.Operation((*Service).listKeys),
+	"ListAliases":     awsapi.Operation((*Service).listAliases),
 }
 
 // Call answers one operation of the API.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
-	answer, ok := operations[operation]
-	if !ok {
-		return nil, awsapi.Unsupported("the KMS operation " + operation)
-	}
-	return answer(s, ctx, body)
+	return operations.Call(ctx, s, "KMS", operation, body)
 }
 
 // algorithm is the only one of symmetric keys.

@@ -14,37 +14,23 @@ import (
 	"milepost/local/storage"
 )
 
-var operations = map[string]func(*Service, context.Context, []byte) (any, error){
-	"CreateQueue":             operation((*Service).createQueue),
-	"ListQueues":              operation((*Service).listQueues),
-	"GetQueueUrl":             operation((*Service).getQueueURL),
-	"GetQueueAttributes":      operation((*Service).getQueueAttributes),
-	"SendMessage":             operation((*Service).sendMessage),
-	"SendMessageBatch":        operation((*Service).sendMessageBatch),
-	"ReceiveMessage":          operation((*Service).receiveMessage),
-	"DeleteMessage":           operation((*Service).deleteMessage),
-	"DeleteMessageBatch":      operation((*Service).deleteMessageBatch),
-	"ChangeMessageVisibility": operation((*Service).changeMessageVisibility),
-	"PurgeQueue":              operation((*Service).purgeQueue),
-}
-
-func operation[In any](answer func(*Service, context.Context, In) (any, error)) func(*Service, context.Context, []byte) (any, error) {
-	return func(s *Service, ctx context.Context, body []byte) (any, error) {
-		var in In
-		if err := awsapi.Decode(body, &in); err != nil {
-			return nil, err
-		}
-		return answer(s, ctx, in)
-	}
+var operations = awsapi.Operations[*Service]{
+	"CreateQueue":             awsapi.Operation((*Service).createQueue),
+	"ListQueues":              awsapi.Operation((*Service).listQueues),
+	"GetQueueUrl":             awsapi.Operation((*Service).getQueueURL),
+	"GetQueueAttributes":      awsapi.Operation((*Service).getQueueAttributes),
+	"SendMessage":             awsapi.Operation((*Service).sendMessage),
+	"SendMessageBatch":        awsapi.Operation((*Service).sendMessageBatch),
+	"ReceiveMessage":          awsapi.Operation((*Service).receiveMessage),
+	"DeleteMessage":           awsapi.Operation((*Service).deleteMessage),
+	"DeleteMessageBatch":      awsapi.Operation((*Service).deleteMessageBatch),
+	"ChangeMessageVisibility": awsapi.Operation((*Service).changeMessageVisibility),
+	"PurgeQueue":              awsapi.Operation((*Service).purgeQueue),
 }
 
 // Call answers one operation of the API.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
-	answer, ok := operations[operation]
-	if !ok {
-		return nil, awsapi.Unsupported("the SQS operation " + operation)
-	}
-	return answer(s, ctx, body)
+	return operations.Call(ctx, s, "SQS", operation, body)
 }
 
 // createQueue differs from CreateQueue in that it does not change a queue that is there.

@@ -19,55 +19,38 @@ var _ awsapi.Service = (*Service)(nil)
 
 // Call answers one operation of the API.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
-	answer, ok := operations[operation]
-	if !ok {
-		return nil, awsapi.Unsupported("the Step Functions operation " + operation)
-	}
-	return answer(s, ctx, body)
+	return operations.Call(ctx, s, "Step Functions", operation, body)
 }
 
 // nothing answers an operation that has no result.
 var nothing = awsapi.Raw("{}")
 
-type operation = func(s *Service, ctx context.Context, body []byte) (any, error)
-
-// answering makes an operation of a function that takes its request decoded.
-func answering[Request any](fn func(s *Service, ctx context.Context, r Request) (any, error)) operation {
-	return func(s *Service, ctx context.Context, body []byte) (any, error) {
-		var r Request
-		if err := awsapi.Decode(body, &r); err != nil {
-			return nil, err
-		}
-		return fn(s, ctx, r)
-	}
-}
-
-var operations = map[string]operation{
-	"CreateStateMachine":               answering(createStateMachine),
-	"UpdateStateMachine":               answering(updateStateMachine),
-	"DeleteStateMachine":               answering(deleteStateMachine),
-	"DescribeStateMachine":             answering(describeStateMachine),
-	"DescribeStateMachineForExecution": answering(describeStateMachineForExecution),
-	"ListStateMachines":                answering(listStateMachines),
-	"ValidateStateMachineDefinition":   answering(validateStateMachineDefinition),
-	"StartExecution":                   answering(startExecution),
-	"StopExecution":                    answering(stopExecution),
-	"DescribeExecution":                answering(describeExecution),
-	"ListExecutions":                   answering(listExecutions),
-	"RedriveExecution":                 answering(redriveExecution),
-	"GetExecutionHistory":              answering(getExecutionHistory),
-	"DescribeMapRun":                   answering(describeMapRun),
-	"ListMapRuns":                      answering(listMapRuns),
-	"SendTaskSuccess": answering(func(s *Service, ctx context.Context, r struct{ TaskToken, Output string }) (any, error) {
+var operations = awsapi.Operations[*Service]{
+	"CreateStateMachine":               awsapi.Operation(createStateMachine),
+	"UpdateStateMachine":               awsapi.Operation(updateStateMachine),
+	"DeleteStateMachine":               awsapi.Operation(deleteStateMachine),
+	"DescribeStateMachine":             awsapi.Operation(describeStateMachine),
+	"DescribeStateMachineForExecution": awsapi.Operation(describeStateMachineForExecution),
+	"ListStateMachines":                awsapi.Operation(listStateMachines),
+	"ValidateStateMachineDefinition":   awsapi.Operation(validateStateMachineDefinition),
+	"StartExecution":                   awsapi.Operation(startExecution),
+	"StopExecution":                    awsapi.Operation(stopExecution),
+	"DescribeExecution":                awsapi.Operation(describeExecution),
+	"ListExecutions":                   awsapi.Operation(listExecutions),
+	"RedriveExecution":                 awsapi.Operation(redriveExecution),
+	"GetExecutionHistory":              awsapi.Operation(getExecutionHistory),
+	"DescribeMapRun":                   awsapi.Operation(describeMapRun),
+	"ListMapRuns":                      awsapi.Operation(listMapRuns),
+	"SendTaskSuccess": awsapi.Operation(func(s *Service, ctx context.Context, r struct{ TaskToken, Output string }) (any, error) {
 		return nothing, s.SendTaskSuccess(ctx, r.TaskToken, r.Output)
 	}),
-	"SendTaskFailure": answering(func(s *Service, ctx context.Context, r struct {
+	"SendTaskFailure": awsapi.Operation(func(s *Service, ctx context.Context, r struct {
 		TaskToken    string
 		Error, Cause *string
 	}) (any, error) {
 		return nothing, s.SendTaskFailure(ctx, r.TaskToken, r.Error, r.Cause)
 	}),
-	"SendTaskHeartbeat": answering(func(s *Service, ctx context.Context, r struct{ TaskToken string }) (any, error) {
+	"SendTaskHeartbeat": awsapi.Operation(func(s *Service, ctx context.Context, r struct{ TaskToken string }) (any, error) {
 		return nothing, s.SendTaskHeartbeat(ctx, r.TaskToken)
 	}),
 }
