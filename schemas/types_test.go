@@ -77,6 +77,7 @@ func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {
 	for name, v := range map[string]any{
 		"QuoteRequest": quote.Request{}, "Quote": readmodel.Projection{}, "QuotePage": readmodel.Page{}, "Problem": api.Problem{},
 		"Withdrawal": commands.Withdrawal{}, "UnderwriterDecision": commands.UnderwriterDecision{}, "Reversal": commands.Reversal{}, "AuditLog": quotes.AuditLog{},
+		"Explanation": readmodel.Explanation{},
 	} {
 		c := comparison{t: t, load: func(ref string) any { return components[path.Base(ref)] }}
 		c.compare(name, reflect.TypeOf(v), components[name], "")

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/domain/civil"
-	"milepost/domain/rating"
 	"milepost/internal/api"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -82,13 +81,7 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// explanation is the body of an explanation: what was rated comes from the log, where nothing is left out.
-type explanation struct {
-	QuoteID  string         `json:"quoteId"`
-	Revision int            `json:"revision"`
-	Rating   *rating.Result `json:"rating"`
-}
-
+// explanation shows how the premium was made. What was rated comes from the log, where nothing is left out.
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
 	if err != nil {
@@ -101,7 +94,11 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	if q.Rating == nil {
 		return api.Respond(api.NewProblem(http.StatusConflict, "not-rated", "The quote is not rated yet", "Try again in a moment."))
 	}
-	return api.JSON(http.StatusOK, explanation{QuoteID: q.ID, Revision: q.Number, Rating: q.Rating}, nil)
+	shown, err := readmodel.Explain(q)
+	if err != nil {
+		return api.Respond(err)
+	}
+	return api.JSON(http.StatusOK, shown, nil)
 }
 
 // Page sizes of a list.

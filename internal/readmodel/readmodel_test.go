@@ -114,6 +114,15 @@ func TestProjectionsFitTheAPI(t *testing.T) {
 				if err := schemas.ValidateBody("Quote", []byte(mustJSON(t, p))); err != nil {
 					t.Errorf("version %d: %v", p.Version, err)
 				}
+				if h.Quote.Rating != nil {
+					explained, err := readmodel.Explain(h.Quote)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := schemas.ValidateBody("Explanation", []byte(mustJSON(t, explained))); err != nil {
+						t.Errorf("version %d: %v", p.Version, err)
+					}
+				}
 				page := readmodel.Page{Quotes: []readmodel.Line{p.Line()}}
 				if err := schemas.ValidateBody("QuotePage", []byte(mustJSON(t, page))); err != nil {
 					t.Errorf("version %d: %v", p.Version, err)
