@@ -200,8 +200,7 @@ func (p *pass) addEngine() {
 		return
 	}
 	for i := x.engineStarts.at(engine); i < x.engineStarts.at(engine+1); i++ {
-		fact := x.engineFacts[i*engineFactWidth:]
-		element, value := fact[0], column24(fact[1:]).at(0)
+		element, value := x.engineElements[i], x.engineValues.at(i)
 		if isNote(element) {
 			p.values++
 		} else if p.found[element].priority == 0 {

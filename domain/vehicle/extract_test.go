@@ -40,7 +40,7 @@ func TestExtractIsSound(t *testing.T) {
 			}
 		}
 	}
-	for i := range len(x.valueMakes) / 2 {
+	for i := range x.valueMakes.len() {
 		if x.valueMakes.at(i) > x.makes.len() {
 			t.Fatalf("value %d has no make", i)
 		}
@@ -51,16 +51,16 @@ func TestExtractIsSound(t *testing.T) {
 			t.Fatalf("triple %d points nowhere", i)
 		}
 	}
-	rows := len(x.rowTriples) / 3
-	if len(x.rowDates)/3 != rows {
-		t.Fatalf("%d dates for %d rows", len(x.rowDates)/3, rows)
+	rows := x.rowTriples.len()
+	if x.rowDates.len() != rows {
+		t.Fatalf("%d dates for %d rows", x.rowDates.len(), rows)
 	}
 	for i := range rows {
 		if x.rowTriples.at(i) >= triples {
 			t.Fatalf("row %d has no triple", i)
 		}
 	}
-	schemas := len(x.schemaStarts)/3 - 1
+	schemas := x.schemaStarts.len() - 1
 	for i := range schemas {
 		if x.schemaStarts.at(i) > x.schemaStarts.at(i+1) || x.schemaStarts.at(i+1) > rows {
 			t.Fatalf("schema %d has no rows", i)
@@ -90,7 +90,7 @@ func TestExtractIsSound(t *testing.T) {
 	}
 	for i := range x.engines.len() {
 		for j := x.engineStarts.at(i); j < x.engineStarts.at(i+1); j++ {
-			if column24(x.engineFacts[j*engineFactWidth+1:]).at(0) >= x.values.len() {
+			if x.engineValues.at(j) >= x.values.len() {
 				t.Fatalf("engine %s: fact %d points nowhere", x.engines.at(i), j)
 			}
 		}

@@ -81,70 +81,70 @@ func build(s *source) ([]byte, counts, error) {
 		valueTexts[i] = v.text
 	}
 	f.texts(valueTexts)
-	valueMakes := f.section()
+	valueMakes := f.column(2)
 	for _, v := range valueList {
 		index := 0
 		if id, ok := s.makeOfModel[v.attribute]; ok && v.element == model {
 			index = makeIndex[id] + 1
 		}
-		valueMakes.put(2, index)
+		valueMakes.put(index)
 	}
 	f.texts(makeNames)
 
-	elements, tripleKeys, tripleValues := f.section(), f.section(), f.section()
+	elements, tripleKeys, tripleValues := f.column(1), f.column(2), f.column(3)
 	for _, t := range tripleList {
-		elements.put(1, t.element)
-		tripleKeys.put(2, t.key)
-		tripleValues.put(3, t.value)
+		elements.put(t.element)
+		tripleKeys.put(t.key)
+		tripleValues.put(t.value)
 	}
 
-	starts, rowTriples, rowDates := f.section(), f.section(), f.section()
+	starts, rowTriples, rowDates := f.column(3), f.column(3), f.column(3)
 	rowCount := 0
 	schemaIndex := map[int]int{}
 	for i, id := range schemas {
 		schemaIndex[id] = i
-		starts.put(3, rowCount)
+		starts.put(rowCount)
 		rows := s.rows[id]
 		slices.SortFunc(rows, preferred)
 		for _, row := range rows {
-			rowTriples.put(3, triples[tripleOf(row)])
-			rowDates.put(3, int(row.changed.Sub(epoch)/time.Minute))
+			rowTriples.put(triples[tripleOf(row)])
+			rowDates.put(int(row.changed.Sub(epoch) / time.Minute))
 		}
 		rowCount += len(rows)
 	}
-	starts.put(3, rowCount)
+	starts.put(rowCount)
 
-	codes, records, links, wmiMakes := f.section(), f.section(), f.section(), f.section()
+	codes, types, truckTypes, linkStarts, makeStarts := f.column(1), f.column(1), f.column(1), f.column(3), f.column(3)
+	linkSchemas, linkFrom, linkTo, wmiMakes := f.column(2), f.column(1), f.column(1), f.column(2)
 	var manufacturers []string
 	linkCount, makeCount := 0, 0
 	for _, w := range s.wmis {
 		if len(w.code) != 3 && len(w.code) != 6 {
 			return nil, counts{}, fmt.Errorf("WMI %q has %d characters", w.code, len(w.code))
 		}
-		codes.bytes = fmt.Appendf(codes.bytes, "%-6s", w.code)
-		records.put(1, w.vehicleType)
-		records.put(1, w.truckType)
-		records.put(3, linkCount)
-		records.put(3, makeCount)
+		codes.text(fmt.Sprintf("%-6s", w.code))
+		types.put(w.vehicleType)
+		truckTypes.put(w.truckType)
+		linkStarts.put(linkCount)
+		makeStarts.put(makeCount)
 		for _, l := range s.links[w.id] {
 			to := openYear
 			if l.to != 0 {
 				to = l.to - firstYear
 			}
-			links.put(2, schemaIndex[l.schema])
-			links.put(1, l.from-firstYear)
-			links.put(1, to)
+			linkSchemas.put(schemaIndex[l.schema])
+			linkFrom.put(l.from - firstYear)
+			linkTo.put(to)
 		}
 		for _, id := range s.makesOf[w.id] {
-			wmiMakes.put(2, makeIndex[id])
+			wmiMakes.put(makeIndex[id])
 		}
 		linkCount += len(s.links[w.id])
 		makeCount += len(s.makesOf[w.id])
 		manufacturers = append(manufacturers, w.manufacturer)
 	}
-	records.put(2, 0)
-	records.put(3, linkCount)
-	records.put(3, makeCount)
+	linkStarts.put(linkCount)
+	makeStarts.put(makeCount)
 	f.texts(manufacturers)
 
 	engines := map[string]int{}
@@ -154,16 +154,16 @@ func build(s *source) ([]byte, counts, error) {
 	engineList := number(engines, strings.Compare)
 	slices.SortStableFunc(s.engines, func(a, b engineFact) int { return strings.Compare(a.engine, b.engine) })
 	f.texts(engineList)
-	engineStarts, engineFacts := f.section(), f.section()
+	engineStarts, engineElements, engineValues := f.column(2), f.column(1), f.column(3)
 	next := 0
 	for _, name := range engineList {
-		engineStarts.put(2, next)
+		engineStarts.put(next)
 		for ; next < len(s.engines) && s.engines[next].engine == name; next++ {
-			engineFacts.put(1, s.engines[next].value.element)
-			engineFacts.put(3, values[s.engines[next].value])
+			engineElements.put(s.engines[next].value.element)
+			engineValues.put(values[s.engines[next].value])
 		}
 	}
-	engineStarts.put(2, next)
+	engineStarts.put(next)
 
 	data, err := f.encode()
 	return data, counts{
