@@ -72,7 +72,7 @@ func body(events []quote.Event, q quote.Quote, n Notification) []string {
 	case Corrected:
 		return append(correction(q), adverse(q)...)
 	case Expiring:
-		return []string{fmt.Sprintf("You can accept your auto insurance quote through %s. After that day it expires, and the price may change.", day(q.Rating.ExpiresOn))}
+		return []string{fmt.Sprintf("%s After %s your auto insurance quote expires, and the price may change.", acceptance(q), day(q.Rating.ExpiresOn))}
 	case Expired:
 		return []string{"Your auto insurance quote has expired. If you still want insurance, ask for a new quote; what you told us is still there to begin with."}
 	case Retracted:
@@ -127,10 +127,20 @@ func standing(q quote.Quote) string {
 
 // offer tells what the customer can have.
 func offer(q quote.Quote) string {
-	text := fmt.Sprintf("The total for %d months from %s is %s. You can accept it through %s.",
-		q.Request.TermMonths, day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), day(q.Rating.ExpiresOn))
+	text := fmt.Sprintf("The total for %d months from %s is %s. %s",
+		q.Request.TermMonths, day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), acceptance(q))
 	if len(q.Rating.Conditions) > 0 {
 		text = strings.Replace(text, "You can accept it", "Once we have the rest of the information that we asked for, you can accept it", 1)
+	}
+	return text
+}
+
+// acceptance tells until when the offer can be taken. It holds on whatever day it is read.
+func acceptance(q quote.Quote) string {
+	by := q.AcceptBy()
+	text := fmt.Sprintf("You can accept it through %s.", day(by))
+	if by.Before(q.Rating.ExpiresOn) {
+		text += " That is the day on which the policy begins; to accept it later, change that day first."
 	}
 	return text
 }

@@ -166,6 +166,14 @@ func (e *Conditional) Error() string {
 	return fmt.Sprintf("the offer is conditional: %v", e.Conditions)
 }
 
+// EffectiveDatePassed refuses to accept or approve an offer after the day on which its policy was to begin. The quote
+// has to be amended to begin on a later day.
+type EffectiveDatePassed struct{ EffectiveDate, On civil.Date }
+
+func (e *EffectiveDatePassed) Error() string {
+	return fmt.Sprintf("the policy was to begin on %s, and it is %s: amend the effective date", e.EffectiveDate, e.On)
+}
+
 // NotReferred refuses an underwriter's decision on a revision that waits for none.
 type NotReferred struct{ Status Status }
 

@@ -156,6 +156,9 @@ func accept(q Quote, c AcceptQuote) ([]Event, error) {
 	if q.Status != StatusQuoted {
 		return nil, &NotOffered{Status: q.Status}
 	}
+	if err := q.checkBegins(c.On); err != nil {
+		return nil, err
+	}
 	if len(q.Rating.Conditions) > 0 {
 		return nil, &Conditional{Conditions: q.Rating.Conditions}
 	}
@@ -190,6 +193,9 @@ func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
 		return nil, &NotReferred{Status: q.Status}
 	}
 	if c.Approve {
+		if err := q.checkBegins(c.On); err != nil {
+			return nil, err
+		}
 		return []Event{ReferralApproved{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
 	}
 	return []Event{ReferralDeclined{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
@@ -222,6 +228,15 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 func (q Quote) checkOpen(on civil.Date) error {
 	if status := q.StatusOn(on); !status.Open() {
 		return &NotOpen{Status: status}
+	}
+	return nil
+}
+
+// checkBegins refuses an offer whose policy began before a day: no cover begins before it is accepted. However an
+// offer has come to stand, this is what decides whether it may be taken.
+func (q Quote) checkBegins(on civil.Date) error {
+	if begins := q.Request.EffectiveDate; on.After(begins) {
+		return &EffectiveDatePassed{EffectiveDate: begins, On: on}
 	}
 	return nil
 }

@@ -263,10 +263,14 @@ func TestAcceptQuote(t *testing.T) {
 	held := conditional[3].(quote.QuoteOffered)
 	held.Rating.Conditions = []rating.Condition{rating.HistoryPending}
 	conditional[3] = held
+	ahead := slices.Clone(l.offered)
+	requested := l.requested.(quote.QuoteRequested)
+	requested.Request.EffectiveDate = l.lastDay
+	ahead[0] = requested
 	assertDecisions(t, map[string]decision{
 		"an offer is accepted":                              {given: l.offered, when: accept, want: want},
 		"a referral that was approved is accepted":          {given: with(l.referred, approved), when: accept, want: want},
-		"on its last day an offer is accepted":              {given: l.offered, when: quote.AcceptQuote{Revision: 1, On: l.lastDay}, want: want},
+		"on its last day an offer is accepted":              {given: ahead, when: quote.AcceptQuote{Revision: 1, On: l.lastDay}, want: want},
 		"after its last day it is not, noted or not":        {given: l.offered, when: quote.AcceptQuote{Revision: 1, On: l.after}, wantErr: &quote.NotOpen{Status: quote.StatusExpired}},
 		"an offer that was noted as expired is not":         {given: with(l.offered, l.expired()), when: accept, wantErr: &quote.NotOpen{Status: quote.StatusExpired}},
 		"an acceptance that comes again changes nothing":    {given: with(l.offered, accepted), when: accept},

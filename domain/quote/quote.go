@@ -248,6 +248,15 @@ func (q Quote) StatusOn(day civil.Date) Status {
 	return q.Status
 }
 
+// AcceptBy is the last day on which the offer of a rated revision can be accepted as it is: it has to be accepted
+// before it expires, and no later than on the day on which the policy begins.
+func (r Revision) AcceptBy() civil.Date {
+	if begins := r.Request.EffectiveDate; begins.Before(r.Rating.ExpiresOn) {
+		return begins
+	}
+	return r.Rating.ExpiresOn
+}
+
 // Outcome is what came of the revision when it was rated, "" where it was not. A lookup that gave no answer
 // refers it, whatever the rating says.
 func (r Revision) Outcome() rating.Outcome {

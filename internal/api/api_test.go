@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/api"
@@ -60,6 +61,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"a quote that is closed":      {&quote.NotOpen{Status: quote.StatusExpired}, 409, "not-open", 0},
 		"a quote without an offer":    {&quote.NotOffered{Status: quote.StatusReferred}, 409, "not-offered", 0},
 		"an offer with conditions":    {&quote.Conditional{Conditions: []rating.Condition{rating.HistoryPending}}, 409, "conditional", 0},
+		"a policy that has begun":     {&quote.EffectiveDatePassed{EffectiveDate: civil.NewDate(2026, 11, 30), On: civil.NewDate(2026, 12, 28)}, 409, "effective-date-passed", 1},
 		"a quote without a referral":  {&quote.NotReferred{Status: quote.StatusQuoted}, 409, "not-referred", 0},
 		"a revision of the past":      {&quote.Superseded{Revision: 1, Current: 2}, 409, "superseded", 0},
 		"a revision that never was":   {&quote.NoSuchRevision{Revision: 9}, 409, "no-such-revision", 0},

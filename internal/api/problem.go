@@ -119,6 +119,13 @@ func conflictOf(err error) *Problem {
 	if open, ok := errors.AsType[*quote.Conditional](err); ok {
 		return NewProblem(http.StatusConflict, "conditional", "The offer is conditional", "These conditions have to be settled first: %v.", open.Conditions)
 	}
+	if passed, ok := errors.AsType[*quote.EffectiveDatePassed](err); ok {
+		p := NewProblem(http.StatusConflict, "effective-date-passed", "The day on which the policy was to begin has passed",
+			"No cover begins before it is accepted. Amend the quote with a later effectiveDate; it is priced again.")
+		p.Errors = []Violation{{Code: "EFFECTIVE_DATE_PASSED", Pointer: "/effectiveDate",
+			Detail: fmt.Sprintf("It is %s where the risk is: enter that day or a later one.", passed.On)}}
+		return p
+	}
 	if none, ok := errors.AsType[*quote.NotReferred](err); ok {
 		return NewProblem(http.StatusConflict, "not-referred", "The quote waits for no decision", "It is %s; only a REFERRED one is decided on.", none.Status)
 	}

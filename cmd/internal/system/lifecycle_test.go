@@ -132,6 +132,29 @@ func TestAnOfferIsAccepted(t *testing.T) {
 	})
 }
 
+func TestAnOfferIsNotAcceptedAfterItsPolicyWasToBegin(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		ada, eve := s.token("ada", "quotes"), s.token("eve", "staff")
+		offered, referral := s.submit("ada", example()), s.submit("ada", referred())
+		s.settle()
+		time.Sleep(15 * 24 * time.Hour)
+		for id, command := range map[string]string{offered: "acceptance", referral: "decision"} {
+			body := map[string]string{"decision": approval}[command]
+			answer := s.command(map[string]string{"acceptance": ada, "decision": eve}[command], id, command, body)
+			if answer.Status != http.StatusConflict || !strings.Contains(string(answer.Body), `"code":"EFFECTIVE_DATE_PASSED","pointer":"/effectiveDate"`) {
+				t.Errorf("%s: %d %s, want 409 with EFFECTIVE_DATE_PASSED", command, answer.Status, answer.Body)
+			}
+		}
+		s.change(ada, offered, "amendments", example())
+		s.settle()
+		if v := s.change(ada, offered, "acceptance", ""); v.Status != "ACCEPTED" {
+			t.Errorf("quote=%+v, want ACCEPTED with a later date", v)
+		}
+		s.assertQueuesEmpty()
+	})
+}
+
 // withoutSweeps is a plan under which the function that notes expiries hears of its schedule months later.
 func withoutSweeps() *fault.Plan {
 	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
