@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -403,20 +402,15 @@ func (l *logs) verify(ctx context.Context, quoteID string, v *verification) erro
 		return err
 	}
 	stream := quotestore.StreamID(quoteID)
-	events, err := l.quotes.Log.Load(ctx, stream, 0)
-	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-		v.Streams++
-		v.Faults = append(v.Faults, eventstore.Fault{StreamID: stream, Version: broken.Version, What: "unreadable"})
-		return nil
-	}
+	events, faults, err := l.quotes.Log.Verify(ctx, stream, eventstore.Witness{Version: p.Version, Hash: p.LogHash})
 	if err != nil {
 		return err
 	}
-	if len(events) == 0 && p.Version == 0 {
+	if len(events)+len(faults) == 0 && p.Version == 0 {
 		return fmt.Errorf("there is no quote %s", quoteID)
 	}
 	v.Streams++
 	v.Events += len(events)
-	v.Faults = append(v.Faults, eventstore.Verify(stream, events, eventstore.Witness{Version: p.Version, Hash: p.LogHash})...)
+	v.Faults = append(v.Faults, faults...)
 	return nil
 }

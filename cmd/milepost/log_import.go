@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milepost/internal/archive"
+	"milepost/internal/eventstore"
 )
 
 // logImportCmd reads an archive into the log.
@@ -47,7 +48,7 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	im := &archive.Importer{Log: l.quotes.Log, Name: "import-" + time.Now().UTC().Format("20060102T150405Z"), Workers: c.Workers, Check: c.Check}
+	im := &archive.Importer{Log: l.quotes.Log, Name: eventstore.ImportName(time.Now()), Workers: c.Workers, Check: c.Check}
 	r := &archive.Reader{Source: source}
 	bar := newBar(s.err, 0, 0)
 	f, err := im.Run(ctx, r, func(events int) {

@@ -23,6 +23,7 @@ type record struct {
 	PreviousHash  string    `json:"previousHash,omitempty"`
 	SealedFor     string    `json:"sealedFor,omitempty"`
 	Sealed        []byte    `json:"sealed,omitempty"`
+	Imported      string    `json:"imported,omitempty"`
 }
 
 type metadata struct {
@@ -44,7 +45,7 @@ func AppendLine(line []byte, e eventstore.Event) ([]byte, error) {
 	head, err := json.Marshal(record{
 		StreamID: e.StreamID, Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion,
 		OccurredAt: e.OccurredAt.UTC(), PreviousHash: e.PreviousHash, Metadata: metadata(e.Metadata),
-		SealedFor: e.SealedFor, Sealed: e.Sealed,
+		SealedFor: e.SealedFor, Sealed: e.Sealed, Imported: e.Imported,
 	})
 	if err != nil {
 		return line, fmt.Errorf("version %d of stream %s: %w", e.Version, e.StreamID, err)
@@ -94,6 +95,7 @@ func parseLine(line []byte) (eventstore.Event, error) {
 	}
 	m.close()
 	e.PreviousHash, e.SealedFor, e.Sealed = m.optional("previousHash"), m.optional("sealedFor"), m.bytes("sealed")
+	e.Imported = m.optional("imported")
 	if m.err == nil && m.rest != "" {
 		m.fail("data")
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -36,7 +37,8 @@ func withLength(b []byte, n int) []byte { return append(strconv.AppendInt(b, int
 type Fault struct {
 	StreamID string `json:"streamId"`
 	Version  int    `json:"version"`
-	// What says what is wrong there: "missing", "changed", "inserted" or "unreadable".
+	// What says what is wrong there: "missing", "changed", "inserted" or "unreadable", or "changed in" with the name of
+	// an attribute that does not say what the event says.
 	What string `json:"what"`
 }
 
@@ -81,8 +83,11 @@ func Verify(stream string, events []Event, w Witness) []Fault {
 	for v := last.Version + 1; v <= w.Version; v++ {
 		fault(v, "missing")
 	}
-	if w.Hash != "" && last.Version == w.Version && !w.vouches(last) {
-		fault(last.Version, "changed")
+	if w.Hash != "" && last.Version >= w.Version {
+		i := slices.IndexFunc(events, func(e Event) bool { return e.Version == w.Version })
+		if i >= 0 && !w.vouches(events[i]) && !slices.ContainsFunc(faults, func(f Fault) bool { return f.Version == w.Version }) {
+			fault(w.Version, "changed")
+		}
 	}
 	return faults
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,9 @@ type Event struct {
 	Metadata Metadata
 	// PreviousHash is the Hash of the event before this one in its stream, "" for the first.
 	PreviousHash string
+	// Imported names the import that brought the event into this log, "" for an event that was appended here. It says
+	// nothing about what happened, so Hash leaves it out and the chain is the same in every log; Verify checks it.
+	Imported string
 }
 
 // stored is the data as it is stored.
@@ -195,29 +199,42 @@ func occupied(e *Event, item map[string]types.AttributeValue) error {
 // Load gives the events of a stream behind version after, in order; none for a stream that does
 // not exist. It sees every event whose Append has returned.
 func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, error) {
-	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :after"),
-		ExpressionAttributeNames: map[string]string{"#version": "version"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":stream": &types.AttributeValueMemberS{Value: stream}, ":after": number(after),
-		},
-	})
 	var events []Event
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for item, err := range s.items(ctx, stream, after) {
 		if err != nil {
-			return nil, fmt.Errorf("load stream %s: %w", stream, err)
+			return nil, err
 		}
-		for _, item := range page.Items {
-			e, err := EventOf(item)
-			if err != nil {
-				return nil, err
-			}
-			events = append(events, e)
+		e, err := EventOf(item)
+		if err != nil {
+			return nil, err
 		}
+		events = append(events, e)
 	}
 	return events, nil
+}
+
+// items gives the stored items of a stream behind version after, in order.
+func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[map[string]types.AttributeValue, error] {
+	return func(yield func(map[string]types.AttributeValue, error) bool) {
+		pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+			TableName: &s.Table, ConsistentRead: aws.Bool(true),
+			KeyConditionExpression:    aws.String("streamId = :stream AND #version > :after"),
+			ExpressionAttributeNames:  map[string]string{"#version": "version"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":stream": text(stream), ":after": number(after)},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("load stream %s: %w", stream, err))
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Newest gives the last events of a stream, in order: up to n, and fewer where n are more than one request

@@ -51,6 +51,9 @@ func (e Event) item() map[string]types.AttributeValue {
 	if e.Sealed != nil {
 		item["sealed"], item["sealedFor"] = &types.AttributeValueMemberB{Value: e.Sealed}, text(e.SealedFor)
 	}
+	if e.Imported != "" {
+		item[ImportedAttribute], item[importedHashAttribute] = text(e.Imported), text(importedHash(e))
+	}
 	return item
 }
 
@@ -76,6 +79,7 @@ func EventOf(item map[string]types.AttributeValue) (Event, error) {
 		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.time("occurredAt"),
 		Data: json.RawMessage(r.text("data")), PreviousHash: r.optionalText("previousHash"),
 		Sealed: r.optionalBytes("sealed"), SealedFor: r.optionalText("sealedFor"),
+		Imported: r.optionalText(ImportedAttribute),
 	}
 	meta := reader{item: r.object("metadata")}
 	e.Metadata = Metadata{

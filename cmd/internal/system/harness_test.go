@@ -366,7 +366,11 @@ func (s *running) assertSound(ids ...string) {
 			s.t.Fatal(err)
 		}
 		last := h.Events[len(h.Events)-1]
-		for _, fault := range eventstore.Verify(last.StreamID, h.Events, eventstore.Witness{Version: last.Version, Hash: last.Hash()}) {
+		_, faults, err := s.log.Log.Verify(s.t.Context(), last.StreamID, eventstore.Witness{Version: last.Version, Hash: last.Hash()})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, fault := range faults {
 			s.t.Error(fault)
 		}
 		revision, outcomes := 0, 0
