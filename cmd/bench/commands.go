@@ -17,6 +17,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
 	"milepost/internal/seal"
 	"milepost/schemas"
 )
@@ -36,6 +37,7 @@ func commands(ctx context.Context) ([]figure, error) {
 		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
 		Keys:      customerKeys(s, db),
 	}
+	lines := &readmodel.Store{DB: db, CustomerQuotes: "milepost-customer-quotes"}
 	now := time.Now().UTC()
 	var request quote.Request
 	if err := json.Unmarshal([]byte(system.Example(civil.DateOf(now))), &request); err != nil {
@@ -46,7 +48,11 @@ func commands(ctx context.Context) ([]figure, error) {
 		spent = meter{}
 		id := fmt.Sprintf("01KXAMPE0000000000000000S%d", i)
 		submit := quote.SubmitQuote{QuoteID: id, CustomerID: "bench", QuoteDate: civil.DateOf(now), Request: request}
-		if _, err := quotes.Open(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit}); err != nil {
+		h, err := quotes.Open(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit})
+		if err != nil {
+			return nil, err
+		}
+		if err := lines.PutLine(ctx, readmodel.Project(h)); err != nil {
 			return nil, err
 		}
 		f := figure{what: "submission " + who, result: spent.String(), goal: noGoal}
@@ -139,6 +145,8 @@ func (m *meter) attach(stack *middleware.Stack) error {
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		case *dynamodb.GetItemInput:
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		case *dynamodb.BatchGetItemInput:
+			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		case *dynamodb.PutItemInput:
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		}
@@ -148,6 +156,11 @@ func (m *meter) attach(stack *middleware.Stack) error {
 			m.reads, m.read = m.reads+1, m.read+units(r.ConsumedCapacity)
 		case *dynamodb.GetItemOutput:
 			m.reads, m.read = m.reads+1, m.read+units(r.ConsumedCapacity)
+		case *dynamodb.BatchGetItemOutput:
+			m.reads++
+			for _, c := range r.ConsumedCapacity {
+				m.read += units(&c)
+			}
 		case *dynamodb.PutItemOutput:
 			m.writes, m.written = m.writes+1, m.written+units(r.ConsumedCapacity)
 		}

@@ -38,6 +38,7 @@ var measures = []measure{
 	{"quotes", quotes},
 	{"latency", latency},
 	{"commands", commands},
+	{"reads", reads},
 	{"archive", fromArchive},
 	{"rebuild", rebuilt},
 	{"rating", rateE02},

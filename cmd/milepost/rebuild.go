@@ -16,8 +16,8 @@ import (
 type rebuildCmd struct {
 	Projection string       `arg:"" enum:"quotes,customer-quotes,all" help:"Which: quotes, customer-quotes, or all."`
 	Prune      bool         `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
-	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, readers miss quotes; so this needs --yes."`
-	Yes        bool         `help:"Do it, although readers miss quotes meanwhile."`
+	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
+	Yes        bool         `help:"Do it, although lists miss quotes meanwhile."`
 	Workers    int          `default:"8" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
 	Workflow   bool         `help:"Let the stack do it, in its state machine STACK-rebuild, and follow that. It goes on when this program ends."`
 	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
@@ -42,7 +42,7 @@ Example, where the log is large and far away:
 func (c *rebuildCmd) Validate() error {
 	switch {
 	case c.Wipe && !c.Yes:
-		return errors.New("--wipe lets readers miss quotes until all is rebuilt: add --yes if that is meant, or leave --wipe out")
+		return errors.New("--wipe lets lists miss quotes until all is rebuilt: add --yes if that is meant, or leave --wipe out")
 	case c.Yes && !c.Wipe:
 		return errors.New("--yes is for --wipe; without it nothing is lost")
 	case c.Workflow && c.Progress != "":

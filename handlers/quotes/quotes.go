@@ -21,15 +21,16 @@ import (
 )
 
 type handler struct {
-	projections *readmodel.Store
-	log         *quotestore.Store
+	current *readmodel.Current
+	log     *quotestore.Store
 }
 
 // New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
 // quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{projections: readmodel.New(env, vars), log: quotestore.New(env, vars)}
+	log := quotestore.New(env, vars)
+	h := &handler{current: &readmodel.Current{Projections: readmodel.New(env, vars), Log: log}, log: log}
 	return api.Handler(env, h.read), vars.Err()
 }
 
@@ -55,7 +56,7 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
 		return h.quoteAsOf(ctx, r, caller, asOf)
 	}
-	stored, ok, err := h.projections.Get(ctx, r.PathParameters["quoteId"])
+	stored, ok, err := h.current.Quote(ctx, r.PathParameters["quoteId"])
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -122,7 +123,7 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		}
 		limit = n
 	}
-	page, err := h.projections.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
+	page, err := h.current.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
 	if errors.Is(err, readmodel.ErrBadCursor) {
 		return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
 			"Use the value of next from the page before, unchanged."))

@@ -22,14 +22,21 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
 )
 
-type handler struct{ quotes *quotestore.Store }
+type handler struct {
+	quotes *quotestore.Store
+	lines  *readmodel.Store
+}
 
-// New makes the handler. It needs the variables of quotestore.New.
+// New makes the handler. It needs CUSTOMER_QUOTES_TABLE_NAME and the variables of quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars)}
+	h := &handler{
+		quotes: quotestore.New(env, vars),
+		lines:  &readmodel.Store{DB: platform.DynamoDB(env), CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME")},
+	}
 	return api.Handler(env, h.submit), vars.Err()
 }
 
@@ -56,15 +63,20 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 
 	now := time.Now().UTC()
 	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: civil.DateOf(now), Request: request}
-	_, err = h.quotes.Open(ctx, quoteID, quotestore.Order{
+	requested, err := h.quotes.Open(ctx, quoteID, quotestore.Order{
 		// Each request is a command of its own: one that comes again under its key may want something else,
 		// and has to meet the first one's event.
 		ID: "submit/" + quoteID + "/" + r.RequestContext.RequestID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID, At: now, Command: command,
 	})
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
-		err = sameRequest(conflict.Existing, request)
+		requested, err = sameRequest(conflict.Existing, request)
 	}
 	if err != nil {
+		return api.Respond(err)
+	}
+	// The customer's list has the quote from the answer on. Where this fails nobody was answered, and the request that
+	// comes again under its key finds the event and does the rest.
+	if err := h.lines.PutLine(ctx, readmodel.Project(requested)); err != nil {
 		return api.Respond(err)
 	}
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": quoteID, "correlation_id": r.RequestContext.RequestID})
@@ -84,27 +96,28 @@ func quoteID(customer, key string) string {
 	return id.String()
 }
 
-// sameRequest decides what a submission means whose quote is there already: nil when the same request
-// came again.
-func sameRequest(existing eventstore.Event, request quote.Request) error {
+// sameRequest decides what a submission means whose quote is there already: when the same request came again, it
+// returns the quote as the first one made it.
+func sameRequest(existing eventstore.Event, request quote.Request) (quotestore.History, error) {
+	var h quotestore.History
 	e, err := quote.Decode(quote.Versioned{Type: existing.Type, Version: existing.SchemaVersion}, existing.Data)
 	if err != nil {
-		return err
+		return h, err
 	}
 	first, ok := e.(quote.QuoteRequested)
 	if !ok {
-		return fmt.Errorf("stream %s begins with %s", existing.StreamID, existing.Type)
+		return h, fmt.Errorf("stream %s begins with %s", existing.StreamID, existing.Type)
 	}
 	before, err := json.Marshal(first.Request)
 	if err != nil {
-		return err
+		return h, err
 	}
 	now, err := json.Marshal(request)
 	if err != nil {
-		return err
+		return h, err
 	}
 	if !bytes.Equal(before, now) {
-		return api.KeyReused
+		return h, api.KeyReused
 	}
-	return nil
+	return quotestore.History{Quote: quote.Fold(first), Events: []eventstore.Event{existing}}, nil
 }

@@ -165,7 +165,7 @@ func reversalOf(err error) *Problem {
 
 // NotFound is also the answer about another customer's quote: that it exists is not to be told.
 var NotFound = NewProblem(http.StatusNotFound, "not-found", "No such quote",
-	"There is no such quote for this token. A quote can be read a moment after it was submitted.")
+	"There is no such quote for this token.")
 
 // KeyReused refuses a request under an Idempotency-Key that a different one was made under.
 var KeyReused = NewProblem(http.StatusUnprocessableEntity, "key-reused", "The Idempotency-Key was used for another request",

@@ -40,26 +40,39 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 	}
 }
 
-// Put writes both projections of a quote, unless they are as new already.
+// Put writes both projections of a quote, but those that are as new already.
 func (s *Store) Put(ctx context.Context, p Projection) error {
-	if done, err := s.isThere(ctx, p); done || err != nil {
+	kinds, err := s.older(ctx, p)
+	if err != nil {
 		return err
 	}
-	for _, kind := range Kinds {
-		item, err := kind.item(p)
-		if err != nil {
-			return err
-		}
-		if _, err := s.put(ctx, s.table(kind), item, overOlder); err != nil {
+	for _, kind := range kinds {
+		if err := s.putOne(ctx, kind, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// isThere reports whether both projections are as new as p. About half of all deliveries find their work
-// done; one read is cheaper than two writes that fail.
-func (s *Store) isThere(ctx context.Context, p Projection) (bool, error) {
+// PutLine writes the line of a quote in its customer's list, unless it is as new already. It is for whoever answers
+// a submission: from then on the list has the quote. That it is not the projector who writes does no harm, since the
+// line is the same, and neither replaces a newer one.
+func (s *Store) PutLine(ctx context.Context, p Projection) error {
+	return s.putOne(ctx, CustomerQuotes, p)
+}
+
+func (s *Store) putOne(ctx context.Context, kind Kind, p Projection) error {
+	item, err := kind.item(p)
+	if err != nil {
+		return err
+	}
+	_, err = s.put(ctx, s.table(kind), item, overOlder)
+	return err
+}
+
+// older returns the projections that are not as new as p. About half of all deliveries find their work done; one
+// read is cheaper than two writes that fail.
+func (s *Store) older(ctx context.Context, p Projection) ([]Kind, error) {
 	request := map[string]types.KeysAndAttributes{}
 	for _, kind := range Kinds {
 		request[s.table(kind)] = types.KeysAndAttributes{
@@ -68,15 +81,16 @@ func (s *Store) isThere(ctx context.Context, p Projection) (bool, error) {
 	}
 	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 	if err != nil {
-		return false, fmt.Errorf("read the versions of quote %s: %w", p.QuoteID, err)
+		return nil, fmt.Errorf("read the versions of quote %s: %w", p.QuoteID, err)
 	}
+	var kinds []Kind
 	for _, kind := range Kinds {
 		items := out.Responses[s.table(kind)]
 		if len(items) == 0 || versionOf(items[0]) < p.Version { // not there, not read, or older: it is written
-			return false, nil
+			kinds = append(kinds, kind)
 		}
 	}
-	return true, nil
+	return kinds, nil
 }
 
 // Get gives the document of a quote; ok is false when there is none.

@@ -27,7 +27,7 @@ const (
 	Over Way = "over"
 	// Prune is Over, and then removes what the log knows nothing of.
 	Prune Way = "prune"
-	// Wipe removes all first. Readers miss what is not made again yet.
+	// Wipe removes all first. Lists miss what is not made again yet.
 	Wipe Way = "wipe"
 )
 

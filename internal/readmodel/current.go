@@ -1,0 +1,78 @@
+package readmodel
+
+import (
+	"context"
+
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
+)
+
+// Current reads projections that are as new as the log: a projection that the log has gone past is made again from
+// the log, and not stored. So no reader sees a quote that is older than an answer, whatever the projector does.
+type Current struct {
+	Projections *Store
+	Log         *quotestore.Store
+}
+
+// Quote returns the projection of a quote, ok is false if the log has no such quote. It costs one read of the log
+// besides the one of the projection, and a read of the whole quote if the projection is behind.
+func (c *Current) Quote(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
+	p, ok, err = c.Projections.Get(ctx, quoteID)
+	if err != nil {
+		return p, false, err
+	}
+	if ok {
+		behind, err := c.Log.Log.HasAfter(ctx, quotestore.StreamID(quoteID), p.Version)
+		if !behind || err != nil {
+			return p, true, err
+		}
+	}
+	return c.fold(ctx, quoteID)
+}
+
+// fold makes the projection of a quote from the log.
+func (c *Current) fold(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
+	h, err := c.Log.LoadSealed(ctx, quoteID)
+	if err != nil || len(h.Events) == 0 {
+		return p, false, err
+	}
+	return Project(h), true, nil
+}
+
+// atATime is how many quotes of a list are folded at the same time.
+const atATime = 8
+
+// List is Store.List with each line as new as the log. The list has every quote whose submission was answered, since
+// that writes the line itself. It costs one read of the log for each line, in one request.
+func (c *Current) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
+	page, err := c.Projections.List(ctx, customerID, cursor, limit)
+	if err != nil {
+		return page, err
+	}
+	return page, c.renew(ctx, page.Quotes)
+}
+
+// renew makes those lines again that the log has gone past.
+func (c *Current) renew(ctx context.Context, lines []Line) error {
+	versions := map[string]int{}
+	for _, l := range lines {
+		versions[quotestore.StreamID(l.QuoteID)] = l.Version
+	}
+	grown, err := c.Log.Log.Grown(ctx, versions)
+	if err != nil {
+		return err
+	}
+	var behind []*Line
+	for i := range lines {
+		if grown[quotestore.StreamID(lines[i].QuoteID)] {
+			behind = append(behind, &lines[i])
+		}
+	}
+	return platform.Each(behind, atATime, func(l *Line) error {
+		p, ok, err := c.fold(ctx, l.QuoteID)
+		if ok {
+			*l = p.Line()
+		}
+		return err
+	})
+}
