@@ -31,13 +31,16 @@ type handler struct {
 // New makes the handler. It needs the variables of quotestore.NewWithSnapshots, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{
-		quotes: quotestore.NewWithSnapshots(env, vars),
-		agency: history.New(history.Config{
-			Endpoint: vars.Required("ACCIDENT_HISTORY_URL"), Key: vars.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
-		}),
+	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
+	agency := history.Config{
+		Endpoint: vars.Required("ACCIDENT_HISTORY_URL"), Key: vars.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
 	}
-	return platform.Handler(env, h.lookUp), vars.Err()
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.agency, err = history.New(agency)
+	return platform.Handler(env, h.lookUp), err
 }
 
 func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
@@ -116,5 +119,5 @@ func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order
 	for _, v := range q.Request.Vehicles {
 		request.VINs = append(request.VINs, v.VIN)
 	}
-	return history.Order{Request: request, IdempotencyKey: key, CorrelationID: correlationID}
+	return history.Order{Request: request, IdempotencyKey: key, CustomerID: q.CustomerID, CorrelationID: correlationID}
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // provider looks one vehicle up. An answer that is unavailable is no error.
-type provider func(context.Context, rating.Vehicle) (vehicle.Fact, quote.Answer, error)
+type provider func(ctx context.Context, customerID string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error)
 
 type handler struct {
 	quotes *quotestore.Store
@@ -48,11 +48,20 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	case embedded:
 		h.providers = []provider{askEmbedded}
 	case live:
-		h.providers = []provider{askLive(vpic.New(vpic.Config{Endpoint: vars.Required("VPIC_URL"), HTTP: env.HTTP}))}
-		switch fallback := vars.Required("VIN_FALLBACK"); fallback {
+		config := vpic.Config{Endpoint: vars.Required("VPIC_URL"), HTTP: env.HTTP}
+		fallback := vars.Required("VIN_FALLBACK")
+		if err := vars.Err(); err != nil {
+			return nil, err
+		}
+		client, err := vpic.New(config)
+		if err != nil {
+			return nil, err
+		}
+		h.providers = []provider{askLive(client)}
+		switch fallback {
 		case embedded:
 			h.providers = append(h.providers, askEmbedded)
-		case none, "":
+		case none:
 		default:
 			return nil, fmt.Errorf("VIN_FALLBACK is %q, not %s or %s", fallback, embedded, none)
 		}
@@ -72,29 +81,33 @@ func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error)
 		if err := effects.Allow(ctx, "vinlookup"); err != nil {
 			return nil, err
 		}
-		vehicles, answers, err := h.identify(ctx, missing)
+		vehicles, answers, err := h.identify(ctx, q.CustomerID, missing)
 		return quote.RecordVehicles{Revision: q.Number, Vehicles: vehicles, Answers: answers}, err
 	})
 }
 
 // identify looks all vehicles up at the same time.
-func (h *handler) identify(ctx context.Context, vehicles []rating.Vehicle) ([]quote.VehicleLookup, []quote.Answer, error) {
+func (h *handler) identify(
+	ctx context.Context, customerID string, vehicles []rating.Vehicle,
+) ([]quote.VehicleLookup, []quote.Answer, error) {
 	lookups := make([]quote.VehicleLookup, len(vehicles))
 	answers := make([][]quote.Answer, len(vehicles))
 	errs := make([]error, len(vehicles))
 	var wg sync.WaitGroup
 	for i, v := range vehicles {
-		wg.Go(func() { lookups[i], answers[i], errs[i] = h.identifyOne(ctx, v) })
+		wg.Go(func() { lookups[i], answers[i], errs[i] = h.identifyOne(ctx, customerID, v) })
 	}
 	wg.Wait()
 	return lookups, slices.Concat(answers...), errors.Join(errs...)
 }
 
-func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.VehicleLookup, []quote.Answer, error) {
+func (h *handler) identifyOne(
+	ctx context.Context, customerID string, v rating.Vehicle,
+) (quote.VehicleLookup, []quote.Answer, error) {
 	lookup := quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.Fact{Status: vehicle.Unavailable}}
 	var answers []quote.Answer
 	for _, ask := range h.providers {
-		fact, answer, err := ask(ctx, v)
+		fact, answer, err := ask(ctx, customerID, v)
 		if err != nil {
 			return lookup, nil, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
 		}
@@ -108,7 +121,7 @@ func (h *handler) identifyOne(ctx context.Context, v rating.Vehicle) (quote.Vehi
 }
 
 // askEmbedded decodes a VIN by the data in the program.
-func askEmbedded(_ context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
+func askEmbedded(_ context.Context, _ string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
 	began := time.Now().UTC()
 	decoded, err := decode(v, began)
 	if err != nil {
@@ -138,7 +151,7 @@ const yearCycle = 30
 // askLive asks NHTSA's service. It is told the year only where the VIN leaves it open, since it
 // believes what it is told.
 func askLive(client *vpic.Client) provider {
-	return func(ctx context.Context, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
+	return func(ctx context.Context, customerID string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
 		decoded, err := decode(v, time.Now().UTC())
 		if err != nil {
 			return vehicle.Fact{}, quote.Answer{}, err
@@ -147,7 +160,7 @@ func askLive(client *vpic.Client) provider {
 		if !decoded.YearConclusive {
 			year = decoded.ModelYear
 		}
-		answer, err := client.Decode(ctx, v.VIN, year)
+		answer, err := client.Decode(ctx, customerID, v.VIN, year)
 		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); ok {
 			return vehicle.Fact{}, unavailable.Record.Answer(v.VehicleID, string(unavailable.Reason)), nil
 		}

@@ -153,7 +153,7 @@ func TestAnApplicantDecidesBetweenTwoYearsAndNothingElse(t *testing.T) {
 
 func TestBadConfigurationIsNamed(t *testing.T) {
 	t.Parallel()
-	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "SNAPSHOTS_TABLE_NAME": "snapshots", "CUSTOMER_KEYS_TABLE_NAME": "keys", "WRAPPING_KEY_ARN": "key", "VPIC_URL": "http://vpic"}
+	variables := map[string]string{"EVENTS_TABLE_NAME": "events", "SNAPSHOTS_TABLE_NAME": "snapshots", "CUSTOMER_KEYS_TABLE_NAME": "keys", "WRAPPING_KEY_ARN": "key", "VPIC_URL": "https://vpic"}
 	for name, test := range map[string]struct{ provider, fallback, want string }{
 		"another provider": {"carfax", "none", `VIN_PROVIDER is "carfax"`},
 		"another fallback": {"vpic", "carfax", `VIN_FALLBACK is "carfax"`},
@@ -162,7 +162,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := vinlookup.New(platform.Environment{Getenv: func(name string) string {
+			_, err := vinlookup.New(platform.Environment{HTTP: http.DefaultClient, Getenv: func(name string) string {
 				switch name {
 				case "VIN_PROVIDER":
 					return test.provider

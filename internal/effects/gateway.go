@@ -3,13 +3,19 @@ package effects
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
@@ -24,41 +30,73 @@ const MaxReply = 1 << 20
 type Config struct {
 	// Party is its name, in records, errors and traces: "accident-history".
 	Party string
-	// Client sends the requests.
+	// Endpoint is the base URL of the party. Calls go there and nowhere else, by https; http is for a party
+	// on the same machine.
+	Endpoint string
+	// Client sends the requests. Its redirects and cookies are not used.
 	Client *http.Client
-	// Deadline is how long a call may take, with waiting for its turn and with its retry.
+	// Deadline is how long a call may take, including the wait for its turn and its retry.
 	Deadline time.Duration
 	// RetryDelay is the mean of the random wait before the one retry: it lies between half and one
 	// and a half times this.
 	RetryDelay time.Duration
 	// MaxConcurrent is how many calls run at the same time; further ones wait for their turn.
 	MaxConcurrent uint
-	// BreakAfter is how many failures in a row make the gateway leave the party alone, for BreakFor;
-	// then one call tries whether it is back.
-	BreakAfter uint
-	BreakFor   time.Duration
+	// BreakAfter is how many outcomes, of as many subjects, the gateway needs within BreakWindow to judge the
+	// party. If half of them are failures it leaves the party alone for BreakFor; then one call tries whether
+	// the party is back.
+	BreakAfter            uint
+	BreakWindow, BreakFor time.Duration
 }
 
 // Gateway makes the calls to one party. It is safe for concurrent use, and its memory of failures
 // is worth keeping for as long as the process lives.
 type Gateway struct {
 	config   Config
+	client   *http.Client
 	policies []failsafe.Policy[*attempt]
+	breaker  *breaker
 }
 
-// New makes the gateway to a party. All fields of the Config are needed.
-func New(config Config) *Gateway {
-	return &Gateway{config: config, policies: []failsafe.Policy[*attempt]{ // the outermost first
+// New makes the gateway to a party. All fields of the Config are needed. It fails for an Endpoint that nobody
+// may be called at.
+func New(config Config) (*Gateway, error) {
+	if err := checkEndpoint(config.Endpoint); err != nil {
+		return nil, fmt.Errorf("%s: the endpoint %w", config.Party, err)
+	}
+	client := *config.Client
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // whoever answers with a redirect gives no answer
+	}
+	return &Gateway{config: config, client: &client, breaker: newBreaker(config), policies: []failsafe.Policy[*attempt]{
+		// the outermost first
 		bulkhead.NewBuilder[*attempt](config.MaxConcurrent).WithMaxWaitTime(config.Deadline).Build(),
 		retrypolicy.NewBuilder[*attempt]().
 			HandleIf(func(a *attempt, _ error) bool { return a != nil && a.retry }).
 			WithDelayFunc(func(e failsafe.ExecutionAttempt[*attempt]) time.Duration { return e.LastResult().wait }).
 			WithMaxRetries(1).ReturnLastFailure().Build(),
-		circuitbreaker.NewBuilder[*attempt]().
-			HandleIf(func(a *attempt, _ error) bool { return a != nil && a.sick }).
-			WithFailureThreshold(config.BreakAfter).WithSuccessThreshold(1).
-			WithDelay(config.BreakFor).Build(),
-	}}
+	}}, nil
+}
+
+// checkEndpoint refuses a base URL that would send personal data to anybody who listens, or to a place that is
+// not plain from the URL.
+func checkEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return errors.New("is no URL with a host")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("has more than a scheme, a host and a path")
+	case u.Scheme == "https", u.Scheme == "http" && thisMachine(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("begins with %s://, not with https://", u.Scheme)
+}
+
+func thisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Call is one request to a party.
@@ -68,15 +106,20 @@ type Call struct {
 	// IDs are recorded with the call. They must not name or describe a person.
 	IDs map[string]string
 
-	Method, URL string
-	Header      http.Header
-	Body        []byte
-	// Retry says whether an answer is worth another try. Nil stands for Temporary. A call without
+	// Subject is whom the call is made for: a customer. One subject's failures do not open the circuit.
+	Subject string
+
+	Method string
+	// Path is added to the party's Endpoint. It may have a query.
+	Path   string
+	Header http.Header
+	Body   []byte
+	// Retry says whether an answer is worth another try. Nil means Temporary. A call without
 	// an answer is tried again too, so it must be safe to repeat.
 	Retry func(*Answer) bool
 }
 
-// Answer is what a party answered. Beside an error it only has the Record.
+// Answer is what a party answered. If there is an error it only has the Record.
 type Answer struct {
 	Record Record
 	Status int
@@ -106,6 +149,18 @@ func (a *Answer) RetryAfter() time.Duration {
 	return 0
 }
 
+// Decode reads the body, which has to be JSON and to be declared as JSON. The error quotes nothing of it.
+func (a *Answer) Decode(into any) error {
+	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return errors.New("the body is not declared as JSON")
+	}
+	if !utf8.Valid(a.Body) || json.Unmarshal(a.Body, into) != nil {
+		return errors.New("the body cannot be decoded")
+	}
+	return nil
+}
+
 // attempt is one request of a call and what is to be made of it.
 type attempt struct {
 	answer *Answer
@@ -129,11 +184,16 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 
 	limited, cancel := context.WithTimeout(ctx, g.config.Deadline)
 	defer cancel()
-	limited, trace := beginTrace(limited, g.config.Party, call)
 	var last *attempt
 	_, err := failsafe.With(g.policies...).WithContext(limited).Get(func() (*attempt, error) {
+		if !g.breaker.TryAcquirePermit() {
+			return nil, circuitbreaker.ErrOpen
+		}
 		record.Attempts++
-		a := g.try(ctx, limited, call)
+		attemptCtx, trace := beginTrace(limited, g.config, call, record.Attempts)
+		a := g.try(ctx, attemptCtx, call)
+		g.breaker.record(call.Subject, !a.sick)
+		trace.end(a)
 		if last == nil || last.answer == nil || a.answer != nil {
 			last = a // an answer to the first attempt stays when the second brings none
 		}
@@ -143,7 +203,6 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 
 	if last != nil && last.answer != nil {
 		last.answer.Record = record.answered(last.answer)
-		trace.end(last.answer.Status, len(last.answer.Body), nil)
 		return last.answer, nil
 	}
 	failure := &NoAnswer{Party: g.config.Party}
@@ -158,7 +217,10 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 		failure.Reason = Busy
 	}
 	record.NoAnswer = failure.Reason
-	trace.end(0, 0, failure)
+	if record.Attempts == 0 {
+		_, trace := beginTrace(ctx, g.config, call, 0)
+		trace.end(&attempt{err: failure})
+	}
 	return &Answer{Record: record}, failure
 }
 
@@ -206,14 +268,15 @@ func goneReason(caller context.Context) Reason {
 var errTooLarge = errors.New("the answer is larger than " + strconv.Itoa(MaxReply) + " bytes")
 
 func (g *Gateway) send(ctx context.Context, call Call) (*Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, call.Method, call.URL, bytes.NewReader(call.Body))
+	address := strings.TrimSuffix(g.config.Endpoint, "/") + "/" + strings.TrimPrefix(call.Path, "/")
+	req, err := http.NewRequestWithContext(ctx, call.Method, address, bytes.NewReader(call.Body))
 	if err != nil {
 		return nil, withoutURL(err)
 	}
 	if call.Header != nil {
 		req.Header = call.Header.Clone()
 	}
-	resp, err := g.config.Client.Do(req)
+	resp, err := g.client.Do(req)
 	if err != nil {
 		return nil, withoutURL(err)
 	}

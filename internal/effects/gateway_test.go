@@ -3,6 +3,7 @@ package effects_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -43,14 +44,24 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func newGateway(p *party) *effects.Gateway {
-	return effects.New(effects.Config{Party: "bureau", Client: &http.Client{Transport: p}, Deadline: 4 * time.Second,
-		RetryDelay: 200 * time.Millisecond, MaxConcurrent: 2, BreakAfter: 3, BreakFor: 30 * time.Second})
+func newGateway(t *testing.T, p *party) *effects.Gateway {
+	t.Helper()
+	g, err := effects.New(config(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func config(p *party) effects.Config {
+	return effects.Config{Party: "bureau", Endpoint: "https://bureau.example", Client: &http.Client{Transport: p},
+		Deadline: 4 * time.Second, RetryDelay: 200 * time.Millisecond, MaxConcurrent: 2,
+		BreakAfter: 3, BreakWindow: time.Minute, BreakFor: 30 * time.Second}
 }
 
 func call() effects.Call {
 	return effects.Call{Operation: "ask", IDs: map[string]string{"requestId": "r-1"}, Method: "POST",
-		URL: "https://bureau.example/people/5YJ3E1EA7PF000109", Body: []byte("secret"), Header: http.Header{"Authorization": {"Bearer key"}}}
+		Subject: "customer-1", Path: "/people/5YJ3E1EA7PF000109", Body: []byte("secret"), Header: http.Header{"Authorization": {"Bearer key"}}}
 }
 
 // answers gives one status after the other, the last one for ever.
@@ -92,7 +103,7 @@ func TestCalls(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				answer, err := newGateway(&party{answer: test.answer}).Do(t.Context(), call())
+				answer, err := newGateway(t, &party{answer: test.answer}).Do(t.Context(), call())
 				took := time.Since(began)
 				if took < test.from || took > test.to {
 					t.Errorf("took %v, want %v to %v", took, test.from, test.to)
@@ -125,7 +136,7 @@ func retryAfter(n int, after string) (*http.Response, error) {
 func TestRecordTellsNothingOfThePerson(t *testing.T) {
 	t.Parallel()
 	down := &party{answer: answers(0)}
-	answer, err := newGateway(down).Do(t.Context(), call())
+	answer, err := newGateway(t, down).Do(t.Context(), call())
 	if text := err.Error(); strings.Contains(text, "5YJ3") {
 		t.Errorf("error=%q names the vehicle", text)
 	}
@@ -142,7 +153,7 @@ func TestRecordTellsNothingOfThePerson(t *testing.T) {
 func TestReplayIsMuted(t *testing.T) {
 	t.Parallel()
 	p := &party{answer: answers(200)}
-	_, err := newGateway(p).Do(effects.WithReplay(t.Context()), call())
+	_, err := newGateway(t, p).Do(effects.WithReplay(t.Context()), call())
 	if muted, ok := errors.AsType[*effects.Muted](err); !ok || muted.Party != "bureau" {
 		t.Errorf("error=%v, want *Muted", err)
 	}
@@ -154,39 +165,126 @@ func TestReplayIsMuted(t *testing.T) {
 	}
 }
 
-func TestBreakerLeavesAPartyAloneAndTriesItAgain(t *testing.T) {
+// TestBreaker: a letter is a call for a customer of that name, a capital one fails; a dot is half a minute.
+func TestBreaker(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := &party{answer: answers(500, 500, 500, 200)}
-		g := newGateway(p)
-		do := func() (int, effects.Reason) {
-			answer, err := g.Do(t.Context(), call())
-			if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
-				return 0, none.Reason
+	for name, test := range map[string]struct{ calls, refused string }{
+		"three customers who fail":                  {"ABCd", "d"},
+		"half of them":                              {"AbCd", "d"},
+		"a third of them":                           {"AbcdE", ""},
+		"one customer as often as he likes":         {"AAAAAAAAAAAAb", ""},
+		"his failures do not hide behind successes": {"aaaaaaaaBCd", "d"},
+		"two are too few":                           {"ABABABc", ""},
+		"three in more than a window":               {"A..B.Cd", ""},
+		"a customer fails again in the next window": {"A..A.B.", ""},
+		"the party is back":                         {"ABC.de", ""},
+		"the party is not back":                     {"ABC.De.f", "e"},
+		"one customer is enough on probation":       {"ABC.Aa.a", "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				status := 200
+				g := newGateway(t, &party{answer: func(int, *http.Request) (*http.Response, error) { return reply(status, "") }})
+				refused := ""
+				for _, who := range test.calls {
+					if who == '.' {
+						time.Sleep(30 * time.Second)
+						continue
+					}
+					c := call()
+					c.Subject = strings.ToLower(string(who))
+					if status = 200; c.Subject != string(who) {
+						status = 500
+					}
+					_, err := g.Do(t.Context(), c)
+					if none, ok := errors.AsType[*effects.NoAnswer](err); ok && none.Reason == effects.CircuitOpen {
+						refused += string(who)
+					} else if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if refused != test.refused {
+					t.Errorf("refused %q, want %q", refused, test.refused)
+				}
+			})
+		})
+	}
+}
+
+func TestCallsGoToTheConfiguredHostOnly(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 304, 307, 308} {
+		var asked []string
+		p := &party{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			asked = append(asked, r.Method+" "+r.URL.String())
+			return reply(status, "", "Location", "http://thief.example/")
+		}}
+		answer, err := newGateway(t, p).Do(t.Context(), call())
+		if err != nil || answer.Status != status || len(asked) != 1 {
+			t.Errorf("%d: %v %v after %v, want it as the answer", status, answer, err, asked)
+		}
+	}
+	for _, path := range []string{"@thief.example/", "//thief.example/", "/../..//thief.example", ".thief.example"} {
+		p := &party{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			if r.URL.Host != "bureau.example" || r.URL.User != nil {
+				t.Errorf("path %q leads to %s", path, r.URL)
 			}
-			return answer.Status, ""
+			return reply(200, "")
+		}}
+		c := call()
+		c.Path = path
+		if _, err := newGateway(t, p).Do(t.Context(), c); err != nil {
+			t.Errorf("%q: %v", path, err)
 		}
-		for range 3 {
-			if status, _ := do(); status != 500 {
-				t.Fatalf("status=%d, want 500", status)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	for endpoint, ok := range map[string]bool{
+		"https://bureau.example": true, "https://bureau.example/v2/": true, "https://10.0.0.1:8443": true,
+		"http://127.0.0.1:8081": true, "http://localhost:8081/": true, "http://[::1]:8081": true,
+		"http://bureau.example": false, "http://10.0.0.1": false, "http://localhost.example": false, "ftp://bureau.example": false,
+		"bureau.example": false, "https:": false, "https:bureau.example": false, "": false, "https:///x": false, "://": false,
+		"https://key@bureau.example": false, "https://bureau.example/?key=1": false, "https://bureau.example/#x": false,
+	} {
+		c := config(&party{})
+		c.Endpoint = endpoint
+		if _, err := effects.New(c); (err == nil) != ok {
+			t.Errorf("%q: error=%v", endpoint, err)
+		}
+	}
+}
+
+func TestDecodeTakesWhatIsDeclaredAsJSON(t *testing.T) {
+	t.Parallel()
+	for kind, ok := range map[string]bool{
+		"application/json": true, "application/json; charset=utf-8": true, "application/vnd.report+json": true,
+		"text/html": false, "": false, "application/jsonp": false, "json": false, "; ": false,
+	} {
+		answer := effects.Answer{Header: http.Header{"Content-Type": {kind}}, Body: []byte(`{"a":"secret"}`)}
+		var into map[string]string
+		if err := answer.Decode(&into); (err == nil) != ok {
+			t.Errorf("%q: error=%v", kind, err)
+		}
+		for _, body := range []string{"", "secret", `{"a":"secret`, "{\"a\":\"secret\xff\"}", `["secret"]`} {
+			answer.Body = []byte(body)
+			if err := answer.Decode(&into); err == nil || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%q: %q: error=%v", kind, body, err)
 			}
 		}
-		if _, reason := do(); reason != effects.CircuitOpen || p.asked.Load() != 3 {
-			t.Errorf("reason=%q after %d requests, want the circuit open after 3", reason, p.asked.Load())
-		}
-		time.Sleep(30 * time.Second)
-		if status, _ := do(); status != 200 {
-			t.Errorf("status=%d, want 200 once the party is back", status)
-		}
-	})
+	}
 }
 
 func TestOurOwnErrorsDoNotOpenTheCircuit(t *testing.T) {
 	t.Parallel()
 	p := &party{answer: answers(422)}
-	g := newGateway(p)
-	for range 10 {
-		if _, err := g.Do(t.Context(), call()); err != nil {
+	g := newGateway(t, p)
+	for who := range 10 {
+		c := call()
+		c.Subject = fmt.Sprint(who)
+		if _, err := g.Do(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,7 +294,7 @@ func TestCallsWaitForTheirTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var running, most atomic.Int64
-		g := newGateway(&party{answer: func(_ int, r *http.Request) (*http.Response, error) {
+		g := newGateway(t, &party{answer: func(_ int, r *http.Request) (*http.Response, error) {
 			most.Store(max(most.Load(), running.Add(1)))
 			defer running.Add(-1)
 			time.Sleep(3 * time.Second)
@@ -230,11 +328,13 @@ func TestCallerThatGoesAwayIsNotTheFaultOfTheParty(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &party{answer: func(_ int, r *http.Request) (*http.Response, error) { return hang(r) }}
-		g := newGateway(p)
-		for range 5 {
+		g := newGateway(t, p)
+		for who := range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			_, err := g.Do(ctx, call())
+			c := call()
+			c.Subject = fmt.Sprint(who)
+			_, err := g.Do(ctx, c)
 			if none, ok := errors.AsType[*effects.NoAnswer](err); !ok || none.Reason != effects.Canceled {
 				t.Errorf("error=%v, want CANCELED", err)
 			}
@@ -251,30 +351,49 @@ type emitted struct{ segments []*xray.Segment }
 func (e *emitted) Emit(s *xray.Segment)                   { e.segments = append(e.segments, s) }
 func (e *emitted) RefreshEmitterWithAddress(*net.UDPAddr) {}
 
-func TestEveryCallIsOneSubsegment(t *testing.T) {
+func TestEveryAttemptIsASubsegment(t *testing.T) {
 	t.Parallel()
 	emitter := &emitted{}
 	ctx, err := xray.ContextWithConfig(t.Context(), xray.Config{Emitter: emitter, ContextMissingStrategy: ctxmissing.NewDefaultRuntimeErrorStrategy()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGateway(&party{answer: answers(429, 200)})
+	g := newGateway(t, &party{answer: answers(429, 200)})
 	if _, err := g.Do(ctx, call()); err != nil { // panics when it asks for a segment that is not there
 		t.Fatal(err)
 	}
-	g = newGateway(&party{answer: answers(503, 503)})
 	ctx, _ = xray.BeginFacadeSegment(ctx, "function", header.FromString("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"))
-	if _, err := g.Do(ctx, call()); err != nil {
-		t.Fatal(err)
-	}
-	if len(emitter.segments) != 1 {
-		t.Fatalf("%d segments, want one for the call with its two attempts", len(emitter.segments))
-	}
-	s := emitter.segments[0]
-	if s.Name != "bureau" || s.Namespace != "remote" || s.HTTP.Request.Method != "POST" || s.HTTP.Response.Status != 503 || !s.Fault || s.InProgress {
-		t.Errorf("segment=%+v http=%+v", s, s.HTTP)
-	}
-	if s.HTTP.Request.URL != "https://bureau.example" {
-		t.Errorf("URL=%q, want none of what could name a person", s.HTTP.Request.URL)
+	for _, test := range []struct {
+		statuses []int
+		want     string
+	}{
+		{[]int{200}, "1:200"}, {[]int{503, 200}, "1:503F 2:200"}, {[]int{429, 503}, "1:429ET 2:503F"}, {[]int{0, 404}, "1:0F 2:404E"},
+	} {
+		emitter.segments = nil
+		if _, err := newGateway(t, &party{answer: answers(test.statuses...)}).Do(ctx, call()); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range emitter.segments {
+			text := fmt.Sprintf("%v:%d", s.Annotations["attempt"], s.GetHTTP().GetResponse().Status)
+			for mark, set := range map[string]bool{"F": s.Fault, "E": s.Error} {
+				if set {
+					text += mark
+				}
+			}
+			if s.Throttle {
+				text += "T"
+			}
+			got = append(got, text)
+			if s.Name != "bureau" || s.Namespace != "remote" || s.HTTP.Request.Method != "POST" || s.InProgress {
+				t.Errorf("segment=%+v http=%+v", s, s.HTTP)
+			}
+			if s.HTTP.Request.URL != "https://bureau.example" {
+				t.Errorf("URL=%q, want none of what could name a person", s.HTTP.Request.URL)
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%v: attempts %v, want %s", test.statuses, got, test.want)
+		}
 	}
 }

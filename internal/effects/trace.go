@@ -2,30 +2,34 @@ package effects
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/url"
 
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 )
 
-// trace is the X-Ray subsegment of one call, nil where there is no trace.
+// trace is the X-Ray subsegment of one attempt of a call, nil where there is no trace.
 type trace struct{ segment *xray.Segment }
 
-// beginTrace opens a subsegment below the function that works under ctx. Without a trace it does
-// nothing: X-Ray's SDK would log an error for each call instead.
-func beginTrace(ctx context.Context, party string, call Call) (context.Context, *trace) {
+// beginTrace opens a subsegment below the function that works under ctx: one for each attempt, so that a retry is
+// seen as what it is. Attempt 0 is a call that did not get as far as an attempt. Without a trace it does nothing:
+// X-Ray's SDK would log an error for each call instead.
+func beginTrace(ctx context.Context, config Config, call Call, attempt int) (context.Context, *trace) {
 	header, _ := ctx.Value(xray.LambdaTraceHeaderKey).(string)
 	if header == "" && xray.GetSegment(ctx) == nil {
 		return ctx, nil
 	}
-	ctx, segment := xray.BeginSubsegment(ctx, party)
+	ctx, segment := xray.BeginSubsegment(ctx, config.Party)
 	if segment == nil {
 		return ctx, nil
 	}
+	_ = segment.AddAnnotation("attempt", attempt) // fails for a type that is no number, text or truth value alone
 	segment.Lock()
 	defer segment.Unlock()
 	segment.Namespace = "remote"
 	request := segment.GetHTTP().GetRequest()
-	request.Method, request.URL = call.Method, origin(call.URL)
+	request.Method, request.URL = call.Method, origin(config.Endpoint)
 	return ctx, &trace{segment}
 }
 
@@ -39,18 +43,29 @@ func origin(address string) string {
 }
 
 // end closes the subsegment with the status of the answer, or with the error for which there is none.
-func (t *trace) end(status, length int, err error) {
+func (t *trace) end(a *attempt) {
 	if t == nil {
 		return
 	}
-	if status != 0 {
-		t.segment.Lock()
-		response := t.segment.GetHTTP().GetResponse()
-		response.Status, response.ContentLength = status, length
-		t.segment.Throttle = status == 429
-		t.segment.Error = status >= 400 && status < 500
-		t.segment.Fault = status >= 500
-		t.segment.Unlock()
+	if a.answer == nil {
+		t.segment.Close(a.cause())
+		return
 	}
-	t.segment.Close(err)
+	status := a.answer.Status
+	t.segment.Lock()
+	response := t.segment.GetHTTP().GetResponse()
+	response.Status, response.ContentLength = status, len(a.answer.Body)
+	t.segment.Throttle = status == http.StatusTooManyRequests
+	t.segment.Error = status >= 400 && status < 500
+	t.segment.Fault = status >= 500
+	t.segment.Unlock()
+	t.segment.Close(nil)
+}
+
+// cause is the error for which an attempt brought no answer.
+func (a *attempt) cause() error {
+	if a.err != nil {
+		return a.err
+	}
+	return errors.New(string(a.reason))
 }

@@ -46,9 +46,18 @@ func FromProcess() Environment {
 		Function: os.Getenv("_HANDLER"),
 		Getenv:   os.Getenv,
 		AWS:      Traced(cfg),
-		HTTP:     http.DefaultClient,
+		HTTP:     &http.Client{Transport: outbound()},
 		Logger:   slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})),
 	}
+}
+
+// outbound carries the requests to outside parties. Unlike http.DefaultTransport it takes no proxy from the
+// environment: nothing but the party's own address decides who gets a request.
+func outbound() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	transport.MaxResponseHeaderBytes = 64 << 10
+	return transport
 }
 
 // Traced adds X-Ray subsegments to the calls of clients made from cfg.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -268,7 +269,19 @@ func TestTheProcessIsTheEnvironmentOnLambda(t *testing.T) {
 	}
 	if env.Function != "rate" || env.AWS.Region != "eu-west-1" || aws.ToString(env.AWS.BaseEndpoint) != "http://127.0.0.1:1" ||
 		credentials.AccessKeyID != "AKID" || credentials.SecretAccessKey != "secret" || credentials.SessionToken != "token" ||
-		env.Variables().Required("EVENTS_TABLE_NAME") != "events" || env.HTTP == nil || env.Logger == nil {
+		env.Variables().Required("EVENTS_TABLE_NAME") != "events" || env.Logger == nil {
 		t.Errorf("Environment=%+v credentials=%+v", env, credentials)
+	}
+}
+
+func TestNoProxyOfTheEnvironmentGetsARequest(t *testing.T) {
+	asked := false
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer proxy.Close()
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"} {
+		t.Setenv(name, proxy.URL)
+	}
+	if _, err := platform.FromProcess().HTTP.Get("http://bureau.invalid/"); err == nil || asked {
+		t.Errorf("error=%v, the proxy was asked: %v", err, asked)
 	}
 }

@@ -7,6 +7,7 @@ package stacktest
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -42,7 +43,7 @@ func Open(tb testing.TB, code Code) *Stack {
 	s.Stack, err = local.Open(local.Options{
 		Template: filepath.Join(quotetest.Root(tb), "template.yaml"), StackName: "milepost",
 		Parameters: map[string]string{
-			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "http://bureau.internal", "AccidentHistoryKey": "key",
+			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
 			"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
 		},
 		Functions: func(f local.Function) (lambda.Handler, error) {
@@ -81,7 +82,7 @@ func (s *Stack) Environment(handler string) platform.Environment {
 	f := s.functions[handler]
 	return platform.Environment{
 		Function: handler, Getenv: func(name string) string { return f.Environment[name] },
-		AWS: f.AWS, Logger: slog.New(slog.DiscardHandler),
+		AWS: f.AWS, HTTP: http.DefaultClient, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -71,7 +71,7 @@ func Open(o Options) (*System, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	o.API, o.AWS, o.Bureau = cmp.Or(o.API, "http://api.internal"), cmp.Or(o.AWS, "http://aws.internal"), cmp.Or(o.Bureau, "http://bureau.internal")
+	o.API, o.AWS, o.Bureau = cmp.Or(o.API, "http://api.internal"), cmp.Or(o.AWS, "http://aws.internal"), cmp.Or(o.Bureau, "https://bureau.internal")
 	s := &System{Agency: o.Agency}
 	if s.Agency == nil {
 		s.Agency = bureau.New(bureau.Options{Key: bureauKey})

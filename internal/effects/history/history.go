@@ -3,13 +3,11 @@
 package history
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"milepost/domain/accident"
@@ -21,7 +19,7 @@ const Party = "accident-history"
 
 // Config says where the agency is.
 type Config struct {
-	// Endpoint is the base URL of the agency's service; /v1/accident-history/reports is added.
+	// Endpoint is the base URL of the agency's service.
 	Endpoint string
 	// Key authorises us.
 	Key string
@@ -32,23 +30,22 @@ type Config struct {
 // Client orders reports. It is safe for concurrent use.
 type Client struct {
 	gateway   *effects.Gateway
-	url       string
 	authority string
 }
 
 // New makes a client. An order takes 4 seconds at most; it is tried twice at most; 32 run at the
-// same time; and after 8 failures in a row the agency is left alone for 30 seconds.
-func New(config Config) *Client {
-	return &Client{
-		gateway: effects.New(effects.Config{
-			Party: Party, Client: config.HTTP,
-			Deadline: 4 * time.Second, RetryDelay: 200 * time.Millisecond,
-			MaxConcurrent: 32, BreakAfter: 8, BreakFor: 30 * time.Second,
-		}),
-		url:       strings.TrimSuffix(config.Endpoint, "/") + "/v1/accident-history/reports",
-		authority: "Bearer " + config.Key,
-	}
+// same time; and when half of the customers, of 8 or more within two minutes, get no report, the agency is left
+// alone for 30 seconds.
+func New(config Config) (*Client, error) {
+	gateway, err := effects.New(effects.Config{
+		Party: Party, Endpoint: config.Endpoint, Client: config.HTTP,
+		Deadline: 4 * time.Second, RetryDelay: 200 * time.Millisecond,
+		MaxConcurrent: 32, BreakAfter: 8, BreakWindow: 2 * time.Minute, BreakFor: 30 * time.Second,
+	})
+	return &Client{gateway: gateway, authority: "Bearer " + config.Key}, err
 }
+
+const reportsPath = "/v1/accident-history/reports"
 
 // Order asks for one driver's report.
 type Order struct {
@@ -56,6 +53,8 @@ type Order struct {
 	// IdempotencyKey is a UUID that stays the same however often the same report is ordered, so that
 	// it is made and billed once.
 	IdempotencyKey string
+	// CustomerID is whose quote the report is for.
+	CustomerID string
 	// CorrelationID connects the order with what it belongs to, for both parties.
 	CorrelationID string
 }
@@ -127,7 +126,7 @@ func (c *Client) Order(ctx context.Context, order Order) (Result, error) {
 		Operation: "order report",
 		IDs: map[string]string{"requestId": order.Request.RequestID, "quoteRef": order.Request.QuoteRef,
 			"idempotencyKey": order.IdempotencyKey, "correlationId": order.CorrelationID},
-		Method: http.MethodPost, URL: c.url, Body: body,
+		Subject: order.CustomerID, Method: http.MethodPost, Path: reportsPath, Body: body,
 		Header: http.Header{
 			"Authorization":    {c.authority},
 			"Content-Type":     {"application/json"},
@@ -157,8 +156,8 @@ func (c *Client) Order(ctx context.Context, order Order) (Result, error) {
 // is partial, whatever it says.
 func read(answer *effects.Answer, requestID string) (accident.Report, error) {
 	var report accident.Report
-	if err := json.Unmarshal(answer.Body, &report); err != nil {
-		return report, errors.New("the report cannot be decoded") // the cause might quote it
+	if err := answer.Decode(&report); err != nil {
+		return report, err
 	}
 	if answer.Status == http.StatusAccepted {
 		report.Status = accident.ReportPartial
@@ -184,7 +183,7 @@ func agencyOf(report accident.Report) *accident.Agency {
 func refusal(answer *effects.Answer) *Unavailable {
 	u := &Unavailable{Record: answer.Record, RetryAfter: answer.RetryAfter()}
 	var body accident.ErrorBody
-	if err := json.NewDecoder(bytes.NewReader(answer.Body)).Decode(&body); err == nil && body.Error.Code != "" {
+	if err := answer.Decode(&body); err == nil && body.Error.Code != "" {
 		u.Reason, u.Retryable = Reason(body.Error.Code), body.Error.Retryable
 		if body.Error.Field != nil {
 			u.Field = *body.Error.Field

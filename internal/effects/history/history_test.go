@@ -1,8 +1,10 @@
 package history_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -30,9 +32,14 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
 }
 
-func newClient(agency http.Handler) *history.Client {
-	return history.New(history.Config{Endpoint: "https://bureau.example/", Key: "k",
+func newClient(t *testing.T, agency http.Handler) *history.Client {
+	t.Helper()
+	client, err := history.New(history.Config{Endpoint: "https://bureau.example/", Key: "k",
 		HTTP: &http.Client{Transport: &awsapi.Transport{Server: agency}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
 }
 
 func order(number string) history.Order {
@@ -79,7 +86,7 @@ func TestOutcomes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				agency := &counted{Handler: bureau.New(bureau.Options{Key: "k"})}
 				began := time.Now()
-				result, err := newClient(agency).Order(t.Context(), order(test.number))
+				result, err := newClient(t, agency).Order(t.Context(), order(test.number))
 				if took := time.Since(began); took > test.within {
 					t.Errorf("took %v, want at most %v", took, test.within)
 				}
@@ -107,7 +114,7 @@ func TestOutcomes(t *testing.T) {
 func TestHeadersOfTheContract(t *testing.T) {
 	t.Parallel()
 	agency := &counted{Handler: bureau.New(bureau.Options{Key: "k"})}
-	result, err := newClient(agency).Order(t.Context(), order("PENDING1"))
+	result, err := newClient(t, agency).Order(t.Context(), order("PENDING1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,23 +136,26 @@ func TestAnswersThatBreakTheContract(t *testing.T) {
 		body   string
 		reason history.Reason
 		agency string
+		kind   string
 	}{
-		"no JSON":                      {200, "<html>", history.BadReply, ""},
-		"no agency":                    {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT"}`, history.BadReply, ""},
-		"no report id":                 {200, `{"requestId":"q-1","status":"NO_HIT",` + agency + `}`, history.BadReply, "A"},
-		"the report of another":        {200, `{"reportId":"r","requestId":"q-2","status":"NO_HIT",` + agency + `}`, history.BadReply, "A"},
-		"incidents of nobody":          {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT","incidents":[{"type":"DUI","date":"2025-01-01"}],` + agency + `}`, history.BadReply, "A"},
-		"accepted without a report":    {202, ``, history.BadReply, ""},
-		"a redirect":                   {304, ``, history.BadReply, ""},
-		"an error without a code":      {500, `oops`, history.SourceUnavailable, ""},
-		"a proxy in front, overloaded": {503, `<html>`, history.SourceUnavailable, ""},
-		"a code nobody knows":          {400, `{"error":{"code":"STRANGE"}}`, history.BadReply, ""},
+		"no JSON":                      {200, "<html>", history.BadReply, "", ""},
+		"JSON that is called a page":   {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT",` + agency + `}`, history.BadReply, "", "text/html"},
+		"no agency":                    {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT"}`, history.BadReply, "", ""},
+		"no report id":                 {200, `{"requestId":"q-1","status":"NO_HIT",` + agency + `}`, history.BadReply, "A", ""},
+		"the report of another":        {200, `{"reportId":"r","requestId":"q-2","status":"NO_HIT",` + agency + `}`, history.BadReply, "A", ""},
+		"incidents of nobody":          {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT","incidents":[{"type":"DUI","date":"2025-01-01"}],` + agency + `}`, history.BadReply, "A", ""},
+		"accepted without a report":    {202, ``, history.BadReply, "", ""},
+		"a redirect":                   {304, ``, history.BadReply, "", ""},
+		"an error without a code":      {500, `oops`, history.SourceUnavailable, "", ""},
+		"a proxy in front, overloaded": {503, `<html>`, history.SourceUnavailable, "", ""},
+		"a code nobody knows":          {400, `{"error":{"code":"STRANGE"}}`, history.BadReply, "", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				client := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", cmp.Or(test.kind, "application/json"))
 					w.WriteHeader(test.status)
 					_, _ = w.Write([]byte(test.body))
 				}))
@@ -164,7 +174,7 @@ func TestAnswersThatBreakTheContract(t *testing.T) {
 
 func TestRefusalNamesTheField(t *testing.T) {
 	t.Parallel()
-	_, err := newClient(bureau.New(bureau.Options{})).Order(t.Context(), order("INVALID1"))
+	_, err := newClient(t, bureau.New(bureau.Options{})).Order(t.Context(), order("INVALID1"))
 	if u, ok := errors.AsType[*history.Unavailable](err); !ok || u.Field != "subject.license.number" || u.Retryable {
 		t.Errorf("error=%+v", u)
 	}
@@ -174,15 +184,17 @@ func TestAgencyThatKeepsFailingIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		agency := &counted{Handler: bureau.New(bureau.Options{})}
-		client := newClient(agency)
-		for range 4 {
-			if _, err := client.Order(t.Context(), order("DOWN0503")); err == nil {
+		client := newClient(t, agency)
+		for customer := range 8 {
+			o := order("DOWN0503")
+			o.CustomerID = fmt.Sprint(customer)
+			if _, err := client.Order(t.Context(), o); err == nil {
 				t.Fatal("no error")
 			}
 		}
 		_, err := client.Order(t.Context(), order("DOWN0503"))
-		if u, ok := errors.AsType[*history.Unavailable](err); !ok || u.Reason != history.CircuitOpen || !u.Retryable || agency.n != 8 {
-			t.Errorf("error=%v after %d requests, want the circuit open after 8", err, agency.n)
+		if u, ok := errors.AsType[*history.Unavailable](err); !ok || u.Reason != history.CircuitOpen || !u.Retryable || agency.n != 15 {
+			t.Errorf("error=%v after %d requests, want the circuit open when the eighth customer fails", err, agency.n)
 		}
 	})
 }
@@ -190,7 +202,7 @@ func TestAgencyThatKeepsFailingIsLeftAlone(t *testing.T) {
 func TestReplayOrdersNothing(t *testing.T) {
 	t.Parallel()
 	agency := &counted{Handler: bureau.New(bureau.Options{})}
-	_, err := newClient(agency).Order(effects.WithReplay(context.Background()), order("CLEAR001"))
+	_, err := newClient(t, agency).Order(effects.WithReplay(context.Background()), order("CLEAR001"))
 	if _, ok := errors.AsType[*effects.Muted](err); !ok || agency.n != 0 {
 		t.Errorf("error=%v requests=%d, want *effects.Muted", err, agency.n)
 	}
@@ -198,7 +210,8 @@ func TestReplayOrdersNothing(t *testing.T) {
 
 func TestErrorsTellNothingOfThePerson(t *testing.T) {
 	t.Parallel()
-	client := newClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":{"code":"INVALID_REQUEST","message":"ANA DOE is unknown","field":null}}`))
 	}))

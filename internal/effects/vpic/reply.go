@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"milepost/domain/vehicle"
+	"milepost/internal/effects"
 )
 
 // reply is the envelope of the service.
@@ -29,14 +30,14 @@ type result struct {
 var errExecution = errors.New("the service reports an error")
 
 // read decodes a reply and checks that it is one about the VIN. Errors do not quote it.
-func read(body []byte, vin string) (result, error) {
+func read(answer *effects.Answer, vin string) (result, error) {
 	var r reply
-	err := json.Unmarshal(body, &r)
+	err := answer.Decode(&r)
 	if strings.Contains(strings.ToLower(r.Message), "error") {
 		return result{}, errExecution // its Results have another shape, so err does not matter
 	}
 	if err != nil {
-		return result{}, errors.New("the reply cannot be decoded")
+		return result{}, err
 	}
 	if r.Count != 1 || len(r.Results) != 1 {
 		return result{}, fmt.Errorf("the reply counts %d vehicles and has %d", r.Count, len(r.Results))

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"milepost/domain/vehicle"
@@ -27,30 +26,28 @@ const Public = "https://vpic.nhtsa.dot.gov/api"
 
 // Config says where the service is.
 type Config struct {
-	// Endpoint is the base URL of the service, such as Public; /vehicles/DecodeVinValues is added.
+	// Endpoint is the base URL of the service, such as Public.
 	Endpoint string
 	// HTTP sends the requests.
 	HTTP *http.Client
 }
 
 // Client decodes VINs. It is safe for concurrent use.
-type Client struct {
-	gateway *effects.Gateway
-	url     string
-}
+type Client struct{ gateway *effects.Gateway }
 
 // New makes a client. A decode takes 2 seconds at most; it is tried twice at most; 8 run at the same
-// time; and after 5 failures in a row the service is left alone for 30 seconds.
-func New(config Config) *Client {
-	return &Client{
-		gateway: effects.New(effects.Config{
-			Party: Party, Client: config.HTTP,
-			Deadline: 2 * time.Second, RetryDelay: 100 * time.Millisecond,
-			MaxConcurrent: 8, BreakAfter: 5, BreakFor: 30 * time.Second,
-		}),
-		url: strings.TrimSuffix(config.Endpoint, "/") + "/vehicles/DecodeVinValues/",
-	}
+// time; and when half of the customers, of 5 or more within two minutes, get no answer, the service is left alone
+// for 30 seconds.
+func New(config Config) (*Client, error) {
+	gateway, err := effects.New(effects.Config{
+		Party: Party, Endpoint: config.Endpoint, Client: config.HTTP,
+		Deadline: 2 * time.Second, RetryDelay: 100 * time.Millisecond,
+		MaxConcurrent: 8, BreakAfter: 5, BreakWindow: 2 * time.Minute, BreakFor: 30 * time.Second,
+	})
+	return &Client{gateway: gateway}, err
 }
+
+const decodePath = "/vehicles/DecodeVinValues/"
 
 // Answer is what the service knows of a vehicle.
 type Answer struct {
@@ -97,18 +94,19 @@ func (e *Unavailable) Error() string {
 
 func (e *Unavailable) Unwrap() error { return e.Err }
 
-// Decode asks for one VIN. modelYear is what vehicle.Options.ModelYear is, and 0 if it is not known: the
+// Decode asks for one VIN, for a customer. modelYear is what vehicle.Options.ModelYear is, and 0 if it is not known: the
 // service prefers it even to a VIN that contradicts it. The error is *Unavailable, or *effects.Muted during a
 // replay.
-func (c *Client) Decode(ctx context.Context, vin string, modelYear int) (Answer, error) {
+func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear int) (Answer, error) {
 	query := "?format=json"
 	if modelYear != 0 {
 		query += "&modelyear=" + strconv.Itoa(modelYear)
 	}
 	answer, err := c.gateway.Do(ctx, effects.Call{
 		Operation: "decode VIN",
+		Subject:   customerID,
 		Method:    http.MethodGet,
-		URL:       c.url + url.PathEscape(vin) + query,
+		Path:      decodePath + url.PathEscape(vin) + query,
 		Header:    http.Header{"Accept": {"application/json"}},
 	})
 	if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
@@ -124,7 +122,7 @@ func (c *Client) Decode(ctx context.Context, vin string, modelYear int) (Answer,
 	if reason := refusal(answer.Status); reason != "" {
 		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: fmt.Errorf("status %d", answer.Status)}
 	}
-	result, err := read(answer.Body, vin)
+	result, err := read(answer, vin)
 	if err != nil {
 		reason := BadReply
 		if errors.Is(err, errExecution) {

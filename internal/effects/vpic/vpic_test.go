@@ -17,6 +17,8 @@ import (
 	"milepost/internal/effects/vpic/vpictest"
 )
 
+const customer = "customer-1"
+
 const honda = "1HGCM82633A004352"
 
 // known returns the fields of VINs as the embedded data decode them.
@@ -39,16 +41,26 @@ func decode(t *testing.T, vin string) vehicle.Decoded {
 }
 
 // newClient makes a client of a service without a network.
-func newClient(s *vpictest.Service) *vpic.Client {
-	return vpic.New(vpic.Config{Endpoint: vpic.Public, HTTP: &http.Client{Transport: s}})
+func newClient(t *testing.T, s *vpictest.Service) *vpic.Client {
+	t.Helper()
+	return newClientAt(t, vpic.Public, &http.Client{Transport: s})
+}
+
+func newClientAt(t *testing.T, endpoint string, client *http.Client) *vpic.Client {
+	t.Helper()
+	c, err := vpic.New(vpic.Config{Endpoint: endpoint, HTTP: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func TestDecodeGivesTheFormOfTheOfflineDecode(t *testing.T) {
 	t.Parallel()
 	vins := []string{honda, "1M8GDM9AXKP042788", "1FTFW5L86RFB45612", "LRW3E1EB6PC000007", "1P3EW6RR4PD808298", "1HGZZZZZ7KZ000001"}
-	client := newClient(vpictest.New(known(t, vins...)))
+	client := newClient(t, vpictest.New(known(t, vins...)))
 	for _, vin := range vins {
-		answer, err := client.Decode(t.Context(), vin, 0)
+		answer, err := client.Decode(t.Context(), customer, vin, 0)
 		if err != nil {
 			t.Fatalf("%s: %v", vin, err)
 		}
@@ -67,7 +79,7 @@ func TestDecodeKeepsTheReplyWithoutItsEmptyFields(t *testing.T) {
 	service := vpictest.New(map[string]map[string]string{honda: {
 		"ErrorCode": "1,14", "Make": "HONDA", "BodyClass": "Not Applicable", "ModelYear": "2003", "ABS": "Standard", "Trim": " ",
 	}})
-	answer, err := newClient(service).Decode(t.Context(), honda, 0)
+	answer, err := newClient(t, service).Decode(t.Context(), customer, honda, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +97,7 @@ func TestDecodeKeepsTheReplyWithoutItsEmptyFields(t *testing.T) {
 
 func TestDecodeOfAnUnknownMakerIsAnAnswer(t *testing.T) {
 	t.Parallel()
-	answer, err := newClient(vpictest.New(nil)).Decode(t.Context(), "zzzlsbf87ta480534", 0)
+	answer, err := newClient(t, vpictest.New(nil)).Decode(t.Context(), customer, "zzzlsbf87ta480534", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,9 +109,9 @@ func TestDecodeOfAnUnknownMakerIsAnAnswer(t *testing.T) {
 func TestDecodeAsksForTheModelYearWhereItIsGiven(t *testing.T) {
 	t.Parallel()
 	service := vpictest.New(known(t, honda))
-	client := newClient(service)
+	client := newClient(t, service)
 	for _, year := range []int{0, 2003} {
-		if _, err := client.Decode(t.Context(), honda, year); err != nil {
+		if _, err := client.Decode(t.Context(), customer, honda, year); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,7 +144,7 @@ func TestEveryFailureIsUnavailable(t *testing.T) {
 				service := vpictest.New(known(t, honda))
 				service.Fail(test.failure)
 				began := time.Now()
-				_, err := newClient(service).Decode(t.Context(), honda, 0)
+				_, err := newClient(t, service).Decode(t.Context(), customer, honda, 0)
 				unavailable, ok := errors.AsType[*vpic.Unavailable](err)
 				if !ok || unavailable.Reason != test.want {
 					t.Fatalf("error %v, want %s", err, test.want)
@@ -165,7 +177,7 @@ func TestBadRepliesAreUnavailable(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
 			defer server.Close()
-			_, err := vpic.New(vpic.Config{Endpoint: server.URL, HTTP: server.Client()}).Decode(t.Context(), honda, 0)
+			_, err := newClientAt(t, server.URL, server.Client()).Decode(t.Context(), customer, honda, 0)
 			if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.BadReply {
 				t.Errorf("error %v, want %s", err, vpic.BadReply)
 			}
@@ -178,12 +190,12 @@ func TestTheServiceWorksOverANetworkToo(t *testing.T) {
 	service := vpictest.New(known(t, honda))
 	server := httptest.NewServer(service)
 	defer server.Close()
-	client := vpic.New(vpic.Config{Endpoint: server.URL + "/api/", HTTP: server.Client()})
-	if answer, err := client.Decode(t.Context(), honda, 0); err != nil || answer.Fact.Make != "HONDA" {
+	client := newClientAt(t, server.URL+"/api/", server.Client())
+	if answer, err := client.Decode(t.Context(), customer, honda, 0); err != nil || answer.Fact.Make != "HONDA" {
 		t.Errorf("fact %+v, error %v", answer.Fact, err)
 	}
 	service.Fail(vpictest.Reset)
-	_, err := client.Decode(t.Context(), honda, 0)
+	_, err := client.Decode(t.Context(), customer, honda, 0)
 	if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.Network {
 		t.Errorf("error %v, want %s", err, vpic.Network)
 	}
@@ -196,7 +208,7 @@ func TestACallerMayLeave(t *testing.T) {
 		service.Fail(vpictest.Slow)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		_, err := newClient(service).Decode(ctx, honda, 0)
+		_, err := newClient(t, service).Decode(ctx, customer, honda, 0)
 		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.Canceled {
 			t.Errorf("error %v, want %s", err, vpic.Canceled)
 		}
@@ -206,7 +218,7 @@ func TestACallerMayLeave(t *testing.T) {
 func TestNothingIsAskedDuringAReplay(t *testing.T) {
 	t.Parallel()
 	service := vpictest.New(nil)
-	_, err := newClient(service).Decode(effects.WithReplay(t.Context()), honda, 0)
+	_, err := newClient(t, service).Decode(effects.WithReplay(t.Context()), customer, honda, 0)
 	if _, ok := errors.AsType[*effects.Muted](err); !ok {
 		t.Errorf("error %v, want Muted", err)
 	}
