@@ -42,11 +42,11 @@ func models(ctx context.Context) ([][]eventstore.Event, error) {
 	log := &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent}
 	quotes := &quotestore.Store{Log: log, Keys: customerKeys(b.System, db)}
 	var logs [][]eventstore.Event
-	for events, err := range log.Whole(ctx, eventstore.Part{Of: 1}, "") {
+	for stream, err := range log.Whole(ctx, eventstore.Part{Of: 1}, "") {
 		if err != nil {
 			return nil, err
 		}
-		logs = append(logs, events)
+		logs = append(logs, stream.Events)
 	}
 	for i, events := range logs {
 		id, _ := quotestore.QuoteID(events[0].StreamID)

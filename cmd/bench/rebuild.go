@@ -143,8 +143,8 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 	}
 	run := func(report func(rebuild.Progress) error) (int, error) {
 		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Kinds...), report)
-		if err == nil && len(done.Faults) > 0 {
-			err = errors.New(done.Faults[0])
+		if err == nil && done.Count() > 0 {
+			err = errors.New(done.Named[0])
 		}
 		return done.Events, err
 	}

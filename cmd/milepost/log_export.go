@@ -28,7 +28,7 @@ type logExportCmd struct {
 
 // Help says what is written.
 func (*logExportCmd) Help() string {
-	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out.
+	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out. An event that cannot be read is named and not written, and masked neither is its quote; the exit status is 1 then.
 
 Examples, a copy of the log as it was at the end of May, one for a test environment, and what the archive lacks of the time before there was one:
 
@@ -120,11 +120,12 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 		out = s.err
 	}
 	if c.JSON {
-		return printJSON(out, done)
+		return failedFor(done.Faults, printJSON(out, done))
 	}
+	printFaults(out, done.Faults)
 	_, err = fmt.Fprintf(out, "%d events of %d quotes exported\n", done.Events, done.Streams)
 	if err == nil && done.LeftOut > 0 {
 		_, err = fmt.Fprintf(out, "%d quotes left out, whose customers were erased\n", done.LeftOut)
 	}
-	return err
+	return failedFor(done.Faults, err)
 }

@@ -28,14 +28,14 @@ func logOf(t *testing.T, cfg aws.Config) map[string][]eventstore.Event {
 	t.Helper()
 	log := eventstore.Store{DB: dynamodb.NewFromConfig(cfg), Table: "milepost-events", Validate: schemas.ValidateEvent}
 	all := map[string][]eventstore.Event{}
-	for events, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
+	for stream, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range events {
-			events[i].Imported = "" // which differs from log to log
+		for i := range stream.Events {
+			stream.Events[i].Imported = "" // which differs from log to log
 		}
-		all[events[0].StreamID] = events
+		all[stream.ID] = stream.Events
 	}
 	return all
 }
@@ -68,7 +68,7 @@ func TestAnExportIsImported(t *testing.T) {
 		for _, place := range []string{filepath.Join(dir, "log.ndjson.zst"), filepath.Join(dir, "days") + "/", bucket + "copies/one", bucket} {
 			var exported archive.Exported
 			s.mustJSON(&exported, "log", "export", place)
-			if exported != (archive.Exported{Streams: 3, Events: 12}) {
+			if exported.Streams != 3 || exported.Events != 12 || exported.Count() > 0 {
 				t.Errorf("%s: %+v", place, exported)
 			}
 			if strings.HasPrefix(place, "s3:") { // which only this system has

@@ -16,6 +16,7 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/playback"
 	"milepost/internal/quotestore"
+	"milepost/internal/stored"
 )
 
 // logPlayCmd announces events of the log on a bus once more.
@@ -116,12 +117,13 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err := c.check(ctx, l, player.Bus); err != nil {
 		return plainly(err)
 	}
-	before := at.Played
+	before, faults := at.Played, at.Faults
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
-		at.Cursor, at.Played = p.Cursor, before+p.Played
+		at.Cursor, at.Played, at.Faults = p.Cursor, before+p.Played, joined(faults, p.Faults)
 		return c.Progress.write(at)
 	})
 	progress.Played += before
+	progress.Faults = joined(faults, progress.Faults)
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted behind %d events%s", progress.Played, c.Progress.goOn())
 	}
@@ -161,13 +163,23 @@ func (c *logPlayCmd) end(s streams, p playback.Progress) error {
 	return c.print(s, p)
 }
 
-// print tells what was played.
+// joined are the faults of two stretches.
+func joined(a, b stored.Faults) stored.Faults {
+	all := stored.NewFaults()
+	all.Join(a)
+	all.Join(b)
+	all.Bound()
+	return all
+}
+
+// print tells what was played. Events that cannot be read make it fail.
 func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 	if c.JSON {
-		return printJSON(s.out, p)
+		return failedFor(p.Faults, printJSON(s.out, p))
 	}
+	printFaults(s.out, p.Faults)
 	_, err := fmt.Fprintf(s.out, "%d events played to %s\n", p.Played, c.bus())
-	return err
+	return failedFor(p.Faults, err)
 }
 
 // playing is what the file of --progress keeps: how far which playback is.
@@ -181,6 +193,7 @@ type playing struct {
 	Name   string            `json:"name"`
 	Cursor eventstore.Cursor `json:"cursor"`
 	Played int               `json:"played"`
+	stored.Faults
 }
 
 // resume gives where the playback begins: where an earlier run of the command stopped, or at the beginning.

@@ -19,7 +19,7 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playb
 	if err != nil {
 		return err
 	}
-	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: from.Played}
+	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: from.Played, Faults: from.Faults}
 	arn, err := begin(ctx, w, task, c.same)
 	if err != nil {
 		return err
@@ -36,13 +36,13 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playb
 			shown = now
 			fmt.Fprintf(s.err, "%d events played\n", at.Played)
 		}
-		from.Cursor, from.Played = at.After, at.Played
+		from.Cursor, from.Played, from.Faults = at.After, at.Played, at.Faults
 		return c.Progress.write(from)
 	}, &done)
 	if err != nil {
 		return err
 	}
-	return c.end(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done})
+	return c.end(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done, Faults: done.Faults})
 }
 
 // same tells whether a playback that runs is the one that the command line asks for. Where that says nothing
@@ -52,7 +52,7 @@ func (c *logPlayCmd) same(running, wanted playback.Task) bool {
 		running.Until = wanted.Until
 	}
 	if c.Progress != "" {
-		running.After, running.Played = wanted.After, wanted.Played
+		running.After, running.Played, running.Faults = wanted.After, wanted.Played, wanted.Faults
 	}
 	running.Until = running.Until.In(wanted.Until.Location())
 	a, errA := json.Marshal(running)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
+
+	"milepost/internal/stored"
 )
 
 // printJSON writes what a program is to read.
@@ -20,4 +23,22 @@ func clock(t time.Time) string {
 		return "-"
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// printFaults names what could not be read, one a line.
+func printFaults(out io.Writer, f stored.Faults) {
+	for _, fault := range f.Named {
+		fmt.Fprintln(out, fault)
+	}
+	if f.Unnamed > 0 {
+		fmt.Fprintf(out, "and %d more\n", f.Unnamed)
+	}
+}
+
+// failedFor is the end of a command whose last step ended with err: faults make it fail.
+func failedFor(f stored.Faults, err error) error {
+	if err == nil && f.Count() > 0 {
+		return exitStatus(1)
+	}
+	return err
 }

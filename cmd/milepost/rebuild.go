@@ -107,21 +107,13 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 
 // print tells what the rebuild came to. Faults make it fail.
 func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
-	var err error
-	faults := len(f.Faults) + f.Unnamed
 	if c.JSON {
-		err = printJSON(s.out, f)
-	} else {
-		for _, fault := range f.Faults {
-			fmt.Fprintln(s.out, fault)
-		}
-		_, err = fmt.Fprintf(s.out, "%d events of %d quotes folded, %d projections written, %d removed, %d faults\n",
-			f.Events, f.Streams, f.Written, f.Removed, faults)
+		return failedFor(f.Faults, printJSON(s.out, f))
 	}
-	if err == nil && faults > 0 {
-		err = exitStatus(1)
-	}
-	return err
+	printFaults(s.out, f.Faults)
+	_, err := fmt.Fprintf(s.out, "%d events of %d quotes folded, %d projections written, %d removed, %d faults\n",
+		f.Events, f.Streams, f.Written, f.Removed, f.Count())
+	return failedFor(f.Faults, err)
 }
 
 // resume gives where the rebuild begins: where an earlier run of the command stopped, or at the beginning.

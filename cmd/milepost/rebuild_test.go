@@ -65,7 +65,7 @@ func TestRebuild(t *testing.T) {
 			}
 			var got rebuild.Figures
 			s.mustJSON(&got, append([]string{"rebuild"}, test.args...)...)
-			test.want.Streams, test.want.Events, test.want.Faults = 3, 12, []string{}
+			test.want.Streams, test.want.Events, test.want.Named = 3, 12, []string{}
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("%v: %+v, want %+v", test.args, got, test.want)
 			}

@@ -59,7 +59,7 @@ func TestRebuildByWorkflow(t *testing.T) {
 			s.forgetOnly(ids[0])
 			var got rebuild.Figures
 			s.mustJSON(&got, append([]string{"rebuild", "--workflow"}, test.args...)...)
-			test.want.Streams, test.want.Events, test.want.Faults = 3, 12, []string{}
+			test.want.Streams, test.want.Events, test.want.Named = 3, 12, []string{}
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("%v: %+v, want %+v", test.args, got, test.want)
 			}

@@ -7,11 +7,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/stored"
 )
 
 type handler struct {
@@ -31,7 +31,7 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 	var days archive.Days
 	var answer events.DynamoDBEventResponse
 	for i, record := range batch.Records {
-		e, err := eventstore.EventOf(item(record.Change.NewImage))
+		e, err := eventstore.EventOf(stored.Image(record.Change.NewImage))
 		if err == nil {
 			err = days.Add(e, record.Change.SequenceNumber)
 		}
@@ -49,22 +49,4 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 		}
 	}
 	return answer, nil
-}
-
-// item is an image as the table has it, with those attributes that an event can have.
-func item(image map[string]events.DynamoDBAttributeValue) map[string]types.AttributeValue {
-	converted := make(map[string]types.AttributeValue, len(image))
-	for name, v := range image {
-		switch v.DataType() {
-		case events.DataTypeString:
-			converted[name] = &types.AttributeValueMemberS{Value: v.String()}
-		case events.DataTypeNumber:
-			converted[name] = &types.AttributeValueMemberN{Value: v.Number()}
-		case events.DataTypeBinary:
-			converted[name] = &types.AttributeValueMemberB{Value: v.Binary()}
-		case events.DataTypeMap:
-			converted[name] = &types.AttributeValueMemberM{Value: item(v.Map())}
-		}
-	}
-	return converted
 }

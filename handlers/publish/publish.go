@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -18,6 +17,7 @@ import (
 	"milepost/internal/notice"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
+	"milepost/internal/stored"
 )
 
 // maxEntries is how many events one PutEvents call takes. A notice is below a kilobyte, so the
@@ -135,56 +135,16 @@ func (h *handler) entry(ctx context.Context, n eventstore.Notice, traceHeader st
 
 // noticeOf reads the notice of an event from its item's image.
 func noticeOf(image map[string]events.DynamoDBAttributeValue) (n eventstore.Notice, traceHeader string, err error) {
-	r := imageReader{image: image}
-	n = eventstore.Notice{
-		EventID: r.text("eventId"), EventType: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
-		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.text("occurredAt"),
+	item := stored.Image(image)
+	if n, traceHeader, err = eventstore.NoticeOf(item); err != nil {
+		return n, "", err
 	}
 	n.Milestone = quotestore.Milestone(n.EventType, n.Version)
-	meta := imageReader{image: r.object("metadata")}
-	n.CommandID, n.CorrelationID = meta.text("commandId"), meta.text("correlationId")
-	n.CausationID, n.Actor = meta.text("causationId"), meta.text("actor")
-	if _, imported := image[eventstore.ImportedAttribute]; imported {
-		// It is new to this log alone: what followed from it has long happened.
-		n.Playback = r.text(eventstore.ImportedAttribute)
-	}
-	traceHeader = meta.text("traceHeader")
-	if r.missing != "" || meta.missing != "" {
-		return n, "", fmt.Errorf("the item is no event: attribute %s%s is missing or of another type", r.missing, meta.missing)
+	// What was imported is new to this log alone: what followed from it has long happened.
+	r := stored.Read(item)
+	n.Playback = r.OptionalText(eventstore.ImportedAttribute)
+	if r.Err() != nil {
+		return n, "", &eventstore.Unreadable{StreamID: n.StreamID, Version: n.Version, Err: r.Err()}
 	}
 	return n, traceHeader, nil
-}
-
-// imageReader takes attributes out of an image and remembers one that is not there.
-type imageReader struct {
-	image   map[string]events.DynamoDBAttributeValue
-	missing string
-}
-
-func (r *imageReader) text(name string) string {
-	v, ok := r.image[name]
-	if !ok || v.DataType() != events.DataTypeString {
-		r.missing = name
-		return ""
-	}
-	return v.String()
-}
-
-func (r *imageReader) number(name string) int {
-	if v, ok := r.image[name]; ok && v.DataType() == events.DataTypeNumber {
-		if n, err := strconv.Atoi(v.Number()); err == nil {
-			return n
-		}
-	}
-	r.missing = name
-	return 0
-}
-
-func (r *imageReader) object(name string) map[string]events.DynamoDBAttributeValue {
-	v, ok := r.image[name]
-	if !ok || v.DataType() != events.DataTypeMap {
-		r.missing = name
-		return nil
-	}
-	return v.Map()
 }

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"milepost/internal/eventstore"
+	"milepost/internal/stored"
 )
 
 // Exporter writes what a log has into an archive.
@@ -22,7 +24,8 @@ type Exporter struct {
 	Since, Until time.Time
 	// Streams are those that are written; empty stands for all.
 	Streams []string
-	// Change makes of a stream what is written of it, and may leave it out; nil leaves it as it is.
+	// Change makes of a stream what is written of it, and may leave it out; nil leaves it as it is. It needs a stream
+	// with all its events. One for which the error is *eventstore.Unreadable is left out.
 	Change func(context.Context, []eventstore.Event) ([]eventstore.Event, error)
 	// Workers is how many parts of the log are read at the same time.
 	Workers int
@@ -34,6 +37,9 @@ type Exported struct {
 	Events  int `json:"events"`
 	// LeftOut counts the streams that Change left out.
 	LeftOut int `json:"leftOut,omitempty"`
+	// Faults are the events that cannot be read. Nothing is written of these, nor, where there is a Change, of their
+	// streams.
+	stored.Faults
 }
 
 // Sink takes the events of an export, those of a stream in their order.
@@ -48,33 +54,42 @@ type Sink interface {
 // the end.
 const parts = 32
 
-// Run exports to a sink, and closes it when all went well. From time to time it tells report how many events are
-// written. What is appended meanwhile may be missing.
+// Run exports to a sink, and closes it when it has been through the log. From time to time it tells report how many
+// events are written. What is appended meanwhile may be missing. An event that cannot be read is among the Faults, and
+// all others are written.
 func (x *Exporter) Run(ctx context.Context, sink Sink, report func(events int)) (Exported, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex // guards f and the sink
 	var f Exported
-	write := func(events []eventstore.Event) error {
-		events = x.cut(events)
-		if len(events) == 0 {
-			return nil
+	f.Faults = stored.NewFaults()
+	write := func(stream eventstore.Stream) error {
+		events, faults := x.cut(stream.Events), stream.Unreadable
+		leftOut := false
+		if x.Change != nil && len(faults) > 0 {
+			events = nil
 		}
-		if x.Change != nil {
+		if x.Change != nil && len(events) > 0 {
 			changed, err := x.Change(ctx, events)
+			if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+				changed, err, faults = nil, nil, append(faults, bad)
+			}
 			if err != nil {
-				return fmt.Errorf("stream %s: %w", events[0].StreamID, err)
+				return fmt.Errorf("stream %s: %w", stream.ID, err)
 			}
-			if len(changed) == 0 {
-				mu.Lock()
-				defer mu.Unlock()
-				f.LeftOut++
-				return nil
-			}
-			events = changed
+			events, leftOut = changed, len(changed) == 0 && len(faults) == 0
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		for _, bad := range faults {
+			f.Add(bad)
+		}
+		if leftOut {
+			f.LeftOut++
+		}
+		if len(events) == 0 {
+			return nil
+		}
 		f.Streams++
 		f.Events += len(events)
 		report(f.Events)
@@ -106,18 +121,18 @@ func (x *Exporter) Run(ctx context.Context, sink Sink, report func(events int)) 
 }
 
 // tasks are the parts of the work.
-func (x *Exporter) tasks(ctx context.Context, write func([]eventstore.Event) error) []func() error {
+func (x *Exporter) tasks(ctx context.Context, write func(eventstore.Stream) error) []func() error {
 	var tasks []func() error
 	for _, stream := range x.Streams {
 		tasks = append(tasks, func() error {
-			events, err := x.Log.Load(ctx, stream, 0)
-			if err == nil && len(events) == 0 {
+			read, err := x.Log.Stream(ctx, stream, 0)
+			if err == nil && len(read.Events)+len(read.Unreadable) == 0 {
 				err = fmt.Errorf("the log has no stream %s", stream)
 			}
 			if err != nil {
 				return err
 			}
-			return write(events)
+			return write(read)
 		})
 	}
 	for n := range parts {
@@ -125,9 +140,9 @@ func (x *Exporter) tasks(ctx context.Context, write func([]eventstore.Event) err
 			break
 		}
 		tasks = append(tasks, func() error {
-			for events, err := range x.Log.Whole(ctx, eventstore.Part{Number: n, Of: parts}, "") {
+			for stream, err := range x.Log.Whole(ctx, eventstore.Part{Number: n, Of: parts}, "") {
 				if err == nil {
-					err = write(events)
+					err = write(stream)
 				}
 				if err != nil {
 					return err
@@ -139,7 +154,8 @@ func (x *Exporter) tasks(ctx context.Context, write func([]eventstore.Event) err
 	return tasks
 }
 
-// cut takes away what is before Since and after Until. What is left has no gaps.
+// cut takes away what is before Since and after Until. What is left has no gaps but those of events that cannot be
+// read.
 func (x *Exporter) cut(events []eventstore.Event) []eventstore.Event {
 	if to := slices.IndexFunc(events, func(e eventstore.Event) bool { return !x.Until.IsZero() && !e.OccurredAt.Before(x.Until) }); to >= 0 {
 		events = events[:to]

@@ -32,14 +32,14 @@ func newLog(t *testing.T) *eventstore.Store {
 func contents(t *testing.T, log *eventstore.Store) map[string][]eventstore.Event {
 	t.Helper()
 	all := map[string][]eventstore.Event{}
-	for events, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
+	for stream, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range events {
-			events[i].Imported = ""
+		for i := range stream.Events {
+			stream.Events[i].Imported = ""
 		}
-		all[events[0].StreamID] = events
+		all[stream.ID] = stream.Events
 	}
 	return all
 }

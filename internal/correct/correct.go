@@ -80,14 +80,19 @@ func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([
 		if len(batch) == 0 {
 			return nil
 		}
-		notices, err := c.Quotes.Log.Notices(ctx, batch)
+		notices, bad, err := c.Quotes.Log.Notices(ctx, batch)
 		if err != nil {
 			return err
 		}
 		var rated []subject
+		for _, b := range bad {
+			if id, ok := quotestore.QuoteID(b.StreamID); ok {
+				rated = append(rated, subject{id, b.Version, b})
+			}
+		}
 		for _, n := range notices {
 			if id, ok := quotestore.QuoteID(n.StreamID); ok && slices.Contains(ratings, n.EventType) {
-				rated = append(rated, subject{id, n.Version})
+				rated = append(rated, subject{id, n.Version, nil})
 			}
 		}
 		findings, looked, err := c.all(ctx, w, rated)
@@ -123,10 +128,12 @@ func (c *Corrector) These(ctx context.Context, w Window, quoteIDs []string) ([]F
 	return findings, newFigures().with(looked, findings), err
 }
 
-// subject is a quote with the version of the rating that led to it, 0 where it was named.
+// subject is a quote with the version of the rating that led to it, 0 if it was named.
 type subject struct {
 	quoteID string
 	version int
+	// bad is the event of that version if it cannot be read: it may be a rating.
+	bad *eventstore.Unreadable
 }
 
 // all deals with subjects at the same time, and gives what it found in their order.
@@ -165,17 +172,24 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	refuse := func(why string) []Finding {
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: why}}
 	}
-	events, err := c.Quotes.Log.Load(ctx, quotestore.StreamID(s.quoteID), 0)
-	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-		return refuse(broken.Error()), true, nil
-	}
+	stream, err := c.Quotes.Log.Stream(ctx, quotestore.StreamID(s.quoteID), 0)
 	if err != nil {
 		return nil, false, err
 	}
-	last := lastRating(w, events)
+	last := lastRating(w, stream.Events)
+	n := len(stream.Unreadable)
+	if s.bad != nil && n == 0 { // it is in the index only
+		return refuse(s.bad.Error()), true, nil
+	}
+	if last == 0 && s.bad != nil {
+		last = stream.Unreadable[n-1].Version // so the quote is named once
+	}
+	events, err := stream.Intact()
 	switch {
 	case s.version != 0 && last != s.version:
 		return nil, false, nil
+	case err != nil:
+		return refuse(err.Error()), true, nil
 	case len(events) == 0:
 		return refuse("the log has no such quote"), false, nil
 	case last == 0:

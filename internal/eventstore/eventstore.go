@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // Event is one stored event.
@@ -196,26 +198,57 @@ func occupied(e *Event, item map[string]types.AttributeValue) error {
 	return &VersionConflict{StreamID: e.StreamID, Version: e.Version, Existing: existing}
 }
 
-// Load gives the events of a stream behind version after, in order; none for a stream that does
-// not exist. It sees every event whose Append has returned.
-func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, error) {
-	var events []Event
-	for item, err := range s.items(ctx, stream, after) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := EventOf(item)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, e)
-	}
-	return events, nil
+// Stream is a stream as it is stored.
+type Stream struct {
+	ID string
+	// Events are those that can be read, in order, and Unreadable the others.
+	Events     []Event
+	Unreadable []*Unreadable
 }
 
-// items gives the stored items of a stream behind version after, in order.
-func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[map[string]types.AttributeValue, error] {
-	return func(yield func(map[string]types.AttributeValue, error) bool) {
+// Intact returns the events if all of them can be read. Otherwise the error is the first *Unreadable.
+func (s Stream) Intact() ([]Event, error) {
+	if len(s.Unreadable) > 0 {
+		return nil, s.Unreadable[0]
+	}
+	return s.Events, nil
+}
+
+// add reads one more event.
+func (s *Stream) add(item stored.Item) {
+	e, bad := readEvent(item)
+	if bad != nil {
+		s.Unreadable = append(s.Unreadable, bad)
+		return
+	}
+	s.Events = append(s.Events, e)
+}
+
+// Load returns the events of a stream after a version, in order; none for a stream that does not exist. It sees
+// every event whose Append has returned. If one of them cannot be read, the error is *Unreadable.
+func (s *Store) Load(ctx context.Context, stream string, after int) ([]Event, error) {
+	read, err := s.Stream(ctx, stream, after)
+	if err != nil {
+		return nil, err
+	}
+	return read.Intact()
+}
+
+// Stream is Load for callers that continue with the events that can be read.
+func (s *Store) Stream(ctx context.Context, stream string, after int) (Stream, error) {
+	read := Stream{ID: stream}
+	for item, err := range s.items(ctx, stream, after) {
+		if err != nil {
+			return read, err
+		}
+		read.add(item)
+	}
+	return read, nil
+}
+
+// items returns the items of a stream after a version, in order.
+func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[stored.Item, error] {
+	return func(yield func(stored.Item, error) bool) {
 		pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 			TableName: &s.Table, ConsistentRead: aws.Bool(true),
 			KeyConditionExpression:    aws.String("streamId = :stream AND #version > :after"),

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // timeLayout writes instants so that their texts sort as the instants do.
@@ -57,8 +58,8 @@ func (e Event) item() map[string]types.AttributeValue {
 	return item
 }
 
-// Unreadable says that what stands in the place of an event is none, or none that this program can read. No retry
-// mends it.
+// Unreadable says that what is stored in the place of an event is damaged, or is of a newer program than this one. A
+// retry does not help.
 type Unreadable struct {
 	StreamID string
 	Version  int
@@ -72,96 +73,53 @@ func (e *Unreadable) Error() string {
 func (e *Unreadable) Unwrap() error { return e.Err }
 
 // EventOf reads an event from its item, as the table or its stream has it. The error is *Unreadable.
-func EventOf(item map[string]types.AttributeValue) (Event, error) {
-	r := reader{item: item}
-	e := Event{
-		ID: r.text("eventId"), Type: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
-		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.time("occurredAt"),
-		Data: json.RawMessage(r.text("data")), PreviousHash: r.optionalText("previousHash"),
-		Sealed: r.optionalBytes("sealed"), SealedFor: r.optionalText("sealedFor"),
-		Imported: r.optionalText(ImportedAttribute),
-	}
-	meta := reader{item: r.object("metadata")}
-	e.Metadata = Metadata{
-		CommandID: meta.text("commandId"), CorrelationID: meta.text("correlationId"),
-		CausationID: meta.text("causationId"), Actor: meta.text("actor"), TraceHeader: meta.text("traceHeader"),
-	}
-	for _, err := range []error{r.err, meta.err} {
-		if err != nil {
-			return Event{}, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: err}
-		}
+func EventOf(item stored.Item) (Event, error) {
+	e, err := readEvent(item)
+	if err != nil {
+		return Event{}, err
 	}
 	return e, nil
 }
 
-// reader takes attributes out of an item and remembers the first that is not what it should be.
-type reader struct {
-	item map[string]types.AttributeValue
-	err  error
+// readEvent is EventOf with an error that is nil or names the event.
+func readEvent(item stored.Item) (Event, *Unreadable) {
+	r := stored.Read(item)
+	e := Event{
+		StreamID: r.Text("streamId"), Version: r.Number("version"),
+		ID: r.Text("eventId"), Type: r.Text("eventType"), SchemaVersion: r.Number("schemaVersion"),
+		OccurredAt: r.Time("occurredAt", timeLayout), Metadata: metadataOf(r.Map("metadata")),
+		Data: json.RawMessage(r.Text("data")), PreviousHash: r.OptionalText("previousHash"),
+		Sealed: r.OptionalBytes("sealed"), SealedFor: r.OptionalText("sealedFor"),
+		Imported: r.OptionalText(ImportedAttribute),
+	}
+	if r.Err() != nil {
+		return Event{}, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: r.Err()}
+	}
+	return e, nil
 }
 
-func (r *reader) text(name string) string {
-	v, ok := r.item[name].(*types.AttributeValueMemberS)
-	if !ok {
-		r.fail(name, "a string")
-		return ""
+func metadataOf(r stored.Reader) Metadata {
+	return Metadata{
+		CommandID: r.Text("commandId"), CorrelationID: r.Text("correlationId"), CausationID: r.Text("causationId"),
+		Actor: r.Text("actor"), TraceHeader: r.Text("traceHeader"),
 	}
-	return v.Value
 }
 
-// optionalText is for what only some events have, or what those lack that were written by an earlier program.
-func (r *reader) optionalText(name string) string {
-	if _, ok := r.item[name]; !ok {
-		return ""
+// NoticeOf reads the notice of an event, which is not the part of a playback, and the header of the trace in which it
+// was made. It needs no data. The error is *Unreadable.
+func NoticeOf(item stored.Item) (n Notice, traceHeader string, err error) {
+	r := stored.Read(item)
+	n = Notice{
+		StreamID: r.Text("streamId"), Version: r.Number("version"),
+		EventID: r.Text("eventId"), EventType: r.Text("eventType"), SchemaVersion: r.Number("schemaVersion"),
+		OccurredAt: r.Time("occurredAt", timeLayout).Format(timeLayout),
 	}
-	return r.text(name)
-}
-
-// optionalBytes is for what only some events have.
-func (r *reader) optionalBytes(name string) []byte {
-	attribute, ok := r.item[name]
-	if !ok {
-		return nil
+	m := metadataOf(r.Map("metadata"))
+	n.CommandID, n.CorrelationID, n.CausationID, n.Actor = m.CommandID, m.CorrelationID, m.CausationID, m.Actor
+	if r.Err() != nil {
+		return Notice{}, "", &Unreadable{StreamID: n.StreamID, Version: n.Version, Err: r.Err()}
 	}
-	v, ok := attribute.(*types.AttributeValueMemberB)
-	if !ok {
-		r.fail(name, "bytes")
-		return nil
-	}
-	return v.Value
-}
-
-func (r *reader) number(name string) int {
-	if v, ok := r.item[name].(*types.AttributeValueMemberN); ok {
-		if n, err := strconv.Atoi(v.Value); err == nil {
-			return n
-		}
-	}
-	r.fail(name, "a whole number")
-	return 0
-}
-
-func (r *reader) time(name string) time.Time {
-	t, err := time.Parse(timeLayout, r.text(name))
-	if err != nil {
-		r.fail(name, "a time")
-	}
-	return t
-}
-
-func (r *reader) object(name string) map[string]types.AttributeValue {
-	v, ok := r.item[name].(*types.AttributeValueMemberM)
-	if !ok {
-		r.fail(name, "a map")
-		return nil
-	}
-	return v.Value
-}
-
-func (r *reader) fail(name, want string) {
-	if r.err == nil {
-		r.err = fmt.Errorf("attribute %s is not %s", name, want)
-	}
+	return n, m.TraceHeader, nil
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

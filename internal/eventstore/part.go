@@ -9,38 +9,43 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // Part is one of so many parts of the log. No stream is in two parts, and each is in one.
 type Part struct{ Number, Of int }
 
-// Whole gives the streams of a part, each with all its events and each once, behind the stream after, or
-// all with "". The order is always the same, and says nothing. What is appended meanwhile may be missing.
-// No more than some pages and one stream are held at a time.
-func (s *Store) Whole(ctx context.Context, part Part, after string) iter.Seq2[[]Event, error] {
-	return func(yield func([]Event, error) bool) {
-		var stream []Event
-		for e, err := range s.scan(ctx, part, after) {
+// Whole returns the streams of a part, each with all its events and each once, from the one after a stream on, or
+// all with "". The order is always the same, and means nothing. An event that cannot be read ends nothing: its
+// stream says so, and the next one follows. What is appended meanwhile may be missing. No more than some pages and
+// one stream are held at a time.
+func (s *Store) Whole(ctx context.Context, part Part, after string) iter.Seq2[Stream, error] {
+	return func(yield func(Stream, error) bool) {
+		var stream Stream
+		for item, err := range s.scan(ctx, part, after) {
 			if err != nil {
-				yield(nil, err)
+				yield(Stream{}, err)
 				return
 			}
-			if len(stream) > 0 && stream[0].StreamID != e.StreamID {
+			id := stored.Read(item).Text("streamId") // the table's key is always a string
+			if stream.ID != "" && stream.ID != id {
 				if !yield(s.complete(ctx, stream)) {
 					return
 				}
-				stream = nil
+				stream = Stream{}
 			}
-			stream = append(stream, e)
+			stream.ID = id
+			stream.add(item)
 		}
-		if len(stream) > 0 {
+		if stream.ID != "" {
 			yield(s.complete(ctx, stream))
 		}
 	}
 }
 
-// scan gives the events of a part as the table keeps them: those of a stream in their order, and together.
-func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[Event, error] {
+// scan returns the items of a part as the table keeps them: those of a stream in their order, and together.
+func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[stored.Item, error] {
 	in := &dynamodb.ScanInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true),
 		Segment: aws.Int32(int32(part.Number)), TotalSegments: aws.Int32(int32(part.Of)),
@@ -48,16 +53,15 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[Eve
 	if after != "" { // behind all versions that the stream may have
 		in.ExclusiveStartKey = map[string]types.AttributeValue{"streamId": text(after), "version": number(math.MaxInt32)}
 	}
-	return func(yield func(Event, error) bool) {
+	return func(yield func(stored.Item, error) bool) {
 		for pages := dynamodb.NewScanPaginator(s.DB, in); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(Event{}, fmt.Errorf("read part %d of %d of the log: %w", part.Number, part.Of, err))
+				yield(nil, fmt.Errorf("read part %d of %d of the log: %w", part.Number, part.Of, err))
 				return
 			}
 			for _, item := range page.Items {
-				e, err := EventOf(item)
-				if !yield(e, err) || err != nil {
+				if !yield(item, nil) {
 					return
 				}
 			}
@@ -65,12 +69,12 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[Eve
 	}
 }
 
-// complete loads a stream that the scan gave with gaps, as it may when events are appended to it.
-func (s *Store) complete(ctx context.Context, events []Event) ([]Event, error) {
-	if events[0].Version == 1 && events[len(events)-1].Version == len(events) {
-		return events, nil
+// complete loads a stream that the scan returned with gaps, as it may when events are appended to it.
+func (s *Store) complete(ctx context.Context, read Stream) (Stream, error) {
+	if n := len(read.Events); len(read.Unreadable) == 0 && read.Events[0].Version == 1 && read.Events[n-1].Version == n {
+		return read, nil
 	}
-	return s.Load(ctx, events[0].StreamID, 0)
+	return s.Stream(ctx, read.ID, 0)
 }
 
 // Count is about how many events the log has. DynamoDB counts them every six hours.
@@ -94,11 +98,11 @@ func (s *Store) Absent(ctx context.Context, streams []string) ([]string, error) 
 			continue
 		}
 		// Only its first event may be missing.
-		events, err := s.Load(ctx, stream, 0)
+		read, err := s.Stream(ctx, stream, 0)
 		if err != nil {
 			return nil, err
 		}
-		if len(events) == 0 {
+		if len(read.Events)+len(read.Unreadable) == 0 {
 			absent = append(absent, stream)
 		}
 	}
@@ -124,10 +128,7 @@ func (s *Store) haveFirst(ctx context.Context, streams []string) (map[string]boo
 			return nil, fmt.Errorf("look for %d streams: %w", len(streams), err)
 		}
 		for _, item := range out.Responses[s.Table] {
-			r := reader{item: item}
-			if there[r.text("streamId")] = true; r.err != nil {
-				return nil, r.err
-			}
+			there[stored.Read(item).Text("streamId")] = true
 		}
 		request = out.UnprocessedKeys
 	}

@@ -47,13 +47,13 @@ func TestEveryStreamIsInOnePartAndWhole(t *testing.T) {
 	for _, parts := range []int{1, 2, 16} {
 		got := map[string]int{}
 		for n := range parts {
-			for events, err := range log.Whole(t.Context(), eventstore.Part{Number: n, Of: parts}, "") {
+			for read, err := range log.Whole(t.Context(), eventstore.Part{Number: n, Of: parts}, "") {
 				if err != nil {
 					t.Fatal(err)
 				}
-				stream := events[0].StreamID
-				if got[stream]++; !reflect.DeepEqual(events, want[stream]) {
-					t.Errorf("%d parts: %s has %d events, want the %d that Load gives", parts, stream, len(events), len(want[stream]))
+				stream := read.ID
+				if got[stream]++; !reflect.DeepEqual(read.Events, want[stream]) {
+					t.Errorf("%d parts: %s has %d events, want the %d that Load gives", parts, stream, len(read.Events), len(want[stream]))
 				}
 			}
 		}
@@ -70,11 +70,11 @@ func TestAPartGoesOnBehindAnyStream(t *testing.T) {
 	log, _ := manyStreams(t)
 	part := eventstore.Part{Number: 1, Of: 3}
 	read := func(after string) (ids []string) {
-		for events, err := range log.Whole(t.Context(), part, after) {
+		for stream, err := range log.Whole(t.Context(), part, after) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ids = append(ids, events[0].StreamID)
+			ids = append(ids, stream.ID)
 		}
 		return ids
 	}
@@ -97,12 +97,12 @@ func TestAStreamWithAGapComesAsItIs(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	for events, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
+	for stream, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if events[0].StreamID == "stream-6" && !reflect.DeepEqual(events, want["stream-6"][1:]) {
-			t.Errorf("%d events, want those behind the first", len(events))
+		if stream.ID == "stream-6" && !reflect.DeepEqual(stream.Events, want["stream-6"][1:]) {
+			t.Errorf("%d events, want those behind the first", len(stream.Events))
 		}
 	}
 	// It lacks its first event, and is there all the same.
@@ -126,5 +126,72 @@ func TestPartsOfNoTableAreAnError(t *testing.T) {
 	}
 	if _, err := log.Count(t.Context()); err == nil {
 		t.Error("no table has no count")
+	}
+}
+
+// TestAnEventThatCannotBeReadEndsNothing damages each attribute of an event, each in a stream of its own.
+func TestAnEventThatCannotBeReadEndsNothing(t *testing.T) {
+	t.Parallel()
+	log, want := manyStreams(t)
+	damaged := map[string]string{}
+	for i, attribute := range []string{
+		"eventId", "eventType", "schemaVersion", "occurredAt", "data", "metadata", "metadata.commandId", "metadata.correlationId",
+		"metadata.causationId", "metadata.actor", "metadata.traceHeader", "previousHash",
+	} {
+		stream := fmt.Sprintf("stream-%d", 7*i+6)
+		if i >= 8 {
+			stream = fmt.Sprintf("stream-%d", 7*(i-8)+5)
+		}
+		damaged[stream] = attribute
+		outer, inner, _ := strings.Cut(attribute, ".")
+		path, names := "#outer", map[string]string{"#outer": outer}
+		if inner != "" {
+			path, names["#inner"] = "#outer.#inner", inner
+		}
+		if _, err := log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &log.Table, Key: map[string]types.AttributeValue{
+				"streamId": &types.AttributeValueMemberS{Value: stream}, "version": &types.AttributeValueMemberN{Value: "2"},
+			},
+			UpdateExpression: new("SET " + path + " = :nothing"), ExpressionAttributeNames: names,
+			ExpressionAttributeValues: map[string]types.AttributeValue{":nothing": &types.AttributeValueMemberNULL{Value: true}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	for stream, err := range log.Whole(t.Context(), eventstore.Part{Of: 1}, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		attribute, bad := damaged[stream.ID]
+		if !bad {
+			if events, err := stream.Intact(); err != nil || !reflect.DeepEqual(events, want[stream.ID]) {
+				t.Errorf("%s: %d events, error %v", stream.ID, len(events), err)
+			}
+			continue
+		}
+		_, err := stream.Intact()
+		if err == nil || !strings.Contains(err.Error(), stream.ID+" version 2: attribute "+attribute+" is not") || len(stream.Events) != len(want[stream.ID])-1 {
+			t.Errorf("%s: %d events, error %v; want the others, and one that names %s", stream.ID, len(stream.Events), err, attribute)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d streams, want %d", seen, len(want))
+	}
+	var places []eventstore.Place
+	for place, err := range log.Places(t.Context(), eventstore.CursorAt(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)), time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if place.Version == 2 {
+			places = append(places, place)
+		}
+	}
+	places = append(places, eventstore.Place{StreamID: "stream-of-the-index-alone", Version: 1})
+	notices, bad, err := log.Notices(t.Context(), places)
+	// A notice needs neither the data nor the hash.
+	if err != nil || len(bad) != len(damaged)-2+1 || len(notices)+len(bad) != len(places) {
+		t.Errorf("%d notices, %d unreadable of %d, error %v", len(notices), len(bad), len(places), err)
 	}
 }

@@ -2,15 +2,16 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // Cursor is a place in the log by time: behind the event that it names. The zero Cursor is before all.
@@ -19,10 +20,9 @@ type Cursor string
 // CursorAt is the place before everything that occurred at or after t.
 func CursorAt(t time.Time) Cursor { return Cursor(t.UTC().Format(timeLayout)) }
 
-// time is when the event of the cursor occurred.
-func (c Cursor) time() (time.Time, error) {
-	text, _, _ := strings.Cut(string(c), "#")
-	return time.Parse(timeLayout, text)
+// day is the day on which the event of the cursor occurred.
+func (c Cursor) day() (time.Time, error) {
+	return time.Parse(time.DateOnly, string(c[:min(len(c), len(time.DateOnly))]))
 }
 
 // Place is an event's place in the log by time, and in its stream.
@@ -36,12 +36,12 @@ type Place struct {
 // they occurred. It reads the time index, which may be a moment behind the log.
 func (s *Store) Places(ctx context.Context, after Cursor, until time.Time) iter.Seq2[Place, error] {
 	return func(yield func(Place, error) bool) {
-		from, err := after.time()
+		from, err := after.day()
 		if err != nil {
 			yield(Place{}, fmt.Errorf("%q is no place in the log: %w", after, err))
 			return
 		}
-		for day := from.UTC().Truncate(24 * time.Hour); day.Before(until); day = day.Add(24 * time.Hour) {
+		for day := from; day.Before(until); day = day.Add(24 * time.Hour) {
 			if !s.placesOfDay(ctx, day, after, until, yield) {
 				return
 			}
@@ -51,9 +51,14 @@ func (s *Store) Places(ctx context.Context, after Cursor, until time.Time) iter.
 
 // placesOfDay merges the partitions of a day. It is false when nobody wants more.
 func (s *Store) placesOfDay(ctx context.Context, day time.Time, after Cursor, until time.Time, yield func(Place, error) bool) bool {
+	// A key that was damaged may stand in a partition of another day. A cursor after it would lead there.
+	from, to := max(after, CursorAt(day)), min(CursorAt(until), CursorAt(day.Add(24*time.Hour)))
+	if from >= to {
+		return true
+	}
 	var partitions [timeBuckets]*partition
 	for i := range partitions {
-		partitions[i] = s.partition(fmt.Sprintf("%s#%d", day.Format(time.DateOnly), i), after, CursorAt(until))
+		partitions[i] = s.partition(fmt.Sprintf("%s#%d", day.Format(time.DateOnly), i), from, to)
 	}
 	for {
 		var first *partition
@@ -101,11 +106,8 @@ func (p *partition) fill(ctx context.Context) error {
 			return fmt.Errorf("read the log by time: %w", err)
 		}
 		for _, item := range page.Items {
-			r := reader{item: item}
-			p.places = append(p.places, Place{Cursor(r.text("timeKey")), r.text("streamId"), r.number("version")})
-			if r.err != nil {
-				return r.err
-			}
+			r := stored.Read(item) // keys of the table and the index are always what they should be
+			p.places = append(p.places, Place{Cursor(r.Text("timeKey")), r.Text("streamId"), r.Number("version")})
 		}
 	}
 	return nil
@@ -114,10 +116,11 @@ func (p *partition) fill(ctx context.Context) error {
 // maxBatchGet is how many items one BatchGetItem call takes.
 const maxBatchGet = 100
 
-// Notices gives the notices of up to 100 events, in the order of places. The events' data is not read.
-func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, error) {
+// Notices returns the notices of up to 100 events, in the order of places, and those events whose notices cannot be
+// read. The events' data are not read.
+func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, []*Unreadable, error) {
 	if len(places) > maxBatchGet {
-		return nil, fmt.Errorf("%d notices asked for at once, at most %d are given", len(places), maxBatchGet)
+		return nil, nil, fmt.Errorf("%d notices asked for at once, at most %d are given", len(places), maxBatchGet)
 	}
 	keys := make([]map[string]types.AttributeValue, len(places))
 	for i, p := range places {
@@ -127,43 +130,38 @@ func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, error) {
 		Keys: keys, ConsistentRead: aws.Bool(true),
 		ProjectionExpression: aws.String("streamId, version, eventId, eventType, schemaVersion, occurredAt, metadata"),
 	}}
-	found := map[string]Notice{}
+	type place struct {
+		stream  string
+		version int
+	}
+	found := map[place]stored.Item{}
 	for len(request) > 0 {
 		out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 		if err != nil {
-			return nil, fmt.Errorf("read %d events: %w", len(places), err)
+			return nil, nil, fmt.Errorf("read %d events: %w", len(places), err)
 		}
 		for _, item := range out.Responses[s.Table] {
-			n, err := noticeOf(item)
-			if err != nil {
-				return nil, err
-			}
-			found[n.StreamID+"/"+strconv.Itoa(n.Version)] = n
+			r := stored.Read(item)
+			found[place{r.Text("streamId"), r.Number("version")}] = item
 		}
 		request = out.UnprocessedKeys
 	}
-	notices := make([]Notice, len(places))
-	for i, p := range places {
-		n, ok := found[p.StreamID+"/"+strconv.Itoa(p.Version)]
+	var notices []Notice
+	var bad []*Unreadable
+	for _, p := range places {
+		item, ok := found[place{p.StreamID, p.Version}]
 		if !ok {
-			return nil, fmt.Errorf("the time index names version %d of %s, which the log does not have", p.Version, p.StreamID)
+			bad = append(bad, &Unreadable{p.StreamID, p.Version, errNotThere})
+			continue
 		}
-		notices[i] = n
+		n, _, err := NoticeOf(item)
+		if unreadable, ok := errors.AsType[*Unreadable](err); ok {
+			bad = append(bad, unreadable)
+			continue
+		}
+		notices = append(notices, n)
 	}
-	return notices, nil
+	return notices, bad, nil
 }
 
-func noticeOf(item map[string]types.AttributeValue) (Notice, error) {
-	r := reader{item: item}
-	meta := reader{item: r.object("metadata")}
-	n := Notice{
-		EventID: r.text("eventId"), EventType: r.text("eventType"), SchemaVersion: r.number("schemaVersion"),
-		StreamID: r.text("streamId"), Version: r.number("version"), OccurredAt: r.text("occurredAt"),
-		CommandID: meta.text("commandId"), CorrelationID: meta.text("correlationId"),
-		CausationID: meta.text("causationId"), Actor: meta.text("actor"),
-	}
-	if r.err != nil {
-		return n, r.err
-	}
-	return n, meta.err
-}
+var errNotThere = errors.New("the time index has it, and the log does not")

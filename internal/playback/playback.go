@@ -18,6 +18,7 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
 	"milepost/internal/quotestore"
+	"milepost/internal/stored"
 )
 
 // Selection says which events are played.
@@ -53,6 +54,8 @@ type Progress struct {
 	Cursor eventstore.Cursor `json:"cursor"`
 	// Played counts the events that the bus took.
 	Played int `json:"played"`
+	// Faults are the events that cannot be read, and so were not played.
+	stored.Faults
 	// Done says that nothing is left to play.
 	Done bool `json:"done"`
 }
@@ -71,7 +74,7 @@ const IndexLag = 5 * time.Second
 // A selection that goes on to now waits for the index first. So every event that was in the log when Play began is
 // played; those that are appended later are announced as ever.
 func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) error) (Progress, error) {
-	progress := Progress{Cursor: s.After}
+	progress := Progress{Cursor: s.After, Faults: stored.NewFaults()}
 	if err := pause(ctx, min(p.Lag, time.Until(s.Until.Add(p.Lag)))); err != nil {
 		return progress, err
 	}
@@ -79,12 +82,14 @@ func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) er
 	var batch []eventstore.Place
 	behind := s.After // what was read last
 	flush := func() error {
-		played, err := p.announce(ctx, batch, s.Types)
+		played, faults, err := p.announce(ctx, batch, s.Types)
 		if err != nil {
 			return err
 		}
 		batch = batch[:0]
 		progress.Cursor, progress.Played = behind, progress.Played+played
+		progress.Join(faults)
+		progress.Bound()
 		if err := report(progress); err != nil {
 			return err
 		}
@@ -132,14 +137,19 @@ func (p *Player) pace(ctx context.Context, began time.Time, played int) error {
 	return pause(ctx, time.Until(began.Add(time.Duration(played)*time.Second/time.Duration(p.PerSecond))))
 }
 
-// announce puts the notices of some places on the bus, and says how many were of a type that is played.
-func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventTypes []string) (int, error) {
+// announce puts the notices of some places on the bus. It returns how many were of a type that is played, and the
+// events that cannot be read.
+func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventTypes []string) (int, stored.Faults, error) {
+	var faults stored.Faults
 	if len(places) == 0 {
-		return 0, nil
+		return 0, faults, nil
 	}
-	notices, err := p.Log.Notices(ctx, places)
+	notices, bad, err := p.Log.Notices(ctx, places)
 	if err != nil {
-		return 0, err
+		return 0, faults, err
+	}
+	for _, b := range bad {
+		faults.Add(b)
 	}
 	var entries []types.PutEventsRequestEntry
 	for _, n := range notices {
@@ -149,18 +159,18 @@ func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventT
 		n.Playback, n.Milestone = p.Name, quotestore.Milestone(n.EventType, n.Version)
 		detail, err := json.Marshal(n)
 		if err != nil {
-			return 0, err
+			return 0, faults, err
 		}
 		at, err := time.Parse(time.RFC3339Nano, n.OccurredAt)
 		if err != nil {
-			return 0, fmt.Errorf("version %d of %s: %w", n.Version, n.StreamID, err)
+			return 0, faults, fmt.Errorf("version %d of %s: %w", n.Version, n.StreamID, err)
 		}
 		entries = append(entries, types.PutEventsRequestEntry{
 			EventBusName: &p.BusName, Source: aws.String(notice.Source), DetailType: &n.EventType,
 			Detail: aws.String(string(detail)), Time: &at,
 		})
 	}
-	return len(entries), p.put(ctx, entries)
+	return len(entries), faults, p.put(ctx, entries)
 }
 
 // putTries is how often entries are sent that the bus refuses, and longestPause how long it is left alone between
@@ -212,6 +222,7 @@ type Task struct {
 	PerSecond int    `json:"perSecond"`
 	Played    int    `json:"played"`
 	Done      bool   `json:"done"`
+	stored.Faults
 }
 
 // Do takes a task on until it is done, or until the Player has Enough.
@@ -221,5 +232,7 @@ func (p *Player) Do(ctx context.Context, t Task) (Task, error) {
 	progress, err := player.Play(ctx, t.Selection, func(Progress) error { return nil })
 	t.After, t.Done = progress.Cursor, progress.Done
 	t.Played += progress.Played
+	t.Join(progress.Faults)
+	t.Bound()
 	return t, err
 }

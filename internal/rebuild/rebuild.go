@@ -13,9 +13,11 @@ import (
 	"slices"
 	"sync"
 
+	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
+	"milepost/internal/stored"
 )
 
 // Way says what happens to what is stored already.
@@ -66,10 +68,8 @@ type Figures struct {
 	// Written counts the projections that were missing or wrong.
 	Written int `json:"written"`
 	Removed int `json:"removed"`
-	// Faults tell of streams that this program cannot fold. Their projections are left alone.
-	Faults []string `json:"faults"`
-	// Unnamed counts the faults for which there was no room.
-	Unnamed int `json:"unnamed"`
+	// Faults are the quotes that this program cannot fold. Their projections are left alone.
+	stored.Faults
 }
 
 func (f *Figures) add(o Figures) {
@@ -77,23 +77,24 @@ func (f *Figures) add(o Figures) {
 	f.Events += o.Events
 	f.Written += o.Written
 	f.Removed += o.Removed
-	f.Unnamed += o.Unnamed
-	f.Faults = append(f.Faults, o.Faults...)
+	f.Join(o.Faults)
 }
 
 // Parts is in how many parts the log is gone through: more than there are workers, so that none is left with
 // all the work at the end.
 const Parts = 32
 
+func newFigures() Figures { return Figures{Faults: stored.NewFaults()} }
+
 // New is the beginning of a rebuild.
 func New(way Way, kinds ...readmodel.Kind) Progress {
-	return Progress{Projections: kinds, Way: way, Parts: make([]Part, Parts), Figures: Figures{Faults: []string{}}}
+	return Progress{Projections: kinds, Way: way, Parts: make([]Part, Parts), Figures: newFigures()}
 }
 
 // Run takes a rebuild from where it is to its end. After each batch it tells report how far it is. A Run that begins
 // there leaves nothing out, and does nothing again but the batches during which this one was interrupted.
 func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) error) (Progress, error) {
-	p.Parts, p.Faults = slices.Clone(p.Parts), slices.Clone(p.Faults)
+	p.Parts, p.Named = slices.Clone(p.Parts), slices.Clone(p.Named)
 	removed := func(_ string, n int) error {
 		p.Removed += n
 		return nil
@@ -178,14 +179,14 @@ func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progre
 // foldPart deals with a part of the log, and tells keep after each batch.
 func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part, kinds []readmodel.Kind, keep func(Part, Figures) error) error {
 	b := batch{of: r, kinds: kinds}
-	for events, err := range r.Quotes.Log.Whole(ctx, of, part.After) {
+	for stream, err := range r.Quotes.Log.Whole(ctx, of, part.After) {
 		if err != nil {
 			return err
 		}
-		if err := b.fold(ctx, events); err != nil {
+		if err := b.fold(ctx, stream); err != nil {
 			return err
 		}
-		part.After = events[0].StreamID
+		part.After = stream.ID
 		if len(b.projections) == readmodel.MaxRenewed {
 			if err := b.flush(ctx); err != nil {
 				return err
@@ -211,15 +212,19 @@ type batch struct {
 }
 
 // fold adds the projection of a stream, or says why there is none.
-func (b *batch) fold(ctx context.Context, events []eventstore.Event) error {
-	if _, ok := quotestore.QuoteID(events[0].StreamID); !ok {
+func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
+	if _, ok := quotestore.QuoteID(stream.ID); !ok {
 		return nil
 	}
 	b.Streams++
-	b.Events += len(events)
-	q, err := b.of.Quotes.FoldOnce(ctx, events)
+	b.Events += len(stream.Events) + len(stream.Unreadable)
+	var q quote.Quote
+	events, err := stream.Intact()
+	if err == nil {
+		q, err = b.of.Quotes.FoldOnce(ctx, events)
+	}
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-		b.Faults = append(b.Faults, broken.Error())
+		b.Add(broken)
 		return nil
 	}
 	if err != nil {

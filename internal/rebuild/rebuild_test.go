@@ -134,8 +134,8 @@ func (d *desk) mustRun(t *testing.T, p rebuild.Progress) rebuild.Figures {
 
 func assertFigures(t *testing.T, got, want rebuild.Figures) {
 	t.Helper()
-	if want.Faults == nil {
-		want.Faults = []string{}
+	if want.Named == nil {
+		want.Named = []string{}
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("figures=%+v, want %+v", got, want)
@@ -449,8 +449,8 @@ func TestAStreamThatCannotBeFoldedIsNamedAndTheOthersAreRebuilt(t *testing.T) {
 		}
 	}
 	done := d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...))
-	if len(done.Faults) != 1 || !strings.Contains(done.Faults[0], quoteID(800)) || !strings.Contains(done.Faults[0], "FromTheFuture") {
-		t.Errorf("faults=%q, want one that names stream and type", done.Faults)
+	if len(done.Named) != 1 || !strings.Contains(done.Named[0], quoteID(800)) || !strings.Contains(done.Named[0], "FromTheFuture") {
+		t.Errorf("faults=%q, want one that names stream and type", done.Named)
 	}
 	if done.Streams != 13 || done.Written != 24 || len(d.items(t, readmodel.Quotes)) != 12 {
 		t.Errorf("%+v, want 13 streams and 24 projections", done)
@@ -472,8 +472,8 @@ func TestAKeyThatCannotBeReachedEndsTheRebuild(t *testing.T) {
 	}
 	keys := d.quotes.Keys
 	d.quotes.Keys = &seal.Keys{DB: d.quotes.Log.DB, Table: "away"}
-	if done, err := d.Run(t.Context(), rebuild.New(rebuild.Over, readmodel.Kinds...), unwatched); err == nil || len(done.Faults) > 0 {
-		t.Errorf("error=%v, faults %q; want that the key cannot be read", err, done.Faults)
+	if done, err := d.Run(t.Context(), rebuild.New(rebuild.Over, readmodel.Kinds...), unwatched); err == nil || done.Count() > 0 {
+		t.Errorf("error=%v, faults %q; want that the key cannot be read", err, done.Named)
 	}
 	d.quotes.Keys = keys
 	if done := d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...)); done.Written != 2 {

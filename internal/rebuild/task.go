@@ -36,10 +36,6 @@ type Task struct {
 	Figures
 }
 
-// maxNamed is how many faults of a task are told by name: so many that those of all tasks have room in what a
-// state machine hands on.
-const maxNamed = 20
-
 // errEnough ends a task before it is done.
 var errEnough = errors.New("enough for one call")
 
@@ -49,7 +45,7 @@ func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, e
 	if err := t.check(); err != nil {
 		return t, err
 	}
-	t.Projections, t.Faults = slices.Clone(t.Projections), slices.Clone(t.Faults)
+	t.Projections, t.Named = slices.Clone(t.Projections), slices.Clone(t.Named)
 	var err error
 	switch t.Step {
 	case Empty:
@@ -105,9 +101,7 @@ func (r *Rebuilder) fold(ctx context.Context, t *Task, enough func() bool) error
 	return r.foldPart(ctx, eventstore.Part{Number: t.Number, Of: t.Of}, Part{After: t.After}, t.Projections, func(part Part, done Figures) error {
 		t.After, t.Done = part.After, part.Done
 		t.add(done)
-		if extra := len(t.Faults) - maxNamed; extra > 0 {
-			t.Faults, t.Unnamed = t.Faults[:maxNamed], t.Unnamed+extra
-		}
+		t.Bound()
 		if !t.Done && enough() {
 			return errEnough
 		}
@@ -118,7 +112,7 @@ func (r *Rebuilder) fold(ctx context.Context, t *Task, enough func() bool) error
 // Sum gives the figures of a whole rebuild: those of what was removed, and of the parts, which have to be all and
 // done.
 func Sum(removal Task, folded []Task) (Figures, error) {
-	sum := Figures{Faults: []string{}}
+	sum := newFigures()
 	sum.add(removal.Figures)
 	done := map[int]bool{}
 	for _, t := range folded {

@@ -106,8 +106,8 @@ func TestManyFaultsAreCounted(t *testing.T) {
 		}
 	}
 	task, _ := d.mustDo(t, rebuild.Task{Step: rebuild.Fold, Projections: readmodel.Kinds, Of: 1}, always)
-	if len(task.Faults) != 20 || task.Unnamed != 110 || task.Streams != 130 {
-		t.Errorf("%d faults named and %d not, of %d streams; want 20, 110, 130", len(task.Faults), task.Unnamed, task.Streams)
+	if len(task.Named) != 20 || task.Unnamed != 110 || task.Streams != 130 {
+		t.Errorf("%d faults named and %d not, of %d streams; want 20, 110, 130", len(task.Named), task.Unnamed, task.Streams)
 	}
 }
 

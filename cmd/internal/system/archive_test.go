@@ -59,11 +59,11 @@ func (s *running) archived() map[string][]eventstore.Event {
 func (s *running) logged() map[string][]eventstore.Event {
 	s.t.Helper()
 	got := map[string][]eventstore.Event{}
-	for events, err := range s.log.Log.Whole(s.t.Context(), eventstore.Part{Of: 1}, "") {
+	for stream, err := range s.log.Log.Whole(s.t.Context(), eventstore.Part{Of: 1}, "") {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		got[events[0].StreamID] = events
+		got[stream.ID] = stream.Events
 	}
 	return got
 }

@@ -145,7 +145,7 @@ func TestTheRebuildWorkflow(t *testing.T) {
 				ids := s.quoted(12)
 				before, effects := s.projected(), s.effects()
 				want := damage(s)
-				want.Streams, want.Events, want.Faults = 12, 48, []string{}
+				want.Streams, want.Events, want.Named = 12, 48, []string{}
 				if got := s.rebuild(way); fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("figures=%+v, want %+v", got, want)
 				}
