@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // HasAfter reports whether a stream has an event behind a version. It sees every event whose Append has returned.
@@ -45,10 +47,7 @@ func (s *Store) Grown(ctx context.Context, versions map[string]int) (map[string]
 			return nil, fmt.Errorf("look for the heads of %d streams: %w", len(versions), err)
 		}
 		for _, item := range out.Responses[s.Table] {
-			r := reader{item: item}
-			if grown[r.text("streamId")] = true; r.err != nil {
-				return nil, r.err
-			}
+			grown[stored.Read(item).Text("streamId")] = true
 		}
 		keys = out.UnprocessedKeys[s.Table].Keys
 	}
