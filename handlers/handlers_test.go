@@ -36,7 +36,10 @@ func TestEveryHandlerNamesAllThatItLacks(t *testing.T) {
 				asked[variable] = true
 				return ""
 			}})
-			if len(asked) == 0 || err == nil || !strings.HasPrefix(err.Error(), "handler "+name+": ") {
+			if len(asked) == 0 && err == nil {
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), "handler "+name+": ") {
 				t.Fatalf("error=%v after asking for %v", err, asked)
 			}
 			env := stack.Environment(name)
@@ -167,6 +170,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		r.Headers["if-match"] = "*"
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
+	invoke("openapi", `{}`)
 	invoke("expire", `{}`)
 	invoke("rebuild", `{"step":"fold","projections":["quotes","customer-quotes"],"number":0,"of":1}`)
 	invoke("playback", fmt.Sprintf(`{"after":"%s","until":"%s"}`, eventstore.CursorAt(time.Now().Add(-time.Hour)), time.Now().Add(-time.Minute).Format(time.RFC3339)))

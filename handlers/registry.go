@@ -15,6 +15,7 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/expire"
 	"milepost/handlers/notify"
+	"milepost/handlers/openapi"
 	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
@@ -39,6 +40,7 @@ var Registry = map[string]Constructor{
 	"submit":          submit.New,
 	"quotes":          quotes.New,
 	"commands":        commands.New,
+	"openapi":         openapi.New,
 	"publish":         publish.New,
 	"archive":         archive.New,
 	"vinlookup":       vinlookup.New,

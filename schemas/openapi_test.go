@@ -3,6 +3,7 @@ package schemas_test
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -30,10 +31,26 @@ type document struct {
 	}
 }
 
+// openAPIValue is the document as it is written.
 func openAPIValue(t *testing.T) any {
 	t.Helper()
+	return mustYAML(t, schemas.OpenAPI())
+}
+
+// servedValue is the document as it is served.
+func servedValue(t *testing.T) any {
+	t.Helper()
+	text, err := schemas.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustYAML(t, text)
+}
+
+func mustYAML(t *testing.T, document []byte) any {
+	t.Helper()
 	var value any
-	if err := yaml.Unmarshal(schemas.OpenAPI(), &value); err != nil {
+	if err := yaml.Unmarshal(document, &value); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(value)
@@ -62,14 +79,105 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := schema.Validate(openAPIValue(t)); err != nil {
-		t.Error(err)
+	for name, value := range map[string]any{"written": openAPIValue(t), "served": servedValue(t)} {
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("as it is %s: %v", name, err)
+		}
+	}
+}
+
+// TestGeneratorsUnderstandTheDocument holds the document to what generators of clients and forms can do with OpenAPI
+// 3.1: an enumeration has a type, a value has one type or null, and there is neither const nor a boolean schema.
+// That the tools do make clients of it, make clients shows.
+func TestGeneratorsUnderstandTheDocument(t *testing.T) {
+	t.Parallel()
+	var walk func(at string, value any)
+	walk = func(at string, value any) {
+		switch v := value.(type) {
+		case []any:
+			for i, item := range v {
+				walk(fmt.Sprintf("%s/%d", at, i), item)
+			}
+		case map[string]any:
+			_, enum := v["enum"].([]any)
+			if _, typed := v["type"].(string); enum && !typed {
+				t.Errorf("%s: the enumeration has no type", at)
+			}
+			if kinds, ok := v["type"].([]any); ok && (len(kinds) != 2 || !slices.Contains(kinds, any("null"))) {
+				t.Errorf("%s has the types %v", at, kinds)
+			}
+			if value, ok := v["const"]; ok {
+				t.Errorf("%s: const %v is an enumeration of one", at, value)
+			}
+			if _, ok := v["items"].(bool); ok {
+				t.Errorf("%s: items is a boolean", at)
+			}
+			for name, member := range v {
+				if name != "example" && name != "examples" {
+					walk(at+"/"+name, member)
+				}
+			}
+		}
+	}
+	walk("", servedValue(t))
+}
+
+// TestEveryOperationHasExamplesAndRefusals: the served document shows a body of each operation, and has the answers
+// that the gateway gives before a function is asked.
+func TestEveryOperationHasExamplesAndRefusals(t *testing.T) {
+	t.Parallel()
+	type body struct {
+		Content map[string]struct{ Example, Examples any }
+	}
+	text, err := json.Marshal(servedValue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Security    []any
+			RequestBody *body
+			Responses   map[string]body
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			bodies := map[string]body{}
+			if op.RequestBody != nil {
+				bodies["request"] = *op.RequestBody
+			}
+			for status, response := range op.Responses {
+				bodies[status] = response
+			}
+			for name, body := range bodies {
+				for media, content := range body.Content {
+					if content.Example == nil && content.Examples == nil {
+						t.Errorf("%s %s: the %s of %s has no example", method, path, media, name)
+					}
+				}
+			}
+			refused := []string{"429", "500", "503"}
+			if len(op.Security) > 0 {
+				refused = append(refused, "401", "403")
+			}
+			if strings.Contains(path, "{") {
+				refused = append(refused, "404")
+			}
+			for _, status := range refused {
+				if _, ok := op.Responses[status]; !ok {
+					t.Errorf("%s %s has no answer %s", method, path, status)
+				}
+			}
+		}
 	}
 }
 
 func TestReferencesOfTheDocumentResolve(t *testing.T) {
 	t.Parallel()
-	root := openAPIValue(t)
+	root := servedValue(t)
 	used := map[string]bool{}
 	var walk func(value any)
 	walk = func(value any) {

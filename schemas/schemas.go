@@ -20,10 +20,10 @@ import (
 	"milepost/domain/quote"
 )
 
-//go:embed events/*.json types/*.json openapi.yaml
+//go:embed events/*.json types/*.json openapi.yaml testdata/api/*.valid.json
 var files embed.FS
 
-// OpenAPI is the document of the HTTP API, in YAML.
+// OpenAPI is the document of the HTTP API as it is written, in YAML. What is served is the Document.
 func OpenAPI() []byte {
 	doc, err := files.ReadFile("openapi.yaml")
 	if err != nil {
@@ -81,9 +81,9 @@ func DecodeBody(component string, body []byte, v any) error {
 	return json.Unmarshal(checked, v)
 }
 
-// ValidateBody is DecodeBody for whoever only wants the verdict.
+// ValidateBody checks a body against a schema of the Document's components.
 func ValidateBody(component string, body []byte) error {
-	return validateText("openapi.json#/components/schemas/"+component, body)
+	return validateText("document.json#/components/schemas/"+component, body)
 }
 
 func validateText(name string, text []byte) error {
@@ -137,18 +137,30 @@ func (loader) Load(url string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not one of the embedded schemas", url)
 	}
-	if name == "openapi.json" {
-		var doc any
-		if err := yaml.Unmarshal(OpenAPI(), &doc); err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(doc)
+	switch name {
+	case "openapi.json":
+		return valueOf(OpenAPI())
+	case "document.json":
+		text, err := Document()
 		if err != nil {
 			return nil, err
 		}
-		return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		return valueOf(text)
 	}
 	text, err := files.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+}
+
+// valueOf reads YAML as the compiler of schemas wants it.
+func valueOf(document []byte) (any, error) {
+	var doc any
+	if err := yaml.Unmarshal(document, &doc); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,11 @@ import (
 
 	"milepost/cmd/internal/system"
 	"milepost/domain/accident"
+	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/bureau"
 	"milepost/internal/effects/vpic/vpictest"
+	"milepost/internal/readmodel"
 )
 
 // worked is one of the worked examples of the rating: a request, what the outside parties say, and the
@@ -186,16 +188,38 @@ func (s *running) assertResult(w worked, id string) {
 	answer := s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 	var explanation struct{ Rating map[string]any }
 	mustDecode(s.t, answer.Body, &explanation)
-	for _, name := range slices.Sorted(maps.Keys(w.Expected)) {
-		if !reflect.DeepEqual(explanation.Rating[name], w.Expected[name]) {
-			s.t.Errorf("%s=%v, want %v", name, explanation.Rating[name], w.Expected[name])
+	want := w.explained(s.t)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if !reflect.DeepEqual(explanation.Rating[name], want[name]) {
+			s.t.Errorf("%s=%v, want %v", name, explanation.Rating[name], want[name])
 		}
 	}
 	for name, value := range explanation.Rating {
-		if _, ok := w.Expected[name]; !ok {
+		if _, ok := want[name]; !ok {
 			s.t.Errorf("%s=%v, want none", name, value)
 		}
 	}
+}
+
+// explained is the expected result as an explanation shows it.
+func (w worked) explained(tb testing.TB) map[string]any {
+	tb.Helper()
+	text, err := json.Marshal(w.Expected)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var result rating.Result
+	mustDecode(tb, text, &result)
+	explanation, err := readmodel.Explain(quote.Quote{Revision: quote.Revision{Rating: &result}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if text, err = json.Marshal(explanation.Rating); err != nil {
+		tb.Fatal(err)
+	}
+	var members map[string]any
+	mustDecode(tb, text, &members)
+	return members
 }
 
 // problemCodes gives the validation codes of a problem document.
