@@ -59,10 +59,12 @@ func past(h quotestore.History, asOf string, now time.Time) (then quotestore.His
 	return then, civil.DateOf(at.UTC()), err
 }
 
-// AuditLog is the log of a quote as the API shows it.
+// AuditLog is a page of the log of a quote as the API shows it.
 type AuditLog struct {
 	QuoteID string       `json:"quoteId"`
 	Events  []AuditEntry `json:"events"`
+	// Next continues behind this page; "" when it is the last.
+	Next string `json:"next,omitempty"`
 }
 
 // AuditEntry is one event of a quote as an auditor needs it: what happened, when, who did it, from
@@ -85,29 +87,52 @@ type AuditEntry struct {
 	Data   json.RawMessage `json:"data"`
 }
 
-// events gives the log of a quote, to employees only: it holds personal data and consumer reports.
+// events gives a page of the log of a quote, to employees only: it holds personal data and consumer reports.
 func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	if !caller.Staff() {
 		return api.Respond(api.NotFound)
 	}
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"])
+	limit, err := api.Limit(r)
 	if err != nil {
 		return api.Respond(err)
 	}
-	if len(history.Events) == 0 {
+	after := 0
+	if cursor, ok := r.QueryStringParameters["cursor"]; ok {
+		// The cursor of a log is the version of the last event of the page before.
+		if after, err = strconv.Atoi(cursor); err != nil || after < 1 {
+			return api.Respond(api.BadCursor)
+		}
+	}
+	quoteID := r.PathParameters["quoteId"]
+	page, err := h.log.LoadPage(ctx, quoteID, after, limit)
+	if err != nil {
+		return api.Respond(err)
+	}
+	if len(page.Events) == 0 && after == 0 {
 		return api.Respond(api.NotFound)
 	}
-	log := AuditLog{QuoteID: history.Quote.ID, Events: make([]AuditEntry, len(history.Events))}
-	for i, e := range history.Events {
+	if len(page.Events) == 0 {
+		return api.Respond(api.BadCursor)
+	}
+	log := AuditLog{QuoteID: quoteID, Events: make([]AuditEntry, len(page.Events))}
+	for i, e := range page.Events {
 		log.Events[i] = AuditEntry{
 			Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion, OccurredAt: e.OccurredAt,
 			Actor: e.Metadata.Actor, CommandID: e.Metadata.CommandID, CorrelationID: e.Metadata.CorrelationID,
 			CausationID: e.Metadata.CausationID, TraceID: traceID(e.Metadata.TraceHeader),
-			ReversedBy: history.Quote.Log[i].ReversedBy, Data: e.Data,
-			Erased: history.Erased && e.Sealed != nil && e.Stored == nil,
+			ReversedBy: page.ReversedBy[e.Version], Data: e.Data,
+			Erased: page.Erased && e.Sealed != nil && e.Stored == nil,
 		}
 	}
-	return api.JSON(http.StatusOK, log, nil)
+	n, err := api.Fitting(log.Events)
+	if err != nil {
+		return api.Respond(err)
+	}
+	if n < len(log.Events) || page.More {
+		log.Events = log.Events[:n]
+		log.Next = strconv.Itoa(log.Events[n-1].Version)
+	}
+	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 
 // traceID is the id of the trace that a header belongs to.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,31 +101,19 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	return api.JSON(http.StatusOK, shown, nil)
 }
 
-// Page sizes of a list.
-const (
-	defaultLimit = 20
-	maxLimit     = 100
-)
-
 func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	customer := r.PathParameters["customerId"]
 	if !caller.MayRead(customer) {
 		return api.Respond(api.NewProblem(http.StatusForbidden, "not-yours", "These are another customer's quotes",
 			"A customer's token reads the list of its own subject only."))
 	}
-	limit := defaultLimit
-	if text, ok := r.QueryStringParameters["limit"]; ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-limit", "The limit cannot be used",
-				"The limit is a whole number from 1 to %d.", maxLimit))
-		}
-		limit = n
+	limit, err := api.Limit(r)
+	if err != nil {
+		return api.Respond(err)
 	}
 	page, err := h.current.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
 	if errors.Is(err, readmodel.ErrBadCursor) {
-		return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
-			"Use the value of next from the page before, unchanged."))
+		return api.Respond(api.BadCursor)
 	}
 	if err != nil {
 		return api.Respond(err)
@@ -135,5 +122,5 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 	for i, line := range page.Quotes {
 		page.Quotes[i] = line.On(today)
 	}
-	return api.JSON(http.StatusOK, page, nil)
+	return api.JSON(http.StatusOK, page, api.NextPage(r, page.Next))
 }

@@ -317,7 +317,6 @@ func TestAQuoteExpiresByItsDate(t *testing.T) {
 
 func TestTheAuditLogIsForStaff(t *testing.T) {
 	t.Parallel()
-	const audit = "GET /quotes/{quoteId}/events"
 	d := newDesk(t)
 	e := quotetest.MustExample(t, "E01")
 	d.mustQuote(t, quoteID(1), "ann", e.Commands()...)

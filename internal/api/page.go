@@ -1,0 +1,73 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Page sizes of every list.
+const (
+	DefaultLimit = 20
+	MaxLimit     = 100
+)
+
+// MaxAnswer is how many bytes the body of an answer may have as JSON text: what a function answers is a JSON document
+// of at most 6 MB, in which the body is a string.
+const MaxAnswer = 5 << 20
+
+// BadCursor refuses a cursor that is none which the list gave.
+var BadCursor = NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
+	"Use the value of next from the page before, unchanged.")
+
+// Limit is how many entries a request wants on a page at the most.
+func Limit(r events.APIGatewayV2HTTPRequest) (int, error) {
+	text, ok := r.QueryStringParameters["limit"]
+	if !ok {
+		return DefaultLimit, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > MaxLimit {
+		return 0, NewProblem(http.StatusBadRequest, "bad-limit", "The limit cannot be used",
+			"The limit is a whole number from 1 to %d.", MaxLimit)
+	}
+	return n, nil
+}
+
+// NextPage are the headers of a page behind which others follow from a cursor, nil for the last page: the link to the
+// next one (RFC 8288), with the other query parameters of the request.
+func NextPage(r events.APIGatewayV2HTTPRequest, cursor string) map[string]string {
+	if cursor == "" {
+		return nil
+	}
+	query := url.Values{}
+	for name, value := range r.QueryStringParameters {
+		query.Set(name, value)
+	}
+	query.Set("cursor", cursor)
+	link := url.URL{Path: r.RawPath, RawQuery: query.Encode()}
+	return map[string]string{"link": "<" + link.String() + `>; rel="next"`}
+}
+
+// Fitting is how many of some entries fit into one answer, with room for what stands around them: one at least.
+func Fitting[T any](entries []T) (int, error) {
+	const around = 4 << 10
+	size := around
+	for i, e := range entries {
+		body, err := JSON(http.StatusOK, e, nil)
+		if err != nil {
+			return 0, err
+		}
+		escaped, err := json.Marshal(body.Body)
+		if err != nil {
+			return 0, err
+		}
+		if size += len(escaped); size > MaxAnswer && i > 0 {
+			return i, nil
+		}
+	}
+	return len(entries), nil
+}
