@@ -21,7 +21,7 @@ type logImportCmd struct {
 
 // Help says what is checked, and what follows.
 func (*logImportCmd) Help() string {
-	return `Every event comes into the log as it was, each quote's in their order. While it reads, it checks that each follows the one before it by its hash; a quote that was changed, or lacks an event, ends the import and is named. An event that the log has already is never overwritten: an equal one counts as done, and another one ends the import. So an import that was interrupted is run again, and goes on.
+	return `Every event comes into the log as it was, each quote's in their order. While it reads, it checks that each follows the one before it by its hash; of a quote that was changed, or lacks an event, nothing more is imported, and it is named. An event that the log has already is never overwritten: an equal one counts as done, and of a quote that has another one nothing more is imported. Whatever is wrong with a quote, a line or a file, all others are imported, and the exit status is 1 in the end. An import that was interrupted is run again, and goes on.
 
 The events are announced as a playback, so the projections are made; nobody is asked or notified, and no workflow starts.
 
@@ -66,12 +66,13 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 		return plainly(err)
 	}
 	if c.JSON {
-		return printJSON(s.out, f)
+		return failedFor(f.Faults, printJSON(s.out, f))
 	}
+	printFaults(s.out, f.Faults)
 	if c.Check {
 		_, err = fmt.Fprintf(s.out, "%d events of %d quotes checked: each follows the one before it\n", f.Events, f.Streams)
-		return err
+	} else {
+		_, err = fmt.Fprintf(s.out, "%d events of %d quotes: %d imported, %d there already\n", f.Events, f.Streams, f.Written, f.There)
 	}
-	_, err = fmt.Fprintf(s.out, "%d events of %d quotes: %d imported, %d there already\n", f.Events, f.Streams, f.Written, f.There)
-	return err
+	return failedFor(f.Faults, err)
 }

@@ -2,16 +2,20 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"milepost/internal/eventstore"
+	"milepost/internal/stored"
 )
 
 // Importer puts the events of an archive into a log. Nothing that stands there is overwritten: an event that stands
-// there and is equal counts as done, so that an import that was interrupted can be run again; one that differs
-// ends it.
+// there and is equal counts as done, so that an import that was interrupted can be run again. Behind an event that
+// cannot be imported, because it differs or does not follow the one before it, its stream is left as it is, and all
+// others are imported.
 type Importer struct {
 	Log *eventstore.Store
 	// Name marks what is written, so that it is announced as a playback and not as new.
@@ -32,18 +36,28 @@ type Figures struct {
 	There   int `json:"alreadyThere"`
 	// Repeats counts the events that the archive had more than once.
 	Repeats int `json:"repeats"`
+	// Faults are the events that could not be imported, the first of each stream, and what could not be read.
+	stored.Faults
 }
 
-// Run imports all that r reads. From time to time it tells report how many events are done. A *Broken or an
-// *eventstore.Different names the event that is wrong. When it fails, what was written stays, each stream up to some version.
+// Run imports all that r reads. From time to time it tells report how many events are done. When it fails, what was
+// written stays, each stream up to some version.
 func (im *Importer) Run(ctx context.Context, r *Reader, report func(events int)) (Figures, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var done atomic.Int64
+	var mu sync.Mutex
+	var f Figures
+	f.Faults = stored.NewFaults()
+	r.Skip = func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		f.Add(err)
+	}
 	workers := make([]*importWorker, im.Workers)
 	var running sync.WaitGroup
 	for i := range workers {
-		w := &importWorker{Importer: im, events: make(chan []eventstore.Event, 4), done: &done}
+		w := &importWorker{Importer: im, events: make(chan []eventstore.Event, 4), done: &done, skip: r.Skip, left: map[string]bool{}}
 		workers[i] = w
 		running.Go(func() {
 			if err := w.run(ctx); err != nil {
@@ -65,7 +79,7 @@ func (im *Importer) Run(ctx context.Context, r *Reader, report func(events int))
 		close(w.events)
 	}
 	running.Wait()
-	var f Figures
+	slices.Sort(f.Named)
 	for _, w := range workers {
 		f.Streams += w.streams.Len()
 		f.Events += w.figures.Events
@@ -107,16 +121,44 @@ type importWorker struct {
 	size    int // of the batch's data
 	figures Figures
 	done    *atomic.Int64
+	// skip is told of what cannot be imported, and left are the streams of which nothing more is.
+	skip func(error)
+	left map[string]bool
+}
+
+// leave reports whether err is the fault of one stream, of which nothing more is imported then.
+func (w *importWorker) leave(err error) bool {
+	stream := ""
+	if broken, ok := errors.AsType[*Broken](err); ok {
+		stream = broken.StreamID
+	}
+	if different, ok := errors.AsType[*eventstore.Different](err); ok {
+		stream = different.StreamID
+	}
+	if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		stream = bad.StreamID
+	}
+	if stream == "" {
+		return false
+	}
+	if !w.left[stream] {
+		w.left[stream] = true
+		w.skip(err)
+	}
+	return true
 }
 
 func (w *importWorker) run(ctx context.Context) error {
 	for events := range w.events {
 		for _, e := range events {
+			if w.left[e.StreamID] {
+				continue
+			}
 			next, err := w.streams.Add(e)
 			if err == nil {
 				err = w.write(ctx, next)
 			}
-			if err != nil {
+			if err != nil && !w.leave(err) {
 				return err
 			}
 		}
@@ -125,7 +167,10 @@ func (w *importWorker) run(ctx context.Context) error {
 		return nil
 	}
 	for _, fault := range w.streams.Waiting() {
-		if err := w.bridge(ctx, fault); err != nil {
+		if w.left[fault.StreamID] {
+			continue
+		}
+		if err := w.bridge(ctx, fault); err != nil && !w.leave(err) {
 			return err
 		}
 	}
@@ -168,20 +213,33 @@ func (w *importWorker) write(ctx context.Context, events []eventstore.Event) err
 }
 
 func (w *importWorker) flush(ctx context.Context) error {
-	if len(w.batch) == 0 {
-		return nil
-	}
-	n := len(w.batch)
-	w.figures.Events += n
-	if !w.Check {
-		written, err := w.Log.Import(ctx, w.batch, w.Name)
-		w.figures.Written += written
-		if err != nil {
+	for len(w.batch) > 0 {
+		err := w.try(ctx)
+		if err == nil {
+			break
+		}
+		if !w.leave(err) {
 			return err
 		}
+		// Nothing of the batch was written. The others have another try.
+		w.batch = slices.DeleteFunc(w.batch, func(e eventstore.Event) bool { return w.left[e.StreamID] })
+	}
+	w.batch, w.size = w.batch[:0], 0
+	return nil
+}
+
+// try writes the batch.
+func (w *importWorker) try(ctx context.Context) error {
+	n, written := len(w.batch), 0
+	if !w.Check {
+		var err error
+		if written, err = w.Log.Import(ctx, w.batch, w.Name); err != nil {
+			return err
+		}
+		w.figures.Written += written
 		w.figures.There += n - written
 	}
+	w.figures.Events += n
 	w.done.Add(int64(n))
-	w.batch, w.size = w.batch[:0], 0
 	return nil
 }

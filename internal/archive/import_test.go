@@ -10,14 +10,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/klauspost/compress/zstd"
 
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/stacktest"
+	"milepost/internal/stored"
 )
 
 // newLog is an empty log that takes any events.
@@ -73,7 +76,8 @@ func TestAnImportIsEqualAndCanBeRunAgain(t *testing.T) {
 		{Streams: 30, Events: 600, Written: 600, Repeats: 100}, {Streams: 30, Events: 600, There: 600, Repeats: 100},
 	} {
 		got, err := importAll(t.Context(), log, single(packed))
-		if err != nil || got != figures {
+		figures.Faults = stored.NewFaults()
+		if err != nil || !reflect.DeepEqual(got, figures) {
 			t.Errorf("%+v, %v, want %+v", got, err, figures)
 		}
 		if got := contents(t, log); !reflect.DeepEqual(got, want) {
@@ -143,26 +147,29 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = importAll(t.Context(), log, single(mustPack(t, events...)))
-	if different, ok := errors.AsType[*eventstore.Different](err); !ok || *different != (eventstore.Different{StreamID: "stream-1", Version: 2}) {
-		t.Errorf("error=%v, want that version 2 of stream-1 differs", err)
+	f, err := importAll(t.Context(), log, single(mustPack(t, events...)))
+	if want := []string{"stream stream-1: version 2 stands in the log already, and differs"}; err != nil || !slices.Equal(f.Named, want) {
+		t.Errorf("error=%v, faults %q, want %q", err, f.Named, want)
 	}
 	if got, err := log.Load(t.Context(), "stream-1", 1); err != nil || !reflect.DeepEqual(got, stands) {
 		t.Errorf("version 2 is %+v, %v, want it as it stood", got, err)
 	}
-	// Streams of others are no hindrance.
-	delete(want, "stream-1")
-	f, err := importAll(t.Context(), log, single(mustPack(t, slices.DeleteFunc(events, func(e eventstore.Event) bool { return e.StreamID == "stream-1" })...)))
-	if err != nil || f.Events != 10 {
-		t.Errorf("%+v, %v", f, err)
+	// The others were imported, and of this one what stands before the event.
+	got := contents(t, log)
+	if delete(want, "stream-1"); len(got["stream-1"]) > 2 || f.Written < 10 || f.Written > 11 {
+		t.Errorf("%+v, %d events of stream-1", f, len(got["stream-1"]))
+	}
+	if delete(got, "stream-1"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the other streams are not what was imported: %v", got)
 	}
 }
 
-func TestABrokenArchiveIsRefused(t *testing.T) {
+func TestABrokenStreamIsNamedAndTheOthersAreImported(t *testing.T) {
 	t.Parallel()
 	events := chain("s", 6)
 	changed := slices.Clone(events)
 	changed[3].Data = []byte(`{"v":0}`)
+	whole := chain("whole", 3)
 	for name, row := range map[string]struct {
 		events []eventstore.Event
 		want   string
@@ -173,8 +180,11 @@ func TestABrokenArchiveIsRefused(t *testing.T) {
 		"without a beginning": {events[2:], "stream s: version 2 is missing, and the log does not have it either", 0},
 	} {
 		log := newLog(t)
-		if _, err := importAll(t.Context(), log, single(mustPack(t, row.events...))); err == nil || err.Error() != row.want {
-			t.Errorf("%s: error=%v, want %s", name, err, row.want)
+		if f, err := importAll(t.Context(), log, single(mustPack(t, append(slices.Clone(row.events), whole...)...))); err != nil || !slices.Equal(f.Named, []string{row.want}) {
+			t.Errorf("%s: error=%v, faults %q, want %s", name, err, f.Named, row.want)
+		}
+		if got := contents(t, log)["whole"]; !reflect.DeepEqual(got, whole) {
+			t.Errorf("%s: the other stream has %v", name, got)
 		}
 		if got := contents(t, log)["s"]; len(got) > row.stands {
 			t.Errorf("%s: %d events were imported", name, len(got))
@@ -182,8 +192,8 @@ func TestABrokenArchiveIsRefused(t *testing.T) {
 	}
 	log := newLog(t)
 	log.Validate = stacktest.Open(t, nil).Log().Validate
-	if _, err := importAll(t.Context(), log, single(mustPack(t, events...))); err == nil || !strings.Contains(err.Error(), "stream s version 1: ") {
-		t.Errorf("events of no schema: error=%v", err)
+	if f, err := importAll(t.Context(), log, single(mustPack(t, events...))); err != nil || len(f.Named) != 1 || !strings.Contains(f.Named[0], "stream s version 1: ") {
+		t.Errorf("events of no schema: error=%v, faults %q", err, f.Named)
 	}
 }
 
@@ -201,8 +211,8 @@ func TestAnImportGoesOnBehindTheLog(t *testing.T) {
 	}
 	other := chain("stream-2", 12)
 	other[9].PreviousHash = "x"
-	if _, err := importAll(t.Context(), log, single(mustPack(t, other[9:]...))); err == nil || !strings.HasPrefix(err.Error(), "stream stream-2: version 10 does not follow version 9") {
-		t.Errorf("what does not follow the log: error=%v", err)
+	if f, err := importAll(t.Context(), log, single(mustPack(t, other[9:]...))); err != nil || len(f.Named) != 1 || !strings.HasPrefix(f.Named[0], "stream stream-2: version 10 does not follow version 9") {
+		t.Errorf("what does not follow the log: error=%v, faults %q", err, f.Named)
 	}
 }
 
@@ -212,7 +222,7 @@ func TestACheckWritesNothing(t *testing.T) {
 	events, _ := mixed(3, 5)
 	im := &archive.Importer{Log: log, Workers: 2, Check: true}
 	f, err := im.Run(t.Context(), &archive.Reader{Source: single(mustPack(t, events...))}, func(int) {})
-	if err != nil || f != (archive.Figures{Streams: 3, Events: 15}) || len(contents(t, log)) > 0 {
+	if err != nil || !reflect.DeepEqual(f, archive.Figures{Streams: 3, Events: 15, Faults: stored.NewFaults()}) || len(contents(t, log)) > 0 {
 		t.Errorf("%+v, %v, %d streams in the log", f, err, len(contents(t, log)))
 	}
 }
@@ -280,5 +290,45 @@ func TestExportsAreCut(t *testing.T) {
 	x := archive.Exporter{Log: log, Workers: 1, Streams: []string{"nobody"}}
 	if _, err := x.Run(t.Context(), &archive.Objects{Put: func(context.Context, archive.Object) error { return nil }}, func(int) {}); err == nil || err.Error() != "the log has no stream nobody" {
 		t.Errorf("no stream: error=%v", err)
+	}
+}
+
+// TestWhatCannotBeReadOfAnArchiveIsNamed has an archive of which one object is cut off, one is none, and one has a line
+// that is no event.
+func TestWhatCannotBeReadOfAnArchiveIsNamed(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	first, second := chain("first", 3), chain("second", 3)
+	var line bytes.Buffer
+	z, err := zstd.NewWriter(&line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []eventstore.Event{second[0], second[1]} {
+		text, err := archive.AppendLine(nil, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = z.Write(text)
+		_, _ = z.Write([]byte("{\"streamId\":7}\n"))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cut := mustPack(t, first[2])
+	f, err := importAll(t.Context(), log, archive.Directory{FS: fstest.MapFS{
+		"1" + archive.Suffix: {Data: mustPack(t, first[:2]...)}, "2" + archive.Suffix: {Data: cut[:len(cut)-9]},
+		"3" + archive.Suffix: {Data: []byte("no object at all")}, "4" + archive.Suffix: {Data: line.Bytes()},
+		"5" + archive.Suffix: {Data: mustPack(t, second[2])},
+	}})
+	want := []string{
+		"2.ndjson.zst: it is cut off", "3.ndjson.zst: it is not compressed with zstd, as an export is",
+		"4.ndjson.zst: line 2: it is no event: it does not end with its data", "4.ndjson.zst: line 4: it is no event: it does not end with its data",
+	}
+	if err != nil || !slices.Equal(f.Named, want) || f.Written != 5 {
+		t.Errorf("%d written, error=%v, faults %q, want %q", f.Written, err, f.Named, want)
+	}
+	if got := contents(t, log); !reflect.DeepEqual(got, map[string][]eventstore.Event{"first": first[:2], "second": second}) {
+		t.Errorf("the log has %v", got)
 	}
 }

@@ -23,6 +23,9 @@ type Reader struct {
 	// Total is the size of all objects in bytes as far as it is known, and Done how much of it has been read. They
 	// count from the call of Events.
 	Total, Done atomic.Int64
+	// Skip is told of each line and object that cannot be read, and the others are; with nil the first one ends the
+	// reading. It may be called by several at a time.
+	Skip func(error)
 
 	decoders sync.Pool // that have read an object to its end
 }
@@ -102,46 +105,79 @@ func (r *Reader) decode(ctx context.Context, name string, chunks chan<- chunk) {
 			}
 		}
 		defer r.decoders.Put(z)
-		packed := bufio.NewReader(&counted{body, &r.Done})
+		source := &counted{Reader: body, n: &r.Done}
+		packed := bufio.NewReader(source)
 		if _, err := packed.Peek(1); err == io.EOF {
-			return fmt.Errorf("%s: it is empty, which an export never is", name)
+			return &BadObject{name, errors.New("it is empty, which an export never is")}
 		}
 		if err = z.Reset(packed); err == nil {
-			err = decode(z, func(events []eventstore.Event) error { return send(chunk{events: events}) })
+			err = decode(z, func(events []eventstore.Event) error { return send(chunk{events: events}) }, r.skipLine(name))
 		}
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case source.err != nil: // it could not be read, and may be whole
+			return fmt.Errorf("%s: %w", name, source.err)
 		case errors.Is(err, zstd.ErrMagicMismatch):
-			return fmt.Errorf("%s: it is not compressed with zstd, as an export is", name)
+			return &BadObject{name, errors.New("it is not compressed with zstd, as an export is")}
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("%s: it is cut off", name)
+			return &BadObject{name, errors.New("it is cut off")}
 		case err != nil:
-			return fmt.Errorf("%s: %w", name, err)
+			return &BadObject{name, err}
 		}
 		return nil
 	}()
+	if bad, ok := errors.AsType[*BadObject](err); ok && r.Skip != nil {
+		r.Skip(bad)
+		return
+	}
 	if err != nil {
 		_ = send(chunk{err: err}) // unless nobody wants to know
 	}
 }
 
-// counted counts what is read.
+// BadObject is the error of an object with a line that is no event, or whose rest cannot be read.
+type BadObject struct {
+	Name string
+	Err  error
+}
+
+func (e *BadObject) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *BadObject) Unwrap() error { return e.Err }
+
+// skipLine tells Skip of lines of an object; without it the first one ends the reading.
+func (r *Reader) skipLine(name string) func(error) error {
+	return func(err error) error {
+		if r.Skip == nil {
+			return err
+		}
+		r.Skip(&BadObject{name, err})
+		return nil
+	}
+}
+
+// counted counts what is read, and remembers why reading failed.
 type counted struct {
 	io.Reader
-	n *atomic.Int64
+	n   *atomic.Int64
+	err error
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.n.Add(int64(n))
+	if err != io.EOF {
+		c.err = err
+	}
 	return n, err
 }
 
 // block is how much text is decoded at a time; a line may be longer.
 const block = 1 << 20
 
-// decode gives the events in the text of an object, some at a time. The events' data are parts of the text that was
-// read.
-func decode(r io.Reader, yield func([]eventstore.Event) error) error {
+// decode gives the events in the text of an object, some at a time, and tells bad of each line that is none, whose error
+// ends it. The events' data are parts of the text that was read.
+func decode(r io.Reader, yield func([]eventstore.Event) error, bad func(error) error) error {
 	line := 0
 	var rest []byte // of a line that is not at its end
 	for {
@@ -161,10 +197,11 @@ func decode(r io.Reader, yield func([]eventstore.Event) error) error {
 		for l := range bytes.Lines(text[:end]) {
 			line++
 			e, err := parseLine(l[:len(l)-1])
-			if err != nil {
-				return fmt.Errorf("line %d: %w", line, err)
+			if err == nil {
+				events = append(events, e)
+			} else if err := bad(fmt.Errorf("line %d: %w", line, err)); err != nil {
+				return err
 			}
-			events = append(events, e)
 		}
 		if len(events) > 0 {
 			if err := yield(events); err != nil {

@@ -35,13 +35,14 @@ func (e *Different) Error() string {
 
 // Import puts events of an earlier log, of any streams and with all that they have, where nothing stands; name is
 // that of the import. Those that stand there already and are equal count as done. All others are written or none, and
-// written says how many. The error is *Different when another event stands in the way.
+// written says how many. The error is *Different if another event stands in the way, and *Unreadable if what stands
+// there or is to be put there is no event of this program.
 func (s *Store) Import(ctx context.Context, events []Event, name string) (written int, err error) {
 	puts := make([]types.TransactWriteItem, len(events))
 	for i, e := range events {
 		if !e.IsSealed() { // what is sealed was checked when it was appended, and the chain tells that it is the same
 			if err := s.check(e); err != nil {
-				return 0, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
+				return 0, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: err}
 			}
 		}
 		e.Imported = name

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/rebuild"
+)
+
+// damage puts NULL in the place of an attribute of an item.
+func (s *running) damage(table string, key map[string]types.AttributeValue, attribute string) {
+	s.t.Helper()
+	outer, inner, _ := strings.Cut(attribute, ".")
+	path, names := "#outer", map[string]string{"#outer": outer}
+	if inner != "" {
+		path, names["#inner"] = "#outer.#inner", inner
+	}
+	if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &table, Key: key, UpdateExpression: aws.String("SET " + path + " = :nothing"), ExpressionAttributeNames: names,
+		ExpressionAttributeValues: map[string]types.AttributeValue{":nothing": &types.AttributeValueMemberNULL{Value: true}},
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// eventKey is the key of an event of a quote.
+func eventKey(quoteID, version string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"streamId": &types.AttributeValueMemberS{Value: "quote-" + quoteID}, "version": &types.AttributeValueMemberN{Value: version},
+	}
+}
+
+// TestNothingThatGoesOverManyQuotesStopsAtOne damages events of two quotes among four, and gives every command that goes
+// over all of them.
+func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		ids := []string{s.priced(), s.priced(), s.priced(), s.priced()}
+		s.damage("milepost-events", eventKey(ids[1], "2"), "occurredAt")
+		s.damage("milepost-events", eventKey(ids[2], "4"), "metadata.traceHeader")
+		settle()
+		first, second := "stream quote-"+ids[1]+" version 2: attribute occurredAt is not a string", "stream quote-"+ids[2]+" version 4: attribute metadata.traceHeader is not a string"
+		file := filepath.Join(t.TempDir(), "log.ndjson.zst")
+		for _, row := range []struct {
+			args []string
+			want []string
+		}{
+			{[]string{"rebuild", "all"}, []string{first, second, "16 events of 4 quotes folded, 0 projections written, 0 removed, 2 faults"}},
+			{[]string{"rebuild", "all", "--workflow"}, []string{first, second, "16 events of 4 quotes folded, 0 projections written, 0 removed, 2 faults"}},
+			{[]string{"rebuild", "all", "--wipe", "--yes"}, []string{first, second, "4 projections written, 8 removed, 2 faults"}},
+			{[]string{"rebuild", "all", "--wipe", "--yes", "--workflow"}, []string{first, second, "4 projections written, 4 removed, 2 faults"}},
+			{[]string{"correct", "--dry-run"}, []string{ids[1] + ", not corrected: " + first, ids[2] + ", not corrected: " + second, "looked at        4 quotes", "not correctable  2"}},
+			{[]string{"log", "verify"}, []string{"quote-" + ids[1] + ": version 2 is unreadable", "quote-" + ids[2] + ": version 4 is unreadable", " of 4 streams checked, 2 faults"}},
+			{[]string{"log", "play"}, []string{first, second, "14 events played"}},
+			{[]string{"log", "play", "--workflow"}, []string{first, second, "14 events played"}},
+			{[]string{"log", "export", file}, []string{first, second, "14 events of 4 quotes exported"}},
+			{[]string{"log", "export", file + ".masked", "--mask"}, []string{first, second, "8 events of 2 quotes exported"}},
+		} {
+			got := s.milepost(row.args...)
+			for _, want := range row.want {
+				if !strings.Contains(got.out, want) {
+					t.Errorf("%v: %s%s\nlacks %s", row.args, got.out, got.err, want)
+				}
+			}
+			if got.status != 1 {
+				t.Errorf("%v: status %d, want 1", row.args, got.status)
+			}
+		}
+		settle()
+		s.assertPriced("/quotes/"+ids[0], "/quotes/"+ids[3])
+		// What the export could not write is a gap. Before it, and in the other quotes, the import has all.
+		other := s.another()
+		got := other.milepost("log", "import", file)
+		if want := "stream quote-" + ids[1] + ": version 2 is missing, and the log does not have it either\n12 events of 4 quotes: 12 imported"; got.status != 1 || !strings.Contains(got.out, want) {
+			t.Errorf("import: %+v, want %q", got, want)
+		}
+		// Where damaged events stand already, the others come all the same.
+		got = s.milepost("log", "import", file, "--json")
+		var figures struct{ Faults []string }
+		if err := json.Unmarshal([]byte(got.out), &figures); err != nil || got.status != 1 || len(figures.Faults) != 1 {
+			t.Errorf("import over itself: %+v, %v", got, err)
+		}
+		var folded rebuild.Figures
+		if got := s.milepost("rebuild", "quotes", "--json"); json.Unmarshal([]byte(got.out), &folded) != nil || got.status != 1 || folded.Count() != 2 {
+			t.Errorf("rebuild as JSON: %+v", got)
+		}
+	})
+}
