@@ -99,7 +99,7 @@ func TestRebuildNamesWhatItCannotFold(t *testing.T) {
 		}
 		s.forgetOnly(good, bad)
 		r := s.milepost("rebuild", "all")
-		if r.status != 1 || !strings.Contains(r.out, "stream quote-"+bad+" version 2") || !strings.Contains(r.out, "1 faults") {
+		if r.status != 1 || !strings.Contains(r.out, "stream quote-"+bad+": version 2 is changed") || !strings.Contains(r.out, "1 faults") {
 			t.Errorf("status %d: %s%s", r.status, r.out, r.err)
 		}
 		if known := s.known(good, bad); len(known) != 1 || known[0] != good {

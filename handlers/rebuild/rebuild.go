@@ -18,6 +18,7 @@ import (
 type Order struct {
 	rebuild.Task
 	Removal rebuild.Task   `json:"removal"`
+	Rest    rebuild.Task   `json:"rest"`
 	Folded  []rebuild.Task `json:"folded"`
 }
 
@@ -35,7 +36,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 func (h *handler) work(ctx context.Context, in Order) (rebuild.Task, error) {
 	if in.Step == addUp {
-		sum, err := rebuild.Sum(in.Removal, in.Folded)
+		sum, err := rebuild.Sum(in.Removal, in.Folded, in.Rest)
 		return rebuild.Task{Step: addUp, Done: true, Figures: sum}, err
 	}
 	done, err := h.rebuilder.Do(ctx, in.Task, platform.TimeIsUp(ctx))

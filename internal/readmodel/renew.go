@@ -38,6 +38,42 @@ func (s *Store) Renew(ctx context.Context, kind Kind, projections []Projection) 
 	return s.replace(ctx, s.table(kind), items)
 }
 
+// Witness is what a stored document saw of the log: the event that it was made from, and its hash.
+type Witness struct {
+	Version int
+	Hash    string
+}
+
+// Witnesses says what the stored documents of up to MaxRenewed quotes saw of the log, by quote. One without a document,
+// or with one that does not say what it was made from, is left out.
+func (s *Store) Witnesses(ctx context.Context, quoteIDs []string) (map[string]Witness, error) {
+	found := map[string]Witness{}
+	keys := make([]attributes, len(quoteIDs))
+	for i, id := range quoteIDs {
+		keys[i] = documentKey(id)
+	}
+	request := map[string]types.KeysAndAttributes{s.Quotes: {
+		Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("quoteId, version, logHash"),
+	}}
+	for len(keys) > 0 && len(request) > 0 {
+		out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+		if err != nil {
+			return nil, fmt.Errorf("read what %d projections were made from: %w", len(keys), err)
+		}
+		for _, item := range out.Responses[s.Quotes] {
+			w := Witness{Version: versionOf(item)}
+			if hash, ok := item["logHash"].(*types.AttributeValueMemberS); ok {
+				w.Hash = hash.Value
+			}
+			if w.Version > 0 {
+				found[Quotes.quoteID(item)] = w
+			}
+		}
+		request = out.UnprocessedKeys
+	}
+	return found, nil
+}
+
 // stored reads the items of projections, by quote. One that DynamoDB had no time for is missing.
 func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection) (map[string]attributes, error) {
 	if len(projections) == 0 {

@@ -4,6 +4,9 @@
 // is stored already and right stays as it is, what is not is replaced at once; so a reader finds every quote
 // at any time. What is appended meanwhile is the business of the projector, as ever: neither replaces what
 // was made from more events.
+//
+// A projection is also a witness: it says which event it was made from. Where the log does not have that event any
+// more, somebody changed the log. Then the projection stays as it is, as evidence, and the fault is named.
 package rebuild
 
 import (
@@ -27,9 +30,9 @@ type Way string
 const (
 	// Over replaces what is wrong and adds what is missing.
 	Over Way = "over"
-	// Prune is Over, and then removes what the log knows nothing of.
+	// Prune is Over, and then removes what the log knows nothing of. Each such quote is a fault all the same.
 	Prune Way = "prune"
-	// Wipe removes all first. Lists miss what is not made again yet.
+	// Wipe removes all first but the evidence. Lists miss what is not made again yet.
 	Wipe Way = "wipe"
 )
 
@@ -68,7 +71,8 @@ type Figures struct {
 	// Written counts the projections that were missing or wrong.
 	Written int `json:"written"`
 	Removed int `json:"removed"`
-	// Faults are the quotes that this program cannot fold. Their projections are left alone.
+	// Faults are the quotes that this program cannot fold, and those that are not what was appended to them. Their
+	// projections are left alone.
 	stored.Faults
 }
 
@@ -101,7 +105,7 @@ func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) e
 	}
 	if p.Way == Wipe && !p.Emptied {
 		for _, kind := range p.Projections {
-			if err := r.Projections.Remove(ctx, kind, "", all, removed); err != nil {
+			if err := r.Projections.Remove(ctx, kind, "", r.sound(ctx), removed); err != nil {
 				return p, err
 			}
 		}
@@ -113,22 +117,43 @@ func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) e
 	if err := r.foldAll(ctx, &p, report); err != nil {
 		return p, err
 	}
-	if p.Way != Prune {
-		return p, nil
-	}
 	for _, kind := range p.Projections {
-		if err := r.Projections.Remove(ctx, kind, "", r.unknown(ctx), removed); err != nil {
+		if err := r.Projections.Remove(ctx, kind, "", r.gone(ctx, p.Way, &p.Figures), removed); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
 }
 
-// all picks every quote.
-func all(quoteIDs []string) ([]string, error) { return quoteIDs, nil }
+// sound picks those quotes whose projection saw no event that the log does not have.
+func (r *Rebuilder) sound(ctx context.Context) func(quoteIDs []string) ([]string, error) {
+	return func(quoteIDs []string) ([]string, error) {
+		faults, err := r.faults(ctx, quoteIDs)
+		return slices.DeleteFunc(slices.Clone(quoteIDs), func(id string) bool { return faults[id] != "" }), err
+	}
+}
 
-// unknown picks those quotes of which the log has no event.
-func (r *Rebuilder) unknown(ctx context.Context) func(quoteIDs []string) ([]string, error) {
+// faults compares the projections of quotes with the log, and tells by quote where it does not have what they saw.
+func (r *Rebuilder) faults(ctx context.Context, quoteIDs []string) (map[string]string, error) {
+	witnesses, err := r.Projections.Witnesses(ctx, quoteIDs)
+	if err != nil {
+		return nil, err
+	}
+	streams := make(map[string]eventstore.Witness, len(witnesses))
+	for id, w := range witnesses {
+		streams[quotestore.StreamID(id)] = eventstore.Witness(w)
+	}
+	disagree, err := r.Quotes.Log.Disagree(ctx, streams)
+	faults := make(map[string]string, len(disagree))
+	for stream, f := range disagree {
+		id, _ := quotestore.QuoteID(stream)
+		faults[id] = f.String() + ", as its projection tells"
+	}
+	return faults, err
+}
+
+// gone names those quotes of which the log has no event. It picks them if they are to be removed.
+func (r *Rebuilder) gone(ctx context.Context, way Way, f *Figures) func(quoteIDs []string) ([]string, error) {
 	return func(quoteIDs []string) ([]string, error) {
 		streams := make([]string, len(quoteIDs))
 		for i, id := range quoteIDs {
@@ -137,6 +162,12 @@ func (r *Rebuilder) unknown(ctx context.Context) func(quoteIDs []string) ([]stri
 		absent, err := r.Quotes.Log.Absent(ctx, streams)
 		for i, stream := range absent {
 			absent[i], _ = quotestore.QuoteID(stream)
+			if fault := fmt.Sprintf("stream %s is gone from the log, as its projection tells", stream); !slices.Contains(f.Named, fault) {
+				f.Named = append(f.Named, fault)
+			}
+		}
+		if way != Prune {
+			return nil, err
 		}
 		return absent, err
 	}
@@ -220,6 +251,12 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	b.Events += len(stream.Events) + len(stream.Unreadable)
 	var q quote.Quote
 	events, err := stream.Intact()
+	if faults := eventstore.Verify(stream.ID, events, eventstore.Witness{}); err == nil && len(faults) > 0 {
+		for _, f := range faults {
+			b.Named = append(b.Named, f.String())
+		}
+		return nil
+	}
 	if err == nil {
 		q, err = b.of.Quotes.FoldOnce(ctx, events)
 	}
@@ -234,8 +271,23 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	return nil
 }
 
-// flush writes the projections.
+// flush writes the projections, but those that would hide what the stored one tells of a changed log.
 func (b *batch) flush(ctx context.Context) error {
+	ids := make([]string, len(b.projections))
+	for i, p := range b.projections {
+		ids[i] = p.QuoteID
+	}
+	faults, err := b.of.faults(ctx, ids)
+	if err != nil {
+		return err
+	}
+	b.projections = slices.DeleteFunc(b.projections, func(p readmodel.Projection) bool {
+		fault, wrong := faults[p.QuoteID]
+		if wrong {
+			b.Named = append(b.Named, fault)
+		}
+		return wrong
+	})
 	for _, kind := range b.kinds {
 		n, err := b.of.Projections.Renew(ctx, kind, b.projections)
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"milepost/internal/rebuild"
 	"milepost/internal/seal"
 	"milepost/internal/stacktest"
+	"milepost/internal/stored"
 )
 
 // desk is a log with the projections of its quotes.
@@ -214,12 +215,7 @@ func TestARebuildGivesWhatThereWas(t *testing.T) {
 		"some belong to no quote": {
 			begin:  rebuild.New(rebuild.Prune, readmodel.Kinds...),
 			damage: func(t *testing.T, d *desk) { d.strangers(t) },
-			want:   rebuild.Figures{Removed: 2},
-		},
-		"some belong to no quote, and all is wiped": {
-			begin:  rebuild.New(rebuild.Wipe, readmodel.Kinds...),
-			damage: func(t *testing.T, d *desk) { d.strangers(t) },
-			want:   rebuild.Figures{Written: 2 * quotes, Removed: 2*quotes + 2},
+			want:   rebuild.Figures{Removed: 2, Faults: stranger()},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,6 +231,11 @@ func TestARebuildGivesWhatThereWas(t *testing.T) {
 		})
 	}
 }
+
+func stranger() stored.Faults { return stored.Faults{Named: []string{strangerFault}} }
+
+// strangerFault is what a rebuild says of the quote of strangers.
+var strangerFault = "stream " + quotestore.StreamID(quoteID(900)) + " is gone from the log, as its projection tells"
 
 // strangers puts a projection of each kind that belongs to no quote of the log.
 func (d *desk) strangers(t *testing.T) {
@@ -270,8 +271,80 @@ func TestStrangersStayUntilTheyArePruned(t *testing.T) {
 	d.fill(t, 10)
 	d.strangers(t)
 	before := d.projections(t)
-	d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...))
-	d.assertProjections(t, before)
+	for _, way := range []rebuild.Way{rebuild.Over, rebuild.Wipe} {
+		done := d.mustRun(t, rebuild.New(way, readmodel.Kinds...))
+		if !reflect.DeepEqual(done.Named, []string{strangerFault}) {
+			t.Errorf("%s: faults %q, want that one is gone", way, done.Named)
+		}
+		d.assertProjections(t, before)
+	}
+	if done := d.mustRun(t, rebuild.New(rebuild.Prune, readmodel.Kinds...)); done.Removed != 2 || !reflect.DeepEqual(done.Named, []string{strangerFault}) {
+		t.Errorf("%+v, want that it is named and removed", done)
+	}
+}
+
+// TestEvidenceStays: a projection that saw another log than there is stays, and its quote is named, whatever the way.
+func TestEvidenceStays(t *testing.T) {
+	t.Parallel()
+	table := func(d *desk) *string { return &d.quotes.Log.Table }
+	key := func(id string, version int) map[string]types.AttributeValue {
+		return map[string]types.AttributeValue{
+			"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
+			"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
+		}
+	}
+	set := func(version int, attribute, to string) func(*testing.T, *desk, string) {
+		return func(t *testing.T, d *desk, id string) {
+			if _, err := d.quotes.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+				TableName: table(d), Key: key(id, version), UpdateExpression: new("SET #a = :v"),
+				ExpressionAttributeNames:  map[string]string{"#a": attribute},
+				ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberS{Value: to}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func(versions ...int) func(*testing.T, *desk, string) {
+		return func(t *testing.T, d *desk, id string) {
+			for _, v := range versions {
+				if _, err := d.quotes.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: table(d), Key: key(id, v)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		tamper func(*testing.T, *desk, string)
+		want   string
+	}{
+		"the last event is changed": {set(4, "eventId", "another"), "version 4 is changed, as its projection tells"},
+		"an event is changed":       {set(2, "eventId", "another"), "version 2 is changed"},
+		"the tail is cut":           {remove(3, 4), "version 4 is missing, as its projection tells"},
+		"an event is missing":       {remove(2), "version 2 is missing"},
+		"the whole stream is gone":  {remove(1, 2, 3, 4), " is gone from the log, as its projection tells"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			for n := range 3 {
+				if err := d.execute(t.Context(), quotetest.MustExample(t, "E01"), quoteID(n), 4); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := d.projections(t)
+			test.tamper(t, d, quoteID(1))
+			for _, way := range []rebuild.Way{rebuild.Over, rebuild.Wipe} {
+				done := d.mustRun(t, rebuild.New(way, readmodel.Kinds...))
+				want := "stream " + quotestore.StreamID(quoteID(1))
+				if len(done.Named) != 1 || !strings.HasPrefix(done.Named[0], want) || !strings.Contains(done.Named[0], test.want) {
+					t.Errorf("%s: faults %q, want one: %s … %s", way, done.Named, want, test.want)
+				}
+				if way == rebuild.Over || strings.Contains(test.want, "projection") { // else the log tells it alone
+					d.assertProjections(t, before)
+				}
+			}
+		})
+	}
 }
 
 func TestWhatWasMadeFromMoreEventsStays(t *testing.T) {
@@ -284,8 +357,8 @@ func TestWhatWasMadeFromMoreEventsStays(t *testing.T) {
 		d.put(t, kind, item)
 	}
 	before := d.projections(t)
-	if done := d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...)); done.Written != 0 {
-		t.Errorf("%d are replaced", done.Written)
+	if done := d.mustRun(t, rebuild.New(rebuild.Over, readmodel.Kinds...)); done.Written != 0 || len(done.Named) != 1 {
+		t.Errorf("%d are replaced, faults %q; want that the log lacks what one saw", done.Written, done.Named)
 	}
 	d.assertProjections(t, before)
 }
@@ -392,8 +465,8 @@ func TestAnInterruptedRebuildIsTakenUp(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := rebuild.Figures{Streams: quotes, Events: events, Written: 2 * quotes, Removed: 2}
-			if way == rebuild.Over {
+			want := rebuild.Figures{Streams: quotes, Events: events, Written: 2 * quotes, Removed: 2, Faults: stranger()}
+			if way != rebuild.Prune {
 				want.Removed = 0
 				d.mustRun(t, rebuild.New(rebuild.Prune, readmodel.Kinds...))
 			}

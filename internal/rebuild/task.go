@@ -19,7 +19,7 @@ const (
 	Empty Step = "empty"
 	// Fold deals with one part of the log.
 	Fold Step = "fold"
-	// Tidy removes what the log knows nothing of.
+	// Tidy names what the log knows nothing of, and removes it if the way is Prune.
 	Tidy Step = "tidy"
 )
 
@@ -27,6 +27,8 @@ const (
 type Task struct {
 	Step        Step             `json:"step"`
 	Projections []readmodel.Kind `json:"projections"`
+	// Way is that of the rebuild. Only to tidy needs it.
+	Way Way `json:"way,omitempty"`
 	// Number and Of say which part of the log is dealt with.
 	Number int `json:"number"`
 	Of     int `json:"of"`
@@ -49,9 +51,9 @@ func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, e
 	var err error
 	switch t.Step {
 	case Empty:
-		err = r.remove(ctx, &t, all, enough)
+		err = r.remove(ctx, &t, r.sound(ctx), enough)
 	case Tidy:
-		err = r.remove(ctx, &t, r.unknown(ctx), enough)
+		err = r.remove(ctx, &t, r.gone(ctx, t.Way, &t.Figures), enough)
 	case Fold:
 		err = r.fold(ctx, &t, enough)
 	}
@@ -83,6 +85,7 @@ func (r *Rebuilder) remove(ctx context.Context, t *Task, unwanted func(quoteIDs 
 		err := r.Projections.Remove(ctx, t.Projections[0], t.After, unwanted, func(after string, removed int) error {
 			t.After = after
 			t.Removed += removed
+			t.Bound()
 			if after != "" && enough() {
 				return errEnough
 			}
@@ -109,11 +112,12 @@ func (r *Rebuilder) fold(ctx context.Context, t *Task, enough func() bool) error
 	})
 }
 
-// Sum gives the figures of a whole rebuild: those of what was removed, and of the parts, which have to be all and
-// done.
-func Sum(removal Task, folded []Task) (Figures, error) {
+// Sum gives the figures of a whole rebuild: those of what was removed first, of the parts, which have to be all and
+// done, and of the rest.
+func Sum(removal Task, folded []Task, rest Task) (Figures, error) {
 	sum := newFigures()
 	sum.add(removal.Figures)
+	sum.add(rest.Figures)
 	done := map[int]bool{}
 	for _, t := range folded {
 		if t.Done && t.Of == len(folded) {

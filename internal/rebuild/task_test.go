@@ -44,9 +44,9 @@ func TestTasksComeToWhatARunComesTo(t *testing.T) {
 			originals := d.projections(t)
 			d.strangers(t)
 
-			tidy, calls := d.mustDo(t, rebuild.Task{Step: rebuild.Tidy, Projections: readmodel.Kinds}, enough)
-			if tidy.Removed != 2 || enough() == (calls == 1) {
-				t.Errorf("%d removed in %d calls, want 2", tidy.Removed, calls)
+			tidy, calls := d.mustDo(t, rebuild.Task{Step: rebuild.Tidy, Way: rebuild.Prune, Projections: readmodel.Kinds}, enough)
+			if tidy.Removed != 2 || len(tidy.Named) != 1 || enough() == (calls == 1) {
+				t.Errorf("%d removed in %d calls, faults %q; want 2, and one fault", tidy.Removed, calls, tidy.Named)
 			}
 			d.assertProjections(t, originals)
 
@@ -69,7 +69,7 @@ func TestTasksComeToWhatARunComesTo(t *testing.T) {
 				t.Errorf("the longest part took %d calls", most)
 			}
 			d.assertProjections(t, originals)
-			sum, err := rebuild.Sum(removal, folded)
+			sum, err := rebuild.Sum(removal, folded, rebuild.Task{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,14 +78,14 @@ func TestTasksComeToWhatARunComesTo(t *testing.T) {
 				events += 1 + i%4
 			}
 			assertFigures(t, sum, rebuild.Figures{Streams: n, Events: events, Written: 2 * n, Removed: 2 * n})
-			if _, err := rebuild.Sum(removal, folded[:1]); err == nil {
+			if _, err := rebuild.Sum(removal, folded[:1], rebuild.Task{}); err == nil {
 				t.Error("a part that is missing is added up")
 			}
-			if _, err := rebuild.Sum(removal, []rebuild.Task{folded[0], folded[0]}); err == nil {
+			if _, err := rebuild.Sum(removal, []rebuild.Task{folded[0], folded[0]}, rebuild.Task{}); err == nil {
 				t.Error("a part that is there twice stands for another")
 			}
 			folded[1].Done = false
-			if _, err := rebuild.Sum(removal, folded); err == nil {
+			if _, err := rebuild.Sum(removal, folded, rebuild.Task{}); err == nil {
 				t.Error("a part that is not done is added up")
 			}
 		})

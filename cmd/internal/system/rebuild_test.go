@@ -22,6 +22,7 @@ import (
 	"milepost/internal/playback"
 	"milepost/internal/readmodel"
 	"milepost/internal/rebuild"
+	"milepost/internal/stored"
 	"milepost/local/fault"
 )
 
@@ -132,12 +133,11 @@ func TestTheRebuildWorkflow(t *testing.T) {
 		"prune": func(s *running) rebuild.Figures {
 			s.spoil()
 			s.stranger()
-			return rebuild.Figures{Written: 24, Removed: 1}
+			return rebuild.Figures{Written: 24, Removed: 1, Faults: stored.Faults{Named: []string{
+				"stream quote-01KXAMPE000000000000000900 is gone from the log, as its projection tells",
+			}}}
 		},
-		"wipe": func(s *running) rebuild.Figures {
-			s.stranger()
-			return rebuild.Figures{Written: 24, Removed: 25}
-		},
+		"wipe": func(*running) rebuild.Figures { return rebuild.Figures{Written: 24, Removed: 24} },
 	} {
 		t.Run(way, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestTheRebuildWorkflow(t *testing.T) {
 				ids := s.quoted(12)
 				before, effects := s.projected(), s.effects()
 				want := damage(s)
-				want.Streams, want.Events, want.Named = 12, 48, []string{}
+				want.Streams, want.Events = 12, 48
 				if got := s.rebuild(way); fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("figures=%+v, want %+v", got, want)
 				}
