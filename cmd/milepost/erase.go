@@ -66,7 +66,7 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	state, err := l.quotes.Keys.State(ctx, c.Customer)
+	held, err := l.quotes.Keys.Holder(ctx, c.Customer)
 	if err != nil {
 		return plainly(err)
 	}
@@ -74,10 +74,10 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	if !state.Exists && state.Erasure == nil && len(ids) == 0 {
+	if !held.Exists() && len(ids) == 0 {
 		return fmt.Errorf("there is no customer %s", c.Customer)
 	}
-	did := erasure{CustomerID: c.Customer, Erased: state.Erasure, Quotes: map[quote.Status]int{}, Unsealed: []string{}}
+	did := erasure{CustomerID: c.Customer, Erased: held.Erasure, Quotes: map[quote.Status]int{}, Unsealed: []string{}}
 	if c.Yes {
 		// The key goes first: whatever comes next, nobody can read any more what it sealed.
 		first, err := l.quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: c.Customer, At: time.Now().UTC(), By: c.By, ReasonCode: c.Reason})

@@ -37,6 +37,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 		quotes: quotestore.New(env, vars),
 		lines:  &readmodel.Store{DB: platform.DynamoDB(env), CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME")},
 	}
+	h.quotes.OfCustomer = h.lines.Newest
 	return api.Handler(env, h.submit), vars.Err()
 }
 

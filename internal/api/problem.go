@@ -83,6 +83,10 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusUnprocessableEntity, "unknown-time-zone", "The contact's time zone does not exist",
 			"Give its name in the IANA database, such as America/New_York, or leave it out.")
 	}
+	if _, ok := errors.AsType[*seal.NoKey](err); ok {
+		return NewProblem(http.StatusServiceUnavailable, "key-missing", "The customer's key is not here",
+			"What was stored for this customer cannot be opened until the insurer brings the key; until then nothing is changed. Try it again later.")
+	}
 	if p := conflictOf(err); p != nil {
 		return p
 	}

@@ -22,6 +22,7 @@ type record struct {
 	Metadata      metadata  `json:"metadata"`
 	PreviousHash  string    `json:"previousHash,omitempty"`
 	SealedFor     string    `json:"sealedFor,omitempty"`
+	KeyID         string    `json:"keyId,omitempty"`
 	Sealed        []byte    `json:"sealed,omitempty"`
 	Imported      string    `json:"imported,omitempty"`
 }
@@ -45,7 +46,7 @@ func AppendLine(line []byte, e eventstore.Event) ([]byte, error) {
 	head, err := json.Marshal(record{
 		StreamID: e.StreamID, Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion,
 		OccurredAt: e.OccurredAt.UTC(), PreviousHash: e.PreviousHash, Metadata: metadata(e.Metadata),
-		SealedFor: e.SealedFor, Sealed: e.Sealed, Imported: e.Imported,
+		SealedFor: e.SealedFor, KeyID: e.KeyID, Sealed: e.Sealed, Imported: e.Imported,
 	})
 	if err != nil {
 		return line, fmt.Errorf("version %d of stream %s: %w", e.Version, e.StreamID, err)
@@ -94,8 +95,8 @@ func parseLine(line []byte) (eventstore.Event, error) {
 		Actor: m.text("actor"), TraceHeader: m.optional("traceHeader"),
 	}
 	m.close()
-	e.PreviousHash, e.SealedFor, e.Sealed = m.optional("previousHash"), m.optional("sealedFor"), m.bytes("sealed")
-	e.Imported = m.optional("imported")
+	e.PreviousHash, e.SealedFor, e.KeyID = m.optional("previousHash"), m.optional("sealedFor"), m.optional("keyId")
+	e.Sealed, e.Imported = m.bytes("sealed"), m.optional("imported")
 	if m.err == nil && m.rest != "" {
 		m.fail("data")
 	}

@@ -26,6 +26,9 @@ func (e Event) Hash() string {
 		b = append(withLength(b, len(e.SealedFor)), e.SealedFor...)
 		b = append(withLength(b, len(e.Sealed)), e.Sealed...)
 	}
+	if e.KeyID != "" {
+		b = append(withLength(b, len(e.KeyID)), e.KeyID...)
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -115,6 +115,7 @@ func TestNoFieldIsLeftOutOfTheChain(t *testing.T) {
 		"Stored":        func(e *eventstore.Event) { e.Stored = append(e.Data, ' ') },
 		"Sealed":        func(e *eventstore.Event) { e.Sealed = append(e.Sealed, 1) },
 		"SealedFor":     func(e *eventstore.Event) { e.SealedFor += "x" },
+		"KeyID":         func(e *eventstore.Event) { e.KeyID += "x" },
 		"CommandID":     func(e *eventstore.Event) { e.Metadata.CommandID += "x" },
 		"CorrelationID": func(e *eventstore.Event) { e.Metadata.CorrelationID += "x" },
 		"CausationID":   func(e *eventstore.Event) { e.Metadata.CausationID += "x" },

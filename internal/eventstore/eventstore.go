@@ -35,9 +35,10 @@ type Event struct {
 	// Data is a JSON object. It is stored as text, so that it comes back byte for byte.
 	Data json.RawMessage
 	// Sealed are the members of the data that are stored encrypted, nil where there are none. SealedFor says
-	// whose key opens them.
+	// whose key opens them, and KeyID which of that customer's: it is "" for what was sealed before keys had ids.
 	Sealed    []byte
 	SealedFor string
+	KeyID     string
 	// Stored is what is stored of the data where members are sealed: they are null in it. It is nil for an event
 	// as Load gives it, whose Data are that; who opens the event sets both.
 	Stored   json.RawMessage

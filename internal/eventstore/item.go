@@ -52,6 +52,9 @@ func (e Event) item() map[string]types.AttributeValue {
 	if e.Sealed != nil {
 		item["sealed"], item["sealedFor"] = &types.AttributeValueMemberB{Value: e.Sealed}, text(e.SealedFor)
 	}
+	if e.KeyID != "" {
+		item["keyId"] = text(e.KeyID)
+	}
 	if e.Imported != "" {
 		item[ImportedAttribute], item[importedHashAttribute] = text(e.Imported), text(importedHash(e))
 	}
@@ -89,7 +92,7 @@ func readEvent(item stored.Item) (Event, *Unreadable) {
 		ID: r.Text("eventId"), Type: r.Text("eventType"), SchemaVersion: r.Number("schemaVersion"),
 		OccurredAt: r.Time("occurredAt", timeLayout), Metadata: metadataOf(r.Map("metadata")),
 		Data: json.RawMessage(r.Text("data")), PreviousHash: r.OptionalText("previousHash"),
-		Sealed: r.OptionalBytes("sealed"), SealedFor: r.OptionalText("sealedFor"),
+		Sealed: r.OptionalBytes("sealed"), SealedFor: r.OptionalText("sealedFor"), KeyID: r.OptionalText("keyId"),
 		Imported: r.OptionalText(ImportedAttribute),
 	}
 	if r.Err() != nil {

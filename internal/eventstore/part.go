@@ -109,28 +109,45 @@ func (s *Store) Absent(ctx context.Context, streams []string) ([]string, error) 
 	return absent, nil
 }
 
+// AnySealed reports whether the first event of any of up to 100 streams is sealed.
+func (s *Store) AnySealed(ctx context.Context, streams []string) (bool, error) {
+	sealed := false
+	err := s.firsts(ctx, streams, "streamId, sealedFor", func(item stored.Item) {
+		sealed = sealed || stored.Read(item).Has("sealedFor")
+	})
+	return sealed, err
+}
+
 // haveFirst tells which of up to 100 streams have a first event.
 func (s *Store) haveFirst(ctx context.Context, streams []string) (map[string]bool, error) {
+	there := map[string]bool{}
+	err := s.firsts(ctx, streams, "streamId", func(item stored.Item) {
+		there[stored.Read(item).Text("streamId")] = true
+	})
+	return there, err
+}
+
+// firsts calls fn with the first event of each of up to 100 streams that has one, as far as it is asked for.
+func (s *Store) firsts(ctx context.Context, streams []string, projection string, fn func(stored.Item)) error {
 	if len(streams) > maxBatchGet {
-		return nil, fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(streams), maxBatchGet)
+		return fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(streams), maxBatchGet)
 	}
 	keys := make([]map[string]types.AttributeValue, len(streams))
 	for i, stream := range streams {
 		keys[i] = map[string]types.AttributeValue{"streamId": text(stream), "version": number(1)}
 	}
 	request := map[string]types.KeysAndAttributes{s.Table: {
-		Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("streamId"),
+		Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: &projection,
 	}}
-	there := map[string]bool{}
 	for len(keys) > 0 && len(request) > 0 {
 		out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 		if err != nil {
-			return nil, fmt.Errorf("look for %d streams: %w", len(streams), err)
+			return fmt.Errorf("look for %d streams: %w", len(streams), err)
 		}
 		for _, item := range out.Responses[s.Table] {
-			there[stored.Read(item).Text("streamId")] = true
+			fn(item)
 		}
 		request = out.UnprocessedKeys
 	}
-	return there, nil
+	return nil
 }

@@ -58,7 +58,8 @@ func (m *Masker) Stream(events []eventstore.Event) ([]eventstore.Event, error) {
 		if err := encoder.Encode(s.value(documents[i])); err != nil {
 			return nil, fmt.Errorf("version %d: %w", e.Version, err)
 		}
-		e.Data, e.Stored, e.Sealed, e.SealedFor, e.Imported = bytes.TrimSpace(data.Bytes()), nil, nil, "", ""
+		e.Data, e.Stored = bytes.TrimSpace(data.Bytes()), nil
+		e.Sealed, e.SealedFor, e.KeyID, e.Imported = nil, "", "", ""
 		if person(e.Metadata) {
 			e.Metadata.Actor = m.subject(e.Metadata.Actor)
 			e.Metadata.CommandID = "command/" + m.token("command", e.Metadata.CommandID) // it may have a hash of what was wanted

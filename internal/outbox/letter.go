@@ -22,9 +22,8 @@ type Letter struct {
 
 // Kept is a letter as the table has it. The zero Kept is none.
 type Kept struct {
-	// text is the letter as JSON, sealed for a customer unless sealedFor is "".
-	text      []byte
-	sealedFor string
+	// Sealed has the letter as JSON, sealed for a customer unless CustomerID is "".
+	seal.Sealed
 }
 
 // Seal makes a letter of an item ready to be kept: sealed for the customer of the quote. The error is *seal.Erased
@@ -33,21 +32,21 @@ type Kept struct {
 func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter) (Kept, error) {
 	text, err := json.Marshal(l)
 	if err != nil || item.Kind.ForStaff() {
-		return Kept{text: text}, err
+		return Kept{seal.Sealed{Text: text}}, err
 	}
 	sealed, err := s.Keys.Seal(ctx, customerID, aad(item), text)
-	if _, none := errors.AsType[*seal.NoKey](err); none {
-		return Kept{text: text}, nil
+	if none, ok := errors.AsType[*seal.NoKey](err); ok && !none.Awaited {
+		return Kept{seal.Sealed{Text: text}}, nil
 	}
-	return Kept{text: sealed, sealedFor: customerID}, err
+	return Kept{sealed}, err
 }
 
 // Letter gives the letter of an item, the zero Letter where none was written. The error is *seal.Erased where
 // the customer was erased.
 func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
-	text := item.kept.text
-	if item.kept.sealedFor != "" {
-		text, err = s.Keys.Open(ctx, item.kept.sealedFor, aad(item), text)
+	text := item.kept.Text
+	if item.kept.CustomerID != "" {
+		text, err = s.Keys.Open(ctx, item.kept.Sealed, aad(item))
 	}
 	if err == nil && text != nil {
 		err = json.Unmarshal(text, &l)
@@ -64,28 +63,28 @@ func aad(item Item) []byte { return []byte("letter\n" + item.QuoteID + "\n" + it
 // set adds the letter to the attributes that an item gets.
 func (k Kept) set(a attributes) {
 	switch {
-	case k.text == nil:
-	case k.sealedFor == "":
-		a["letter"] = text(string(k.text))
+	case k.Text == nil:
+	case k.CustomerID == "":
+		a["letter"] = text(string(k.Text))
 	default:
-		a["letter"], a["sealedFor"] = &types.AttributeValueMemberB{Value: k.text}, text(k.sealedFor)
+		a["letter"], a["sealedFor"], a["keyId"] = &types.AttributeValueMemberB{Value: k.Text}, text(k.CustomerID), text(k.KeyID)
 	}
 }
 
 // kept reads what set wrote.
 func kept(a attributes) Kept {
-	k := Kept{sealedFor: stringOf(a["sealedFor"])}
+	k := Kept{seal.Sealed{CustomerID: stringOf(a["sealedFor"]), KeyID: stringOf(a["keyId"])}}
 	switch letter := a["letter"].(type) {
 	case *types.AttributeValueMemberS:
-		k.text = []byte(letter.Value)
+		k.Text = []byte(letter.Value)
 	case *types.AttributeValueMemberB:
-		k.text = letter.Value
+		k.Text = letter.Value
 	}
 	return k
 }
 
 // Open reports whether an item has a letter to a customer that is not sealed, as all were once.
-func (i Item) Open() bool { return i.kept.text != nil && i.kept.sealedFor == "" && !i.Kind.ForStaff() }
+func (i Item) Open() bool { return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff() }
 
 // EraseOpen takes the letter out of an item that is Open, for a customer who was erased. The item reads as if it had
 // been sealed.

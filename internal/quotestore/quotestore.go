@@ -39,6 +39,10 @@ type Store struct {
 	Keys *seal.Keys
 	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
 	Snapshots *Snapshots
+	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that opens quotes asks it before it makes a
+	// customer's first key: nobody gets another key whose quotes are sealed under one that is not here. Nil means that no
+	// customer has quotes.
+	OfCustomer func(ctx context.Context, customerID string) (quoteIDs []string, err error)
 }
 
 // New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
@@ -318,7 +322,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		if s.Keys == nil {
 			return h, errNoKeys
 		}
-		if err := s.Keys.Make(ctx, customer); err != nil {
+		if err := s.Keys.Make(ctx, customer, s.sealedBefore(customer)); err != nil {
 			return h, err
 		}
 	}
@@ -359,6 +363,14 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	h.Erased = h.Erased || erased
 	return h.with(events)
+}
+
+// sealedBefore is what Make asks about a customer without a key, nil if nobody can tell.
+func (s *Store) sealedBefore(customerID string) func(context.Context) (bool, error) {
+	if s.OfCustomer == nil {
+		return nil
+	}
+	return func(ctx context.Context) (bool, error) { return s.hasSealed(ctx, customerID) }
 }
 
 // encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is no

@@ -43,7 +43,7 @@ func (s *Store) seal(ctx context.Context, customerID string, e *eventstore.Event
 	if err != nil {
 		return err
 	}
-	e.Stored, e.Sealed, e.SealedFor = rest, sealed, customerID
+	e.Stored, e.Sealed, e.SealedFor, e.KeyID = rest, sealed.Text, sealed.CustomerID, sealed.KeyID
 	return nil
 }
 
@@ -59,10 +59,7 @@ func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased b
 		if !e.IsSealed() {
 			continue
 		}
-		if s.Keys == nil {
-			return false, errNoKeys
-		}
-		members, err := s.Keys.Open(ctx, e.SealedFor, aad(*e), e.Sealed)
+		members, err := s.open(ctx, *e)
 		if _, ok := errors.AsType[*seal.Erased](err); ok {
 			return true, nil // a quote has one customer
 		}
@@ -81,6 +78,34 @@ func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased b
 		e.Data, e.Stored = whole, e.Data
 	}
 	return false, nil
+}
+
+// open decrypts what is sealed in an event.
+func (s *Store) open(ctx context.Context, e eventstore.Event) ([]byte, error) {
+	if s.Keys == nil {
+		return nil, errNoKeys
+	}
+	return s.Keys.Open(ctx, seal.Sealed{CustomerID: e.SealedFor, KeyID: e.KeyID, Text: e.Sealed}, aad(e))
+}
+
+// CheckKey returns why what is sealed in an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey or
+// *seal.Damaged, or why the keys cannot be asked.
+func (s *Store) CheckKey(ctx context.Context, e eventstore.Event) error {
+	_, err := s.open(ctx, e)
+	return err
+}
+
+// hasSealed reports whether an event of a customer's newest quotes is sealed.
+func (s *Store) hasSealed(ctx context.Context, customerID string) (bool, error) {
+	ids, err := s.OfCustomer(ctx, customerID)
+	if err != nil {
+		return false, err
+	}
+	streams := make([]string, len(ids))
+	for i, id := range ids {
+		streams[i] = StreamID(id)
+	}
+	return s.Log.AnySealed(ctx, streams)
 }
 
 // aad binds what is sealed to its event, so that it cannot be moved to another.

@@ -110,14 +110,16 @@ func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed 
 // have been erased.
 func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err error) {
 	sealed, err := s.Snapshots.get(ctx, stream)
-	if err != nil || sealed.text == nil {
+	if err != nil || sealed.Text == nil {
 		return kept, err
 	}
 	if s.Keys == nil {
 		return kept, errNoKeys
 	}
-	packed, err := s.Keys.Open(ctx, sealed.customerID, aadOfSnapshot(stream), sealed.text)
-	if _, erased := errors.AsType[*seal.Erased](err); erased {
+	packed, err := s.Keys.Open(ctx, sealed, aadOfSnapshot(stream))
+	_, erased := errors.AsType[*seal.Erased](err)
+	_, noKey := errors.AsType[*seal.NoKey](err)
+	if erased || noKey {
 		return kept, nil
 	}
 	if err == nil {
@@ -151,14 +153,14 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	if err != nil {
 		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
 	}
-	text, err := s.Keys.Seal(ctx, h.Quote.CustomerID, aadOfSnapshot(StreamID(quoteID)), packed)
+	sealed, err := s.Keys.Seal(ctx, h.Quote.CustomerID, aadOfSnapshot(StreamID(quoteID)), packed)
 	if _, erased := errors.AsType[*seal.Erased](err); erased {
 		return nil // since it was read
 	}
 	if err != nil {
 		return err
 	}
-	return s.Snapshots.put(ctx, StreamID(quoteID), h.Quote.Version, sealedSnapshot{h.Quote.CustomerID, text})
+	return s.Snapshots.put(ctx, StreamID(quoteID), h.Quote.Version, sealed)
 }
 
 // commands are the newest commands that made a history.
@@ -198,13 +200,6 @@ func formOf(t reflect.Type, within []reflect.Type) string {
 	return "(" + text + ")"
 }
 
-// sealedSnapshot is a snapshot as it is kept.
-type sealedSnapshot struct {
-	customerID string
-	// text is the snapshot as packed JSON, sealed; nil where there is none.
-	text []byte
-}
-
 func pack(kept snapshot) ([]byte, error) {
 	text, err := json.Marshal(kept)
 	if err != nil {
@@ -231,8 +226,8 @@ func unpack(packed []byte, kept *snapshot) error {
 	return json.Unmarshal(text, kept)
 }
 
-// get gives the snapshot of a quote, the zero one where there is none of today's form.
-func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot, err error) {
+// get gives the snapshot of a quote as packed JSON, sealed; the zero Sealed where there is none of today's form.
+func (s *Snapshots) get(ctx context.Context, stream string) (kept seal.Sealed, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
 	})
@@ -250,18 +245,22 @@ func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot
 	if !ok {
 		return kept, fmt.Errorf("the snapshot of %s is sealed for nobody", stream)
 	}
-	return sealedSnapshot{customer.Value, state.Value}, nil
+	kept = seal.Sealed{CustomerID: customer.Value, Text: state.Value}
+	if keyID, ok := out.Item["keyId"].(*types.AttributeValueMemberS); ok {
+		kept.KeyID = keyID.Value
+	}
+	return kept, nil
 }
 
 // put keeps a snapshot of a version, unless a newer one of the same form is kept.
-func (s *Snapshots) put(ctx context.Context, stream string, at int, kept sealedSnapshot) error {
+func (s *Snapshots) put(ctx context.Context, stream string, at int, kept seal.Sealed) error {
 	version := &types.AttributeValueMemberN{Value: strconv.Itoa(at)}
 	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
 			"streamId": &types.AttributeValueMemberS{Value: stream}, "version": version,
-			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: kept.text},
-			"sealedFor": &types.AttributeValueMemberS{Value: kept.customerID},
+			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: kept.Text},
+			"sealedFor": &types.AttributeValueMemberS{Value: kept.CustomerID}, "keyId": &types.AttributeValueMemberS{Value: kept.KeyID},
 		},
 		ConditionExpression:       new("attribute_not_exists(version) OR version < :version OR form <> :form"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}},

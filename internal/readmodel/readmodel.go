@@ -202,6 +202,16 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 	return page, nil
 }
 
+// Newest returns the ids of the newest quotes of a customer, at most 100.
+func (s *Store) Newest(ctx context.Context, customerID string) ([]string, error) {
+	page, err := s.List(ctx, customerID, "", 100)
+	ids := make([]string, len(page.Quotes))
+	for i, line := range page.Quotes {
+		ids[i] = line.QuoteID
+	}
+	return ids, err
+}
+
 // isQuoteKey reports whether a text has the form of the sort key of a customer's list: a time, # and an id.
 func isQuoteKey(key string) bool {
 	at, id, _ := strings.Cut(key, "#")

@@ -1,15 +1,17 @@
-// Package seal keeps what events and letters say about persons under a key for each customer, so that erasing the
-// key erases the person wherever they are: in the log, in the outbox, in copies of both, in backups.
+// Package seal keeps personal data in events and letters under keys of the customer's own, so that erasing the keys
+// erases the person wherever they are: in the log, in the outbox, in copies of both, in backups.
 //
-// A customer's key is a data key of AWS KMS. The table of keys has it encrypted under the wrapping key, with
-// the customer as encryption context; in plaintext it is only ever in the memory of a process, for Lifetime
-// at the most. Erase puts a tombstone in its place, which stays: no key is ever made again for that customer.
+// A key is a data key of AWS KMS. The table of keys holds it encrypted under the wrapping key, with the customer as
+// encryption context; in plaintext it is only ever in the memory of a process, for at most Lifetime. A key's id
+// derives from the key itself, so it is the same in every system that has the key, and what is sealed names it.
+//
+// A customer has one current key, under which everything new is sealed, and may have others, which came with events of
+// another system (Adopt). Erase replaces all of them by a tombstone, which stays: no key is ever made again for that
+// customer.
 package seal
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -24,23 +26,46 @@ import (
 	"milepost/internal/platform"
 )
 
-// Erased says that a customer's key was erased: what is sealed for the customer nobody can read any more.
+// Erased reports that a customer's keys were erased: nobody can read any more what was sealed for the customer.
 type Erased struct{ Erasure }
 
 func (e *Erased) Error() string {
 	return "the personal data of customer " + e.CustomerID + " were erased"
 }
 
-// NoKey says that a customer has no key, and never had one.
-type NoKey struct{ CustomerID string }
+// NoKey reports that a customer does not have a key: the one with the id, or any if the id is "".
+type NoKey struct {
+	CustomerID string
+	KeyID      string
+	// Awaited reports that something is sealed for the customer under a key that is elsewhere. No other is made
+	// meanwhile.
+	Awaited bool
+}
 
-func (e *NoKey) Error() string { return "customer " + e.CustomerID + " has no key" }
+func (e *NoKey) Error() string {
+	text := "customer " + e.CustomerID + " has no key"
+	if e.KeyID != "" {
+		text += " " + e.KeyID
+	}
+	if e.Awaited {
+		text += ", and events that are sealed under one: bring it with milepost keys import"
+	}
+	return text
+}
 
-// Damaged says that what is sealed for a customer is not what was sealed in its place.
+// Damaged reports that what is sealed for a customer is not what was sealed in its place.
 type Damaged struct{ CustomerID string }
 
 func (e *Damaged) Error() string {
 	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another place"
+}
+
+// Sealed is what was encrypted for a customer.
+type Sealed struct {
+	CustomerID string
+	// KeyID is the id of the key, "" for what was sealed before keys had ids: one of the customer's keys opens it.
+	KeyID string
+	Text  []byte
 }
 
 // Keys is the table of the customers' keys. It is safe for concurrent use.
@@ -53,7 +78,7 @@ type Keys struct {
 	known cache
 }
 
-// New is the Keys of the table and the key that CUSTOMER_KEYS_TABLE_NAME and WRAPPING_KEY_ARN name.
+// New returns the Keys of the table and the key that CUSTOMER_KEYS_TABLE_NAME and WRAPPING_KEY_ARN name.
 func New(env platform.Environment, vars *platform.Variables) *Keys {
 	return &Keys{
 		DB: platform.DynamoDB(env), KMS: platform.KMS(env),
@@ -61,39 +86,90 @@ func New(env platform.Environment, vars *platform.Variables) *Keys {
 	}
 }
 
-// Seal encrypts under the key of a customer. What is opened again must be opened with the same aad. The error
-// is *NoKey where the customer has none, *Erased where it was erased.
-func (k *Keys) Seal(ctx context.Context, customerID string, aad, plaintext []byte) ([]byte, error) {
-	aead, err := k.key(ctx, customerID)
+// Seal encrypts under the current key of a customer. What is opened again must be opened with the same aad. The error
+// is *NoKey if the customer has none, *Erased if it was erased.
+func (k *Keys) Seal(ctx context.Context, customerID string, aad, plaintext []byte) (Sealed, error) {
+	r, _, err := k.ring(ctx, customerID)
 	if err != nil {
-		return nil, err
+		return Sealed{}, err
 	}
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plaintext)+aead.Overhead())
+	key, err := k.unwrap(ctx, r, 0)
+	if err != nil {
+		return Sealed{}, err
+	}
+	nonce := make([]byte, key.aead.NonceSize(), key.aead.NonceSize()+len(plaintext)+key.aead.Overhead())
 	rand.Read(nonce)
-	return aead.Seal(nonce, nonce, plaintext, aad), nil
+	return Sealed{CustomerID: customerID, KeyID: key.id, Text: key.aead.Seal(nonce, nonce, plaintext, aad)}, nil
 }
 
-// Open decrypts what Seal gave. The errors are those of Seal, and *Damaged.
-func (k *Keys) Open(ctx context.Context, customerID string, aad, sealed []byte) ([]byte, error) {
-	aead, err := k.key(ctx, customerID)
+// Open decrypts what Seal returned. The errors are those of Seal, and *Damaged.
+func (k *Keys) Open(ctx context.Context, s Sealed, aad []byte) ([]byte, error) {
+	r, remembered, err := k.ring(ctx, s.CustomerID)
 	if err != nil {
 		return nil, err
 	}
-	nonce := min(len(sealed), aead.NonceSize())
-	if nonce == aead.NonceSize() {
-		if plaintext, err := aead.Open(nil, sealed[:nonce], sealed[nonce:], aad); err == nil {
-			return plaintext, nil
+	plaintext, err := k.openWith(ctx, r, s, aad)
+	_, missing := errors.AsType[*NoKey](err)
+	_, damaged := errors.AsType[*Damaged](err)
+	if remembered && (missing || damaged && s.KeyID == "") { // the key may have come since
+		if r, err = k.read(ctx, s.CustomerID); err == nil {
+			plaintext, err = k.openWith(ctx, r, s, aad)
 		}
 	}
-	return nil, &Damaged{CustomerID: customerID}
+	return plaintext, err
 }
 
-// Make makes a key for a customer who has none. Of several that are made at the same time one stays. The error
-// is *Erased where the customer's key was erased.
-func (k *Keys) Make(ctx context.Context, customerID string) error {
-	_, err := k.key(ctx, customerID)
-	if _, none := errors.AsType[*NoKey](err); !none {
+// openWith decrypts with the key that is named, or with whichever of the customer's fits.
+func (k *Keys) openWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]byte, error) {
+	for i := range r.wrapped {
+		if of := r.wrapped[i].ID; s.KeyID != "" && of != "" && of != s.KeyID {
+			continue
+		}
+		key, err := k.unwrap(ctx, r, i)
+		if err != nil {
+			return nil, err
+		}
+		if s.KeyID != "" && key.id != s.KeyID {
+			continue
+		}
+		nonce := min(len(s.Text), key.aead.NonceSize())
+		if nonce == key.aead.NonceSize() {
+			if plaintext, err := key.aead.Open(nil, s.Text[:nonce], s.Text[nonce:], aad); err == nil {
+				return plaintext, nil
+			}
+		}
+		if s.KeyID != "" {
+			return nil, &Damaged{CustomerID: s.CustomerID}
+		}
+	}
+	if s.KeyID != "" {
+		return nil, &NoKey{CustomerID: s.CustomerID, KeyID: s.KeyID}
+	}
+	return nil, &Damaged{CustomerID: s.CustomerID}
+}
+
+// Make makes a key for a customer who has none. Of several made at the same time one stays. If the customer has no
+// key, sealed is asked whether something is sealed for the customer all the same; nil means that nothing is. The error
+// is *NoKey then, and *Erased if the customer's keys were erased.
+func (k *Keys) Make(ctx context.Context, customerID string, sealed func(context.Context) (bool, error)) error {
+	_, _, err := k.ring(ctx, customerID)
+	none, ok := errors.AsType[*NoKey](err)
+	if !ok || none.Awaited {
 		return err
+	}
+	if sealed != nil {
+		is, err := sealed(ctx)
+		if err != nil {
+			return err
+		}
+		if is {
+			// The key may have been made, and used, since it was looked for.
+			_, err := k.read(ctx, customerID)
+			if none, ok := errors.AsType[*NoKey](err); ok {
+				none.Awaited = true
+			}
+			return err
+		}
 	}
 	made, err := k.KMS.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
 		KeyId: &k.WrappingKey, KeySpec: kmstypes.DataKeySpecAes256, EncryptionContext: encryptionContext(customerID),
@@ -101,79 +177,95 @@ func (k *Keys) Make(ctx context.Context, customerID string) error {
 	if err != nil {
 		return fmt.Errorf("make a key for customer %s: %w", customerID, err)
 	}
-	item := itemKey(customerID)
-	item["dataKey"] = &types.AttributeValueMemberB{Value: made.CiphertextBlob}
-	item["createdAt"] = text(time.Now().UTC().Format(time.RFC3339Nano))
+	key, err := newKey(made.Plaintext)
+	if err != nil {
+		return err
+	}
+	wrapped := WrappedKey{ID: key.id, DataKey: made.CiphertextBlob, CreatedAt: time.Now().UTC()}
 	_, err = k.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &k.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(customerId)"),
+		TableName: &k.Table, Item: Holder{CustomerID: customerID, Keys: []WrappedKey{wrapped}}.item(),
+		ConditionExpression: aws.String("attribute_not_exists(customerId)"),
 	})
 	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
-		_, err = k.key(ctx, customerID)
+		_, err = k.read(ctx, customerID)
 		return err
 	}
 	if err != nil {
 		return fmt.Errorf("keep the key of customer %s: %w", customerID, err)
 	}
-	_, err = k.remember(customerID, made.Plaintext)
-	return err
+	r := &ring{customerID: customerID, wrapped: []WrappedKey{wrapped}}
+	r.remember(0, key)
+	k.known.put(r, time.Now())
+	return nil
 }
 
-// key gives the key of a customer: the one that is remembered, or that of the table.
-func (k *Keys) key(ctx context.Context, customerID string) (cipher.AEAD, error) {
-	if aead, ok := k.known.get(customerID, time.Now()); ok {
-		return aead, nil
+// Await notes that something is sealed for a customer under a key that is elsewhere, if the customer has none here. Until
+// the key comes, Make makes no other.
+func (k *Keys) Await(ctx context.Context, customerID string) error {
+	_, err := k.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &k.Table, Item: Holder{CustomerID: customerID}.item(), ConditionExpression: aws.String("attribute_not_exists(customerId)"),
+	})
+	if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !there {
+		return fmt.Errorf("note that customer %s has a key elsewhere: %w", customerID, err)
 	}
-	item, err := k.item(ctx, customerID)
-	if err != nil {
+	return nil
+}
+
+// ring returns the keys of a customer, remembered or read.
+func (k *Keys) ring(ctx context.Context, customerID string) (r *ring, remembered bool, err error) {
+	if r, ok := k.known.get(customerID, time.Now()); ok {
+		return r, true, nil
+	}
+	r, err = k.read(ctx, customerID)
+	return r, false, err
+}
+
+// read reads the keys of a customer, and remembers them.
+func (k *Keys) read(ctx context.Context, customerID string) (*ring, error) {
+	h, err := k.Holder(ctx, customerID)
+	switch {
+	case err != nil:
 		return nil, err
+	case h.Erasure != nil:
+		return nil, &Erased{*h.Erasure}
+	case len(h.Keys) == 0:
+		return nil, &NoKey{CustomerID: customerID, Awaited: h.Awaited}
 	}
-	if item == nil {
-		return nil, &NoKey{CustomerID: customerID}
+	r := &ring{customerID: customerID, wrapped: h.Keys}
+	k.known.put(r, time.Now())
+	return r, nil
+}
+
+// unwrap returns a key of a customer in plaintext, which KMS decrypts once.
+func (k *Keys) unwrap(ctx context.Context, r *ring, i int) (key, error) {
+	if known, ok := r.opened(i); ok {
+		return known, nil
 	}
-	if erasure, ok := erasureOf(customerID, item); ok {
-		return nil, &Erased{erasure}
+	plaintext, err := k.decrypt(ctx, r.customerID, r.wrapped[i])
+	if err != nil {
+		return key{}, err
 	}
-	encrypted, ok := item["dataKey"].(*types.AttributeValueMemberB)
-	if !ok {
-		return nil, fmt.Errorf("the key of customer %s has no dataKey", customerID)
+	opened, err := newKey(plaintext)
+	if err != nil {
+		return key{}, err
 	}
+	if id := r.wrapped[i].ID; id != "" && id != opened.id {
+		return key{}, fmt.Errorf("the key of customer %s that is named %s is %s", r.customerID, id, opened.id)
+	}
+	r.remember(i, opened)
+	return opened, nil
+}
+
+func (k *Keys) decrypt(ctx context.Context, customerID string, w WrappedKey) ([]byte, error) {
 	out, err := k.KMS.Decrypt(ctx, &kms.DecryptInput{
-		KeyId: &k.WrappingKey, CiphertextBlob: encrypted.Value, EncryptionContext: encryptionContext(customerID),
+		KeyId: &k.WrappingKey, CiphertextBlob: w.DataKey, EncryptionContext: encryptionContext(customerID),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("decrypt the key of customer %s: %w", customerID, err)
 	}
-	return k.remember(customerID, out.Plaintext)
-}
-
-func (k *Keys) remember(customerID string, key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
-	if err == nil {
-		k.known.put(customerID, aead, time.Now())
-	}
-	return aead, err
-}
-
-func (k *Keys) item(ctx context.Context, customerID string) (map[string]types.AttributeValue, error) {
-	out, err := k.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &k.Table, Key: itemKey(customerID), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the key of customer %s: %w", customerID, err)
-	}
-	return out.Item, nil
+	return out.Plaintext, nil
 }
 
 func encryptionContext(customerID string) map[string]string {
 	return map[string]string{"customerId": customerID}
 }
-
-func itemKey(customerID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"customerId": text(customerID)}
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -103,10 +103,11 @@ func BenchmarkSealAndOpen(b *testing.B) {
 		b.Fatal(err)
 	}
 	k, _ := process(stacktest.Open(b, nil))
-	if err := k.Make(b.Context(), "ada"); err != nil {
+	if err := k.Make(b.Context(), "ada", nil); err != nil {
 		b.Fatal(err)
 	}
-	var rest, sealed []byte
+	var rest []byte
+	var sealed seal.Sealed
 	b.Run("seal", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -120,7 +121,7 @@ func BenchmarkSealAndOpen(b *testing.B) {
 	b.Run("open", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			members, err := k.Open(b.Context(), "ada", aad, sealed)
+			members, err := k.Open(b.Context(), sealed, aad)
 			if err != nil {
 				b.Fatal(err)
 			}

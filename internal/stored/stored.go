@@ -4,6 +4,8 @@
 package stored
 
 import (
+	"iter"
+	"maps"
 	"strconv"
 	"time"
 
@@ -42,6 +44,9 @@ func (r Reader) Err() error { return *r.err }
 
 // Has reports whether there is an attribute of the name, of whatever type.
 func (r Reader) Has(name string) bool { return r.item[name] != nil }
+
+// Names returns the names of the attributes, in no particular order.
+func (r Reader) Names() iter.Seq[string] { return maps.Keys(r.item) }
 
 // Text reads a string.
 func (r Reader) Text(name string) string {

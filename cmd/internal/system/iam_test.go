@@ -64,8 +64,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	alertAll := map[string]string{"PremiumAlertAbove": "1"}
 	slices.Sort(onAWS)
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
-	// the customer's key has long been forgotten. Then its projections are made again in all ways, and its events are
-	// played.
+	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are
+	// played, and the customer asks while the key is away.
 	liveOn := func(s *running, id string) {
 		s.submit("ada", example())
 		for i := range 28 {
@@ -80,6 +80,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.stranger()
 		s.rebuild("prune")
 		s.play(time.Now())
+		s.withoutKey("ada")
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
