@@ -71,6 +71,9 @@ func (r *readers) send(h lambda.Handler, route, id, subject, scope, body string,
 	r.t.Helper()
 	r.n++
 	request := asking(route, id, subject, scope)
+	if id == "" {
+		request.PathParameters = nil
+	}
 	request.Body = body
 	request.Headers["content-type"] = "application/json"
 	for i := 0; i < len(headers); i += 2 {

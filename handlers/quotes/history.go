@@ -19,20 +19,29 @@ import (
 
 // quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so that it is what
 // anybody would have seen then, whatever became of the projections.
-func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, asOf string) (events.APIGatewayV2HTTPResponse, error) {
-	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
-	if err != nil {
-		return api.Respond(err)
-	}
-	if history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID) {
-		return api.Respond(api.NotFound)
-	}
-	then, day, err := past(history, asOf, time.Now().UTC())
+func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
+	then, day, err := h.history(ctx, r, caller)
 	if err != nil {
 		return api.Respond(err)
 	}
 	p := readmodel.Project(then).On(day)
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
+}
+
+// history loads a quote that a caller may read, as it is or as it was when asOf says, with the day then.
+func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (then quotestore.History, day civil.Date, err error) {
+	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
+	if err != nil {
+		return then, day, err
+	}
+	if history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID) {
+		return then, day, api.NotFound
+	}
+	now := time.Now().UTC()
+	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
+		return past(history, asOf, now)
+	}
+	return history, civil.DateOf(now), nil
 }
 
 // past finds what asOf names, a version or a time in RFC 3339: the history then, and the day on which the

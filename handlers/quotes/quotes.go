@@ -52,8 +52,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 }
 
 func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
-		return h.quoteAsOf(ctx, r, caller, asOf)
+	if _, ok := r.QueryStringParameters["asOf"]; ok {
+		return h.quoteAsOf(ctx, r, caller)
 	}
 	stored, ok, err := h.current.Quote(ctx, r.PathParameters["quoteId"])
 	if err != nil {
@@ -83,18 +83,14 @@ func matches(header, etag string) bool {
 
 // explanation shows how the premium was made. What was rated comes from the log, where nothing is left out.
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
+	history, _, err := h.history(ctx, r, caller)
 	if err != nil {
 		return api.Respond(err)
 	}
-	q := history.Quote
-	if q.Version == 0 || !caller.MayRead(q.CustomerID) {
-		return api.Respond(api.NotFound)
-	}
-	if q.Rating == nil {
+	if history.Quote.Rating == nil {
 		return api.Respond(api.NewProblem(http.StatusConflict, "not-rated", "The quote is not rated yet", "Try again in a moment."))
 	}
-	shown, err := readmodel.Explain(q)
+	shown, err := readmodel.Explain(history.Quote)
 	if err != nil {
 		return api.Respond(err)
 	}

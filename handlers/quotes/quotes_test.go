@@ -351,3 +351,34 @@ func TestTheAuditLogIsForStaff(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEarlierRevisionIsExplained: asOf means the same for an explanation as for the quote.
+func TestAnEarlierRevisionIsExplained(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	e := quotetest.MustExample(t, "E01").On(civil.DateOf(time.Now().UTC()))
+	longer := e.Request
+	longer.TermMonths = 12
+	var bodies []string
+	for _, c := range append(e.Commands(), quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}, quote.RateQuote{Revision: 2}) {
+		d.mustQuote(t, quoteID(1), "ann", c)
+		bodies = append(bodies, d.ask(t, asking(explanation, quoteID(1), "ann", "quotes")).Body)
+	}
+	for i, body := range bodies {
+		r := asking(explanation, quoteID(1), "ann", "quotes")
+		r.QueryStringParameters["asOf"] = fmt.Sprint(i + 1)
+		if got := d.ask(t, r); got.Body != body {
+			t.Errorf("asOf=%d: %.300s, want %.300s", i+1, got.Body, body)
+		}
+	}
+	if bodies[3] == bodies[5] || !strings.Contains(bodies[3], `"revision":1`) || !strings.Contains(bodies[5], `"revision":2`) {
+		t.Errorf("the revisions are explained alike: %.200s, %.200s", bodies[3], bodies[5])
+	}
+	for asOf, want := range map[string]string{"7": "not-yet", "x": "bad-as-of", "0": "bad-as-of"} {
+		r := asking(explanation, quoteID(1), "ann", "quotes")
+		r.QueryStringParameters["asOf"] = asOf
+		if got := d.ask(t, r); !strings.Contains(got.Body, want) {
+			t.Errorf("asOf=%s: %s, want %s", asOf, got.Body, want)
+		}
+	}
+}

@@ -10,8 +10,9 @@ import (
 	"milepost/internal/platform"
 )
 
-// Handler frames fn as the handler of API requests. An error that fn returns is answered as a problem
-// document; where it is the system's own fault, the invocation's log line says so.
+// Handler frames fn as the handler of API requests. fn gets the id of a quote as it is stored, in capitals, and never
+// a request with an unknown query parameter. An error that fn returns is answered as a problem document; where it is
+// the system's own fault, the invocation's log line says so.
 func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)) lambda.Handler {
 	return platform.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 		var r events.APIGatewayV2HTTPRequest
@@ -19,7 +20,11 @@ func Handler(env platform.Environment, fn func(context.Context, events.APIGatewa
 			return nil, &platform.BadPayload{Err: err}
 		}
 		done := platform.Begin(ctx, env)
-		response, err := fn(ctx, r)
+		var response events.APIGatewayV2HTTPResponse
+		err := check(r)
+		if err == nil {
+			response, err = fn(ctx, r)
+		}
 		if err != nil {
 			response, err = Respond(err)
 		}

@@ -37,6 +37,8 @@ type Violation struct {
 	Code string `json:"code,omitempty"`
 	// Pointer is the JSON pointer of the member.
 	Pointer string `json:"pointer,omitempty"`
+	// Parameter is the name of the query parameter.
+	Parameter string `json:"parameter,omitempty"`
 	// Version and EventType are those of an event of the quote that stands in the way.
 	Version   int    `json:"version,omitempty"`
 	EventType string `json:"eventType,omitempty"`
