@@ -322,18 +322,21 @@ func printChanges(out io.Writer, changes []change) error {
 
 // logVerifyCmd checks the hash chains.
 type logVerifyCmd struct {
-	Quote    []string `arg:"" optional:"" help:"Quotes to check. Default: all."`
-	JSON     bool     `name:"json" help:"Print JSON."`
-	Endpoint endpoint `embed:""`
+	Quote    []string      `arg:"" optional:"" help:"Quotes to check. Default: all."`
+	Archive  bool          `help:"Compare the log with the stack's archive, both ways, too."`
+	Lag      time.Duration `default:"5m" help:"What was appended so long ago the archive may lack. Default: ${default}."`
+	JSON     bool          `name:"json" help:"Print JSON."`
+	Endpoint endpoint      `embed:""`
 }
 
 // Help says what can be found out.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. What this cannot find is a whole stream that was rewritten together with its projection, or deleted together with it: keep the log's backups apart. The exit status is 1 when something is found.
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, and looks for lines without an event. The exit status is 1 when something is found.
 
-Examples, all quotes, and one:
+Examples, all quotes, all with the archive, and one:
 
   milepost log verify
+  milepost log verify --archive
   milepost log verify 01KXAMPE0000000000000000QT`
 }
 
@@ -342,6 +345,8 @@ type verification struct {
 	Streams int                `json:"streams"`
 	Events  int                `json:"events"`
 	Faults  []eventstore.Fault `json:"faults"`
+	// Archive is nil where the archive was not asked.
+	Archive *archived `json:"archive,omitempty"`
 }
 
 // Run checks, and fails when it finds something.
@@ -362,6 +367,11 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
+	if c.Archive {
+		if v.Archive, err = c.compare(ctx, s, l); err != nil {
+			return plainly(err)
+		}
+	}
 	if c.JSON {
 		err = printJSON(s.out, v)
 	} else {
@@ -369,8 +379,9 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			fmt.Fprintln(s.out, f)
 		}
 		fmt.Fprintf(s.out, "%d events of %d streams checked, %d faults\n", v.Events, v.Streams, len(v.Faults))
+		v.Archive.print(s.out)
 	}
-	if err == nil && len(v.Faults) > 0 {
+	if err == nil && len(v.Faults)+v.Archive.count() > 0 {
 		err = exitStatus(1)
 	}
 	return err

@@ -198,3 +198,31 @@ func TestLogVerify(t *testing.T) {
 		}
 	})
 }
+
+// TestLogVerifyAsksTheArchive: what stream and projection cannot tell any more, the archive can.
+func TestLogVerifyAsksTheArchive(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		gone, _ := s.priced(), s.priced()
+		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, "8 events compared with ") || !strings.HasSuffix(out, " 0 faults\n") {
+			t.Errorf("at once: %s", out)
+		}
+		time.Sleep(10 * time.Minute)
+		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, "8 events compared with 8 in ") {
+			t.Errorf("untouched: %s", out)
+		}
+		db := dynamodb.NewFromConfig(s.Config())
+		for version := range 4 {
+			if _, err := db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: map[string]types.AttributeValue{
+				"streamId": &types.AttributeValueMemberS{Value: "quote-" + gone}, "version": &types.AttributeValueMemberN{Value: fmt.Sprint(version + 1)},
+			}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.forgetOnly(gone)
+		s.must("log", "verify")
+		r := s.milepost("log", "verify", "--archive")
+		if r.status != 1 || !strings.Contains(r.out, "stream quote-"+gone+": version 4 is missing, and the archive has it") || !strings.Contains(r.out, " 4 faults\n") {
+			t.Errorf("status %d: %s%s", r.status, r.out, r.err)
+		}
+	})
+}

@@ -22,6 +22,9 @@ type Bucket struct {
 	Prefix string
 }
 
+// ErrEmpty says that there is no object.
+var ErrEmpty = errors.New("the archive is empty")
+
 // Put writes an object where none stands under its key. That one stands there is no error: it has the same lines.
 func (b Bucket) Put(ctx context.Context, o Object) error {
 	key := b.Prefix + o.Key
@@ -52,7 +55,7 @@ func (b Bucket) Objects(ctx context.Context) ([]Listed, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s", b.Name, b.Prefix, Suffix)
+		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s: %w", b.Name, b.Prefix, Suffix, ErrEmpty)
 	}
 	return all, nil
 }

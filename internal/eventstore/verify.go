@@ -93,8 +93,17 @@ var importsBound = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
 
 // importedUnbound reports whether the name is that of an import from before there was an importedHash.
 func importedUnbound(name string) bool {
+	at := ImportedAt(name)
+	return !at.IsZero() && at.Before(importsBound)
+}
+
+// ImportedAt is when the import of a name that ImportName made began, the zero time for any other name.
+func ImportedAt(name string) time.Time {
 	at, err := time.Parse(importNameLayout, name)
-	return err == nil && at.Before(importsBound)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // Disagree checks up to 100 streams against what witnesses saw of them, by stream, and returns a fault for each stream

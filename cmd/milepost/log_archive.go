@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"milepost/internal/archive"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+)
+
+// archive is the stack's own archive. Its name has the account, which the log's table tells.
+func (l *logs) archive(ctx context.Context, e *endpoint, s streams) (archive.Bucket, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return archive.Bucket{}, err
+	}
+	table, err := l.quotes.Log.DB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &l.quotes.Log.Table})
+	if err != nil {
+		return archive.Bucket{}, err
+	}
+	of, err := arn.Parse(*table.Table.TableArn)
+	return archive.Bucket{S3: s3.NewFromConfig(cfg), Name: fmt.Sprintf("%s-archive-%s-%s", e.Stack, of.AccountID, of.Region)}, err
+}
+
+// archived is what the archive told of the log.
+type archived struct {
+	Objects int `json:"objects"`
+	archive.Compared
+	// Broken names the objects that are not as they were put.
+	Broken []string `json:"broken"`
+}
+
+// compare compares the log with the archive.
+func (c *logVerifyCmd) compare(ctx context.Context, s streams, l *logs) (*archived, error) {
+	bucket, err := l.archive(ctx, &c.Endpoint, s)
+	if err != nil {
+		return nil, err
+	}
+	w, err := archive.Look(ctx, bucket)
+	if errors.Is(err, archive.ErrEmpty) {
+		w, err = &archive.Witness{}, nil // then every event is missed
+	}
+	if err != nil {
+		return nil, err
+	}
+	compared, err := (&archive.Comparison{Log: l.quotes.Log, Witness: w, Fresh: c.fresh(), Only: c.only()}).Run(ctx)
+	return &archived{Objects: w.Objects, Compared: compared, Broken: w.Broken}, err
+}
+
+// fresh tells what the archive need not have yet: what came into the log a moment ago.
+func (c *logVerifyCmd) fresh() func(eventstore.Event) bool {
+	now := time.Now()
+	return func(e eventstore.Event) bool {
+		return within(e.OccurredAt, now, c.Lag) || within(eventstore.ImportedAt(e.Imported), now, c.Lag)
+	}
+}
+
+// within reports whether two instants are no further apart than d.
+func within(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
+
+// only picks the streams of the quotes that are asked for, nil all.
+func (c *logVerifyCmd) only() func(stream string) bool {
+	if len(c.Quote) == 0 {
+		return nil
+	}
+	return func(stream string) bool {
+		id, ok := quotestore.QuoteID(stream)
+		return ok && slices.Contains(c.Quote, id)
+	}
+}
+
+// count is how many faults there are.
+func (a *archived) count() int {
+	if a == nil {
+		return 0
+	}
+	return len(a.Faults) + len(a.Broken)
+}
+
+func (a *archived) print(out io.Writer) {
+	if a == nil {
+		return
+	}
+	for _, broken := range a.Broken {
+		fmt.Fprintln(out, broken)
+	}
+	for _, f := range a.Faults {
+		fmt.Fprintln(out, f)
+	}
+	fmt.Fprintf(out, "%d events compared with %d in %d objects of the archive, %d faults\n", a.Events, a.Archived, a.Objects, a.count())
+}
