@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
-	"milepost/domain/civil"
 	"milepost/internal/eventstore"
 	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
@@ -114,23 +113,23 @@ func (p *past) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// of cuts a quote's history at the point, and gives the day on which the quote may have expired. The zero
-// point is now.
-func (p past) of(h quotestore.History) (quotestore.History, civil.Date, error) {
+// of cuts a quote's history at the point, and returns the instant of the point, which decides whether the quote has
+// expired. The zero point is now.
+func (p past) of(h quotestore.History) (quotestore.History, time.Time, error) {
 	requested := h.Events[0].OccurredAt
 	switch {
 	case p.version > h.Quote.Version:
-		return h, civil.Date{}, fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, p.version)
+		return h, time.Time{}, fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, p.version)
 	case p.version > 0:
 		then, err := h.AtVersion(p.version)
-		return then, civil.DateOf(h.Events[p.version-1].OccurredAt), err
+		return then, h.Events[p.version-1].OccurredAt, err
 	case p.at.IsZero():
-		return h, civil.DateOf(time.Now().UTC()), nil
+		return h, time.Now(), nil
 	case p.at.Before(requested):
-		return h, civil.Date{}, fmt.Errorf("the quote begins at %s, with version 1", clock(requested))
+		return h, time.Time{}, fmt.Errorf("the quote begins at %s, with version 1", clock(requested))
 	}
 	then, err := h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(p.at) })
-	return then, civil.DateOf(p.at.UTC()), err
+	return then, p.at, err
 }
 
 // logShowCmd shows one quote.
@@ -170,7 +169,7 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	then, day, err := c.AsOf.of(h)
+	then, at, err := c.AsOf.of(h)
 	if err != nil {
 		return err
 	}
@@ -178,7 +177,7 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 	for i, e := range then.Events {
 		events[i] = event{e.Version, e.Type, e.OccurredAt, e.Metadata.Actor, e.ID, e.Metadata.CausationID, then.Quote.Log[i].ReversedBy, e.Hash()}
 	}
-	state := readmodel.Project(then).On(day)
+	state := readmodel.Project(then).At(at)
 	if c.JSON {
 		return printJSON(s.out, map[string]any{"quote": state, "events": events})
 	}
@@ -257,11 +256,11 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 
 // membersAt gives every member of a quote at a version, by its JSON pointer.
 func membersAt(h quotestore.History, version int) (map[string]any, error) {
-	then, day, err := past{version: version}.of(h)
+	then, at, err := past{version: version}.of(h)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(readmodel.Project(then).On(day))
+	text, err := json.Marshal(readmodel.Project(then).At(at))
 	if err != nil {
 		return nil, err
 	}

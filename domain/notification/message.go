@@ -12,6 +12,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/domain/zone"
 )
 
 // Message is a notification in words. Subject and Text hold no personal data and no amounts: they are shown
@@ -138,7 +139,7 @@ func offer(q quote.Quote) string {
 // acceptance tells until when the offer can be taken. It holds on whatever day it is read.
 func acceptance(q quote.Quote) string {
 	by := q.AcceptBy()
-	text := fmt.Sprintf("You can accept it through %s.", day(by))
+	text := fmt.Sprintf("You can accept it through %s, 11:59 p.m. %s.", day(by), zone.Words(q.Request.State))
 	if by.Before(q.Rating.ExpiresOn) {
 		text += " That is the day on which the policy begins; to accept it later, change that day first."
 	}

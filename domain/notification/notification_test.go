@@ -339,7 +339,7 @@ func TestSubjectsAndTextsTellNothingPersonal(t *testing.T) {
 func TestWhatMessagesSay(t *testing.T) {
 	t.Parallel()
 	for life, want := range map[string][]string{
-		"offered":                     {"The total for 6 months from ", " is $486.00. You can accept it through 15 May 2026. That is the day on which the policy begins; to accept it later, "},
+		"offered":                     {"The total for 6 months from ", " is $486.00. You can accept it through 15 May 2026, 11:59 p.m. Eastern time. That is the day on which the policy begins; to accept it later, "},
 		"amended at another price":    {"was $486.00 and is now $", "What changed:\n- the term\n"},
 		"referred":                    {"An underwriter will look at your quote", "two working days", "no cover", "Why:\n- "},
 		"declined":                    {"We cannot offer", "Why:\n- ", "NOTICE OF ADVERSE ACTION", "driving under the influence ", quotetest.Agency.Name, quotetest.Agency.Address, quotetest.Agency.Phone, "did not make this decision", "within 60 days", "dispute"},

@@ -35,10 +35,12 @@ type RecordAccidentHistory struct {
 	Answers  []Answer
 }
 
-// AmendQuote changes the request of an open quote. The quote date is that of the change.
+// AmendQuote changes the request of an open quote. The quote date is that of the change, where the risk is then.
 type AmendQuote struct {
 	QuoteDate civil.Date
-	Request   Request
+	// On is the day where the risk was before the change. Left out it is the quote date: the risk stays in its state.
+	On      civil.Date
+	Request Request
 }
 
 // AcceptQuote takes the offer of a revision. On is the day on which the customer does so.

@@ -3,7 +3,9 @@ package quote
 import (
 	"log/slog"
 	"time"
-	_ "time/tzdata" // the zones are the same wherever the program runs
+
+	"milepost/domain/civil"
+	"milepost/domain/zone"
 )
 
 // Contact says how the customer can be told of a quote, and what they agreed to. It is personal data.
@@ -32,46 +34,13 @@ type Consents struct {
 // people of the state live in.
 func (r Request) Zones() []*time.Location {
 	if r.Contact != nil {
-		if zone, ok := loadZone(r.Contact.TimeZone); ok {
+		if zone, ok := zone.Load(r.Contact.TimeZone); ok {
 			return []*time.Location{zone}
 		}
 	}
-	var zones []*time.Location
-	for _, name := range zonesOfStates[r.State] {
-		if zone, ok := loadZone(name); ok {
-			zones = append(zones, zone)
-		}
-	}
-	return zones
+	return zone.All(r.State)
 }
 
-// loadZone gives a zone by its name. "" and "Local", which time.LoadLocation takes, are none.
-func loadZone(name string) (*time.Location, bool) {
-	if name == "" || name == "Local" {
-		return nil, false
-	}
-	zone, err := time.LoadLocation(name)
-	return zone, err == nil
-}
-
-// zonesOfStates has the time zones of each state. Places with a zone of their own that keep the same time
-// as a neighbour for years are left out.
-var zonesOfStates = map[string][]string{
-	"AL": {central}, "AK": {"America/Anchorage", "America/Adak"}, "AZ": {"America/Phoenix", mountain}, "AR": {central},
-	"CA": {pacific}, "CO": {mountain}, "CT": {eastern}, "DC": {eastern}, "DE": {eastern}, "FL": {eastern, central},
-	"GA": {eastern}, "HI": {"Pacific/Honolulu"}, "IA": {central}, "ID": {mountain, pacific}, "IL": {central},
-	"IN": {eastern, central}, "KS": {central, mountain}, "KY": {eastern, central}, "LA": {central}, "MA": {eastern},
-	"MD": {eastern}, "ME": {eastern}, "MI": {eastern, central}, "MN": {central}, "MO": {central}, "MS": {central},
-	"MT": {mountain}, "NC": {eastern}, "ND": {central, mountain}, "NE": {central, mountain}, "NH": {eastern},
-	"NJ": {eastern}, "NM": {mountain}, "NV": {pacific, mountain}, "NY": {eastern}, "OH": {eastern}, "OK": {central},
-	"OR": {pacific, mountain}, "PA": {eastern}, "RI": {eastern}, "SC": {eastern}, "SD": {central, mountain},
-	"TN": {eastern, central}, "TX": {central, mountain}, "UT": {mountain}, "VA": {eastern}, "VT": {eastern},
-	"WA": {pacific}, "WI": {central}, "WV": {eastern}, "WY": {mountain},
-}
-
-const (
-	eastern  = "America/New_York"
-	central  = "America/Chicago"
-	mountain = "America/Denver"
-	pacific  = "America/Los_Angeles"
-)
+// Today is the day that it is at an instant where the risk is, whatever zone the customer is in. All dates of a quote
+// are compared with it.
+func (r Request) Today(at time.Time) civil.Date { return zone.Today(r.State, at) }

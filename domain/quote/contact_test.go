@@ -28,7 +28,7 @@ func TestTheZoneIsTheCustomersOrThoseOfTheState(t *testing.T) {
 		want    []string
 	}{
 		"a state with one zone":    {quote.Request{State: "OH"}, []string{"America/New_York"}},
-		"a state with two":         {quote.Request{State: "TX"}, []string{"America/Chicago", "America/Denver"}},
+		"a state with two":         {quote.Request{State: "TX"}, []string{"America/Denver", "America/Chicago"}},
 		"a contact without a zone": {quote.Request{State: "HI", Contact: &quote.Contact{}}, []string{"Pacific/Honolulu"}},
 		"a contact with one":       {quote.Request{State: "OH", Contact: &quote.Contact{TimeZone: "Europe/Paris"}}, []string{"Europe/Paris"}},
 	} {

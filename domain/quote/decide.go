@@ -1,11 +1,13 @@
 package quote
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 
 	"milepost/domain/civil"
 	"milepost/domain/rating"
+	"milepost/domain/zone"
 )
 
 // Decide gives the events that grant a command, none when what it wants is already so, or the
@@ -65,7 +67,7 @@ func submit(q Quote, c SubmitQuote) ([]Event, error) {
 }
 
 func amend(q Quote, c AmendQuote) ([]Event, error) {
-	if err := q.checkOpen(c.QuoteDate); err != nil {
+	if err := q.checkOpen(cmp.Or(c.On, c.QuoteDate)); err != nil {
 		return nil, err
 	}
 	if reflect.DeepEqual(q.Request, c.Request) {
@@ -214,7 +216,7 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 		return &RepeatedID{ID: id}
 	}
 	if c := r.Contact; c != nil && c.TimeZone != "" {
-		if _, ok := loadZone(c.TimeZone); !ok {
+		if _, ok := zone.Load(c.TimeZone); !ok {
 			return &UnknownTimeZone{Name: c.TimeZone}
 		}
 	}

@@ -48,8 +48,11 @@ type route struct {
 type given struct {
 	caller  api.Caller
 	history quotestore.History
-	today   civil.Date
+	now     time.Time
 }
+
+// today is the day where the risk is.
+func (g given) today() civil.Date { return g.history.Quote.Request.Today(g.now) }
 
 var routes = map[string]route{
 	"POST /quotes/{quoteId}/amendments": {guarded: true, read: readAmendment},
@@ -88,7 +91,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		return api.Respond(api.NotFound)
 	}
 	now := time.Now().UTC()
-	command, err := route.read(r, given{caller, history, civil.DateOf(now)})
+	command, err := route.read(r, given{caller, history, now})
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -104,7 +107,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		return api.Respond(err)
 	}
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": after.Quote.ID, "correlation_id": r.RequestContext.RequestID})
-	p := readmodel.Project(after)
+	p := readmodel.Project(after).At(now)
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
@@ -147,13 +150,14 @@ func canonical(text string) []byte {
 }
 
 func readAmendment(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	c := quote.AmendQuote{QuoteDate: g.today}
+	c := quote.AmendQuote{On: g.today()}
 	err := api.DecodeBody(r, "QuoteRequest", &c.Request)
+	c.QuoteDate = c.Request.Today(g.now)
 	return c, err
 }
 
 func readAcceptance(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today}, nil
+	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today()}, nil
 }
 
 // Withdrawal is the body of a withdrawal. It may be left out.
@@ -168,7 +172,7 @@ func readWithdrawal(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, e
 			return nil, err
 		}
 	}
-	return quote.WithdrawQuote{Reason: body.Reason, On: g.today}, nil
+	return quote.WithdrawQuote{Reason: body.Reason, On: g.today()}, nil
 }
 
 // UnderwriterDecision is the body of a decision.
@@ -184,7 +188,7 @@ func readDecision(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, err
 		return nil, err
 	}
 	return quote.DecideReferral{
-		Revision: g.history.Quote.Number, Approve: body.Approve, On: g.today,
+		Revision: g.history.Quote.Number, Approve: body.Approve, On: g.today(),
 		Decision: quote.Decision{Underwriter: g.caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
 	}, nil
 }

@@ -1,6 +1,6 @@
 // Package expire is the function that notes in the log which open quotes have expired. It runs once a day.
 //
-// Nothing depends on when it runs: a quote has expired when its last day has passed, whether or not that
+// Nothing depends on when it runs: a quote has expired when its last day has passed where the risk is, whether or not that
 // stands in the log yet. Days on which it did not run are made up for, up to lookback.
 package expire
 
@@ -43,7 +43,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 // Swept is what a run gives back.
 type Swept struct {
-	// Quotes is how many quotes were found whose last day has passed.
+	// Quotes is how many quotes were found whose last day has passed, at least where the day begins first.
 	Quotes int `json:"quotes"`
 }
 
@@ -51,6 +51,7 @@ type Swept struct {
 // up the others; the run fails in the end, and the next one finds that quote again.
 func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) {
 	now := time.Now().UTC()
+	// No state is ahead of UTC: what has expired anywhere was open through yesterday of UTC at the most.
 	today := civil.DateOf(now)
 	var swept Swept
 	var errs []error
@@ -63,11 +64,18 @@ func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) 
 }
 
 func (h *handler) expireOne(ctx context.Context, quoteID string, now time.Time) error {
-	today := civil.DateOf(now)
+	history, err := h.quotes.CurrentSealed(ctx, quoteID)
+	if err == nil && history.Quote.Version == 0 {
+		err = &quotestore.NotFound{QuoteID: quoteID}
+	}
+	if err != nil {
+		return fmt.Errorf("expire quote %s: %w", quoteID, err)
+	}
 	// A run that is repeated on a day is the same command; the correlation joins what the run did.
-	run := fmt.Sprintf("expire/%s", today)
-	_, err := h.quotes.Execute(ctx, quoteID, quotestore.Order{
-		ID: run + "/" + quoteID, Actor: "expire", CorrelationID: run, At: now, Command: quote.ExpireQuote{On: today},
+	run := fmt.Sprintf("expire/%s", civil.DateOf(now))
+	_, err = h.quotes.ExecuteOn(ctx, history, quotestore.Order{
+		ID: run + "/" + quoteID, Actor: "expire", CorrelationID: run, At: now,
+		Command: quote.ExpireQuote{On: history.Quote.Request.Today(now)},
 	})
 	if err != nil {
 		return fmt.Errorf("expire quote %s: %w", quoteID, err)

@@ -146,6 +146,39 @@ func TestOpenQuotesExpireOnTheDayAfterTheirLast(t *testing.T) {
 	})
 }
 
+func TestAQuoteExpiresWhenTheDayEndsWhereTheRiskIs(t *testing.T) {
+	onDay(t, "2026-11-10", func(t *testing.T, o *office) {
+		// Ohio, Arizona and California; the last day of each is 10 December.
+		ohio, arizona, california := quotetest.MustExample(t, "E01"), quotetest.MustExample(t, "E07"), quotetest.MustExample(t, "E03")
+		for n, e := range []quotetest.Example{ohio, arizona, california} {
+			o.execute(t, quoteID(n), e.On(civil.MustParseDate("2026-11-10")).Commands()...)
+		}
+		for _, row := range []struct {
+			at      string
+			expired int
+		}{
+			{"2026-12-11T00:30:00Z", 0}, {"2026-12-11T04:59:59Z", 0}, {"2026-12-11T05:00:00Z", 1},
+			{"2026-12-11T07:00:00Z", 2}, {"2026-12-11T07:59:59Z", 2}, {"2026-12-11T08:00:00Z", 3},
+		} {
+			at, err := time.Parse(time.RFC3339, row.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(at))
+			o.run(t)
+			for n := range 3 {
+				want := quote.StatusQuoted
+				if n < row.expired {
+					want = quote.StatusExpired
+				}
+				if got := o.history(t, quoteID(n)).Quote.Status; got != want {
+					t.Errorf("at %s quote %d is %s, want %s", row.at, n, got, want)
+				}
+			}
+		}
+	})
+}
+
 func TestDaysWithoutARunAreMadeUpFor(t *testing.T) {
 	onDay(t, "2026-05-01", func(t *testing.T, o *office) {
 		for n := range 3 {

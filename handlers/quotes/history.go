@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"milepost/domain/civil"
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
@@ -20,52 +19,53 @@ import (
 // quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so that it is what
 // anybody would have seen then, whatever became of the projections.
 func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	then, day, err := h.history(ctx, r, caller)
+	then, at, err := h.history(ctx, r, caller)
 	if err != nil {
 		return api.Respond(err)
 	}
-	p := readmodel.Project(then).On(day)
+	p := readmodel.Project(then).At(at)
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
-// history loads a quote that a caller may read, as it is or as it was when asOf says, with the day then.
-func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (then quotestore.History, day civil.Date, err error) {
+// history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
+// seen.
+func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (then quotestore.History, at time.Time, err error) {
 	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
 	if err != nil {
-		return then, day, err
+		return then, at, err
 	}
 	if history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID) {
-		return then, day, api.NotFound
+		return then, at, api.NotFound
 	}
-	now := time.Now().UTC()
+	now := time.Now()
 	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
 		return past(history, asOf, now)
 	}
-	return history, civil.DateOf(now), nil
+	return history, now, nil
 }
 
-// past finds what asOf names, a version or a time in RFC 3339: the history then, and the day on which the
-// quote may have expired. For a version that is the day on which it came to be.
-func past(h quotestore.History, asOf string, now time.Time) (then quotestore.History, day civil.Date, err error) {
+// past finds what asOf names, a version or a time in RFC 3339: the history then, and the instant at which it is
+// seen. For a version that is when it came to be.
+func past(h quotestore.History, asOf string, now time.Time) (then quotestore.History, at time.Time, err error) {
 	if version, err := strconv.Atoi(asOf); err == nil && version > 0 {
 		if version > h.Quote.Version {
-			return then, day, api.NewProblem(http.StatusNotFound, "not-yet", "The quote has no such version",
+			return then, at, api.NewProblem(http.StatusNotFound, "not-yet", "The quote has no such version",
 				"It is at version %d.", h.Quote.Version)
 		}
 		then, err = h.AtVersion(version)
-		return then, civil.DateOf(h.Events[version-1].OccurredAt), err
+		return then, h.Events[version-1].OccurredAt, err
 	}
-	at, err := time.Parse(time.RFC3339, asOf)
+	at, err = time.Parse(time.RFC3339, asOf)
 	if err != nil || at.After(now) {
-		return then, day, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of asOf cannot be used",
+		return then, at, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of asOf cannot be used",
 			"Give a version, such as 3, or a time that has passed, such as 2026-05-01T12:00:00Z.")
 	}
 	if requested := h.Events[0].OccurredAt; at.Before(requested) {
-		return then, day, api.NewProblem(http.StatusNotFound, "not-yet", "There was no such quote then",
+		return then, at, api.NewProblem(http.StatusNotFound, "not-yet", "There was no such quote then",
 			"The quote was requested at %s.", requested.Format(time.RFC3339Nano))
 	}
 	then, err = h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(at) })
-	return then, civil.DateOf(at.UTC()), err
+	return then, at, err
 }
 
 // AuditLog is a page of the log of a quote as the API shows it.

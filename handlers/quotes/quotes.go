@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/domain/civil"
 	"milepost/internal/api"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -62,7 +61,7 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 	if !ok || !caller.MayRead(stored.CustomerID) {
 		return api.Respond(api.NotFound)
 	}
-	p := stored.On(civil.DateOf(time.Now().UTC()))
+	p := stored.At(time.Now())
 	etag := api.ETag(p.Version)
 	// A quote that expires by its date alone changes without a new version.
 	if p.Status == stored.Status && matches(r.Headers["if-none-match"], etag) {
@@ -114,9 +113,9 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 	if err != nil {
 		return api.Respond(err)
 	}
-	today := civil.DateOf(time.Now().UTC())
+	now := time.Now()
 	for i, line := range page.Quotes {
-		page.Quotes[i] = line.On(today)
+		page.Quotes[i] = line.At(now)
 	}
 	return api.JSON(http.StatusOK, page, api.NextPage(r, page.Next))
 }

@@ -14,6 +14,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
+	"milepost/domain/zone"
 	"milepost/handlers/project"
 	"milepost/handlers/quotes"
 	"milepost/internal/quotestore"
@@ -221,7 +222,7 @@ func TestAPastStateIsShownByVersionAndByTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := quotetest.MustExample(t, "E01").On(civil.MustParseDate("2026-05-01"))
-		time.Sleep(time.Until(e.QuoteDate.In(time.UTC)))
+		time.Sleep(time.Until(e.QuoteDate.In(zone.Of(e.Request.State))))
 		d := newDesk(t)
 		longer := e.Request
 		longer.TermMonths = 12
@@ -274,7 +275,7 @@ func TestAQuoteExpiresByItsDate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := quotetest.MustExample(t, "E01").On(civil.MustParseDate("2026-05-01"))
-		time.Sleep(time.Until(e.QuoteDate.In(time.UTC)))
+		time.Sleep(time.Until(e.QuoteDate.In(zone.Of(e.Request.State))))
 		d := newDesk(t)
 		d.mustQuote(t, quoteID(1), "ann", e.Commands()...)
 		shown := func() string {

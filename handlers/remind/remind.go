@@ -49,10 +49,11 @@ type Swept struct {
 // remind goes through the quotes whose last day is no more than so many days ahead. A quote that fails does not
 // hold up the others; the run fails in the end, and the next one finds that quote again.
 func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) {
+	// Where UTC's day has begun, it may be the day before where the risk is.
 	today := civil.DateOf(time.Now().UTC())
 	var swept Swept
 	var errs []error
-	for days := range notification.RemindDays + 1 {
+	for days := -1; days <= notification.RemindDays; days++ {
 		ids, err := h.projections.ExpiringOn(ctx, today.AddDays(days))
 		swept.Quotes += len(ids)
 		errs = append(errs, err, platform.Each(ids, workers, func(id string) error { return h.remindOf(ctx, id) }))
@@ -72,7 +73,7 @@ func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 		return err
 	}
 	n := notification.Reminder(history.Quote)
-	if !notification.Stands(history.Quote, n, civil.DateOf(now.UTC())) {
+	if !notification.Stands(history.Quote, n, history.Quote.Request.Today(now)) {
 		return nil
 	}
 	return h.outbox.Put(ctx, now, n)

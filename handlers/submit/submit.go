@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/oklog/ulid/v2"
 
-	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
@@ -63,7 +62,7 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	quoteID := quoteID(caller.Subject, key)
 
 	now := time.Now().UTC()
-	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: civil.DateOf(now), Request: request}
+	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: request.Today(now), Request: request}
 	requested, err := h.quotes.Open(ctx, quoteID, quotestore.Order{
 		// Each request is a command of its own: one that comes again under its key may want something else,
 		// and has to meet the first one's event.

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
@@ -230,13 +229,13 @@ func lastRating(w Window, events []eventstore.Event) int {
 	return 0
 }
 
-func (c *Corrector) command(revision int) quote.CorrectQuote {
-	return quote.CorrectQuote{Revision: revision, Plan: c.Plan, Mandate: c.Mandate, On: civil.DateOf(time.Now().UTC())}
+func (c *Corrector) command(q quote.Quote) quote.CorrectQuote {
+	return quote.CorrectQuote{Revision: q.Number, Plan: c.Plan, Mandate: c.Mandate, On: q.Request.Today(time.Now())}
 }
 
 // decide gives the correction of the revision in force, nil where that is right.
 func (c *Corrector) decide(q quote.Quote) (*quote.QuoteCorrected, error) {
-	events, err := quote.Decide(q, c.command(q.Number))
+	events, err := quote.Decide(q, c.command(q))
 	if err != nil || len(events) == 0 {
 		return nil, err
 	}
@@ -276,7 +275,7 @@ func (c *Corrector) inForce(ctx context.Context, h quotestore.History) (*Finding
 	}
 	order := quotestore.Order{
 		ID: fmt.Sprintf("correct/%s/%s/%d", c.Mandate.CorrectionID, q.ID, q.Number), Actor: c.Mandate.By,
-		CorrelationID: "correct/" + c.Mandate.CorrectionID, At: time.Now().UTC(), Command: c.command(q.Number),
+		CorrelationID: "correct/" + c.Mandate.CorrectionID, At: time.Now().UTC(), Command: c.command(q),
 	}
 	if f, err := made(h, order.ID); f != nil || err != nil {
 		return f, err

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
-	"milepost/domain/civil"
 	"milepost/domain/notification"
 	"milepost/domain/quote"
 	"milepost/internal/effects"
@@ -143,7 +142,7 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 	if !item.Kind.ForStaff() && (h.Erased || q.Erasure != nil) {
 		return p.settleErased(ctx, item)
 	}
-	if !notification.Stands(q, item.Notification, civil.DateOf(now.UTC())) {
+	if !notification.Stands(q, item.Notification, q.Request.Today(now)) {
 		return p.outbox.Settle(ctx, item, outbox.Obsolete, "the quote has gone on", outbox.Kept{})
 	}
 	events, err := h.Decoded()

@@ -9,6 +9,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/domain/zone"
 	"milepost/internal/quotestore"
 )
 
@@ -24,8 +25,10 @@ type Projection struct {
 	State         string       `json:"state"`
 	QuoteDate     civil.Date   `json:"quoteDate"`
 	EffectiveDate civil.Date   `json:"effectiveDate"`
-	TermMonths    int          `json:"termMonths"`
-	RequestedAt   time.Time    `json:"requestedAt"`
+	// TimeZone is the IANA name of the zone in which the dates count. It follows from the state and is not stored.
+	TimeZone    string    `json:"timeZone,omitempty"`
+	TermMonths  int       `json:"termMonths"`
+	RequestedAt time.Time `json:"requestedAt"`
 	// UpdatedAt is when the last event occurred.
 	UpdatedAt time.Time `json:"updatedAt"`
 	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
@@ -74,12 +77,13 @@ type Revision struct {
 	LastVersion int `json:"lastVersion"`
 }
 
-// On is the projection as it reads on a day: an open quote whose last day has passed is expired,
-// whether or not that stands in the log.
-func (p Projection) On(day civil.Date) Projection {
-	if on, ok := p.mayExpire(); ok && day.After(on) {
+// At is the projection as it reads at an instant: an open quote whose last day has passed where the risk is is
+// expired, whether or not that stands in the log.
+func (p Projection) At(at time.Time) Projection {
+	if on, ok := p.mayExpire(); ok && zone.Today(p.State, at).After(on) {
 		p.Status = quote.StatusExpired
 	}
+	p.TimeZone = zone.Of(p.State).String()
 	return p
 }
 
@@ -149,9 +153,9 @@ type Line struct {
 	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
 }
 
-// On is the line as it reads on a day, as Projection.On.
-func (l Line) On(day civil.Date) Line {
-	if l.Status.Open() && !l.ExpiresOn.IsZero() && day.After(l.ExpiresOn) {
+// At is the line as it reads at an instant, as Projection.At.
+func (l Line) At(at time.Time) Line {
+	if l.Status.Open() && !l.ExpiresOn.IsZero() && zone.Today(l.State, at).After(l.ExpiresOn) {
 		l.Status = quote.StatusExpired
 	}
 	return l

@@ -15,6 +15,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
+	"milepost/domain/zone"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -463,25 +464,29 @@ func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
 	}
 }
 
-func TestAProjectionReadsAsOfADay(t *testing.T) {
+func TestAProjectionReadsAsOfAnInstant(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")
-	last := e.Expected.ExpiresOn
+	// The last day of Ohio's quote ends at midnight there, which is 4 a.m. in UTC.
+	ended := e.Expected.ExpiresOn.AddDays(1).In(zone.Of("OH"))
 	offered := readmodel.Project(historyOf(t, e.Commands()...))
 	accepted := readmodel.Project(historyOf(t, append(e.Commands(), quote.AcceptQuote{Revision: 1, On: e.QuoteDate})...))
 	waiting := readmodel.Project(historyOf(t, e.Submit()))
 	for name, row := range map[string]struct {
 		p    readmodel.Projection
-		day  civil.Date
+		at   time.Time
 		want quote.Status
 	}{
-		"an offer on its last day":         {offered, last, quote.StatusQuoted},
-		"an offer on the day after":        {offered, last.AddDays(1), quote.StatusExpired},
-		"an acceptance does not":           {accepted, last.AddDays(1), quote.StatusAccepted},
-		"a quote without a price does not": {waiting, last.AddDays(1), quote.StatusRequested},
+		"an offer on its last day":         {offered, ended.Add(-time.Nanosecond), quote.StatusQuoted},
+		"an offer on the day after":        {offered, ended, quote.StatusExpired},
+		"an acceptance does not":           {accepted, ended, quote.StatusAccepted},
+		"a quote without a price does not": {waiting, ended, quote.StatusRequested},
 	} {
-		if got, line := row.p.On(row.day).Status, row.p.Line().On(row.day).Status; got != row.want || line != row.want {
+		if got, line := row.p.At(row.at).Status, row.p.Line().At(row.at).Status; got != row.want || line != row.want {
 			t.Errorf("%s: Status=%s, in the list %s, want %s", name, got, line, row.want)
+		}
+		if got := row.p.At(row.at).TimeZone; got != "America/New_York" {
+			t.Errorf("%s: TimeZone=%s", name, got)
 		}
 	}
 }

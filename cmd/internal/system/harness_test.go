@@ -53,8 +53,8 @@ const today = "2026-05-01"
 // agencyKey is the key that the bureau wants, and that the template's parameter has.
 const agencyKey = "end-to-end"
 
-// onDay runs a test in virtual time, from the first moment of a day. The test may run beside others:
-// nothing that it starts is shared.
+// onDay runs a test in virtual time, from noon of a day in UTC, when it is the same day in every state. The test may
+// run beside others: nothing that it starts is shared.
 func onDay(t *testing.T, day string, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -63,7 +63,7 @@ func onDay(t *testing.T, day string, test func(t *testing.T)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Until(began))
+		time.Sleep(time.Until(began.Add(12 * time.Hour)))
 		test(t)
 	})
 }
@@ -226,7 +226,7 @@ type view struct {
 	Version, Revision   int
 	Status              string
 	ExpiresOn           string
-	QuoteDate           string
+	QuoteDate, TimeZone string
 	Reasons             []struct{ Code string }
 	Conditions          []string
 	TotalPremium        string

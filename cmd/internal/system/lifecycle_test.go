@@ -13,6 +13,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/handlers/quotes"
 	"milepost/local/fault"
@@ -155,6 +156,36 @@ func TestAnOfferIsNotAcceptedAfterItsPolicyWasToBegin(t *testing.T) {
 	})
 }
 
+func TestTodayIsTheDayWhereTheRiskIs(t *testing.T) {
+	onDay(t, "2026-11-30", func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		ada := s.token("ada", "quotes")
+		time.Sleep(12*time.Hour + 30*time.Minute) // half past seven in the evening of 30 November in Ohio, December in UTC
+		today := system.Example(civil.MustParseDate("2026-11-16"))
+		if !strings.Contains(today, `"effectiveDate": "2026-11-30"`) {
+			t.Fatal(today)
+		}
+		first, second := s.submit("ada", today), s.submit("ada", today)
+		s.settle()
+		v := s.read("ada", first)
+		if v.Status != "QUOTED" || v.QuoteDate != "2026-11-30" || v.ExpiresOn != "2026-12-30" || v.TimeZone != "America/New_York" {
+			t.Errorf("quote=%+v, want one of 30 November", v)
+		}
+		time.Sleep(time.Until(time.Date(2026, 12, 1, 4, 59, 0, 0, time.UTC)))
+		if v := s.change(ada, first, "acceptance", ""); v.Status != "ACCEPTED" {
+			t.Errorf("quote=%+v in the last minute of the day, want ACCEPTED", v)
+		}
+		time.Sleep(time.Minute)
+		if answer := s.command(ada, second, "acceptance", ""); !strings.Contains(string(answer.Body), "EFFECTIVE_DATE_PASSED") {
+			t.Errorf("%d %s on the day after, want EFFECTIVE_DATE_PASSED", answer.Status, answer.Body)
+		}
+		yesterday := s.call(ada, "POST", "/quotes", today)
+		if yesterday.Status != http.StatusUnprocessableEntity || !strings.Contains(string(yesterday.Body), "V03") {
+			t.Errorf("%d %s for a policy from yesterday, want V03", yesterday.Status, yesterday.Body)
+		}
+	})
+}
+
 // withoutSweeps is a plan under which the function that notes expiries hears of its schedule months later.
 func withoutSweeps() *fault.Plan {
 	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
@@ -173,7 +204,7 @@ func TestAnOfferExpiresByItsDateWithoutASweep(t *testing.T) {
 		if v := s.read("ada", id); v.ExpiresOn != "2026-05-31" {
 			t.Fatalf("ExpiresOn=%s", v.ExpiresOn)
 		}
-		time.Sleep(31*24*time.Hour - 3*time.Hour)
+		time.Sleep(time.Until(time.Date(2026, 6, 1, 3, 30, 0, 0, time.UTC))) // half past eleven in the evening of 31 May in Ohio
 		if v := s.read("ada", id); v.Status != "QUOTED" {
 			t.Errorf("in the last hour of 31 May: %s", v.Status)
 		}
