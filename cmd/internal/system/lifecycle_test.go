@@ -541,6 +541,8 @@ func TestAReplayMakesTheProjectionsOfEveryStageAgain(t *testing.T) {
 			s.settle()
 			ids = append(ids, id)
 		}
+		time.Sleep(12 * time.Hour) // until letters that wait for the morning are sent
+		s.settle()
 		s.assertSound(ids...)
 		s.assertReplayRestoresProjections("again", began)
 		s.assertQueuesEmpty()
