@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -71,14 +72,19 @@ func (s *Stack) provisionKey(r *template.Resource) error {
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
+	usage := kms.UsageOf(cmp.Or(in.KeySpec, kms.SymmetricDefault))
 	for property, is := range map[string]bool{
-		"KeySpec":  in.KeySpec != "" && in.KeySpec != "SYMMETRIC_DEFAULT",
-		"KeyUsage": in.KeyUsage != "" && in.KeyUsage != "ENCRYPT_DECRYPT",
+		"KeySpec": usage == "",
+		// Left out, the usage is that of symmetric keys.
+		"KeyUsage": usage != "" && cmp.Or(in.KeyUsage, kms.UsageOf(kms.SymmetricDefault)) != usage,
 		"Origin":   in.Origin != "" && in.Origin != "AWS_KMS", "MultiRegion": in.MultiRegion,
 	} {
 		if is {
-			return r.Problem("the local runtime has symmetric keys of one region, with material of its own", property)
+			return r.Problem("the local runtime has symmetric and HMAC_256 keys of one region, with material of its own", property)
 		}
+	}
+	if in.EnableKeyRotation && in.KeySpec == kms.HMAC256 {
+		return r.Problem("keys of this spec are not rotated", "EnableKeyRotation")
 	}
 	if in.KeyPolicy == nil {
 		return r.Problem("a key needs a KeyPolicy")
@@ -87,7 +93,7 @@ func (s *Stack) provisionKey(r *template.Resource) error {
 	if err != nil {
 		return err
 	}
-	err = s.keys.CreateKey(kms.Key{ID: r.PhysicalID, Description: in.Description, Disabled: in.Enabled != nil && !*in.Enabled, Policy: policy})
+	err = s.keys.CreateKey(kms.Key{ID: r.PhysicalID, Description: in.Description, Spec: in.KeySpec, Disabled: in.Enabled != nil && !*in.Enabled, Policy: policy})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package kms
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"maps"
 	"slices"
 
@@ -13,6 +15,7 @@ var operations = awsapi.Operations[*Service]{
 	"GenerateDataKey": awsapi.Operation((*Service).generateDataKey),
 	"Encrypt":         awsapi.Operation((*Service).encrypt),
 	"Decrypt":         awsapi.Operation((*Service).decrypt),
+	"GenerateMac":     awsapi.Operation((*Service).generateMac),
 	"DescribeKey":     awsapi.Operation((*Service).describeKey),
 	"ListKeys":        awsapi.Operation((*Service).listKeys),
 	"ListAliases":     awsapi.Operation((*Service).listAliases),
@@ -23,8 +26,11 @@ func (s *Service) Call(ctx context.Context, operation string, body []byte) (any,
 	return operations.Call(ctx, s, "KMS", operation, body)
 }
 
-// algorithm is the only one of symmetric keys.
-const algorithm = "SYMMETRIC_DEFAULT"
+// algorithm is the only one of symmetric keys, and macAlgorithm of HMAC keys.
+const (
+	algorithm    = SymmetricDefault
+	macAlgorithm = "HMAC_SHA_256"
+)
 
 func checkAlgorithm(name string) error {
 	if name != "" && name != algorithm {
@@ -56,7 +62,7 @@ func (s *Service) generateDataKey(ctx context.Context, in struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := k.usable(ctx, "GenerateDataKey", in.EncryptionContext); err != nil {
+	if err := k.usable(ctx, "GenerateDataKey", "ENCRYPT_DECRYPT", in.EncryptionContext); err != nil {
 		return nil, err
 	}
 	size := bytesOf[in.KeySpec]
@@ -89,7 +95,7 @@ func (s *Service) encrypt(ctx context.Context, in struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := k.usable(ctx, "Encrypt", in.EncryptionContext); err != nil {
+	if err := k.usable(ctx, "Encrypt", "ENCRYPT_DECRYPT", in.EncryptionContext); err != nil {
 		return nil, err
 	}
 	if err := checkAlgorithm(in.EncryptionAlgorithm); err != nil {
@@ -125,7 +131,7 @@ func (s *Service) decrypt(ctx context.Context, in struct {
 			return nil, awsapi.Errorf("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
 		}
 	}
-	if err := k.usable(ctx, "Decrypt", in.EncryptionContext); err != nil {
+	if err := k.usable(ctx, "Decrypt", "ENCRYPT_DECRYPT", in.EncryptionContext); err != nil {
 		return nil, err
 	}
 	if err := checkAlgorithm(in.EncryptionAlgorithm); err != nil {
@@ -142,6 +148,33 @@ func (s *Service) decrypt(ctx context.Context, in struct {
 	}{k.arn, plaintext, algorithm}, nil
 }
 
+func (s *Service) generateMac(ctx context.Context, in struct {
+	KeyID        string `json:"KeyId"`
+	Message      []byte
+	MacAlgorithm string
+}) (any, error) {
+	k, err := s.find(in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.usable(ctx, "GenerateMac", "GENERATE_VERIFY_MAC", nil); err != nil {
+		return nil, err
+	}
+	if in.MacAlgorithm != macAlgorithm {
+		return nil, awsapi.Errorf("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", in.MacAlgorithm, k.Spec)
+	}
+	if len(in.Message) < 1 || len(in.Message) > maxPlaintext {
+		return nil, invalid("1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length between 1 and %d", maxPlaintext)
+	}
+	mac := hmac.New(sha256.New, k.material.Secret)
+	mac.Write(in.Message)
+	return struct {
+		Mac          []byte
+		MacAlgorithm string
+		KeyID        string `json:"KeyId"`
+	}{mac.Sum(nil), macAlgorithm, k.arn}, nil
+}
+
 func (s *Service) describeKey(ctx context.Context, in struct {
 	KeyID string `json:"KeyId"`
 }) (any, error) {
@@ -156,12 +189,19 @@ func (s *Service) describeKey(ctx context.Context, in struct {
 	if k.Disabled {
 		state = "Disabled"
 	}
-	return map[string]any{"KeyMetadata": map[string]any{
+	metadata := map[string]any{
 		"AWSAccountId": awsapi.Account, "KeyId": k.ID, "Arn": k.arn, "Description": k.Description,
 		"CreationDate": float64(k.material.Created.UnixMilli()) / 1000, "Enabled": !k.Disabled, "KeyState": state,
-		"KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": algorithm, "CustomerMasterKeySpec": algorithm,
-		"EncryptionAlgorithms": []string{algorithm}, "KeyManager": "CUSTOMER", "Origin": "AWS_KMS", "MultiRegion": false,
-	}}, nil
+		"KeyUsage": usages[k.Spec], "KeySpec": k.Spec, "CustomerMasterKeySpec": k.Spec,
+		"KeyManager": "CUSTOMER", "Origin": "AWS_KMS", "MultiRegion": false,
+	}
+	switch k.Spec {
+	case SymmetricDefault:
+		metadata["EncryptionAlgorithms"] = []string{algorithm}
+	case HMAC256:
+		metadata["MacAlgorithms"] = []string{macAlgorithm}
+	}
+	return map[string]any{"KeyMetadata": metadata}, nil
 }
 
 func (s *Service) listKeys(ctx context.Context, _ struct{}) (any, error) {

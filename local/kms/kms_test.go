@@ -233,3 +233,56 @@ func TestKeysThatCannotBeAreRefused(t *testing.T) {
 		t.Error("an alias was made twice")
 	}
 }
+
+func TestAnHMACKeyMakesTheSameCodeOfAMessageEachTime(t *testing.T) {
+	t.Parallel()
+	const id = "11111111-2222-4333-8444-888888888888"
+	store, err := storage.Open(filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	open := func() *sdk.Client {
+		s := kms.New(store)
+		policy := mustPolicy(t, administer, `{"Effect": "Allow", `+account+`, "Action": ["kms:GenerateMac", "kms:GenerateDataKey"]}`)
+		for _, k := range []kms.Key{{ID: id, Spec: kms.HMAC256, Policy: policy}, {ID: keyID, Policy: policy}} {
+			if err := s.CreateKey(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.CreateKey(kms.Key{ID: otherID, Spec: "RSA_2048", Policy: policy}); err == nil || !strings.Contains(err.Error(), "RSA_2048") {
+			t.Errorf("a key spec of others: error=%v", err)
+		}
+		server := awsapi.NewServer()
+		server.Handle("TrentService", "", s)
+		return sdk.New(sdk.Options{
+			Region: awsapi.Region, BaseEndpoint: aws.String("http://local"), Credentials: aws.AnonymousCredentials{},
+			HTTPClient: &http.Client{Transport: &awsapi.Transport{Server: server, Caller: &awsapi.Caller{}}}, Retryer: aws.NopRetryer{},
+		})
+	}
+	mac := func(c *sdk.Client, message string) []byte {
+		out, err := c.GenerateMac(t.Context(), &sdk.GenerateMacInput{KeyId: aws.String(id), Message: []byte(message), MacAlgorithm: types.MacAlgorithmSpecHmacSha256})
+		if err != nil || len(out.Mac) != 32 || *out.KeyId != awsapi.ARN("kms", "key/"+id) {
+			t.Fatalf("%+v, error %v", out, err)
+		}
+		return out.Mac
+	}
+	c := open()
+	if a := mac(c, "a"); !bytes.Equal(a, mac(c, "a")) || !bytes.Equal(a, mac(open(), "a")) || bytes.Equal(a, mac(c, "b")) {
+		t.Error("the code does not depend on the key and the message alone")
+	}
+	for what, row := range map[string]struct {
+		in   sdk.GenerateMacInput
+		code string
+	}{
+		"a key for encryption":  {sdk.GenerateMacInput{KeyId: aws.String(keyID), Message: []byte("a"), MacAlgorithm: types.MacAlgorithmSpecHmacSha256}, "InvalidKeyUsageException"},
+		"another algorithm":     {sdk.GenerateMacInput{KeyId: aws.String(id), Message: []byte("a"), MacAlgorithm: types.MacAlgorithmSpecHmacSha512}, "InvalidKeyUsageException"},
+		"a long message":        {sdk.GenerateMacInput{KeyId: aws.String(id), Message: make([]byte, 4097), MacAlgorithm: types.MacAlgorithmSpecHmacSha256}, "ValidationException"},
+		"a key that is not one": {sdk.GenerateMacInput{KeyId: aws.String("none"), Message: []byte("a"), MacAlgorithm: types.MacAlgorithmSpecHmacSha256}, "NotFoundException"},
+	} {
+		_, err := c.GenerateMac(t.Context(), &row.in)
+		assertCode(t, what, err, row.code)
+	}
+	_, err = c.GenerateDataKey(t.Context(), &sdk.GenerateDataKeyInput{KeyId: aws.String(id), KeySpec: types.DataKeySpecAes256})
+	assertCode(t, "a data key of an HMAC key", err, "InvalidKeyUsageException")
+}

@@ -1,11 +1,13 @@
-// Package kms plays AWS KMS, as far as encryption with data keys needs it: a Service has symmetric keys
-// that encrypt, decrypt and make data keys, with AES-GCM and the encryption context as AWS has it.
+// Package kms plays AWS KMS, as far as encryption with data keys and codes of authentication need it: a Service has
+// symmetric keys that encrypt, decrypt and make data keys, with AES-GCM and the encryption context as AWS has it, and
+// HMAC keys.
 //
 // The keys are those of the template; the API makes and deletes none. A key's material is made once and
 // kept in the store, so that what was encrypted can be decrypted after a restart.
 package kms
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -36,11 +38,25 @@ type Service struct {
 type Key struct {
 	// ID is the key's id, a UUID.
 	ID, Description string
+	// Spec is SymmetricDefault or HMAC256, and "" stands for the former.
+	Spec string
 	// Disabled keys can be described, and no more.
 	Disabled bool
 	// Policy says who may use the key. It is required.
 	Policy *iam.ResourcePolicy
 }
+
+// Specs of keys.
+const (
+	SymmetricDefault = "SYMMETRIC_DEFAULT"
+	HMAC256          = "HMAC_256"
+)
+
+// usages are what keys are for, by their specs.
+var usages = map[string]string{SymmetricDefault: "ENCRYPT_DECRYPT", HMAC256: "GENERATE_VERIFY_MAC"}
+
+// UsageOf is what keys of a spec are for, "" if there are none here.
+func UsageOf(spec string) string { return usages[spec] }
 
 // Alias is another name of a key, such as "alias/customers".
 type Alias struct{ Name, KeyID string }
@@ -64,7 +80,11 @@ func New(store *storage.Store) *Service { return &Service{store: store, keys: ma
 // CreateKey makes a key, with the material that the store has for its id. Its policy lets IAM policies of
 // the account decide; policies that name other principals are refused.
 func (s *Service) CreateKey(in Key) error {
+	in.Spec = cmp.Or(in.Spec, SymmetricDefault)
 	k := &key{Key: in, arn: awsapi.ARN("kms", "key/"+in.ID)}
+	if usages[in.Spec] == "" {
+		return awsapi.Unsupported("the key spec " + in.Spec)
+	}
 	if in.Policy == nil {
 		return errors.New("a key needs a policy")
 	}
@@ -170,13 +190,16 @@ func (k *key) allow(ctx context.Context, action string, encryptionContext map[st
 	return awsapi.Authorize(ctx, action, k.arn)
 }
 
-// usable is allow for what a disabled key does not do.
-func (k *key) usable(ctx context.Context, action string, encryptionContext map[string]string) error {
+// usable is allow for what a disabled key does not do, nor one that is for something else.
+func (k *key) usable(ctx context.Context, action, usage string, encryptionContext map[string]string) error {
 	if err := k.allow(ctx, action, encryptionContext); err != nil {
 		return err
 	}
 	if k.Disabled {
 		return awsapi.Errorf("DisabledException", "%s is disabled.", k.arn)
+	}
+	if is := usages[k.Spec]; is != usage {
+		return awsapi.Errorf("InvalidKeyUsageException", "%s key usage is %s which is not valid for %s.", k.arn, is, action)
 	}
 	return nil
 }
