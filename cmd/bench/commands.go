@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,7 +35,7 @@ func commands(ctx context.Context) ([]figure, error) {
 	db := dynamodb.NewFromConfig(s.Config(), func(o *dynamodb.Options) { o.APIOptions = append(o.APIOptions, spent.attach) })
 	quotes := &quotestore.Store{
 		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
-		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots"},
+		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots", Logger: slog.Default()},
 		Keys:      customerKeys(s, db),
 	}
 	lines := &readmodel.Store{DB: db, CustomerQuotes: "milepost-customer-quotes"}

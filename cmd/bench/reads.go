@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -32,7 +33,7 @@ func reads(ctx context.Context) ([]figure, error) {
 		Keys: customerKeys(s, db),
 	}
 	projections := &readmodel.Store{DB: db, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"}
-	current := &readmodel.Current{Projections: projections, Log: quotes}
+	current := &readmodel.Current{Projections: projections, Log: quotes, Logger: slog.Default()}
 	const customer, page = "bench", 20
 	now := time.Now().UTC()
 	var request quote.Request

@@ -28,7 +28,7 @@ type handler struct {
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	log := quotestore.New(env, vars)
-	h := &handler{current: &readmodel.Current{Projections: readmodel.New(env, vars), Log: log}, log: log}
+	h := &handler{current: &readmodel.Current{Projections: readmodel.New(env, vars), Log: log, Logger: env.Logger}, log: log}
 	return api.Handler(env, h.read), vars.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/seal"
 	"milepost/schemas"
@@ -94,6 +95,10 @@ func problemOf(err error) *Problem {
 	}
 	if p := reversalOf(err); p != nil {
 		return p
+	}
+	if _, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		return NewProblem(http.StatusInternalServerError, "unreadable", "The quote cannot be read",
+			"What is stored of it is damaged, or newer than this program. Nothing was changed, and trying again does not help: staff have to see to it.")
 	}
 	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")

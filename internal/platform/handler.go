@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"milepost/internal/eventstore"
 )
 
 // HandlerFunc is a lambda.Handler made of a function.
@@ -50,6 +52,9 @@ func Begin(ctx context.Context, env Environment) func(error) {
 				level, outcome = slog.LevelInfo, "broken off"
 			}
 			attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
+		}
+		if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+			attrs = append(attrs, slog.String("stream_id", bad.StreamID), slog.Int("version", bad.Version))
 		}
 		if lc, ok := lambdacontext.FromContext(ctx); ok {
 			attrs = append(attrs, slog.String("request_id", lc.AwsRequestID))

@@ -61,7 +61,7 @@ func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Stor
 // NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
 func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store {
 	s := New(env, vars)
-	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME")}
+	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME"), Logger: env.Logger}
 	return s
 }
 
@@ -99,6 +99,8 @@ type History struct {
 	Erased bool
 	// base is the snapshot from which the quote was made, nil where it was made from all events.
 	base *snapshot
+	// damaged tells that there is a snapshot that cannot be read.
+	damaged bool
 }
 
 // Whole reports whether Events has all events of the quote.

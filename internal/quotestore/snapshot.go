@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 )
 
 // SnapshotEvery is how many events there are between two snapshots of a quote.
@@ -36,6 +38,8 @@ func Milestone(eventType string, version int) bool {
 type Snapshots struct {
 	DB    *dynamodb.Client
 	Table string
+	// Logger is told of snapshots that are damaged.
+	Logger *slog.Logger
 }
 
 // snapshot is a quote as it was at a version. It does not grow with the log.
@@ -82,6 +86,12 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 		return historyOf(ctx, events, open)
 	}
 	kept, err := s.snapshot(ctx, StreamID(quoteID))
+	if damaged, ok := errors.AsType[*damagedSnapshot](err); ok {
+		s.Snapshots.Logger.ErrorContext(ctx, "damaged snapshot", "stream_id", StreamID(quoteID), "error", damaged.err.Error())
+		h, err := s.load(ctx, quoteID, open)
+		h.damaged = true
+		return h, err
+	}
 	if err != nil {
 		return History{}, err
 	}
@@ -106,8 +116,14 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 
 func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }
 
-// snapshot gives the snapshot of a quote, the zero one where there is none that can be read: its customer may
-// have been erased.
+// damagedSnapshot says that a snapshot cannot be read. It is as good as none, and the next one replaces it.
+type damagedSnapshot struct{ err error }
+
+func (e *damagedSnapshot) Error() string { return "the snapshot cannot be read: " + e.err.Error() }
+func (e *damagedSnapshot) Unwrap() error { return e.err }
+
+// snapshot returns the snapshot of a quote, the zero one if there is none that says something: its customer may have
+// been erased. The error is *damagedSnapshot if it cannot be read.
 func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err error) {
 	sealed, err := s.Snapshots.get(ctx, stream)
 	if err != nil || sealed.Text == nil {
@@ -116,17 +132,23 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 	if s.Keys == nil {
 		return kept, errNoKeys
 	}
-	packed, err := s.Keys.Open(ctx, sealed, aadOfSnapshot(stream))
+	packed, err := s.Keys.Open(ctx, sealed.Sealed, aadOfSnapshot(stream))
 	_, erased := errors.AsType[*seal.Erased](err)
 	_, noKey := errors.AsType[*seal.NoKey](err)
 	if erased || noKey {
 		return kept, nil
 	}
+	if _, damaged := errors.AsType[*seal.Damaged](err); err != nil && !damaged {
+		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
+	}
 	if err == nil {
 		err = unpack(packed, &kept)
 	}
+	if err == nil && (StreamID(kept.Quote.ID) != stream || kept.Quote.Version != sealed.version) {
+		err = errors.New("it is of another quote or version")
+	}
 	if err != nil {
-		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
+		return snapshot{}, &damagedSnapshot{err}
 	}
 	return kept, nil
 }
@@ -160,7 +182,7 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	if err != nil {
 		return err
 	}
-	return s.Snapshots.put(ctx, StreamID(quoteID), h.Quote.Version, sealed)
+	return s.Snapshots.put(ctx, StreamID(quoteID), sealedSnapshot{sealed, h.Quote.Version}, h.damaged)
 }
 
 // commands are the newest commands that made a history.
@@ -200,6 +222,12 @@ func formOf(t reflect.Type, within []reflect.Type) string {
 	return "(" + text + ")"
 }
 
+// sealedSnapshot is a snapshot as it is kept: packed JSON, sealed, and its version.
+type sealedSnapshot struct {
+	seal.Sealed
+	version int
+}
+
 func pack(kept snapshot) ([]byte, error) {
 	text, err := json.Marshal(kept)
 	if err != nil {
@@ -226,45 +254,45 @@ func unpack(packed []byte, kept *snapshot) error {
 	return json.Unmarshal(text, kept)
 }
 
-// get gives the snapshot of a quote as packed JSON, sealed; the zero Sealed where there is none of today's form.
-func (s *Snapshots) get(ctx context.Context, stream string) (kept seal.Sealed, err error) {
+// get returns the snapshot of a quote, the zero one if there is none of today's form.
+func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
 	})
 	if err != nil {
 		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
 	}
-	if f, ok := out.Item["form"].(*types.AttributeValueMemberS); !ok || f.Value != form {
+	if out.Item == nil {
 		return kept, nil
 	}
-	state, ok := out.Item["state"].(*types.AttributeValueMemberB)
-	if !ok {
-		return kept, fmt.Errorf("the snapshot of %s has no state", stream)
+	r := stored.Read(out.Item)
+	if f := r.Text("form"); f != form && r.Err() == nil {
+		return kept, nil
 	}
-	customer, ok := out.Item["sealedFor"].(*types.AttributeValueMemberS)
-	if !ok {
-		return kept, fmt.Errorf("the snapshot of %s is sealed for nobody", stream)
-	}
-	kept = seal.Sealed{CustomerID: customer.Value, Text: state.Value}
-	if keyID, ok := out.Item["keyId"].(*types.AttributeValueMemberS); ok {
-		kept.KeyID = keyID.Value
+	kept.Sealed = seal.Sealed{CustomerID: r.Text("sealedFor"), KeyID: r.OptionalText("keyId"), Text: r.Bytes("state")}
+	kept.version = r.Number("version")
+	if r.Err() != nil {
+		return sealedSnapshot{}, &damagedSnapshot{r.Err()}
 	}
 	return kept, nil
 }
 
-// put keeps a snapshot of a version, unless a newer one of the same form is kept.
-func (s *Snapshots) put(ctx context.Context, stream string, at int, kept seal.Sealed) error {
-	version := &types.AttributeValueMemberN{Value: strconv.Itoa(at)}
-	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+// put keeps a snapshot, unless a newer one of the same form is kept that is not damaged.
+func (s *Snapshots) put(ctx context.Context, stream string, kept sealedSnapshot, damaged bool) error {
+	version := &types.AttributeValueMemberN{Value: strconv.Itoa(kept.version)}
+	put := &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
 			"streamId": &types.AttributeValueMemberS{Value: stream}, "version": version,
 			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: kept.Text},
 			"sealedFor": &types.AttributeValueMemberS{Value: kept.CustomerID}, "keyId": &types.AttributeValueMemberS{Value: kept.KeyID},
 		},
-		ConditionExpression:       new("attribute_not_exists(version) OR version < :version OR form <> :form"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}},
-	})
+	}
+	if !damaged {
+		put.ConditionExpression = new("attribute_not_exists(version) OR version < :version OR form <> :form")
+		put.ExpressionAttributeValues = map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}}
+	}
+	_, err := s.DB.PutItem(ctx, put)
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
 		return nil
 	}

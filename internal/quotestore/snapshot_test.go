@@ -2,6 +2,7 @@ package quotestore_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -53,7 +54,7 @@ func newLong(t *testing.T) *long {
 	config.HTTPClient = counted
 	log.DB = dynamodb.NewFromConfig(config)
 	l := &long{
-		Store:    &quotestore.Store{Log: log, Keys: stack.Keys(), Snapshots: &quotestore.Snapshots{DB: log.DB, Table: snapshotsTable}},
+		Store:    &quotestore.Store{Log: log, Keys: stack.Keys(), Snapshots: &quotestore.Snapshots{DB: log.DB, Table: snapshotsTable, Logger: slog.New(slog.DiscardHandler)}},
 		requests: counted, t: t, example: quotetest.MustExample(t, "E01"), id: quoteID(1),
 	}
 	mustOpen(t, l.Store, l.example, l.id)
@@ -241,7 +242,7 @@ func TestASnapshotThatDoesNotServeIsPassedOver(t *testing.T) {
 			l.orders++
 			mustExecute(t, l.Store, l.id, order(fmt.Sprint("order ", l.orders), c))
 		}
-		late.Snapshots = &quotestore.Snapshots{DB: l.Log.DB, Table: snapshotsTable}
+		late.Snapshots = &quotestore.Snapshots{DB: l.Log.DB, Table: snapshotsTable, Logger: slog.New(slog.DiscardHandler)}
 		if h, asked := l.current(); asked != 3 || !h.Whole() {
 			t.Errorf("%d requests, want 3", asked)
 		}

@@ -2,22 +2,32 @@ package readmodel
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
 
+	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 )
 
 // Current reads projections that are as new as the log: a projection that the log has gone past is made again from
-// the log, and not stored. So no reader sees a quote that is older than an answer, whatever the projector does.
+// the log, and not stored. So no reader sees a quote that is older than an answer, whatever the projector does. One that
+// is damaged is made again, logged, and replaced: nobody else may come by for long.
 type Current struct {
 	Projections *Store
 	Log         *quotestore.Store
+	// Logger is told of projections that are damaged.
+	Logger *slog.Logger
 }
 
 // Quote returns the projection of a quote, ok is false if the log has no such quote. It costs one read of the log
 // besides the one of the projection, and a read of the whole quote if the projection is behind.
 func (c *Current) Quote(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
 	p, ok, err = c.Projections.Get(ctx, quoteID)
+	if damaged, is := errors.AsType[*Damaged](err); is {
+		return c.mend(ctx, damaged)
+	}
 	if err != nil {
 		return p, false, err
 	}
@@ -39,6 +49,15 @@ func (c *Current) fold(ctx context.Context, quoteID string) (p Projection, ok bo
 	return Project(h), true, nil
 }
 
+// mend replaces a projection that cannot be read.
+func (c *Current) mend(ctx context.Context, damaged *Damaged) (p Projection, ok bool, err error) {
+	c.Logger.ErrorContext(ctx, "damaged projection", "kind", damaged.Kind, "quote_id", damaged.QuoteID, "error", damaged.Err.Error())
+	if p, ok, err = c.fold(ctx, damaged.QuoteID); !ok || err != nil {
+		return p, ok, err
+	}
+	return p, true, c.Projections.Mend(ctx, damaged, p)
+}
+
 // atATime is how many quotes of a list are folded at the same time.
 const atATime = 8
 
@@ -49,7 +68,25 @@ func (c *Current) List(ctx context.Context, customerID, cursor string, limit int
 	if err != nil {
 		return page, err
 	}
-	return page, c.renew(ctx, page.Quotes)
+	for _, damaged := range page.damaged {
+		if _, _, err := c.mend(ctx, damaged); c.ofOneQuote(ctx, err) != nil {
+			return page, err
+		}
+	}
+	err = c.renew(ctx, page.Quotes)
+	// One that nothing can be told of is left out. Its id leads to what is wrong with it.
+	page.Quotes = slices.DeleteFunc(page.Quotes, func(l Line) bool { return l.Version == 0 })
+	return page, err
+}
+
+// ofOneQuote is err unless it says that the events of a quote cannot be read. This is logged: the list has the others,
+// and of the quote what it knows.
+func (c *Current) ofOneQuote(ctx context.Context, err error) error {
+	if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+		c.Logger.ErrorContext(ctx, "unreadable event", "stream_id", bad.StreamID, "version", bad.Version, "error", bad.Err.Error())
+		return nil
+	}
+	return err
 }
 
 // renew makes those lines again that the log has gone past.
@@ -70,9 +107,9 @@ func (c *Current) renew(ctx context.Context, lines []Line) error {
 	}
 	return platform.Each(behind, atATime, func(l *Line) error {
 		p, ok, err := c.fold(ctx, l.QuoteID)
-		if ok {
+		if ok && err == nil {
 			*l = p.Line()
 		}
-		return err
+		return c.ofOneQuote(ctx, err)
 	})
 }

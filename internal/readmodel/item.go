@@ -94,17 +94,40 @@ func (k Kind) item(p Projection) (attributes, error) {
 	return item, nil
 }
 
-// Conditions under which an item is put: what stands there was made from fewer events, or from no more.
+// Conditions under which an item is put: what stands there was made from fewer events, or from no more, or does not
+// say from how many.
 var (
-	overOlder    = aws.String("attribute_not_exists(version) OR version < :version")
-	overNotNewer = aws.String("attribute_not_exists(version) OR version <= :version")
+	overOlder    = aws.String("NOT attribute_type(version, :number) OR version < :version")
+	overNotNewer = aws.String("NOT attribute_type(version, :number) OR version <= :version")
 )
+
+// values are those of the conditions.
+func values(item attributes) attributes {
+	return attributes{":version": item["version"], ":number": &types.AttributeValueMemberS{Value: "N"}}
+}
+
+// Mend replaces a projection that cannot be read, unless a newer one has replaced it since.
+func (s *Store) Mend(ctx context.Context, damaged *Damaged, p Projection) error {
+	item, err := damaged.Kind.item(p)
+	if err != nil {
+		return err
+	}
+	condition, values := *overNotNewer, values(item)
+	if damaged.version != nil { // which may be any number
+		condition, values[":found"] = condition+" OR version = :found", damaged.version
+	}
+	_, err = s.putIf(ctx, s.table(damaged.Kind), item, condition, values)
+	return err
+}
 
 // put writes an item where the condition allows it; where not, it does nothing.
 func (s *Store) put(ctx context.Context, table string, item attributes, condition *string) (written bool, err error) {
+	return s.putIf(ctx, table, item, *condition, values(item))
+}
+
+func (s *Store) putIf(ctx context.Context, table string, item attributes, condition string, values attributes) (written bool, err error) {
 	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &table, Item: item,
-		ConditionExpression: condition, ExpressionAttributeValues: attributes{":version": item["version"]},
+		TableName: &table, Item: item, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
 		return false, nil

@@ -21,6 +21,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/internal/platform"
+	"milepost/internal/stored"
 )
 
 // Store reads and writes the projections.
@@ -93,7 +94,23 @@ func (s *Store) older(ctx context.Context, p Projection) ([]Kind, error) {
 	return kinds, nil
 }
 
-// Get gives the document of a quote; ok is false when there is none.
+// Damaged is the error of a projection that cannot be read. It is as good as none: the log has all that it said.
+type Damaged struct {
+	Kind    Kind
+	QuoteID string
+	Err     error
+	// version is what the item says of its version, nil if it says nothing.
+	version types.AttributeValue
+}
+
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("the projection of quote %s in %s cannot be read: %v", e.QuoteID, e.Kind, e.Err)
+}
+
+func (e *Damaged) Unwrap() error { return e.Err }
+
+// Get returns the document of a quote; ok is false if there is none. The error is *Damaged if what is stored there
+// is no document of the quote.
 func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Quotes,
@@ -107,11 +124,16 @@ func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool,
 	if out.Item == nil {
 		return p, false, nil
 	}
-	if err := decodeDocument(out.Item, &p); err != nil {
-		return p, true, err
+	r := stored.Read(out.Item)
+	p, err = documentOf[Projection](r)
+	if p.LogHash = r.OptionalText("logHash"); err == nil { // it was not always stored
+		err = r.Err()
 	}
-	if hash, ok := out.Item["logHash"].(*types.AttributeValueMemberS); ok {
-		p.LogHash = hash.Value
+	if err == nil && (p.QuoteID != quoteID || p.Version != r.Number("version")) {
+		err = errOfAnother
+	}
+	if err != nil {
+		return Projection{}, false, &Damaged{Quotes, quoteID, err, out.Item["version"]}
 	}
 	return p, true, nil
 }
@@ -162,12 +184,15 @@ type Page struct {
 	Quotes []Line `json:"quotes"`
 	// Next continues behind this page; "" when it is the last.
 	Next string `json:"next,omitempty"`
+	// damaged are the lines that cannot be read, of which Quotes has the id alone.
+	damaged []*Damaged
 }
 
 // ErrBadCursor says that a cursor is none that List gave for this customer.
 var ErrBadCursor = errors.New("the cursor is not one that this list gave")
 
-// List gives up to limit quotes of a customer, from the cursor that an earlier page gave.
+// List gives up to limit quotes of a customer, from the cursor that an earlier page gave. Of a line that cannot be read
+// it has the quote's id alone, and version 0.
 func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.CustomerQuotes, ConsistentRead: aws.Bool(true),
@@ -192,9 +217,17 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 	}
 	page := Page{Quotes: make([]Line, len(out.Items))}
 	for i, item := range out.Items {
-		if err := decodeDocument(item, &page.Quotes[i]); err != nil {
-			return Page{}, err
+		id := CustomerQuotes.quoteID(item)
+		r := stored.Read(item)
+		line, err := documentOf[Line](r)
+		if err == nil && (line.QuoteID != id || line.Version != r.Number("version")) {
+			err = errOfAnother
 		}
+		if err != nil {
+			line = Line{QuoteID: id}
+			page.damaged = append(page.damaged, &Damaged{CustomerQuotes, id, err, item["version"]})
+		}
+		page.Quotes[i] = line
 	}
 	if last, ok := out.LastEvaluatedKey["quoteKey"].(*types.AttributeValueMemberS); ok {
 		page.Next = base64.RawURLEncoding.EncodeToString([]byte(last.Value))
@@ -219,16 +252,18 @@ func isQuoteKey(key string) bool {
 	return err == nil && id != "" && len(key) < 100
 }
 
-func decodeDocument(item map[string]types.AttributeValue, v any) error {
-	document, ok := item["document"].(*types.AttributeValueMemberS)
-	if !ok {
-		return errors.New("projection has no document")
+// documentOf reads the document of an item.
+func documentOf[T any](r stored.Reader) (document T, err error) {
+	text := r.Text("document")
+	if err := r.Err(); err != nil {
+		return document, err
 	}
-	if err := json.Unmarshal([]byte(document.Value), v); err != nil {
-		return fmt.Errorf("decode projection: %w", err)
-	}
-	return nil
+	err = json.Unmarshal([]byte(text), &document)
+	return document, err
 }
+
+// errOfAnother says that a document is whole and does not stand in its own place.
+var errOfAnother = errors.New("the document is of another quote or version")
 
 // timeLayout writes instants so that their texts sort as the instants do.
 const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"

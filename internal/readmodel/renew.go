@@ -105,7 +105,7 @@ func (s *Store) replace(ctx context.Context, table string, items []attributes) (
 		for i, item := range items {
 			puts[i].Put = &types.Put{
 				TableName: &table, Item: item,
-				ConditionExpression: overNotNewer, ExpressionAttributeValues: attributes{":version": item["version"]},
+				ConditionExpression: overNotNewer, ExpressionAttributeValues: values(item),
 			}
 		}
 		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})

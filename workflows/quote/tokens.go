@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +19,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
+	"milepost/internal/stored"
 )
 
 // Tokens keeps the task tokens of waiting branches and answers them.
@@ -25,11 +28,12 @@ type Tokens struct {
 	// table is the name of the table of waits.
 	table     string
 	workflows *sfn.Client
+	logger    *slog.Logger
 }
 
 // NewTokens is a Tokens over the table that WAITS_TABLE_NAME names.
 func NewTokens(env platform.Environment, vars *platform.Variables) *Tokens {
-	return &Tokens{db: platform.DynamoDB(env), table: vars.Required("WAITS_TABLE_NAME"), workflows: platform.StepFunctions(env)}
+	return &Tokens{db: platform.DynamoDB(env), table: vars.Required("WAITS_TABLE_NAME"), workflows: platform.StepFunctions(env), logger: env.Logger}
 }
 
 // tokenLife is how long a token is kept: well beyond the timeout of the branch that waits.
@@ -84,30 +88,28 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 		}
 		for _, item := range page.Items {
 			w, err := waitOf(item)
-			if err == nil && w.over(q) {
-				err = t.answer(ctx, w)
+			if err != nil {
+				// As good as none: its branch times out, and the quote is referred.
+				t.logger.ErrorContext(ctx, "damaged wait", "stream_id", streamID, "error", err.Error())
+				continue
 			}
-			errs = append(errs, err)
+			if w.over(q) {
+				errs = append(errs, t.answer(ctx, w))
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// waitOf reads a stored wait.
-func waitOf(item map[string]types.AttributeValue) (wait, error) {
-	revision, _ := item["revision"].(*types.AttributeValueMemberN)
-	reversal, _ := item["reversal"].(*types.AttributeValueMemberN)
-	fact, _ := item["fact"].(*types.AttributeValueMemberS)
-	token, _ := item["token"].(*types.AttributeValueMemberS)
-	if revision == nil || reversal == nil || fact == nil || token == nil {
-		return wait{}, errors.New("a wait has no revision, reversal, fact or token")
+// waitOf reads a stored wait. What it is for stands in its key, so only the token may be missing.
+func waitOf(item stored.Item) (w wait, err error) {
+	r := stored.Read(item)
+	branch := r.Text("branch")
+	w.token = r.Text("token")
+	if n, err := fmt.Sscanf(strings.ReplaceAll(branch, "#", " "), "%d %d %s", &w.revision, &w.reversal, &w.fact); n != 3 || err != nil {
+		r.Fail("branch", "a revision, a reversal and a fact")
 	}
-	n, err := strconv.Atoi(revision.Value)
-	if err != nil {
-		return wait{}, err
-	}
-	r, err := strconv.Atoi(reversal.Value)
-	return wait{revision: n, reversal: r, fact: quote.Fact(fact.Value), token: token.Value}, err
+	return w, r.Err()
 }
 
 // answer settles a token. One that is settled already is fine.
@@ -124,6 +126,10 @@ func (t *Tokens) answer(ctx context.Context, w wait) error {
 		return nil
 	}
 	if _, gone := errors.AsType[*sfntypes.TaskDoesNotExist](err); gone {
+		return nil
+	}
+	if _, damaged := errors.AsType[*sfntypes.InvalidToken](err); damaged {
+		t.logger.ErrorContext(ctx, "damaged wait", "fact", w.fact, "revision", w.revision, "error", "the token is none")
 		return nil
 	}
 	if err != nil {
