@@ -331,7 +331,21 @@ func (r Report) Assess() (Assessment, error) {
 	return a, nil
 }
 
+// What a report may hold. One that holds more breaks the contract.
+const (
+	MaxIncidents = 50
+	MaxText      = 200 // bytes of a name, an address, a phone or an id
+)
+
 func (r Report) check() error {
+	if len(r.Incidents) > MaxIncidents {
+		return fmt.Errorf("there are more than %d incidents", MaxIncidents)
+	}
+	for _, text := range []string{r.ReportID, r.Agency.Name, r.Agency.Address, r.Agency.Phone} {
+		if len(text) > MaxText {
+			return fmt.Errorf("its id, or name, address or phone of the agency is longer than %d bytes", MaxText)
+		}
+	}
 	if !slices.Contains(reportStatuses, r.Status) {
 		return fmt.Errorf("status is %q, want one of %v", r.Status, reportStatuses)
 	}
@@ -342,6 +356,9 @@ func (r Report) check() error {
 		return errors.New("status is NO_HIT but there are incidents")
 	}
 	for _, i := range r.Incidents {
+		if len(i.IncidentID) > MaxText {
+			return fmt.Errorf("the id of an incident is longer than %d bytes", MaxText)
+		}
 		if !i.Type.Known() || i.Date.IsZero() {
 			return fmt.Errorf("incident %q has no type or no date", i.IncidentID)
 		}

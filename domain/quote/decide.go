@@ -119,13 +119,12 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 	}
 	var unanswered []Fact
 	for _, fact := range []Fact{FactAccidentHistory, FactVehicles} {
-		if q.Knows(fact) {
-			continue
-		}
-		if !slices.Contains(c.Unanswered, fact) {
+		if !q.Knows(fact) && !slices.Contains(c.Unanswered, fact) {
 			return nil, &FactMissing{Fact: fact}
 		}
-		unanswered = append(unanswered, fact)
+		if !q.Knows(fact) || q.tooLarge(fact) {
+			unanswered = append(unanswered, fact)
+		}
 	}
 	result := q.rateWith(rating.Rate)
 	switch {

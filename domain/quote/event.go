@@ -62,7 +62,7 @@ type QuoteReferred struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
 	Rating   rating.Result `json:"rating"`
-	// Unanswered names the lookups that gave no answer in time; each is a reason to refer.
+	// Unanswered names the lookups that gave no answer in time, or none that can be kept; each is a reason to refer.
 	Unanswered []Fact `json:"unanswered,omitempty"`
 }
 
@@ -197,6 +197,8 @@ type Decision struct {
 type VehicleLookup struct {
 	VehicleID string             `json:"vehicleId"`
 	Fact      rating.VehicleFact `json:"fact"`
+	// TooLarge is set if the fact is unavailable because the reply was TooLarge.
+	TooLarge bool `json:"tooLarge,omitempty"`
 }
 
 // DriverLookup is what is known about one driver's accidents.
@@ -208,6 +210,8 @@ type DriverLookup struct {
 	// they are "" and nil.
 	ReportID string           `json:"reportId,omitempty"`
 	Agency   *accident.Agency `json:"agency,omitempty"`
+	// TooLarge is set if the history is unavailable because the reply was TooLarge.
+	TooLarge bool `json:"tooLarge,omitempty"`
 }
 
 // Answer is one answer of a provider, as it was received, or the reason why there is none. It is
@@ -227,9 +231,15 @@ type Answer struct {
 	Status int `json:"status,omitempty"`
 	// Unavailable is the reason why the provider gave no usable answer; "" when it did.
 	Unavailable string `json:"unavailable,omitempty"`
-	// Reply is the provider's reply, word for word.
-	Reply string `json:"reply,omitempty"`
+	// Reply is the provider's reply, word for word. One that cannot be kept, because it is too large or no text, has
+	// the ReplyHash alone: "sha256:" and its hash, if it was read to its end.
+	Reply     string `json:"reply,omitempty"`
+	ReplyHash string `json:"replyHash,omitempty"`
 }
+
+// TooLarge is why there is no usable answer if its reply is larger than what the log can keep. An underwriter decides
+// then.
+const TooLarge = "TOO_LARGE"
 
 // Fact names one thing that a revision waits for before it can be rated.
 type Fact string

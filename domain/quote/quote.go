@@ -323,3 +323,11 @@ func (r Revision) Facts() rating.Facts {
 func (r Revision) historyPending() bool {
 	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return d.Pending })
 }
+
+// tooLarge reports whether a fact is incomplete because some reply was too large to be kept.
+func (r Revision) tooLarge(fact Fact) bool {
+	if fact == FactVehicles {
+		return slices.ContainsFunc(r.Vehicles, func(v VehicleLookup) bool { return v.TooLarge })
+	}
+	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return d.TooLarge })
+}

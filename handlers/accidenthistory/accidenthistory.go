@@ -62,13 +62,16 @@ func (h *handler) order(ctx context.Context, q quote.Quote, drivers []quote.Driv
 	errs := make([]error, len(drivers))
 	var wg sync.WaitGroup
 	for i, d := range drivers {
-		wg.Go(func() { lookups[i], answers[i], errs[i] = h.orderOne(ctx, q, d, correlationID) })
+		wg.Go(func() { lookups[i], answers[i], errs[i] = h.orderOne(ctx, q, d, len(drivers), correlationID) })
 	}
 	wg.Wait()
 	return lookups, answers, errors.Join(errs...)
 }
 
-func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, correlationID string) (quote.DriverLookup, quote.Answer, error) {
+// orderOne orders the report of one of so many drivers.
+func (h *handler) orderOne(
+	ctx context.Context, q quote.Quote, d quote.Driver, of int, correlationID string,
+) (quote.DriverLookup, quote.Answer, error) {
 	none := quote.DriverLookup{DriverID: d.DriverID, Assessment: accident.Assessment{
 		History: accident.History{Status: accident.Unavailable, Incidents: []accident.Incident{}},
 	}}
@@ -77,20 +80,28 @@ func (h *handler) orderOne(ctx context.Context, q quote.Quote, d quote.Driver, c
 		return none, quote.Answer{Subjects: []string{d.DriverID}, Provider: history.Party, AskedAt: time.Now().UTC(), Unavailable: "NO_LICENSE_NUMBER"}, nil
 	}
 	result, err := h.agency.Order(ctx, orderFor(q, d, correlationID))
+	lookup, answer := none, quote.Answer{}
 	if unavailable, ok := errors.AsType[*history.Unavailable](err); ok {
-		none.Agency = unavailable.Agency
-		return none, unavailable.Record.Answer(d.DriverID, string(unavailable.Reason)), nil
+		lookup.Agency = unavailable.Agency
+		answer = unavailable.Record.Answer(d.DriverID, string(unavailable.Reason))
+	} else if err != nil {
+		return none, answer, err
+	} else {
+		assessment, err := result.Report.Assess()
+		if err != nil {
+			return none, answer, fmt.Errorf("driver %s: %w", d.DriverID, err)
+		}
+		lookup.Assessment, lookup.ReportID, lookup.Agency = assessment, result.Report.ReportID, &result.Report.Agency
+		answer = result.Record.Answer(d.DriverID, "")
 	}
-	if err != nil {
-		return none, quote.Answer{}, err
+	if fits, err := quotestore.Fit(&answer, lookup, of); err != nil || !fits {
+		lookup = none
+		if err != nil {
+			return none, answer, err
+		}
 	}
-	assessment, err := result.Report.Assess()
-	if err != nil {
-		return none, quote.Answer{}, fmt.Errorf("driver %s: %w", d.DriverID, err)
-	}
-	return quote.DriverLookup{
-		DriverID: d.DriverID, Assessment: assessment, ReportID: result.Report.ReportID, Agency: &result.Report.Agency,
-	}, result.Record.Answer(d.DriverID, ""), nil
+	lookup.TooLarge = answer.Unavailable == quote.TooLarge
+	return lookup, answer, nil
 }
 
 // reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a

@@ -95,14 +95,17 @@ func (h *handler) identify(
 	errs := make([]error, len(vehicles))
 	var wg sync.WaitGroup
 	for i, v := range vehicles {
-		wg.Go(func() { lookups[i], answers[i], errs[i] = h.identifyOne(ctx, customerID, v) })
+		wg.Go(func() {
+			lookups[i], answers[i], errs[i] = h.identifyOne(ctx, customerID, v, len(vehicles)*len(h.providers))
+		})
 	}
 	wg.Wait()
 	return lookups, slices.Concat(answers...), errors.Join(errs...)
 }
 
+// identifyOne looks one vehicle up, for an event that has to hold so many answers.
 func (h *handler) identifyOne(
-	ctx context.Context, customerID string, v rating.Vehicle,
+	ctx context.Context, customerID string, v rating.Vehicle, of int,
 ) (quote.VehicleLookup, []quote.Answer, error) {
 	lookup := quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.Fact{Status: vehicle.Unavailable}}
 	var answers []quote.Answer
@@ -111,11 +114,15 @@ func (h *handler) identifyOne(
 		if err != nil {
 			return lookup, nil, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
 		}
+		if _, err := quotestore.Fit(&answer, fact, of); err != nil {
+			return lookup, nil, fmt.Errorf("vehicle %s: %w", v.VehicleID, err)
+		}
 		answers = append(answers, answer)
 		if answer.Unavailable == "" {
 			lookup.Fact = fact
-			break
+			return lookup, answers, nil
 		}
+		lookup.TooLarge = lookup.TooLarge || answer.Unavailable == quote.TooLarge
 	}
 	return lookup, answers, nil
 }

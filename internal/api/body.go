@@ -7,12 +7,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"milepost/internal/bounds"
 	"milepost/schemas"
 )
 
 // Bounds on a request, checked before anything is decoded.
 const (
-	maxBody  = 128 << 10
+	maxBody  = bounds.Body
 	maxDepth = 16
 	maxKey   = 255
 )

@@ -11,6 +11,6 @@ func (r Record) Answer(subject, unavailable string) quote.Answer {
 	}
 	return quote.Answer{
 		Subjects: []string{subject}, Provider: r.Party, AskedAt: r.AskedAt, Millis: r.DurationMS, Attempts: r.Attempts,
-		RequestHash: r.RequestHash, Status: r.Status, Unavailable: unavailable, Reply: r.Reply,
+		RequestHash: r.RequestHash, Status: r.Status, Unavailable: unavailable, Reply: r.Reply, ReplyHash: r.ReplyHash,
 	}
 }

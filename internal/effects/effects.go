@@ -8,6 +8,8 @@ package effects
 import (
 	"context"
 	"fmt"
+
+	"milepost/domain/quote"
 )
 
 type replayKey struct{}
@@ -52,8 +54,8 @@ const (
 	Busy Reason = "BUSY"
 	// Network: the party could not be reached, or broke off.
 	Network Reason = "NETWORK"
-	// TooLarge: the answer was above MaxReply.
-	TooLarge Reason = "TOO_LARGE"
+	// TooLarge: the answer was above bounds.Reply.
+	TooLarge Reason = quote.TooLarge
 	// Canceled: whoever wanted the answer no longer waits for it.
 	Canceled Reason = "CANCELED"
 )

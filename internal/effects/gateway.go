@@ -3,6 +3,7 @@ package effects
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +22,9 @@ import (
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
-)
 
-// MaxReply is the size of the largest answer that is read, in bytes.
-const MaxReply = 1 << 20
+	"milepost/internal/bounds"
+)
 
 // Config describes a party and how it is treated.
 type Config struct {
@@ -209,6 +209,9 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 	switch {
 	case last != nil:
 		failure.Reason, failure.Err = last.reason, last.err
+		if e, ok := errors.AsType[*tooLarge](last.err); ok {
+			record.ReplyHash = e.hash
+		}
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		failure.Reason = CircuitOpen
 	case ctx.Err() != nil:
@@ -225,7 +228,12 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 }
 
 func (r Record) answered(a *Answer) Record {
-	r.Status, r.Reply = a.Status, string(a.Body)
+	r.Status = a.Status
+	if utf8.Valid(a.Body) {
+		r.Reply = string(a.Body)
+	} else {
+		r.ReplyHash = hash(a.Body) // a text cannot keep it word for word
+	}
 	return r
 }
 
@@ -245,7 +253,7 @@ func (g *Gateway) try(caller, limited context.Context, call Call) *attempt {
 		a.reason, a.err = goneReason(caller), context.Cause(caller)
 	case limited.Err() != nil:
 		a.reason, a.sick = Timeout, true
-	case errors.Is(err, errTooLarge):
+	case errors.As(err, new(*tooLarge)):
 		a.reason = TooLarge
 	default:
 		a.reason, a.sick, a.retry = Network, true, true
@@ -265,8 +273,6 @@ func goneReason(caller context.Context) Reason {
 	return Canceled
 }
 
-var errTooLarge = errors.New("the answer is larger than " + strconv.Itoa(MaxReply) + " bytes")
-
 func (g *Gateway) send(ctx context.Context, call Call) (*Answer, error) {
 	address := strings.TrimSuffix(g.config.Endpoint, "/") + "/" + strings.TrimPrefix(call.Path, "/")
 	req, err := http.NewRequestWithContext(ctx, call.Method, address, bytes.NewReader(call.Body))
@@ -281,14 +287,32 @@ func (g *Gateway) send(ctx context.Context, call Call) (*Answer, error) {
 		return nil, withoutURL(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bounds.Reply+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > MaxReply {
-		return nil, errTooLarge
+	if len(body) <= bounds.Reply {
+		return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	rest := sha256.New()
+	rest.Write(body)
+	if n, err := io.Copy(rest, io.LimitReader(resp.Body, mostHashed)); err != nil || n == mostHashed {
+		return nil, &tooLarge{} // who knows how much is still to come
+	}
+	return nil, &tooLarge{hash: text(rest.Sum(nil))}
+}
+
+// mostHashed is how much of a reply that is too large is read for its hash.
+const mostHashed = 16 * bounds.Reply
+
+// tooLarge says that a reply is larger than bounds.Reply.
+type tooLarge struct {
+	// hash is that of the whole reply, "" if it has no end that was reached.
+	hash string
+}
+
+func (e *tooLarge) Error() string {
+	return "the answer is larger than " + strconv.Itoa(bounds.Reply) + " bytes"
 }
 
 func withoutURL(err error) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-xray-sdk-go/v2/strategy/ctxmissing"
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 
+	"milepost/internal/bounds"
 	"milepost/internal/effects"
 )
 
@@ -95,7 +96,7 @@ func TestCalls(t *testing.T) {
 		"unless it passes the deadline":          {func(n int, _ *http.Request) (*http.Response, error) { return retryAfter(n, "4") }, 429, "", 1, 0, 0},
 		"no answer before the deadline":          {func(_ int, r *http.Request) (*http.Response, error) { return hang(r) }, 0, effects.Timeout, 1, 4 * time.Second, 4 * time.Second},
 		"an answer that is larger than we read it": {func(int, *http.Request) (*http.Response, error) {
-			return reply(200, strings.Repeat("x", effects.MaxReply+1))
+			return reply(200, strings.Repeat("x", bounds.Reply+1))
 		}, 0, effects.TooLarge, 1, 0, 0},
 	}
 	for name, test := range tests {

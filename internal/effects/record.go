@@ -25,8 +25,10 @@ type Record struct {
 	Attempts int `json:"attempts"`
 	// Status is the HTTP status of the answer, 0 when there was none.
 	Status int `json:"status,omitempty"`
-	// Reply is the body of the answer.
-	Reply string `json:"reply,omitempty"`
+	// Reply is the body of the answer. One that is too large, or no text, has the ReplyHash alone, if it was
+	// read to its end.
+	Reply     string `json:"reply,omitempty"`
+	ReplyHash string `json:"replyHash,omitempty"`
 	// NoAnswer is why there was no answer, "" when there was one.
 	NoAnswer Reason `json:"noAnswer,omitempty"`
 }
@@ -44,5 +46,7 @@ func hash(body []byte) string {
 		return ""
 	}
 	sum := sha256.Sum256(body)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return text(sum[:])
 }
+
+func text(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }

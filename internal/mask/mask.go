@@ -125,6 +125,7 @@ var rules = map[string]func(s *stream, of map[string]any, text string) any{
 	// What was sent and what came back has names in it; the facts that were made of it stand beside.
 	"reply":       nothing,
 	"requestHash": nothing,
+	"replyHash":   nothing,
 }
 
 func nothing(*stream, map[string]any, string) any { return nil }

@@ -3,7 +3,6 @@
 package quotestore
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -378,13 +377,11 @@ func (s *Store) sealedBefore(customerID string) func(context.Context) (bool, err
 // encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is no
 // part of a web page, the trace of a premium is full of arrows, and those are read again and again.
 func encode(e quote.Event) (json.RawMessage, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
+	text, err := marshal(e)
+	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", e.EventType(), err)
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	return text, nil
 }
 
 // eventIDs is the name space of event ids: the id of an event is made of its command's id and its

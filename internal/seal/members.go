@@ -15,7 +15,8 @@ import (
 const null = "null"
 
 // Cut takes the values at paths out of a JSON document, and leaves null in their places. They come as one JSON
-// object, each under its JSON pointer; it is nil where there is none. Nothing else in the document changes.
+// object, each under its JSON pointer, which is packed if it is long; it is nil if there is none. Nothing else in
+// the document changes.
 func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 	wanted := &tree{}
 	for _, path := range paths {
@@ -39,11 +40,15 @@ func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 	if members == nil {
 		return data, nil
 	}
-	return append(rest, data[done:]...), append(members, '}')
+	return append(rest, data[done:]...), Pack(append(members, '}'))
 }
 
 // Join puts members that Cut gave back into the rest, and so gives the document as it was.
 func Join(rest, members []byte) ([]byte, error) {
+	members, err := unpack(members)
+	if err != nil {
+		return nil, err
+	}
 	left := 0
 	wanted := &tree{}
 	gjson.ParseBytes(members).ForEach(func(pointer, value gjson.Result) bool {

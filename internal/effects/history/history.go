@@ -86,6 +86,7 @@ const (
 	Busy        = Reason(effects.Busy)
 	Network     = Reason(effects.Network)
 	Canceled    = Reason(effects.Canceled)
+	TooLarge    = Reason(effects.TooLarge)
 	// BadReply: the agency's answer breaks the contract.
 	BadReply Reason = "BAD_REPLY"
 )
@@ -205,8 +206,7 @@ func refusal(answer *effects.Answer) *Unavailable {
 }
 
 func noAnswer(none *effects.NoAnswer, record effects.Record) *Unavailable {
-	if none.Reason == effects.TooLarge {
-		return &Unavailable{Reason: BadReply, Record: record, Err: none}
+	return &Unavailable{
+		Reason: Reason(none.Reason), Retryable: none.Reason != effects.TooLarge, Record: record, Err: none,
 	}
-	return &Unavailable{Reason: Reason(none.Reason), Retryable: true, Record: record, Err: none}
 }

@@ -1,7 +1,6 @@
 package vpic
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,44 +19,40 @@ type reply struct {
 	Results []map[string]string
 }
 
-// result is the one vehicle of a reply.
-type result struct {
-	fields  map[string]string // those that are not empty
-	decoded vehicle.Decoded
-}
+// maxField bounds a field of a reply. The longest of the service are the texts of its error codes.
+const maxField = 4 << 10
 
 // errExecution is the service's own report of a failure, which comes with status 200.
 var errExecution = errors.New("the service reports an error")
 
 // read decodes a reply and checks that it is one about the VIN. Errors do not quote it.
-func read(answer *effects.Answer, vin string) (result, error) {
+func read(answer *effects.Answer, vin string) (vehicle.Decoded, error) {
 	var r reply
 	err := answer.Decode(&r)
 	if strings.Contains(strings.ToLower(r.Message), "error") {
-		return result{}, errExecution // its Results have another shape, so err does not matter
+		return vehicle.Decoded{}, errExecution // its Results have another shape, so err does not matter
 	}
 	if err != nil {
-		return result{}, err
+		return vehicle.Decoded{}, err
 	}
 	if r.Count != 1 || len(r.Results) != 1 {
-		return result{}, fmt.Errorf("the reply counts %d vehicles and has %d", r.Count, len(r.Results))
+		return vehicle.Decoded{}, fmt.Errorf("the reply counts %d vehicles and has %d", r.Count, len(r.Results))
 	}
 	fields := r.Results[0]
 	maps.DeleteFunc(fields, func(_, value string) bool { return strings.TrimSpace(value) == "" })
 	if !strings.EqualFold(fields["VIN"], strings.TrimSpace(vin)) {
-		return result{}, errors.New("the reply is about another VIN")
+		return vehicle.Decoded{}, errors.New("the reply is about another VIN")
+	}
+	for name, value := range fields {
+		if len(name)+len(value) > maxField {
+			return vehicle.Decoded{}, fmt.Errorf("a field of the reply is longer than %d bytes", maxField)
+		}
 	}
 	codes, err := parseCodes(fields["ErrorCode"])
 	if err != nil {
-		return result{}, errors.New("the reply has no error codes that can be read")
+		return vehicle.Decoded{}, errors.New("the reply has no error codes that can be read")
 	}
-	return result{fields, decode(fields, codes)}, nil
-}
-
-// trimmed returns the fields as a JSON object.
-func (r result) trimmed() string {
-	text, _ := json.Marshal(r.fields) // a map of strings has always an encoding
-	return string(text)
+	return decode(fields, codes), nil
 }
 
 // parseCodes reads a list such as "5,14".

@@ -53,8 +53,7 @@ const decodePath = "/vehicles/DecodeVinValues/"
 type Answer struct {
 	Decoded vehicle.Decoded
 	Fact    vehicle.Fact
-	// Record is what was asked and answered. Its Reply holds the fields of the vehicle as a JSON
-	// object, without the hundred or so that are empty.
+	// Record is what was asked and answered.
 	Record effects.Record
 }
 
@@ -77,6 +76,7 @@ const (
 	Busy        = Reason(effects.Busy)
 	Network     = Reason(effects.Network)
 	Canceled    = Reason(effects.Canceled)
+	TooLarge    = Reason(effects.TooLarge)
 )
 
 // Unavailable says that there is no answer, and why.
@@ -110,11 +110,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 		Header:    http.Header{"Accept": {"application/json"}},
 	})
 	if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
-		reason := Reason(none.Reason)
-		if none.Reason == effects.TooLarge {
-			reason = BadReply
-		}
-		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: none}
+		return Answer{}, &Unavailable{Reason: Reason(none.Reason), Record: answer.Record, Err: none}
 	}
 	if err != nil {
 		return Answer{}, err
@@ -122,7 +118,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 	if reason := refusal(answer.Status); reason != "" {
 		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: fmt.Errorf("status %d", answer.Status)}
 	}
-	result, err := read(answer, vin)
+	decoded, err := read(answer, vin)
 	if err != nil {
 		reason := BadReply
 		if errors.Is(err, errExecution) {
@@ -130,8 +126,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 		}
 		return Answer{}, &Unavailable{Reason: reason, Record: answer.Record, Err: err}
 	}
-	answer.Record.Reply = result.trimmed()
-	return Answer{Decoded: result.decoded, Fact: vehicle.FactOf(result.decoded), Record: answer.Record}, nil
+	return Answer{Decoded: decoded, Fact: vehicle.FactOf(decoded), Record: answer.Record}, nil
 }
 
 // refusal gives the reason that an HTTP status stands for, "" for one that comes with an answer.

@@ -1,0 +1,36 @@
+// Package bounds is the chain of sizes. Whatever comes in is bounded so that everything which has to hold it later
+// can: first the limits of AWS, then ours, each of which follows from one before it. All are bytes.
+package bounds
+
+// The limits of AWS.
+const (
+	// Item is what a DynamoDB item takes with the names of its attributes, and so what a stored event takes.
+	Item = 400 << 10
+	// Payload is what a function is given and answers: a request, a batch of a stream, a response.
+	Payload = 6 << 20
+	// Execution is the state of a workflow's execution between two steps.
+	Execution = 256 << 10
+	// Notice is an event on the bus. Newer quotas allow more; not everywhere.
+	Notice = 256 << 10
+)
+
+// Our own limits.
+const (
+	// Body is that of a request to the API. It is stored as one event, beside the Envelope. Written out in full,
+	// with the members that it leaves out, it becomes no more than three times as large.
+	Body = 128 << 10
+	// Envelope is all of a stored event but its data: ids, metadata, hashes, and the names of the attributes.
+	Envelope = 16 << 10
+	// Data are the whole data of an event, as JSON. They may be larger than what is stored, which is compressed.
+	// An answer of the API quotes them twice: as JSON in the text of a JSON body, which at most doubles them.
+	Data = Payload / 5 * 2
+	// Reply is as much of an outside party's reply as is read. How much of it is kept depends on how many others
+	// the event has to hold: Kept and Whole.
+	Reply = 1 << 20
+)
+
+// Kept is what one of so many answers, with what was made of it, may take in a stored event.
+func Kept(answers int) int { return (Item - Envelope) / answers }
+
+// Whole is what one of so many answers may take in the data of an event.
+func Whole(answers int) int { return (Data - Envelope) / answers }
