@@ -63,7 +63,7 @@ func runtimeAPI(t *testing.T, payload string) (address string, result <-chan str
 func TestTheBinaryAnswersInvocationsOfItsHandler(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ handler, variables, payload, want string }{
-		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key", `{}`, `invocation/request-1/response {"statusCode":401,`},
+		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_QUOTES_TABLE_NAME=lines CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key", `{}`, `invocation/request-1/response {"statusCode":401,`},
 		"a failure by its name": {"publish", "EVENT_BUS_NAME=events", `[]`, `"errorType":"BadPayload"`},
 	}
 	for name, test := range tests {

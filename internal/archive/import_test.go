@@ -276,7 +276,7 @@ func TestExportsAreCut(t *testing.T) {
 		want := map[string][]eventstore.Event{}
 		for i := range 4 {
 			if stream := fmt.Sprint("stream-", i); (row.everything || i == 1) && row.to > 0 {
-				want[stream] = chain(stream, 8)[row.from:row.to]
+				want[stream] = imported(chain(stream, 8), "import-1")[row.from:row.to]
 			}
 		}
 		by := map[string][]eventstore.Event{}
