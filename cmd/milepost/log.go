@@ -14,13 +14,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/internal/eventstore"
 	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
-	"milepost/internal/seal"
 	"milepost/schemas"
 )
 
@@ -48,7 +46,7 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 		return nil, err
 	}
 	db := dynamodb.NewFromConfig(cfg)
-	keys := &seal.Keys{DB: db, KMS: kms.NewFromConfig(cfg), Table: e.Stack + "-customer-keys", WrappingKey: "alias/" + e.Stack + "-customer-keys"}
+	keys := keysIn(cfg, e.Stack)
 	return &logs{
 		quotes: &quotestore.Store{
 			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
@@ -325,13 +323,14 @@ type logVerifyCmd struct {
 	Quote    []string      `arg:"" optional:"" help:"Quotes to check. Default: all."`
 	Archive  bool          `help:"Compare the log with the stack's archive, both ways, too."`
 	Lag      time.Duration `default:"5m" help:"What was appended so long ago the archive may lack. Default: ${default}."`
+	SkipKeys bool          `help:"Do not try the customers' keys, for who may not decrypt with them."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 	Endpoint endpoint      `embed:""`
 }
 
 // Help says what can be found out.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, and looks for lines without an event. The exit status is 1 when something is found.
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, and looks for lines without an event. For each key of a customer one sealed event is opened; what cannot be opened is named. The exit status is 1 when something is found.
 
 Examples, all quotes, all with the archive, and one:
 
@@ -347,6 +346,10 @@ type verification struct {
 	Faults  []eventstore.Fault `json:"faults"`
 	// Archive is nil where the archive was not asked.
 	Archive *archived `json:"archive,omitempty"`
+	// Keys are those that do not open what is sealed under them.
+	Keys []keyFault `json:"keys"`
+
+	check *keyCheck
 }
 
 // Run checks, and fails when it finds something.
@@ -361,7 +364,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
-	v := verification{Faults: []eventstore.Fault{}}
+	v := verification{Faults: []eventstore.Fault{}, Keys: []keyFault{}, check: newKeyCheck(l.quotes)}
 	for _, id := range ids {
 		if err := l.verify(ctx, id, &v); err != nil {
 			return plainly(err)
@@ -372,16 +375,22 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
+	if !c.SkipKeys {
+		if v.Keys, err = v.check.faults(ctx); err != nil {
+			return plainly(err)
+		}
+	}
 	if c.JSON {
 		err = printJSON(s.out, v)
 	} else {
 		for _, f := range v.Faults {
 			fmt.Fprintln(s.out, f)
 		}
+		printKeyFaults(s.out, v.Keys)
 		fmt.Fprintf(s.out, "%d events of %d streams checked, %d faults\n", v.Events, v.Streams, len(v.Faults))
 		v.Archive.print(s.out)
 	}
-	if err == nil && len(v.Faults)+v.Archive.count() > 0 {
+	if err == nil && len(v.Faults)+len(v.Keys)+v.Archive.count() > 0 {
 		err = exitStatus(1)
 	}
 	return err
@@ -422,6 +431,7 @@ func (l *logs) verify(ctx context.Context, quoteID string, v *verification) erro
 	}
 	v.Streams++
 	v.Events += len(events)
+	v.check.note(events)
 	v.Faults = append(v.Faults, faults...)
 	return nil
 }

@@ -23,6 +23,8 @@ type logImportCmd struct {
 func (*logImportCmd) Help() string {
 	return `Every event comes into the log as it was, each quote's in their order. While it reads, it checks that each follows the one before it by its hash; of a quote that was changed, or lacks an event, nothing more is imported, and it is named. An event that the log has already is never overwritten: an equal one counts as done, and of a quote that has another one nothing more is imported. Whatever is wrong with a quote, a line or a file, all others are imported, and the exit status is 1 in the end. An import that was interrupted is run again, and goes on.
 
+What is about persons stays sealed. Bring the customers' keys before (milepost keys import, or copy): the command names the keys that are missing, with how many events they would open, and ends with status 1; nobody gets another key instead. Who was erased, as the log says, is erased here too.
+
 The events are announced as a playback, so the projections are made; nobody is asked or notified, and no workflow starts.
 
 Example, into a system that milepost run has just begun:
@@ -49,6 +51,8 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	im := &archive.Importer{Log: l.quotes.Log, Name: eventstore.ImportName(time.Now()), Workers: c.Workers, Check: c.Check}
+	keys := newKeyCheck(l.quotes)
+	im.Note = keys.note
 	r := &archive.Reader{Source: source}
 	bar := newBar(s.err, 0, 0)
 	f, err := im.Run(ctx, r, func(events int) {
@@ -65,8 +69,28 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
+	settle := keys.settle
+	if c.Check {
+		settle = keys.faults
+	}
+	sealed, err := settle(ctx)
+	if err != nil {
+		return plainly(err)
+	}
+	err = c.print(s, f, sealed)
+	if err == nil && len(sealed) > 0 {
+		err = exitStatus(1)
+	}
+	return err
+}
+
+// print says what was imported, and what of it cannot be opened.
+func (c *logImportCmd) print(s streams, f archive.Figures, sealed []keyFault) (err error) {
 	if c.JSON {
-		return failedFor(f.Faults, printJSON(s.out, f))
+		return failedFor(f.Faults, printJSON(s.out, struct {
+			archive.Figures
+			Keys []keyFault `json:"keys"`
+		}{f, sealed}))
 	}
 	printFaults(s.out, f.Faults)
 	if c.Check {
@@ -74,5 +98,6 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	} else {
 		_, err = fmt.Fprintf(s.out, "%d events of %d quotes: %d imported, %d there already\n", f.Events, f.Streams, f.Written, f.There)
 	}
+	printKeyFaults(s.out, sealed)
 	return failedFor(f.Faults, err)
 }

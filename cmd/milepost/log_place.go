@@ -85,19 +85,27 @@ func (p place) sink(ctx context.Context, e *endpoint, s streams) (archive.Sink, 
 	case p.directory():
 		return &archive.Objects{Put: p.put}, nothing, nil
 	}
-	if _, err := os.Stat(string(p)); err == nil {
-		return nil, nothing, fmt.Errorf("%s is there already: name another file", p)
-	}
-	part := string(p) + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, finish, err := newFile(string(p))
 	if err != nil {
 		return nil, nothing, err
 	}
-	return archive.NewStream(f), func(failed bool) error {
+	return archive.NewStream(f), finish, nil
+}
+
+// newFile begins a file that nobody else may read. It gets its name when it is complete, by finish.
+func newFile(name string) (f *os.File, finish func(failed bool) error, err error) {
+	if _, err := os.Stat(name); err == nil {
+		return nil, nil, fmt.Errorf("%s is there already: name another file", name)
+	}
+	part := name + ".part"
+	if f, err = os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
+		return nil, nil, err
+	}
+	return f, func(failed bool) error {
 		if err := f.Close(); failed || err != nil {
 			return errors.Join(err, os.Remove(part))
 		}
-		return os.Rename(part, string(p))
+		return os.Rename(part, name)
 	}, nil
 }
 

@@ -27,6 +27,7 @@ type commands struct {
 	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was mended."`
 	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched; export and import it."`
 	Erase   eraseCmd   `cmd:"" help:"Erase a customer: what the log and all its copies say about persons."`
+	Keys    keysCmd    `cmd:"" help:"Bring the customers' keys to another system, or back."`
 	Mail    mailCmd    `cmd:"" help:"Read what customers and staff were told, and what has to be looked at."`
 	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
 }

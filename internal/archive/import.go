@@ -24,6 +24,9 @@ type Importer struct {
 	Workers int
 	// Check reads and checks all, and writes nothing.
 	Check bool
+	// Note is told of all events that are in the log now, or would be, those of a stream in their order. Several workers
+	// call it at the same time. Nil wants to know of none.
+	Note func([]eventstore.Event)
 }
 
 // Figures are what an import came to.
@@ -238,6 +241,9 @@ func (w *importWorker) try(ctx context.Context) error {
 		}
 		w.figures.Written += written
 		w.figures.There += n - written
+	}
+	if w.Note != nil {
+		w.Note(w.batch)
 	}
 	w.figures.Events += n
 	w.done.Add(int64(n))

@@ -38,6 +38,24 @@ func (k *Keys) Wrap(ctx context.Context, h Holder, other *Keys) (Holder, error) 
 	return wrapped, nil
 }
 
+// nobody is the customer in the encryption context of a proof. No token has it as its subject.
+const nobody = " proof"
+
+// Prove returns a text that only who may use the wrapping key of k can check, and the ARN of that key.
+func (k *Keys) Prove(ctx context.Context) (proof []byte, arn string, err error) {
+	out, err := k.KMS.Encrypt(ctx, &kms.EncryptInput{KeyId: &k.WrappingKey, Plaintext: []byte(nobody), EncryptionContext: encryptionContext(nobody)})
+	if err != nil {
+		return nil, "", fmt.Errorf("use the wrapping key: %w", err)
+	}
+	return out.CiphertextBlob, aws.ToString(out.KeyId), nil
+}
+
+// Check returns an error unless the proof was made with the wrapping key of k.
+func (k *Keys) Check(ctx context.Context, proof []byte) error {
+	_, err := k.decrypt(ctx, nobody, WrappedKey{DataKey: proof})
+	return err
+}
+
 // Adoption is what Adopt did.
 type Adoption struct {
 	// Added counts the keys that were added, There those that were there already.
