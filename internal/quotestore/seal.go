@@ -65,7 +65,8 @@ func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased b
 		}
 		_, noKey := errors.AsType[*seal.NoKey](err)
 		_, damaged := errors.AsType[*seal.Damaged](err)
-		if err != nil && !noKey && !damaged {
+		_, badKey := errors.AsType[*seal.BadKey](err)
+		if err != nil && !noKey && !damaged && !badKey {
 			return false, fmt.Errorf("stream %s version %d: %w", e.StreamID, e.Version, err)
 		}
 		var whole []byte
@@ -88,8 +89,8 @@ func (s *Store) open(ctx context.Context, e eventstore.Event) ([]byte, error) {
 	return s.Keys.Open(ctx, seal.Sealed{CustomerID: e.SealedFor, KeyID: e.KeyID, Text: e.Sealed}, aad(e))
 }
 
-// CheckKey returns why what is sealed in an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey or
-// *seal.Damaged, or why the keys cannot be asked.
+// CheckKey returns why what is sealed in an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey,
+// *seal.Damaged or *seal.BadKey, or why the keys cannot be asked.
 func (s *Store) CheckKey(ctx context.Context, e eventstore.Event) error {
 	_, err := s.open(ctx, e)
 	return err

@@ -133,7 +133,7 @@ func holderOf(customerID string, item stored.Item) (Holder, error) {
 		}
 	}
 	if err := r.Err(); err != nil {
-		return Holder{CustomerID: customerID}, fmt.Errorf("the keys of customer %s cannot be read: %w", customerID, err)
+		return Holder{CustomerID: customerID}, &BadKey{customerID, err}
 	}
 	return h, nil
 }

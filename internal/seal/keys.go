@@ -60,6 +60,19 @@ func (e *Damaged) Error() string {
 	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another place"
 }
 
+// BadKey reports that what the table holds as a key of a customer is none, or is not the one that it says. A retry does not
+// help.
+type BadKey struct {
+	CustomerID string
+	Err        error
+}
+
+func (e *BadKey) Error() string {
+	return "the keys of customer " + e.CustomerID + " cannot be read: " + e.Err.Error()
+}
+
+func (e *BadKey) Unwrap() error { return e.Err }
+
 // Sealed is what was encrypted for a customer.
 type Sealed struct {
 	CustomerID string
@@ -247,10 +260,10 @@ func (k *Keys) unwrap(ctx context.Context, r *ring, i int) (key, error) {
 	}
 	opened, err := newKey(plaintext)
 	if err != nil {
-		return key{}, err
+		return key{}, &BadKey{r.customerID, err}
 	}
 	if id := r.wrapped[i].ID; id != "" && id != opened.id {
-		return key{}, fmt.Errorf("the key of customer %s that is named %s is %s", r.customerID, id, opened.id)
+		return key{}, &BadKey{r.customerID, fmt.Errorf("the one that is named %s is %s", id, opened.id)}
 	}
 	r.remember(i, opened)
 	return opened, nil
@@ -260,11 +273,16 @@ func (k *Keys) decrypt(ctx context.Context, customerID string, w WrappedKey) ([]
 	out, err := k.KMS.Decrypt(ctx, &kms.DecryptInput{
 		KeyId: &k.WrappingKey, CiphertextBlob: w.DataKey, EncryptionContext: encryptionContext(customerID),
 	})
+	if _, invalid := errors.AsType[*kmstypes.InvalidCiphertextException](err); invalid {
+		return nil, &BadKey{customerID, errNotWrapped}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("decrypt the key of customer %s: %w", customerID, err)
 	}
 	return out.Plaintext, nil
 }
+
+var errNotWrapped = errors.New("attribute dataKey is not a key that was encrypted for this customer under the wrapping key")
 
 func encryptionContext(customerID string) map[string]string {
 	return map[string]string{"customerId": customerID}
