@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"milepost/domain/quote"
+	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 )
 
 // eraseCmd erases a customer's key, and so what all copies of the log say about persons.
@@ -58,6 +60,8 @@ type erasure struct {
 	Letters int `json:"letters"`
 	// Unsealed are quotes from before personal data were sealed. Their data are still there.
 	Unsealed []string `json:"unsealed"`
+	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone all the same.
+	stored.Faults
 }
 
 // Run erases.
@@ -67,17 +71,18 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	held, err := l.quotes.Keys.Holder(ctx, c.Customer)
-	if err != nil {
+	_, damaged := errors.AsType[*seal.BadKey](err)
+	if err != nil && !damaged { // what is no key is erased as well
 		return plainly(err)
 	}
 	ids, err := l.quotesOf(ctx, c.Customer)
 	if err != nil {
 		return plainly(err)
 	}
-	if !held.Exists() && len(ids) == 0 {
+	if !held.Exists() && !damaged && len(ids) == 0 {
 		return fmt.Errorf("there is no customer %s", c.Customer)
 	}
-	did := erasure{CustomerID: c.Customer, Erased: held.Erasure, Quotes: map[quote.Status]int{}, Unsealed: []string{}}
+	did := erasure{CustomerID: c.Customer, Erased: held.Erasure, Quotes: map[quote.Status]int{}, Unsealed: []string{}, Faults: stored.NewFaults()}
 	if c.Yes {
 		// The key goes first: whatever comes next, nobody can read any more what it sealed.
 		first, err := l.quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: c.Customer, At: time.Now().UTC(), By: c.By, ReasonCode: c.Reason})
@@ -90,6 +95,10 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		err := c.note(ctx, l, id, &did)
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted behind %d quotes; the same command goes on there", did.Noted)
+		}
+		if _, unreadable := errors.AsType[*eventstore.Unreadable](err); unreadable {
+			did.Add(err)
+			continue
 		}
 		if err != nil {
 			return plainly(err)
@@ -127,9 +136,12 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 
 // letters takes out what was written to the customer of a quote before letters were sealed.
 func (c *eraseCmd) letters(ctx context.Context, l *logs, quoteID string, did *erasure) error {
-	items, err := l.outbox.OfQuote(ctx, quoteID)
+	items, faults, err := l.outbox.OfQuote(ctx, quoteID)
 	if err != nil {
 		return err
+	}
+	for _, fault := range faults {
+		did.Add(fault)
 	}
 	for _, item := range items {
 		if !item.Open() {
@@ -161,7 +173,7 @@ func (l *logs) quotesOf(ctx context.Context, customerID string) (ids []string, e
 	}
 }
 
-// print tells what was done. Quotes that are not sealed make it fail.
+// print tells what was done. Quotes that are not sealed, or cannot be read, make it fail.
 func (c *eraseCmd) print(s streams, did erasure) error {
 	if c.JSON {
 		if err := printJSON(s.out, did); err != nil {
@@ -190,9 +202,10 @@ func (c *eraseCmd) print(s streams, did erasure) error {
 		for _, id := range did.Unsealed {
 			fmt.Fprintf(s.out, "quote %s was never sealed: its personal data are still there\n", id)
 		}
+		printFaults(s.out, did.Faults)
 	}
 	if len(did.Unsealed) > 0 {
 		return exitStatus(1)
 	}
-	return nil
+	return failedFor(did.Faults, nil)
 }

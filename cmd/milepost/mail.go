@@ -12,6 +12,7 @@ import (
 
 	"milepost/internal/outbox"
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 )
 
 // mailCmd shows what customers and staff were told, and settles what the system cannot.
@@ -71,7 +72,7 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	items, err := mailOf(ctx, store, c.Quote)
+	items, faults, err := mailOf(ctx, store, c.Quote)
 	if err != nil {
 		return plainly(err)
 	}
@@ -81,8 +82,9 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 			lines = append(lines, newMailLine(i))
 		}
 	}
+	printFaults(s.err, faults)
 	if c.JSON {
-		return printJSON(s.out, lines)
+		return failedFor(faults, printJSON(s.out, lines))
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CREATED\tQUOTE\tKEY\tSTATUS\tSENT OR DUE\tCHANNEL\tPROBLEM")
@@ -93,7 +95,7 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock(l.CreatedAt), l.QuoteID, l.Key, l.Status, clock(when), cmp.Or(l.Channel, "-"), cmp.Or(l.Problem, "-"))
 	}
-	return table.Flush()
+	return failedFor(faults, table.Flush())
 }
 
 // outbox is the table of notifications, with the keys that their letters are sealed under.
@@ -105,17 +107,28 @@ func (e *endpoint) outbox(ctx context.Context, s streams) (*outbox.Store, error)
 	return l.outbox, nil
 }
 
-// mailOf reads the notifications of a quote, or all, the oldest first.
-func mailOf(ctx context.Context, store *outbox.Store, quoteID string) (items []outbox.Item, err error) {
+// mailOf reads the notifications of a quote, or all, the oldest first, and names those that cannot be read.
+func mailOf(ctx context.Context, store *outbox.Store, quoteID string) (items []outbox.Item, faults stored.Faults, err error) {
+	take := func(i outbox.Item, err error) {
+		if err != nil {
+			faults.Add(err)
+		} else {
+			items = append(items, i)
+		}
+	}
 	if quoteID != "" {
-		items, err = store.OfQuote(ctx, quoteID)
+		var bad []error
+		items, bad, err = store.OfQuote(ctx, quoteID)
+		for _, fault := range bad {
+			faults.Add(fault)
+		}
 	} else {
-		err = store.All(ctx, func(i outbox.Item) { items = append(items, i) })
+		err = store.All(ctx, take)
 	}
 	slices.SortFunc(items, func(a, b outbox.Item) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.QuoteID, b.QuoteID), cmp.Compare(a.Key(), b.Key()))
 	})
-	return items, err
+	return items, faults, err
 }
 
 // mailShowCmd shows notifications about one quote.
@@ -150,14 +163,15 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	items, err := mailOf(ctx, store, c.Quote)
+	items, faults, err := mailOf(ctx, store, c.Quote)
 	if err != nil {
 		return plainly(err)
 	}
 	if c.Key != "" {
 		items = slices.DeleteFunc(items, func(i outbox.Item) bool { return i.Key() != c.Key })
 	}
-	if len(items) == 0 {
+	printFaults(s.err, faults)
+	if len(items) == 0 && faults.Count() == 0 {
 		if c.Key != "" {
 			return noMail(c.Quote, c.Key)
 		}
@@ -178,7 +192,7 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 		all = append(all, one)
 	}
 	if c.JSON {
-		return printJSON(s.out, all)
+		return failedFor(faults, printJSON(s.out, all))
 	}
 	for n, one := range all {
 		if n > 0 {
@@ -186,7 +200,7 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 		}
 		one.print(s.out)
 	}
-	return nil
+	return failedFor(faults, nil)
 }
 
 // noMail says that a quote has no notification with a key.

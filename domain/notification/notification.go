@@ -47,6 +47,11 @@ const (
 	NotSent Kind = "NOT_SENT"
 )
 
+// Known reports whether the kind is one of this program. A newer one may know others.
+func (k Kind) Known() bool {
+	return k.ForStaff() || slices.Contains([]Kind{QuoteReady, PriceChanged, Referred, Declined, Expiring, Expired, Corrected, Retracted}, k)
+}
+
 // ForStaff reports whether a kind is an alert to staff.
 func (k Kind) ForStaff() bool {
 	return slices.Contains([]Kind{PremiumAbove, ReferralWaiting, CorrectionReview, PaperNeeded, NotSent}, k)

@@ -96,7 +96,8 @@ func problemOf(err error) *Problem {
 	if p := reversalOf(err); p != nil {
 		return p
 	}
-	if _, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+	_, unreadable := errors.AsType[*eventstore.Unreadable](err)
+	if _, badKey := errors.AsType[*seal.BadKey](err); badKey || unreadable {
 		return NewProblem(http.StatusInternalServerError, "unreadable", "The quote cannot be read",
 			"What is stored of it is damaged, or newer than this program. Nothing was changed, and trying again does not help: staff have to see to it.")
 	}

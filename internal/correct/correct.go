@@ -17,6 +17,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/seal"
 )
 
 // Corrector corrects quotes.
@@ -324,5 +325,7 @@ func refused(err error) bool {
 	_, invalid := errors.AsType[*quote.InvalidRequest](err)
 	_, plan := errors.AsType[*quote.PlanNotApplicable](err)
 	_, erased := errors.AsType[*quote.Erased](err)
-	return superseded || undone || invalid || plan || erased
+	_, unreadable := errors.AsType[*eventstore.Unreadable](err)
+	_, badKey := errors.AsType[*seal.BadKey](err)
+	return superseded || undone || invalid || plan || erased || unreadable || badKey
 }

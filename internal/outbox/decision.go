@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // Verdict is what a person makes of a notification that the system cannot settle.
@@ -126,24 +128,11 @@ func (d Decision) attribute() types.AttributeValue {
 }
 
 // decisionsOf reads the decisions of an item.
-func decisionsOf(a attributes) (all []Decision, err error) {
-	list, _ := a["decisions"].(*types.AttributeValueMemberL)
-	if list == nil {
-		return nil, nil
+func decisionsOf(r stored.Reader) (all []Decision) {
+	for _, d := range r.OptionalMaps("decisions") {
+		all = append(all, Decision{
+			Verdict: Verdict(d.Text("verdict")), Was: Status(d.Text("was")), By: d.Text("by"), Note: d.Text("note"), At: d.Time("at", timeLayout),
+		})
 	}
-	for _, value := range list.Value {
-		m, _ := value.(*types.AttributeValueMemberM)
-		if m == nil {
-			return nil, fmt.Errorf("a decision is a %T", value)
-		}
-		d := Decision{
-			Verdict: Verdict(stringOf(m.Value["verdict"])), Was: Status(stringOf(m.Value["was"])),
-			By: stringOf(m.Value["by"]), Note: stringOf(m.Value["note"]),
-		}
-		if d.At, err = time.Parse(timeLayout, stringOf(m.Value["at"])); err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	return all, nil
+	return all
 }

@@ -2,12 +2,14 @@ package outbox
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/notification"
+	"milepost/internal/stored"
 )
 
 type attributes = map[string]types.AttributeValue
@@ -25,54 +27,43 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
 func moment(t time.Time) types.AttributeValue { return text(t.UTC().Format(timeLayout)) }
 
-func stringOf(v types.AttributeValue) string {
-	s, _ := v.(*types.AttributeValueMemberS)
-	if s == nil {
-		return ""
-	}
-	return s.Value
+// Damaged is the error of a notification that cannot be read.
+type Damaged struct {
+	QuoteID, Key string
+	Err          error
 }
 
-// decode reads an item.
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("notification %s of quote %s cannot be read: %v", e.Key, e.QuoteID, e.Err)
+}
+
+func (e *Damaged) Unwrap() error { return e.Err }
+
+// decode reads an item. The error is *Damaged.
 func decode(a attributes) (Item, error) {
+	r := stored.Read(a)
 	item := Item{
 		Notification: notification.Notification{
-			QuoteID: stringOf(a["quoteId"]), Kind: notification.Kind(stringOf(a["kind"])),
-			About: stringOf(a["about"]), OfKind: notification.Kind(stringOf(a["ofKind"])),
+			QuoteID: r.Text("quoteId"), Kind: notification.Kind(r.Text("kind")), Revision: r.Number("revision"), Version: r.Number("version"),
+			Since: r.Number("reversal"), About: r.Text("about"), OfKind: notification.Kind(r.Text("ofKind")),
+			Round: r.OptionalNumber("round"), // an item may be from before anything could be sent again
 		},
-		Status: Status(stringOf(a["status"])), Channel: notification.Channel(stringOf(a["channel"])),
-		MessageID: stringOf(a["messageId"]), Problem: stringOf(a["problem"]), claim: stringOf(a["claim"]),
-		kept: kept(a),
+		Status: Status(r.Text("status")), DueAt: r.Time("dueAt", timeLayout), CreatedAt: r.Time("createdAt", timeLayout),
+		Attempts: r.Number("attempts"), Channel: notification.Channel(r.OptionalText("channel")),
+		MessageID: r.OptionalText("messageId"), Problem: r.OptionalText("problem"), Decisions: decisionsOf(r),
+		claim: r.OptionalText("claim"), kept: kept(r),
 	}
-	fail := func(name string, err error) (Item, error) {
-		return item, fmt.Errorf("notification %s of quote %s: %s: %w", stringOf(a["key"]), item.QuoteID, name, err)
+	if r.Has("sentAt") {
+		item.SentAt = r.Time("sentAt", timeLayout)
 	}
-	for name, into := range map[string]*int{"revision": &item.Revision, "version": &item.Version, "reversal": &item.Since, "round": &item.Round, "attempts": &item.Attempts} {
-		n, ok := a[name].(*types.AttributeValueMemberN)
-		if !ok && name == "round" { // an item from before anything could be sent again
-			continue
-		}
-		if !ok {
-			return fail(name, strconv.ErrSyntax)
-		}
-		var err error
-		if *into, err = strconv.Atoi(n.Value); err != nil {
-			return fail(name, err)
-		}
+	if !slices.Contains(statuses, item.Status) {
+		r.Fail("status", "a status of this program")
 	}
-	for name, into := range map[string]*time.Time{"dueAt": &item.DueAt, "createdAt": &item.CreatedAt, "sentAt": &item.SentAt} {
-		written := stringOf(a[name])
-		if written == "" && name == "sentAt" {
-			continue
-		}
-		var err error
-		if *into, err = time.Parse(timeLayout, written); err != nil {
-			return fail(name, err)
-		}
+	if !item.Kind.Known() || item.Key() != r.Text("key") {
+		r.Fail("kind", "that of the key, in this program")
 	}
-	var err error
-	if item.Decisions, err = decisionsOf(a); err != nil {
-		return fail("decisions", err)
+	if r.Err() != nil {
+		return Item{}, &Damaged{r.Text("quoteId"), r.Text("key"), r.Err()} // which are the table's keys
 	}
 	return item, nil
 }

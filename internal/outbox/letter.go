@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 )
 
 // Letter is the exact text, and whom it was sent to. It is personal data.
@@ -72,13 +73,14 @@ func (k Kept) set(a attributes) {
 }
 
 // kept reads what set wrote.
-func kept(a attributes) Kept {
-	k := Kept{seal.Sealed{CustomerID: stringOf(a["sealedFor"]), KeyID: stringOf(a["keyId"])}}
-	switch letter := a["letter"].(type) {
-	case *types.AttributeValueMemberS:
-		k.Text = []byte(letter.Value)
-	case *types.AttributeValueMemberB:
-		k.Text = letter.Value
+func kept(r stored.Reader) Kept {
+	k := Kept{seal.Sealed{CustomerID: r.OptionalText("sealedFor"), KeyID: r.OptionalText("keyId")}}
+	switch {
+	case !r.Has("letter"):
+	case k.CustomerID == "":
+		k.Text = []byte(r.Text("letter"))
+	default:
+		k.Text = r.Bytes("letter")
 	}
 	return k
 }

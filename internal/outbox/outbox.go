@@ -31,6 +31,7 @@ import (
 	"milepost/domain/notification"
 	"milepost/internal/platform"
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 )
 
 // Status is how far a notification is.
@@ -59,6 +60,8 @@ const (
 	// NotSent: a person found that it was not sent, and it is not going to be.
 	NotSent Status = "NOT_SENT"
 )
+
+var statuses = []Status{Due, Claimed, Sending, Sent, Unknown, Failed, Obsolete, Paper, NoContact, NoConsent, Erased, NotSent}
 
 // Settled reports whether a notification is final, and nobody has to look at it.
 func (s Status) Settled() bool {
@@ -208,29 +211,32 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 		TableName: &s.Table, IndexName: aws.String("by-due"),
 		KeyConditionExpression:    aws.String("pending = :pending AND dueAt <= :now"),
 		ExpressionAttributeValues: attributes{":pending": text(onTheWay), ":now": moment(now)},
-	}, func(item attributes) error {
-		refs = append(refs, Ref{stringOf(item["quoteId"]), stringOf(item["key"])})
-		return nil
+	}, func(item attributes) {
+		r := stored.Read(item)
+		refs = append(refs, Ref{r.Text("quoteId"), r.Text("key")})
 	})
 	return refs, err
 }
 
-// OfQuote gives all items of a quote, in the order of their keys.
-func (s *Store) OfQuote(ctx context.Context, quoteID string) ([]Item, error) {
-	var items []Item
-	err := s.each(ctx, &dynamodb.QueryInput{
+// OfQuote returns all items of a quote, in the order of their keys, but those that cannot be read: these are *Damaged, among
+// the faults.
+func (s *Store) OfQuote(ctx context.Context, quoteID string) (items []Item, faults []error, err error) {
+	err = s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("quoteId = :quote"),
 		ExpressionAttributeValues: attributes{":quote": text(quoteID)},
-	}, func(a attributes) error {
-		item, err := decode(a)
-		items = append(items, item)
-		return err
+	}, func(a attributes) {
+		if item, err := decode(a); err != nil {
+			faults = append(faults, err)
+		} else {
+			items = append(items, item)
+		}
 	})
-	return items, err
+	return items, faults, err
 }
 
-// All calls fn with every item. It reads the whole table, so it is for people and not for functions.
-func (s *Store) All(ctx context.Context, fn func(Item)) error {
+// All calls fn with every item, or with the *Damaged of one that cannot be read. It reads the whole table, so it is for
+// people and not for functions.
+func (s *Store) All(ctx context.Context, fn func(Item, error)) error {
 	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{TableName: &s.Table})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -238,11 +244,7 @@ func (s *Store) All(ctx context.Context, fn func(Item)) error {
 			return fmt.Errorf("read the notifications: %w", err)
 		}
 		for _, a := range page.Items {
-			item, err := decode(a)
-			if err != nil {
-				return err
-			}
-			fn(item)
+			fn(decode(a))
 		}
 	}
 	return nil
@@ -261,7 +263,7 @@ func (s *Store) Get(ctx context.Context, quoteID, key string) (item Item, ok boo
 	return item, true, err
 }
 
-func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attributes) error) error {
+func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attributes)) error {
 	pages := dynamodb.NewQueryPaginator(s.DB, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -269,9 +271,7 @@ func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attri
 			return fmt.Errorf("read the notifications: %w", err)
 		}
 		for _, item := range page.Items {
-			if err := fn(item); err != nil {
-				return err
-			}
+			fn(item)
 		}
 	}
 	return nil

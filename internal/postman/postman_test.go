@@ -121,7 +121,7 @@ type item struct {
 
 func (o *office) items(t *testing.T) map[string]item {
 	t.Helper()
-	items, err := o.outbox.OfQuote(t.Context(), quotetest.ID)
+	items, _, err := o.outbox.OfQuote(t.Context(), quotetest.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

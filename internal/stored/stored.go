@@ -127,6 +127,25 @@ func (r Reader) Map(name string) Reader {
 	return in
 }
 
+// OptionalMaps begins to read each of a list of maps, which may be missing.
+func (r Reader) OptionalMaps(name string) []Reader {
+	if !r.Has(name) {
+		return nil
+	}
+	list, ok := r.item[name].(*types.AttributeValueMemberL)
+	if !ok {
+		r.Fail(name, "a list")
+		return nil
+	}
+	items := Reader{item: Item{}, within: r.within + name + ".", err: r.err}
+	all := make([]Reader, len(list.Value))
+	for i, v := range list.Value {
+		items.item[strconv.Itoa(i)] = v
+		all[i] = items.Map(strconv.Itoa(i))
+	}
+	return all
+}
+
 // Fail says that an attribute is not what it should be.
 func (r Reader) Fail(name, want string) {
 	if *r.err == nil {

@@ -172,7 +172,10 @@ func (s *running) assertToldOnce() {
 		unproved[m.ID] = true
 	}
 	box := &outbox.Store{DB: s.db, Table: notificationsTable, Keys: s.log.Keys}
-	err = box.All(s.t.Context(), func(i outbox.Item) {
+	err = box.All(s.t.Context(), func(i outbox.Item, err error) {
+		if err != nil {
+			s.t.Error(err)
+		}
 		if i.Status == outbox.Sent && !unproved[i.MessageID] {
 			s.t.Errorf("%s of quote %s is SENT, and was not, or with another one", i.Key(), i.QuoteID)
 		}
