@@ -24,6 +24,15 @@ validate: .venv/ok
 .venv/ok: scripts/requirements.txt
 	python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt && touch $@
 
+# Makes a client in Go and one in TypeScript from the served API document; each makes a call. Needs Node.
+clients:
+	scripts/with-system.sh scripts/clients.sh
+
+# Tries the served API against its own document for CONTRACT_SECONDS, as a customer and as staff.
+CONTRACT_SECONDS = 180
+contract: .venv/ok
+	CONTRACT_SECONDS=$(CONTRACT_SECONDS) SCHEMATHESIS=.venv/bin/schemathesis scripts/with-system.sh scripts/schemathesis.sh
+
 # Checks the Go code.
 lint:
 	go vet ./...
@@ -37,4 +46,4 @@ vulncheck:
 deploy: build
 	sam deploy --guided --capabilities CAPABILITY_IAM
 
-.PHONY: run test bench build validate lint vulncheck deploy
+.PHONY: run test bench build validate clients contract lint vulncheck deploy

@@ -201,22 +201,29 @@ func addExample(examples *yaml.Node, name string) error {
 // from the function, which answers a problem.
 var refusals = []struct {
 	status, response string
-	when             func(path string, open bool) bool
+	when             func(path string, operation *yaml.Node) bool
 }{
-	{"401", "NoToken", func(_ string, open bool) bool { return !open }},
-	{"403", "Forbidden", func(_ string, open bool) bool { return !open }},
-	{"404", "NotFound", func(path string, _ bool) bool { return strings.Contains(path, "{") }},
-	{"429", "TooMany", func(string, bool) bool { return true }},
-	{"500", "Failed", func(string, bool) bool { return true }},
-	{"503", "Unavailable", func(string, bool) bool { return true }},
+	{"401", "NoToken", wantsToken},
+	{"403", "Forbidden", wantsToken},
+	{"404", "NotFound", func(path string, _ *yaml.Node) bool { return strings.Contains(path, "{") }},
+	{"413", "TooLarge", func(_ string, operation *yaml.Node) bool { return member(operation, "requestBody") != nil }},
+	{"429", "TooMany", always},
+	{"500", "Failed", always},
+	{"503", "Unavailable", always},
+}
+
+func always(string, *yaml.Node) bool { return true }
+
+// wantsToken reports whether an operation wants a token. Only one that says otherwise does not.
+func wantsToken(_ string, operation *yaml.Node) bool {
+	security := member(operation, "security")
+	return security == nil || len(security.Content) > 0
 }
 
 func addRefusals(path string, operation *yaml.Node) {
-	security := member(operation, "security")
-	open := security != nil && len(security.Content) == 0
 	responses := member(operation, "responses")
 	for _, r := range refusals {
-		if r.when(path, open) {
+		if r.when(path, operation) {
 			set(responses, r.status, reference("responses/"+r.response))
 		}
 	}

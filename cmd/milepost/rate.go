@@ -48,6 +48,7 @@ func (c *rateCmd) Run(ctx context.Context, s streams) error {
 		defer file.Close()
 		in = file
 	}
+	in = withoutMark(in)
 	if c.Batch {
 		return rate.batch(ctx, in, s.out)
 	}

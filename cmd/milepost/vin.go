@@ -59,7 +59,7 @@ func (c *vinCmd) Run(s streams) error {
 	}
 	var err error
 	if c.Batch {
-		err = eachLine(s.in, decode)
+		err = eachLine(withoutMark(s.in), decode)
 	} else {
 		encoder.SetIndent("", "  ")
 		for _, vin := range c.VINs {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,6 +127,9 @@ func TestCallers(t *testing.T) {
 		"a customer reads what is theirs":           {request(map[string]string{"sub": "ann", "scope": "quotes"}), 0, true, false},
 		"staff read everybody's":                    {request(map[string]string{"sub": "ann", "scope": "quotes staff"}), 0, true, true},
 		"a scope that merely begins so is not it":   {request(map[string]string{"sub": "ann", "scope": "staffing"}), 0, true, false},
+		"scopes in a list":                          {request(map[string]string{"sub": "ann", "scope": "[quotes staff]"}), 0, true, true},
+		"scp where there is no scope":               {request(map[string]string{"sub": "ann", "scp": "staff"}), 0, true, true},
+		"scp beside scope is not read":              {request(map[string]string{"sub": "ann", "scope": "quotes", "scp": "staff"}), 0, true, false},
 		"a token without a subject is nobody's":     {request(map[string]string{"scope": "staff"}), 403, false, false},
 		"a subject that is endless is nobody's":     {request(map[string]string{"sub": strings.Repeat("a", 201)}), 403, false, false},
 		"a request that passed no authorizer fails": {events.APIGatewayV2HTTPRequest{}, 401, false, false},
@@ -207,7 +211,11 @@ func TestBodies(t *testing.T) {
 	}{
 		"what fits is decoded":              {`{"reason":"found another"}`, false, "application/json", 0, ""},
 		"a charset may be named":            {`{"reason":"found another"}`, false, "application/json; charset=utf-8", 0, ""},
-		"a body in base64 is none":          {"e30=", true, "application/json", 415, "not-json"},
+		"a byte order mark is skipped":      {"\ufeff" + `{"reason":"found another"}`, false, "application/json", 0, ""},
+		"a body in base64 is decoded":       {base64.StdEncoding.EncodeToString([]byte(`{"reason":"x"}`)), true, "application/json", 0, ""},
+		"gzip":                              {base64.StdEncoding.EncodeToString([]byte("\x1f\x8b\x08")), true, "application/json", 415, "compressed"},
+		"Latin-1":                           {base64.StdEncoding.EncodeToString([]byte("{\"reason\":\"caf\xe9\"}")), true, "application/json", 400, "not-utf8"},
+		"text that was decoded wrongly":     {"{\"reason\":\"caf\ufffd\"}", false, "application/json", 400, "not-utf8"},
 		"another media type":                {`{}`, false, "text/plain", 415, "not-json"},
 		"no media type":                     {`{}`, false, "", 415, "not-json"},
 		"no JSON":                           {`{`, false, "application/json", 400, "malformed"},

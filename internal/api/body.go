@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bytes"
+	"encoding/base64"
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -22,22 +25,54 @@ const (
 // not exactly one value of the component in the OpenAPI document.
 func DecodeBody(r events.APIGatewayV2HTTPRequest, component string, v any) error {
 	media, _, err := mime.ParseMediaType(r.Headers["content-type"])
-	// The gateway encodes what is not text.
-	if err != nil || media != "application/json" || r.IsBase64Encoded {
+	if err != nil || media != "application/json" {
 		return NewProblem(http.StatusUnsupportedMediaType, "not-json", "The body is not JSON",
 			"Send the body as application/json.")
 	}
-	if len(r.Body) > maxBody {
-		return NewProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large",
-			"A body has at most %d bytes; this one has %d.", maxBody, len(r.Body))
+	body, err := textOf(r)
+	if err != nil {
+		return err
 	}
-	body := []byte(r.Body)
 	if depth(body) > maxDepth {
 		return NewProblem(http.StatusBadRequest, "too-deep", "The body is nested too deep",
 			"A body nests at most %d levels.", maxDepth)
 	}
 	return schemas.DecodeBody(component, body, v)
 }
+
+// textOf is the body of a request as UTF-8, without a byte order mark. The gateway encodes in base64 what is not.
+func textOf(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	body := []byte(r.Body)
+	if r.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(r.Body); err != nil {
+			return nil, NewProblem(http.StatusUnsupportedMediaType, "not-json", "The body is not JSON", "It cannot be read.")
+		}
+	}
+	if len(body) > maxBody {
+		return nil, NewProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large",
+			"A body has at most %d bytes; this one has %d.", maxBody, len(body))
+	}
+	coding := strings.TrimSpace(r.Headers["content-encoding"])
+	if coding != "" && !strings.EqualFold(coding, "identity") || bytes.HasPrefix(body, gzipMagic) {
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "compressed", "The body is compressed",
+			"Send the body as plain JSON, without Content-Encoding.")
+	}
+	if !utf8.Valid(body) {
+		return nil, NewProblem(http.StatusBadRequest, "not-utf8", "The body is not UTF-8",
+			"JSON is UTF-8 text; encode the body so.")
+	}
+	if bytes.ContainsRune(body, utf8.RuneError) {
+		return nil, NewProblem(http.StatusBadRequest, "not-utf8", "The body has lost characters",
+			"It holds U+FFFD, which stands where text was decoded wrongly. Send the text as it was.")
+	}
+	return bytes.TrimPrefix(body, byteOrderMark), nil
+}
+
+var (
+	gzipMagic     = []byte{0x1f, 0x8b}
+	byteOrderMark = []byte("\ufeff")
+)
 
 // depth is how deep a JSON text nests, without decoding it.
 func depth(text []byte) int {
@@ -63,8 +98,8 @@ func depth(text []byte) int {
 
 // IdempotencyKey is the key that makes a repeated request harmless, "" when there is none.
 func IdempotencyKey(r events.APIGatewayV2HTTPRequest) (string, error) {
-	key := r.Headers["idempotency-key"]
-	if len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
+	key, sent := r.Headers["idempotency-key"]
+	if sent && key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
 		return "", NewProblem(http.StatusBadRequest, "bad-key", "The Idempotency-Key cannot be used",
 			"A key has 1 to %d visible ASCII characters.", maxKey)
 	}

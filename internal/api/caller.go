@@ -15,6 +15,9 @@ type Caller struct {
 	scopes  []string
 }
 
+// maxSubject is how long the id of a customer or an employee may be.
+const maxSubject = 200
+
 // staffScope is what a token of an employee has.
 const staffScope = "staff"
 
@@ -25,11 +28,24 @@ func CallerOf(r events.APIGatewayV2HTTPRequest) (Caller, error) {
 	}
 	claims := r.RequestContext.Authorizer.JWT.Claims
 	subject := claims["sub"]
-	if subject == "" || len(subject) > 200 {
+	if subject == "" || len(subject) > maxSubject {
 		return Caller{}, NewProblem(http.StatusForbidden, "no-subject", "The token names nobody",
-			"The token needs a claim sub of 1 to 200 characters.")
+			"The token needs a claim sub of 1 to %d characters.", maxSubject)
 	}
-	return Caller{Subject: subject, scopes: strings.Fields(claims["scope"])}, nil
+	return Caller{Subject: subject, scopes: scopesOf(claims)}, nil
+}
+
+// scopesOf are the scopes of a token as the gateway reads them: from scope, or from scp where there is none; a text
+// with spaces between them or a list, which the gateway passes on as "[a b]".
+func scopesOf(claims map[string]string) []string {
+	claim, ok := claims["scope"]
+	if !ok {
+		claim = claims["scp"]
+	}
+	if list, ok := strings.CutPrefix(claim, "["); ok {
+		claim = strings.TrimSuffix(list, "]")
+	}
+	return strings.Fields(claim)
 }
 
 // Staff reports whether the caller is an employee.

@@ -24,6 +24,9 @@ func check(r events.APIGatewayV2HTTPRequest) error {
 		}
 		r.PathParameters["quoteId"] = id
 	}
+	if id, ok := r.PathParameters["customerId"]; ok && len(id) > maxSubject {
+		return NewProblem(http.StatusNotFound, "not-found", "No such customer", "A customer's id has at most %d characters.", maxSubject)
+	}
 	if len(r.QueryStringParameters) == 0 {
 		return nil
 	}

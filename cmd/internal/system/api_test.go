@@ -106,6 +106,11 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "no drivers", body: noDrivers(t), status: 422, kind: "not-quotable", errors: []string{"V12_NO_VEHICLE_OR_RATED_DRIVER"}},
 
 			{name: "a key used for another request", body: example(`"termMonths": 6`, `"termMonths": 12`), headers: []string{"Idempotency-Key", "used"}, status: 422, kind: "key-reused"},
+			{name: "a body in gzip", body: "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", status: 415, kind: "compressed"},
+			{name: "a body that says it is compressed", body: example(), headers: []string{"Content-Encoding", "br"}, status: 415, kind: "compressed"},
+			{name: "a body in Latin-1", body: example("Ada", "Ad\xe9"), status: 400, kind: "not-utf8"},
+			{name: "an id of 3,000 characters", method: "GET", target: "/quotes/" + strings.Repeat("A", 3000), status: 404, kind: "not-found"},
+			{name: "an empty key", body: example(), headers: []string{"Idempotency-Key", ""}, status: 400, kind: "bad-key"},
 			{name: "a key with a space", body: example(), headers: []string{"Idempotency-Key", "a b"}, status: 400, kind: "bad-key"},
 			{name: "a key too long", body: example(), headers: []string{"Idempotency-Key", strings.Repeat("k", 256)}, status: 400, kind: "bad-key"},
 		}
@@ -311,5 +316,33 @@ func TestQuoteIsNotExplainedBeforeItIsRated(t *testing.T) {
 		s.assertRefused(refusal{name: "early", method: "GET", target: fmt.Sprintf("/quotes/%s/explanation", id), status: 409, kind: "not-rated"}, s.token("ada", "quotes"))
 		s.settle()
 		s.assertPriced(id)
+	})
+}
+
+// TestScopesAreReadAsTheGatewayReadsThem: whoever the gateway lets through as staff is staff to the functions too.
+func TestScopesAreReadAsTheGatewayReadsThem(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		s.settle()
+		for name, claims := range map[string]map[string]any{
+			"one scope": {"scope": "staff"}, "several": {"scope": "openid staff"}, "a list": {"scope": []string{"openid", "staff"}},
+			"scp": {"scp": "openid staff"}, "scp as a list": {"scp": []string{"staff"}},
+		} {
+			token, err := s.Issuer.Token(issuer.Claims{Subject: "uwe", Audience: []string{system.Audience}, Extra: claims})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer := s.call(token, "GET", "/quotes/"+id+"/events", ""); answer.Status != http.StatusOK {
+				t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+			}
+		}
+	})
+}
+
+func TestAByteOrderMarkIsSkipped(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		s.submit("ada", "\ufeff"+example())
 	})
 }
