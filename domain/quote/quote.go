@@ -25,6 +25,11 @@ const (
 	StatusExpired   Status = "EXPIRED"
 )
 
+// Statuses are all that a quote may have.
+var Statuses = []Status{
+	StatusRequested, StatusQuoted, StatusReferred, StatusAccepted, StatusDeclined, StatusWithdrawn, StatusExpired,
+}
+
 // Open reports whether the quote may still be amended, withdrawn or expire.
 func (s Status) Open() bool {
 	return s == StatusRequested || s == StatusQuoted || s == StatusReferred

@@ -14,6 +14,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
@@ -111,7 +114,11 @@ func (r *readers) step(c *rand.Rand) {
 		return
 	}
 	id := ids[c.IntN(len(ids))]
-	switch c.IntN(10) {
+	switch c.IntN(12) {
+	case 10:
+		r.find(c)
+	case 11:
+		r.damage(id)
 	case 0, 1:
 		r.change(c, id)
 	case 2:
@@ -236,6 +243,50 @@ func (r *readers) readOne(c *rand.Rand, id string) {
 		r.tell(route, id, version(r.t, answer))
 	default:
 		r.t.Errorf("%s of quote %s: %d %s", route, id, answer.StatusCode, answer.Body)
+	}
+}
+
+// find looks for quotes of all customers, as staff do. What is found must be as new as any answer; what has come to
+// match since the projector last worked may be missing.
+func (r *readers) find(c *rand.Rand) {
+	r.t.Helper()
+	request := asking("GET /quotes", "", "eve", "staff")
+	request.PathParameters = nil
+	status := quote.Statuses[c.IntN(len(quote.Statuses))]
+	if c.IntN(2) == 0 {
+		request.QueryStringParameters["status"] = string(status)
+	}
+	answer := stacktest.MustAnswer(r.t, r.read, request)
+	var page readmodel.Page
+	if err := json.Unmarshal([]byte(answer.Body), &page); err != nil || answer.StatusCode != http.StatusOK {
+		r.t.Fatalf("find: %d %s", answer.StatusCode, answer.Body)
+	}
+	for _, line := range page.Quotes {
+		r.tell("what staff find", line.QuoteID, line.Version)
+		if len(request.QueryStringParameters) > 0 && line.Status != status {
+			r.t.Errorf("staff look for %s and find quote %s, which is %s", status, line.QuoteID, line.Status)
+		}
+	}
+}
+
+// damage makes the line of a quote unreadable.
+func (r *readers) damage(id string) {
+	r.t.Helper()
+	h, err := r.log.Load(r.t.Context(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, err = r.log.Log.DB.UpdateItem(r.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &r.projections.CustomerQuotes,
+		Key: map[string]types.AttributeValue{
+			"customerId": &types.AttributeValueMemberS{Value: r.owner[id]},
+			"quoteKey":   &types.AttributeValueMemberS{Value: h.Events[0].OccurredAt.Format("2006-01-02T15:04:05.000000000Z07:00") + "#" + id},
+		},
+		UpdateExpression:          aws.String("SET document = :garbage"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":garbage": &types.AttributeValueMemberS{Value: "{"}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 

@@ -1,10 +1,9 @@
 // Package quotes is the function behind the reads of the API: one quote, as it is or as it was, its
-// explanation, its audit log, and a customer's list.
+// explanation, its audit log, a customer's list, and what employees look for among all.
 package quotes
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -44,6 +43,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.explanation(ctx, r, caller)
 	case "GET /quotes/{quoteId}/events":
 		return h.events(ctx, r, caller)
+	case "GET /quotes":
+		return h.find(ctx, r, caller)
 	case "GET /customers/{customerId}/quotes":
 		return h.list(ctx, r, caller)
 	}
@@ -107,15 +108,5 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		return api.Respond(err)
 	}
 	page, err := h.current.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
-	if errors.Is(err, readmodel.ErrBadCursor) {
-		return api.Respond(api.BadCursor)
-	}
-	if err != nil {
-		return api.Respond(err)
-	}
-	now := time.Now()
-	for i, line := range page.Quotes {
-		page.Quotes[i] = line.At(now)
-	}
-	return api.JSON(http.StatusOK, page, api.NextPage(r, page.Next))
+	return h.answerPage(r, page, err)
 }

@@ -68,15 +68,21 @@ func (c *Current) List(ctx context.Context, customerID, cursor string, limit int
 	if err != nil {
 		return page, err
 	}
+	err = c.complete(ctx, &page)
+	return page, err
+}
+
+// complete makes those lines of a page again that cannot be read, and those that the log has gone past.
+func (c *Current) complete(ctx context.Context, page *Page) error {
 	for _, damaged := range page.damaged {
 		if _, _, err := c.mend(ctx, damaged); c.ofOneQuote(ctx, err) != nil {
-			return page, err
+			return err
 		}
 	}
-	err = c.renew(ctx, page.Quotes)
+	err := c.renew(ctx, page.Quotes)
 	// One that nothing can be told of is left out. Its id leads to what is wrong with it.
 	page.Quotes = slices.DeleteFunc(page.Quotes, func(l Line) bool { return l.Version == 0 })
-	return page, err
+	return err
 }
 
 // ofOneQuote is err unless it says that the events of a quote cannot be read. This is logged: the list has the others,

@@ -70,6 +70,16 @@ func (k Kind) quoteID(key attributes) string {
 	return last.Value[strings.IndexByte(last.Value, '#')+1:]
 }
 
+// keyOf is a line's place in its customer's list, and the customer.
+func keyOf(line attributes) (quoteKey, customerID string) {
+	key, ok := line["quoteKey"].(*types.AttributeValueMemberS)
+	customer, also := line["customerId"].(*types.AttributeValueMemberS)
+	if !ok || !also {
+		return "", ""
+	}
+	return key.Value, customer.Value
+}
+
 // item is the projection of a quote as it is stored.
 func (k Kind) item(p Projection) (attributes, error) {
 	var content any = p
@@ -84,6 +94,8 @@ func (k Kind) item(p Projection) (attributes, error) {
 	item["document"] = &types.AttributeValueMemberS{Value: string(document)}
 	item["version"] = number(p.Version)
 	if k == CustomerQuotes {
+		// The attribute is the key of the index that has the quotes of all customers by their status.
+		item["statusShard"] = &types.AttributeValueMemberS{Value: statusShard(p.Status, shardOf(p.QuoteID))}
 		return item, nil
 	}
 	item["logHash"] = &types.AttributeValueMemberS{Value: p.LogHash}

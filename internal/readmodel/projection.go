@@ -143,6 +143,7 @@ type Coverage struct {
 // Line is one quote in its customer's list.
 type Line struct {
 	QuoteID       string           `json:"quoteId"`
+	CustomerID    string           `json:"customerId"`
 	Version       int              `json:"version"`
 	Status        quote.Status     `json:"status"`
 	State         string           `json:"state"`
@@ -248,7 +249,7 @@ func outcome(q quote.Revision) *Outcome {
 // Line is the projection as a line of its customer's list.
 func (p Projection) Line() Line {
 	line := Line{
-		QuoteID: p.QuoteID, Version: p.Version, Status: p.Status, State: p.State,
+		QuoteID: p.QuoteID, CustomerID: p.CustomerID, Version: p.Version, Status: p.Status, State: p.State,
 		QuoteDate: p.QuoteDate, EffectiveDate: p.EffectiveDate, RequestedAt: p.RequestedAt,
 	}
 	if p.Outcome != nil {

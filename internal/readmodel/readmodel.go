@@ -217,15 +217,9 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 	}
 	page := Page{Quotes: make([]Line, len(out.Items))}
 	for i, item := range out.Items {
-		id := CustomerQuotes.quoteID(item)
-		r := stored.Read(item)
-		line, err := documentOf[Line](r)
-		if err == nil && (line.QuoteID != id || line.Version != r.Number("version")) {
-			err = errOfAnother
-		}
-		if err != nil {
-			line = Line{QuoteID: id}
-			page.damaged = append(page.damaged, &Damaged{CustomerQuotes, id, err, item["version"]})
+		line, damaged := lineOf(item)
+		if damaged != nil {
+			page.damaged = append(page.damaged, damaged)
 		}
 		page.Quotes[i] = line
 	}
@@ -260,6 +254,21 @@ func documentOf[T any](r stored.Reader) (document T, err error) {
 	}
 	err = json.Unmarshal([]byte(text), &document)
 	return document, err
+}
+
+// lineOf reads a line of a list. A damaged one has the ids of the quote and the customer, and no more.
+func lineOf(item attributes) (line Line, damaged *Damaged) {
+	id := CustomerQuotes.quoteID(item)
+	r := stored.Read(item)
+	line, err := documentOf[Line](r)
+	if err == nil && (line.QuoteID != id || line.Version != r.Number("version")) {
+		err = errOfAnother
+	}
+	if err != nil {
+		line, damaged = Line{QuoteID: id}, &Damaged{CustomerQuotes, id, err, item["version"]}
+	}
+	_, line.CustomerID = keyOf(item)
+	return line, damaged
 }
 
 // errOfAnother says that a document is whole and does not stand in its own place.

@@ -84,6 +84,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
+		s.call(s.token("eve", "staff"), "GET", "/quotes", "")
 		s.rebuild("wipe")
 		s.stranger()
 		s.rebuild("prune")

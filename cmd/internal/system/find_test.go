@@ -1,0 +1,76 @@
+package system_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"milepost/cmd/internal/system"
+	"milepost/internal/readmodel"
+)
+
+// found are the quotes that an employee finds.
+func (s *running) found(query string) []string {
+	s.t.Helper()
+	answer := s.call(s.token("eve", "staff"), "GET", "/quotes"+query, "")
+	if answer.Status != 200 {
+		s.t.Fatalf("%s: %d %s", query, answer.Status, answer.Body)
+	}
+	var page readmodel.Page
+	mustDecode(s.t, answer.Body, &page)
+	ids := []string{}
+	for _, l := range page.Quotes {
+		ids = append(ids, l.QuoteID)
+	}
+	return ids
+}
+
+func TestStaffFindQuotes(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		first := s.submit("ada", example())
+		s.settle()
+		second := s.submit("bob", example(`"state": "OH"`, `"state": "TX"`, `"garagingZip": "43215"`, `"garagingZip": "77002"`))
+		s.settle()
+		third := s.submit("ada", example())
+		s.settle()
+		s.change(s.token("ada", "quotes"), third, "withdrawal", "{}")
+		for query, want := range map[string][]string{
+			"":                             {third, second, first},
+			"?customer=ada":                {third, first},
+			"?status=WITHDRAWN":            {third},
+			"?state=OH":                    {third, first},
+			"?status=DECLINED":             {},
+			"?from=" + today + "&limit=2":  {third, second},
+			"?to=2026-04-30":               {},
+			"?state=OH&status=QUOTED":      {first},
+			"?expiring=2026-12-31":         {second, first},
+			"?expiring=2026-05-02":         {},
+			"?customer=nobody&state=OH":    {},
+			"?from=2026-05-02&to=" + today: {},
+		} {
+			if got := s.found(query); !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", query, got, want)
+			}
+		}
+		for query, names := range map[string][]string{
+			"?status=OPEN&state=ohio": {"status", "state"}, "?from=yesterday&to=1": {"from", "to"},
+			"?expiring=soon": {"expiring"}, "?customer=": {"customer"},
+		} {
+			answer := s.call(s.token("eve", "staff"), "GET", "/quotes"+query, "")
+			for _, name := range names {
+				if answer.Status != 400 || !strings.Contains(string(answer.Body), `"parameter":"`+name+`"`) {
+					t.Errorf("%s: %d %s", query, answer.Status, answer.Body)
+				}
+			}
+		}
+		if answer := s.call(s.token("ada", "quotes"), "GET", "/quotes", ""); answer.Status != 403 {
+			t.Errorf("a customer: %d %s", answer.Status, answer.Body)
+		}
+		time.Sleep(40 * 24 * time.Hour)
+		if got := s.found("?status=EXPIRED"); !slices.Equal(got, []string{second, first}) {
+			t.Errorf("expired: %v", got)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package quotes
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/internal/api"
+	"milepost/internal/readmodel"
+)
+
+// find lists the quotes of all customers that employees look for, newest first.
+func (h *handler) find(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
+	if !caller.Staff() {
+		return api.Respond(api.NotFound)
+	}
+	limit, err := api.Limit(r)
+	if err != nil {
+		return api.Respond(err)
+	}
+	filter, err := filterOf(r.QueryStringParameters)
+	if err != nil {
+		return api.Respond(err)
+	}
+	page, err := h.current.Find(ctx, filter, r.QueryStringParameters["cursor"], limit, time.Now())
+	return h.answerPage(r, page, err)
+}
+
+// answerPage answers with a page of quotes as they read now.
+func (h *handler) answerPage(r events.APIGatewayV2HTTPRequest, page readmodel.Page, err error) (events.APIGatewayV2HTTPResponse, error) {
+	if errors.Is(err, readmodel.ErrBadCursor) {
+		return api.Respond(api.BadCursor)
+	}
+	if err != nil {
+		return api.Respond(err)
+	}
+	now := time.Now()
+	for i, line := range page.Quotes {
+		page.Quotes[i] = line.At(now)
+	}
+	return api.JSON(http.StatusOK, page, api.NextPage(r, page.Next))
+}
+
+// maxCustomer is how long the id of a customer may be.
+const maxCustomer = 200
+
+var state = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// readers read the query parameters that say which quotes are looked for. Each returns what it takes if it cannot read
+// its parameter.
+var readers = []struct {
+	name string
+	read func(text string, f *readmodel.Filter) (takes string)
+}{
+	{"status", func(text string, f *readmodel.Filter) string {
+		f.Status = quote.Status(text)
+		return unless(slices.Contains(quote.Statuses, f.Status), "a status of quotes, such as REFERRED")
+	}},
+	{"state", func(text string, f *readmodel.Filter) string {
+		f.State = text
+		return unless(state.MatchString(text), "the postal code of a state, such as OH")
+	}},
+	{"from", func(text string, f *readmodel.Filter) (takes string) {
+		var ok bool
+		f.From, ok = instant(text, 0)
+		return unless(ok, aMoment)
+	}},
+	{"to", func(text string, f *readmodel.Filter) string {
+		var ok bool
+		f.To, ok = instant(text, 1)
+		return unless(ok, aMoment)
+	}},
+	{"expiring", func(text string, f *readmodel.Filter) string {
+		var err error
+		f.ExpiringBy, err = civil.ParseDate(text)
+		return unless(err == nil, "a day, such as 2026-05-01")
+	}},
+	{"customer", func(text string, f *readmodel.Filter) string {
+		f.CustomerID = text
+		return unless(text != "" && len(text) <= maxCustomer, "the id of a customer: the subject of their token")
+	}},
+}
+
+const aMoment = "a day (UTC), such as 2026-05-01, or a time in RFC 3339"
+
+func unless(ok bool, takes string) string {
+	if ok {
+		return ""
+	}
+	return takes
+}
+
+// instant reads a time in RFC 3339, or a day, which stands for the moment at which so many days after it begin.
+func instant(text string, daysAfter int) (time.Time, bool) {
+	if day, err := civil.ParseDate(text); err == nil {
+		return day.AddDays(daysAfter).In(time.UTC), true
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at.UTC(), err == nil
+}
+
+// filterOf reads which quotes are looked for. The error names every parameter that cannot be read.
+func filterOf(parameters map[string]string) (readmodel.Filter, error) {
+	var f readmodel.Filter
+	var wrong []api.Violation
+	for _, p := range readers {
+		if text, ok := parameters[p.name]; ok {
+			if takes := p.read(text, &f); takes != "" {
+				wrong = append(wrong, api.Violation{Parameter: p.name, Detail: "is " + takes})
+			}
+		}
+	}
+	if wrong == nil {
+		return f, nil
+	}
+	problem := api.NewProblem(http.StatusBadRequest, "bad-filter", "A filter cannot be used", "Correct the parameters under errors.")
+	problem.Errors = wrong
+	return f, problem
+}

@@ -1,0 +1,224 @@
+package readmodel
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/domain/civil"
+	"milepost/domain/quote"
+	"milepost/internal/platform"
+)
+
+// Filter says which quotes of all customers are looked for. The zero Filter takes all.
+type Filter struct {
+	// Status is what a quote reads as now: an open one whose last day has passed is EXPIRED.
+	Status quote.Status
+	State  string
+	// From and To are when a quote was requested: at From or later, and before To.
+	From, To time.Time
+	// ExpiringBy takes open quotes whose last day is that day or an earlier one.
+	ExpiringBy civil.Date
+	// CustomerID takes the quotes of one customer.
+	CustomerID string
+}
+
+// matches reports whether a line, as it reads now, is one that is looked for.
+func (f Filter) matches(l Line) bool {
+	expiring := l.Status.Open() && !l.ExpiresOn.IsZero() && !l.ExpiresOn.After(f.ExpiringBy)
+	return (f.Status == "" || f.Status == l.Status) && (f.State == "" || f.State == l.State) &&
+		(f.CustomerID == "" || f.CustomerID == l.CustomerID) && (f.ExpiringBy.IsZero() || expiring) &&
+		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To))
+}
+
+// statuses are those under which the quotes that are looked for may be stored.
+func (f Filter) statuses() []quote.Status {
+	stored := slices.Clone(quote.Statuses)
+	if f.Status != "" {
+		stored = []quote.Status{f.Status}
+	}
+	if f.Status == quote.StatusExpired { // nobody may have noted it yet
+		stored = append(stored, quote.StatusQuoted, quote.StatusReferred)
+	}
+	if !f.ExpiringBy.IsZero() { // open and rated
+		stored = slices.DeleteFunc(stored, func(s quote.Status) bool { return s != quote.StatusQuoted && s != quote.StatusReferred })
+	}
+	return stored
+}
+
+// shards is how many partitions of the index by-status share the quotes of one status, so that what is submitted or
+// priced at the same time is not written to one partition alone.
+const shards = 4
+
+// statusShard is the partition of the index in which a quote's line stands.
+func statusShard(s quote.Status, shard uint32) string { return fmt.Sprintf("%s#%d", s, shard) }
+
+// shardOf is the shard of a quote.
+func shardOf(quoteID string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(quoteID))
+	return h.Sum32() % shards
+}
+
+// MaxConsidered is how many lines one Find looks at: so many that a page is an answer in good time.
+const MaxConsidered = 1000
+
+// Find returns up to limit quotes that match a filter, newest first, from the cursor that an earlier page gave. A page
+// may have fewer although others follow, where few of many match; Next says so. Each line is as new as the log. The
+// index may be a moment behind: one that has just come to match may be missing.
+func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, now time.Time) (Page, error) {
+	bounds, err := f.bounds(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	page, err := c.Projections.find(ctx, c.Projections.sources(f, bounds, limit), f, limit, now)
+	if err != nil {
+		return page, err
+	}
+	if err := c.complete(ctx, &page); err != nil {
+		return page, err
+	}
+	page.Quotes = slices.DeleteFunc(page.Quotes, func(l Line) bool { return !f.matches(l.At(now)) })
+	return page, nil
+}
+
+// bounds are the lowest and the highest key of the lines that are looked for. Of the highest only those before it count.
+type bounds struct{ low, high string }
+
+func (f Filter) bounds(cursor string) (bounds, error) {
+	b := bounds{low: f.From.UTC().Format(timeLayout), high: "9999"}
+	if !f.To.IsZero() {
+		b.high = f.To.UTC().Format(timeLayout)
+	}
+	if cursor == "" {
+		return b, nil
+	}
+	key, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || !isQuoteKey(string(key)) {
+		return b, ErrBadCursor
+	}
+	b.high = min(b.high, string(key))
+	return b, nil
+}
+
+// none reports whether no key is within.
+func (b bounds) none() bool { return b.low > b.high }
+
+// row is a line with its place in lists.
+type row struct {
+	key string
+	Line
+	damaged *Damaged
+}
+
+// source gives the lines of one partition, newest first.
+type source struct {
+	pages *dynamodb.QueryPaginator
+	// before is the key that all rows are before.
+	before string
+	read   func(context.Context, []attributes) ([]row, error)
+	rows   []row
+}
+
+// fill reads on until there is a row, or none is left.
+func (s *source) fill(ctx context.Context) error {
+	for len(s.rows) == 0 && s.pages.HasMorePages() {
+		page, err := s.pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list quotes: %w", err)
+		}
+		rows, err := s.read(ctx, page.Items)
+		if err != nil {
+			return err
+		}
+		s.rows = slices.DeleteFunc(rows, func(r row) bool { return r.key >= s.before })
+	}
+	return nil
+}
+
+// sources are where the quotes that are looked for stand: in the customer's list, or in the index by status.
+func (s *Store) sources(f Filter, b bounds, limit int) []*source {
+	if b.none() {
+		return nil
+	}
+	if f.CustomerID != "" {
+		in := s.within(s.CustomerQuotes, "customerId", f.CustomerID, b, limit)
+		in.ConsistentRead = aws.Bool(true)
+		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf}}
+	}
+	var all []*source
+	for _, status := range f.statuses() {
+		for shard := range uint32(shards) {
+			in := s.within(s.CustomerQuotes, "statusShard", statusShard(status, shard), b, limit)
+			in.IndexName = aws.String("by-status")
+			all = append(all, &source{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf})
+		}
+	}
+	return all
+}
+
+// within asks for a partition's items between bounds, newest first.
+func (s *Store) within(table, partition, value string, b bounds, limit int) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
+		ExpressionAttributeNames: map[string]string{"#partition": partition},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":partition": &types.AttributeValueMemberS{Value: value},
+			":low":       &types.AttributeValueMemberS{Value: b.low}, ":high": &types.AttributeValueMemberS{Value: b.high},
+		},
+	}
+}
+
+// rowsOf reads the lines of a list.
+func rowsOf(_ context.Context, items []attributes) ([]row, error) {
+	rows := make([]row, len(items))
+	for i, item := range items {
+		rows[i].Line, rows[i].damaged = lineOf(item)
+		rows[i].key, _ = keyOf(item)
+	}
+	return rows, nil
+}
+
+// find merges sources, newest first, and takes the lines that match.
+func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int, now time.Time) (Page, error) {
+	page := Page{Quotes: []Line{}}
+	if err := platform.Each(sources, atATime, func(s *source) error { return s.fill(ctx) }); err != nil {
+		return page, err
+	}
+	last := ""
+	for considered := 0; ; considered++ {
+		var newest *source
+		for _, s := range sources {
+			if err := s.fill(ctx); err != nil {
+				return page, err
+			}
+			if len(s.rows) > 0 && (newest == nil || cmp.Less(newest.rows[0].key, s.rows[0].key)) {
+				newest = s
+			}
+		}
+		if newest == nil {
+			return page, nil
+		}
+		if len(page.Quotes) == limit || considered == MaxConsidered {
+			page.Next = base64.RawURLEncoding.EncodeToString([]byte(last))
+			return page, nil
+		}
+		r := newest.rows[0]
+		newest.rows, last = newest.rows[1:], r.key
+		if r.damaged != nil {
+			page.damaged = append(page.damaged, r.damaged)
+		}
+		if r.damaged != nil || f.matches(r.Line.At(now)) {
+			page.Quotes = append(page.Quotes, r.Line)
+		}
+	}
+}
