@@ -30,6 +30,8 @@ type logCmd struct {
 	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus once more."`
 	Export logExportCmd `cmd:"" help:"Write the log, as it is or as it was, into files or a bucket."`
 	Import logImportCmd `cmd:"" help:"Read an archive or an export into the log."`
+
+	Restore logRestoreCmd `cmd:"" help:"Put events back that somebody changed or deleted."`
 }
 
 // logs are the tables of the stack.

@@ -224,5 +224,17 @@ func TestLogVerifyAsksTheArchive(t *testing.T) {
 		if r.status != 1 || !strings.Contains(r.out, "stream quote-"+gone+": version 4 is missing, and the archive has it") || !strings.Contains(r.out, " 4 faults\n") {
 			t.Errorf("status %d: %s%s", r.status, r.out, r.err)
 		}
+		if out := s.must("log", "restore", "--check"); !strings.Contains(out, "stream quote-"+gone+": version 1 would be put back\n") || !strings.HasSuffix(out, "4 events, 0 faults\n") {
+			t.Errorf("what would be put back: %s", out)
+		}
+		if out := s.must("log", "restore", gone); !strings.Contains(out, "stream quote-"+gone+": version 4 is put back\n") {
+			t.Errorf("put back: %s", out)
+		}
+		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, "8 events of 2 streams checked, 0 faults\n") {
+			t.Errorf("afterwards: %s", out)
+		}
+		if out := s.must("log", "restore"); out != "0 events, 0 faults\n" {
+			t.Errorf("again: %s", out)
+		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/stored"
+	"milepost/internal/tamper"
 )
 
 type handler struct {
@@ -25,12 +26,22 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.archive), vars.Err()
 }
 
-// archive puts the events of a batch into an object for each of their days. It stops at the first record that is no
-// event: the mapping then delivers the batch again from there, and the events before it are not held up.
+// archive puts the events of a batch into an object for each of their days, and each change of an event that stood in
+// the log already into one of its own. It stops at the first record that is no event: the mapping then delivers the
+// batch again from there, and the events before it are not held up.
 func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	var days archive.Days
 	var answer events.DynamoDBEventResponse
+	var changes []archive.Object
 	for i, record := range batch.Records {
+		if c, changed := tamper.Of(record); changed {
+			key, body, err := c.Object()
+			if err != nil {
+				return answer, err
+			}
+			changes = append(changes, archive.Object{Key: key, Body: body})
+			continue
+		}
 		e, err := eventstore.EventOf(stored.Image(record.Change.NewImage))
 		if err == nil {
 			err = days.Add(e, record.Change.SequenceNumber)
@@ -43,7 +54,7 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 			break
 		}
 	}
-	for _, object := range days.Take() {
+	for _, object := range append(changes, days.Take()...) {
 		if err := h.bucket.Put(ctx, object); err != nil {
 			return events.DynamoDBEventResponse{}, err
 		}

@@ -16,6 +16,7 @@ import (
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/stacktest"
+	"milepost/internal/tamper"
 )
 
 // newHandler makes the handler, and gives the bucket as a person reads it.
@@ -150,5 +151,39 @@ func TestABucketThatIsAwayFailsTheBatch(t *testing.T) {
 	env.Getenv = func(string) string { return "" }
 	if _, err := function.New(env); err == nil || !strings.Contains(err.Error(), "ARCHIVE_BUCKET_NAME") {
 		t.Errorf("error=%v, want one that names ARCHIVE_BUCKET_NAME", err)
+	}
+}
+
+// TestAChangeIsKept: the item as it was, with every attribute, and once however often it is delivered.
+func TestAChangeIsKept(t *testing.T) {
+	t.Parallel()
+	h, bucket := newHandler(t)
+	r := record(2, 1)
+	r.EventName, r.Change.OldImage = "REMOVE", r.Change.NewImage
+	r.Change.NewImage = nil
+	r.Change.Keys = map[string]events.DynamoDBAttributeValue{"streamId": r.Change.OldImage["streamId"], "version": r.Change.OldImage["version"]}
+	r.Change.OldImage["odd"] = events.NewNumberSetAttribute([]string{"1", "2"})
+	for range 2 {
+		if failed, err := invoke(t, h, record(1, 1), r, record(3, 1)); err != nil || failed != nil {
+			t.Fatalf("failed=%v error=%v", failed, err)
+		}
+	}
+	if _, got := contents(t, bucket); !reflect.DeepEqual(got, []eventstore.Event{event(1, 1), event(3, 1)}) {
+		t.Errorf("events=%+v, want those around it", got)
+	}
+	kept, err := bucket.List(t.Context(), tamper.Prefix, tamper.Suffix)
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept %v, %v; want one", kept, err)
+	}
+	body, err := bucket.Get(t.Context(), kept[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tamper.Parse(kept[0].Name, body)
+	if err != nil || c.StreamID != "quote-2" || c.Version != 1 || c.New != nil || !reflect.DeepEqual(c.Old, r.Change.OldImage) {
+		t.Errorf("%+v, %v; want the item as it was", c, err)
+	}
+	if _, err := tamper.Parse(kept[0].Name, append(body, ' ')); err == nil {
+		t.Error("another body is read under the same name")
 	}
 }

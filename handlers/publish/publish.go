@@ -1,10 +1,12 @@
-// Package publish is the function on the log's stream: it announces every appended event on the bus.
+// Package publish is the function on the log's stream: it announces every appended event on the bus, and alerts staff
+// when one that stood there was changed or deleted.
 package publish
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -13,11 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"milepost/internal/effects/messenger"
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 	"milepost/internal/stored"
+	"milepost/internal/tamper"
 )
 
 // maxEntries is how many events one PutEvents call takes. A notice is below a kilobyte, so the
@@ -27,22 +31,34 @@ const maxEntries = 10
 type handler struct {
 	bus *eventbridge.Client
 	// name is the bus's.
-	name string
+	name   string
+	alerts *messenger.Messenger
+	log    *slog.Logger
 }
 
-// New makes the handler. It needs EVENT_BUS_NAME.
+// New makes the handler. It needs EVENT_BUS_NAME and ALERTS_TOPIC_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{bus: platform.EventBridge(env), name: vars.Required("EVENT_BUS_NAME")}
+	h := &handler{
+		bus: platform.EventBridge(env), name: vars.Required("EVENT_BUS_NAME"),
+		alerts: messenger.New(env.AWS, "", vars.Required("ALERTS_TOPIC_ARN")), log: env.Logger,
+	}
 	return platform.Handler(env, h.publish), vars.Err()
 }
 
 // publish announces a batch in order and stops at the first record that cannot be announced: the
 // mapping then delivers the batch again from there, so that the order of each stream is kept.
 func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
-	for start := 0; start < len(batch.Records); start += maxEntries {
-		records := batch.Records[start:min(start+maxEntries, len(batch.Records))]
-		sent, err := h.announce(ctx, records)
+	for start, n := 0, 0; start < len(batch.Records); start += n {
+		n = together(batch.Records[start:])
+		records := batch.Records[start : start+n]
+		var sent int
+		var err error
+		if c, changed := tamper.Of(records[0]); changed {
+			err = h.alert(ctx, c)
+		} else {
+			sent, err = h.announce(ctx, records)
+		}
 		if err != nil {
 			if start+sent == 0 {
 				// With nothing sent, an error says more than a failed item: it is logged and counted.
@@ -52,6 +68,36 @@ func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (even
 		}
 	}
 	return events.DynamoDBEventResponse{}, nil
+}
+
+// together is how many records, from the first, are dealt with at once: those of appended events, or one change.
+func together(records []events.DynamoDBEventRecord) int {
+	for n, r := range records[:min(maxEntries, len(records))] {
+		if _, changed := tamper.Of(r); changed {
+			return max(n, 1)
+		}
+	}
+	return min(maxEntries, len(records))
+}
+
+// alertWithin is how long an alert that fails may hold up the records behind it. The archive keeps the change in any
+// case, so it is found without the alert.
+const alertWithin = 5 * time.Minute
+
+// alert tells staff of a change.
+func (h *handler) alert(ctx context.Context, c tamper.Change) error {
+	h.log.WarnContext(ctx, "the log was changed", "stream_id", c.StreamID, "version", c.Version, "kind", c.Kind)
+	subject, text := c.Alert()
+	_, err := h.alerts.Alert(ctx, subject, text)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("alert that version %d of %s was changed: %w", c.Version, c.StreamID, err)
+	if time.Since(c.At) < alertWithin {
+		return err
+	}
+	h.log.ErrorContext(ctx, "no alert", "error", err)
+	return nil
 }
 
 func failedFrom(record events.DynamoDBEventRecord) events.DynamoDBEventResponse {

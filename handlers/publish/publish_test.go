@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -277,3 +278,65 @@ func TestANoticeCarriesNoData(t *testing.T) {
 type clientFunc func(*http.Request) (*http.Response, error)
 
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
+// changed makes a record one of an event that was changed at an instant.
+func changed(at time.Time) func(string) string {
+	return func(record string) string {
+		record = strings.Replace(record, `"INSERT"`, `"MODIFY"`, 1)
+		return strings.Replace(record, `"dynamodb":{`, fmt.Sprintf(`"dynamodb":{"ApproximateCreationDateTime":%d,"Keys":{"streamId":{"S":"quote-1"},"version":{"N":"4"}},
+			"OldImage":{"streamId":{"S":"quote-1"},"data":{"S":"secret"}},`, at.Unix()), 1)
+	}
+}
+
+// TestAChangeIsToldAndNotAnnounced: staff are told, and the events around it are announced in their order.
+func TestAChangeIsToldAndNotAnnounced(t *testing.T) {
+	t.Parallel()
+	stack := stacktest.Open(t, nil)
+	env := stack.Environment("publish")
+	network, down := env.AWS.HTTPClient, false
+	var announced []string
+	env.AWS.RetryMaxAttempts = 1
+	env.AWS.HTTPClient = client(func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("X-Amz-Target") == "" { // SNS speaks another protocol than the bus
+			if down {
+				return answer(http.StatusInternalServerError, `<ErrorResponse><Error><Code>InternalError</Code></Error></ErrorResponse>`), nil
+			}
+			return network.Do(r)
+		}
+		b := &bus{stack: network}
+		defer func() { announced = append(announced, slices.Concat(b.calls...)...) }()
+		return b.Do(r)
+	})
+	h, err := publish.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil := map[int]func(string) string{1: changed(time.Now()), 4: changed(time.Now())}
+	if from, err := publishBatch(t, h, batch(6, spoil)); from != "" || err != nil {
+		t.Fatalf("from=%q error=%v", from, err)
+	}
+	if want := []string{"e2", "e3", "e5", "e6"}; !slices.Equal(announced, want) {
+		t.Errorf("announced %v, want %v", announced, want)
+	}
+	sent, err := stack.Sent()
+	if err != nil || len(sent) != 2 || !strings.Contains(sent[0].Content, "Event 4 of quote 1") || strings.Contains(sent[0].Content, "secret") {
+		t.Errorf("sent %v, %v; want two alerts that name quote and version and nothing of what it says", sent, err)
+	}
+
+	// An alert that fails holds up what is behind it for some minutes and no longer.
+	down, announced = true, nil
+	if from, err := publishBatch(t, h, batch(3, map[int]func(string) string{2: changed(time.Now())})); from != "200" || err != nil {
+		t.Errorf("from=%q error=%v, want that it is told again", from, err)
+	}
+	if from, err := publishBatch(t, h, batch(3, map[int]func(string) string{2: changed(time.Now().Add(-time.Hour))})); from != "" || err != nil {
+		t.Errorf("from=%q error=%v, want that it is given up", from, err)
+	}
+	if want := []string{"e1", "e1", "e3"}; !slices.Equal(announced, want) {
+		t.Errorf("announced %v, want %v", announced, want)
+	}
+}
+
+// client is an HTTP client made of a function.
+type client func(*http.Request) (*http.Response, error)
+
+func (c client) Do(r *http.Request) (*http.Response, error) { return c(r) }

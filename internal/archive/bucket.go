@@ -29,7 +29,7 @@ var ErrEmpty = errors.New("the archive is empty")
 func (b Bucket) Put(ctx context.Context, o Object) error {
 	key := b.Prefix + o.Key
 	_, err := b.S3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &b.Name, Key: &key, Body: bytes.NewReader(o.Body), ContentType: aws.String("application/zstd"), IfNoneMatch: aws.String("*"),
+		Bucket: &b.Name, Key: &key, Body: bytes.NewReader(o.Body), ContentType: contentType(key), IfNoneMatch: aws.String("*"),
 	})
 	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "PreconditionFailed" {
 		return nil
@@ -40,24 +40,49 @@ func (b Bucket) Put(ctx context.Context, o Object) error {
 	return nil
 }
 
+// contentType is that of an object: lines, or a JSON document.
+func contentType(key string) *string {
+	if strings.HasSuffix(key, Suffix) {
+		return aws.String("application/zstd")
+	}
+	return aws.String("application/json")
+}
+
 // Objects lists the objects by key, which is by day and then by arrival.
 func (b Bucket) Objects(ctx context.Context) ([]Listed, error) {
+	all, err := b.List(ctx, "", Suffix)
+	if err == nil && len(all) == 0 {
+		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s: %w", b.Name, b.Prefix, Suffix, ErrEmpty)
+	}
+	return all, err
+}
+
+// List lists the objects whose keys begin and end with texts, by key.
+func (b Bucket) List(ctx context.Context, prefix, suffix string) ([]Listed, error) {
+	prefix = b.Prefix + prefix
 	var all []Listed
-	for pages := s3.NewListObjectsV2Paginator(b.S3, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &b.Prefix}); pages.HasMorePages(); {
+	for pages := s3.NewListObjectsV2Paginator(b.S3, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &prefix}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", b.Name, err)
 		}
 		for _, o := range page.Contents {
-			if strings.HasSuffix(*o.Key, Suffix) {
+			if strings.HasSuffix(*o.Key, suffix) {
 				all = append(all, Listed{*o.Key, aws.ToInt64(o.Size)})
 			}
 		}
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s: %w", b.Name, b.Prefix, Suffix, ErrEmpty)
-	}
 	return all, nil
+}
+
+// Get reads a whole object.
+func (b Bucket) Get(ctx context.Context, name string) ([]byte, error) {
+	body, err := b.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(body)
 }
 
 // Open begins to read an object. One in cold storage has to be restored first.

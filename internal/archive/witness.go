@@ -109,6 +109,44 @@ func hashInName(name string) string {
 	return hash
 }
 
+// Hash is that of an event in the archive. It is false where the archive has none, or more than one.
+func (w *Witness) Hash(stream string, version int) (string, bool) {
+	s := w.streams[stream][version]
+	if s == nil || s.contested {
+		return "", false
+	}
+	return hex.EncodeToString(s.hash[:]), true
+}
+
+// Events reads those events of an archive again that a witness saw and that are wanted.
+func (w *Witness) Events(ctx context.Context, source Source, wanted func(stream string, version int) bool) ([]eventstore.Event, error) {
+	objects, err := source.Objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var found []eventstore.Event
+	take := func(events []eventstore.Event) error {
+		for _, e := range events {
+			if !wanted(e.StreamID, e.Version) {
+				continue
+			}
+			if hash, ok := w.Hash(e.StreamID, e.Version); ok && hash == e.Hash() {
+				mu.Lock()
+				found = append(found, e)
+				mu.Unlock()
+			}
+		}
+		return nil
+	}
+	passOver := func(error) error { return nil }
+	err = platform.Each(objects, readers, func(o Listed) error {
+		_ = readObject(ctx, source, o.Name, take, passOver) // what is wrong with it, the witness has said
+		return ctx.Err()
+	})
+	return found, err
+}
+
 func (w *Witness) see(events []eventstore.Event) error {
 	hashes := make([][sha256.Size]byte, len(events))
 	for i, e := range events {

@@ -11,11 +11,14 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/stored"
 )
 
 // Verify checks a whole stream as the table has it: the chain, as Verify without a store does, and that each item is
@@ -49,6 +52,60 @@ func (s *Store) Verify(ctx context.Context, stream string, w Witness) ([]Event, 
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.Version, b.Version) })
 	return events, faults, nil
+}
+
+// Restore makes events of one stream stand in the log as they were appended, whatever stands there now. It is for
+// events that somebody changed or deleted, and is the only way in which an event is ever overwritten. It returns the
+// versions that it put back, and fails when somebody else writes there at the same time. With check it writes nothing.
+//
+// All are written at once, so that who is woken by them finds the whole stream; of more than 100 the last come first.
+func (s *Store) Restore(ctx context.Context, events []Event, check bool) (restored []int, err error) {
+	var puts []types.TransactWriteItem
+	for _, e := range events {
+		put, err := s.putBack(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if put != nil {
+			puts, restored = append(puts, types.TransactWriteItem{Put: put}), append(restored, e.Version)
+		}
+	}
+	for end := len(puts); end > 0 && !check; end -= MaxImported {
+		some := puts[max(0, end-MaxImported):end]
+		if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: some}); err != nil {
+			return restored[end:], fmt.Errorf("put %d events of %s back: %w", len(some), events[0].StreamID, err)
+		}
+	}
+	return restored, nil
+}
+
+// putBack is the write that puts an event back, nil if it stands there as it was appended.
+func (s *Store) putBack(ctx context.Context, e Event) (*types.Put, error) {
+	key := stored.Item{"streamId": text(e.StreamID), "version": number(e.Version)}
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, ConsistentRead: aws.Bool(true), Key: key})
+	if err != nil {
+		return nil, fmt.Errorf("read version %d of %s: %w", e.Version, e.StreamID, err)
+	}
+	if stands, err := EventOf(out.Item); err == nil && reflect.DeepEqual(stands, e) && len(strange(out.Item, e)) == 0 {
+		return nil, nil
+	}
+	put := &types.Put{TableName: &s.Table, Item: e.item(), ConditionExpression: vacant}
+	if len(out.Item) > 0 {
+		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = unchanged(out.Item)
+	}
+	return put, nil
+}
+
+// unchanged is the condition that an item is as it was read.
+func unchanged(item stored.Item) (*string, map[string]string, stored.Item) {
+	names, values := map[string]string{}, stored.Item{}
+	var equal []string
+	for i, name := range slices.Sorted(maps.Keys(item)) {
+		n, v := fmt.Sprint("#n", i), fmt.Sprint(":v", i)
+		names[n], values[v] = name, item[name]
+		equal = append(equal, n+" = "+v)
+	}
+	return aws.String(strings.Join(equal, " AND ")), names, values
 }
 
 // strange names the attributes of an item, in order, that are not those that its event is stored with. What is under

@@ -277,6 +277,17 @@ func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot
 	return kept, nil
 }
 
+// Remove forgets the snapshot of a stream.
+func (s *Snapshots) Remove(ctx context.Context, stream string) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
+	})
+	if err != nil {
+		return fmt.Errorf("remove the snapshot of %s: %w", stream, err)
+	}
+	return nil
+}
+
 // put keeps a snapshot, unless a newer one of the same form is kept that is not damaged.
 func (s *Snapshots) put(ctx context.Context, stream string, kept sealedSnapshot, damaged bool) error {
 	version := &types.AttributeValueMemberN{Value: strconv.Itoa(kept.version)}

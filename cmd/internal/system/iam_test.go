@@ -89,6 +89,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.stranger()
 		s.rebuild("prune")
 		s.play(time.Now())
+		s.set(id, 1, "note", "somebody changed it")
+		time.Sleep(2 * time.Minute)
 		s.withoutKey("ada")
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {

@@ -1,0 +1,266 @@
+package system_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/cmd/internal/system"
+	"milepost/internal/archive"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+	"milepost/internal/tamper"
+	"milepost/local/awsapi"
+)
+
+// eventKey is where an event of a quote is.
+func eventKey(id string, version int) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
+		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
+	}
+}
+
+// event is the stored item of an event.
+func (s *running) event(id string, version int) map[string]types.AttributeValue {
+	s.t.Helper()
+	out, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String(eventsTable), Key: eventKey(id, version), ConsistentRead: aws.Bool(true)})
+	if err != nil || out.Item == nil {
+		s.t.Fatalf("event %d of %s: %v, %v", version, id, out, err)
+	}
+	return out.Item
+}
+
+// overwrite puts an event over another with a plain PutItem: nobody's policy can tell that from an append.
+func (s *running) overwrite(item map[string]types.AttributeValue) {
+	s.t.Helper()
+	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// set changes one attribute of an event to a text.
+func (s *running) set(id string, version int, attribute, to string) {
+	s.t.Helper()
+	item := maps.Clone(s.event(id, version))
+	item[attribute] = &types.AttributeValueMemberS{Value: to}
+	s.overwrite(item)
+}
+
+// delete deletes an item.
+func (s *running) delete(table string, key map[string]types.AttributeValue) {
+	s.t.Helper()
+	if _, err := s.db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: key}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// deleteEvents deletes events of a quote.
+func (s *running) deleteEvents(id string, versions ...int) {
+	s.t.Helper()
+	for _, v := range versions {
+		s.delete(eventsTable, eventKey(id, v))
+	}
+}
+
+// forget deletes the projections of a quote.
+func (s *running) forget(id string) {
+	s.t.Helper()
+	s.delete(quotesTable, map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}})
+	for _, line := range s.scan(customerQuotesTable) {
+		if key := line["quoteKey"].(*types.AttributeValueMemberS).Value; strings.HasSuffix(key, "#"+id) {
+			s.delete(customerQuotesTable, map[string]types.AttributeValue{"customerId": line["customerId"], "quoteKey": line["quoteKey"]})
+		}
+	}
+}
+
+// cheaper is the last event of a priced quote with another premium.
+func cheaper(item map[string]types.AttributeValue) map[string]types.AttributeValue {
+	item = maps.Clone(item)
+	data := item["data"].(*types.AttributeValueMemberS).Value
+	item["data"] = &types.AttributeValueMemberS{Value: strings.ReplaceAll(data, `"486.00"`, `"86.00"`)}
+	return item
+}
+
+// verified are the faults that the log and its projections tell, as text.
+func (s *running) verified(id string) string {
+	s.t.Helper()
+	projections := readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable}
+	witnesses, err := projections.Witnesses(s.t.Context(), []string{id})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, faults, err := s.log.Log.Verify(s.t.Context(), quotestore.StreamID(id), eventstore.Witness(witnesses[id]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return fmt.Sprint(faults)
+}
+
+// compared are the faults that the archive tells, as text.
+func (s *running) compared() string {
+	s.t.Helper()
+	w, err := archive.Look(s.t.Context(), s.bucket())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := (&archive.Comparison{Log: s.log.Log, Witness: w, Fresh: func(eventstore.Event) bool { return false }}).Run(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(append(w.Broken, fmt.Sprint(c.Faults)), " ")
+}
+
+// alerted are the alerts that the log was changed.
+func (s *running) alerted() (texts []string) {
+	for _, l := range s.sent() {
+		if l.to == awsapi.ARN("sns", "milepost-alerts") && strings.HasPrefix(l.subject, "The log was changed: ") {
+			texts = append(texts, l.subject+": "+l.body)
+		}
+	}
+	return texts
+}
+
+// TestEveryTamperingIsNamed: somebody who may write every table changes what happened, in each way that they might hope
+// goes unseen. Each is told to staff at once, named by who must name it, and put back.
+func TestEveryTamperingIsNamed(t *testing.T) {
+	for name, tampering := range map[string]struct {
+		do func(s *running, id string)
+		// chain, witness and rebuilt say what log verify, log verify --archive and a rebuild say; "" is nothing.
+		chain, witness, rebuilt string
+		// alerts is how many.
+		alerts int
+	}{
+		"the last premium is changed": {
+			do:    func(s *running, id string) { s.overwrite(cheaper(s.event(id, 4))) },
+			chain: "version 4 is changed", witness: "version 4 is not what the archive has", rebuilt: "version 4 is changed, as its projection tells", alerts: 1,
+		},
+		"the last premium is changed, and the projection forgotten": {
+			do: func(s *running, id string) {
+				s.overwrite(cheaper(s.event(id, 4)))
+				s.forget(id)
+			},
+			witness: "version 4 is not what the archive has", alerts: 1,
+		},
+		"who acted is changed": {
+			do: func(s *running, id string) {
+				item := maps.Clone(s.event(id, 1))
+				meta := maps.Clone(item["metadata"].(*types.AttributeValueMemberM).Value)
+				meta["actor"] = &types.AttributeValueMemberS{Value: "bob"}
+				item["metadata"] = &types.AttributeValueMemberM{Value: meta}
+				s.overwrite(item)
+			},
+			chain: "version 1 is changed", witness: "version 1 is not what the archive has", rebuilt: "version 1 is changed", alerts: 1,
+		},
+		"the tail is cut": {
+			do:    func(s *running, id string) { s.deleteEvents(id, 4) },
+			chain: "version 4 is missing", witness: "version 4 is missing, and the archive has it", rebuilt: "version 4 is missing, as its projection tells", alerts: 1,
+		},
+		"the tail is cut, and the projection forgotten": {
+			do: func(s *running, id string) {
+				s.deleteEvents(id, 3, 4)
+				s.forget(id)
+			},
+			witness: "version 4 is missing, and the archive has it", alerts: 2,
+		},
+		"the stream is deleted": {
+			do:    func(s *running, id string) { s.deleteEvents(id, 1, 2, 3, 4) },
+			chain: "version 1 is missing", witness: "version 1 is missing, and the archive has it", rebuilt: "is gone from the log, as its projection tells", alerts: 4,
+		},
+		"stream and projection are deleted": {
+			do: func(s *running, id string) {
+				s.deleteEvents(id, 1, 2, 3, 4)
+				s.forget(id)
+			},
+			witness: "version 1 is missing, and the archive has it", alerts: 4,
+		},
+		"timeKey is changed": {
+			do:    func(s *running, id string) { s.set(id, 2, "timeKey", "2020-01-01T00:00:00.000000000Z#x") },
+			chain: "version 2 is changed in timeKey", alerts: 1,
+		},
+		"timeBucket is changed": {
+			do:    func(s *running, id string) { s.set(id, 4, "timeBucket", "2020-01-01#1") },
+			chain: "version 4 is changed in timeBucket", alerts: 1,
+		},
+		"an event is said to be imported": {
+			do: func(s *running, id string) {
+				s.set(id, 3, "imported", eventstore.ImportName(time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC)))
+			},
+			chain: "version 3 is changed in importedHash", witness: "version 3 is not what the archive has", alerts: 1,
+		},
+		"an attribute is added": {
+			do:    func(s *running, id string) { s.set(id, 1, "note", "x") },
+			chain: "version 1 is changed in note", alerts: 1,
+		},
+		"an event is made unreadable": {
+			do:    func(s *running, id string) { s.set(id, 2, "occurredAt", "yesterday") },
+			chain: "version 2 is unreadable", witness: "version 2 is not what the archive has", rebuilt: "version 2", alerts: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onDay(t, today, func(t *testing.T) {
+				s := mustRun(t, system.Options{})
+				id, other := s.submit("ada", example()), s.submit("bob", example())
+				s.settle()
+				time.Sleep(2 * time.Minute) // the archive has it all
+				stream, before := quotestore.StreamID(id), s.scan(eventsTable)
+				if faults := s.verified(id) + s.compared(); faults != "[][]" {
+					t.Fatalf("before: %s", faults)
+				}
+
+				tampering.do(s, id)
+				time.Sleep(2 * time.Minute)
+				alerts := s.alerted()
+				if len(alerts) != tampering.alerts || !strings.Contains(alerts[0], "quote "+id) || !strings.Contains(alerts[0], " by ") {
+					t.Errorf("alerts: %q, want %d that name quote and actor", alerts, tampering.alerts)
+				}
+				assertNames(t, "log verify", s.verified(id), stream, tampering.chain)
+				assertNames(t, "log verify --archive", s.compared(), stream, tampering.witness)
+				for _, way := range []string{"over", "wipe"} {
+					assertNames(t, "rebuild "+way, strings.Join(s.rebuild(way).Named, " "), stream, tampering.rebuilt)
+				}
+
+				restorer := &tamper.Restorer{
+					Quotes: s.log, Bucket: s.bucket(), Snapshots: &quotestore.Snapshots{DB: s.db, Table: "milepost-snapshots"},
+					Projections: &readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable},
+				}
+				restored, err := restorer.Run(t.Context())
+				if err != nil || len(restored.Faults) > 0 || len(restored.Events) != tampering.alerts {
+					t.Errorf("restored %+v, %v; want %d events", restored, err, tampering.alerts)
+				}
+				if !reflect.DeepEqual(byKey(s.scan(eventsTable)), byKey(before)) {
+					t.Error("the log is not what it was")
+				}
+				s.settle()
+				time.Sleep(2 * time.Minute)
+				s.rebuild("over")
+				if faults := s.verified(id) + s.verified(other) + s.compared(); faults != "[][][]" {
+					t.Errorf("put back: %s", faults)
+				}
+				if s.read("ada", id).TotalPremium != "486.00" {
+					t.Errorf("the premium is %s", s.read("ada", id).TotalPremium)
+				}
+				s.assertQueuesEmpty()
+			})
+		})
+	}
+}
+
+// assertNames checks that what somebody found is named with its stream, and that nothing is if nothing is to be found.
+func assertNames(t *testing.T, who, found, stream, want string) {
+	t.Helper()
+	switch {
+	case want == "" && strings.Contains(found, stream):
+		t.Errorf("%s finds %s, want nothing", who, found)
+	case want != "" && (!strings.Contains(found, stream) || !strings.Contains(found, want)):
+		t.Errorf("%s finds %q, want that %s: %s", who, found, stream, want)
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"milepost/internal/quotestore"
+	"milepost/internal/tamper"
+)
+
+// logRestoreCmd puts events back.
+type logRestoreCmd struct {
+	Quote    []string `arg:"" optional:"" help:"Quotes to restore. Default: all."`
+	Check    bool     `help:"Find out what would be put back, and write nothing."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says where the events come from.
+func (*logRestoreCmd) Help() string {
+	return `Every event that the log lacks, or has otherwise than it was appended, is put back as it was. What it was, the stack's archive says: by its line, and for what had no line yet by the item that was kept when somebody changed it. Where the two disagree, the line is right. What only the log has stays; log verify --archive names it.
+
+The projections of these quotes are made again. Staff get an alert for each event that is overwritten, as for any change. The exit status is 1 when something could not be put back.
+
+Examples, what would be put back, and one quote:
+
+  milepost log restore --check
+  milepost log restore 01KXAMPE0000000000000000QT`
+}
+
+// Run restores.
+func (c *logRestoreCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	bucket, err := l.archive(ctx, &c.Endpoint, s)
+	if err != nil {
+		return plainly(err)
+	}
+	r := &tamper.Restorer{
+		Quotes: l.quotes, Projections: l.projections, Bucket: bucket, Check: c.Check,
+		Snapshots: &quotestore.Snapshots{DB: l.quotes.Log.DB, Table: c.Endpoint.Stack + "-snapshots"},
+	}
+	if len(c.Quote) > 0 {
+		r.Only = func(stream string) bool {
+			id, ok := quotestore.QuoteID(stream)
+			return ok && slices.Contains(c.Quote, id)
+		}
+	}
+	done, err := r.Run(ctx)
+	if err != nil {
+		return plainly(err)
+	}
+	if c.JSON {
+		err = printJSON(s.out, done)
+	} else {
+		what := "is put back"
+		if c.Check {
+			what = "would be put back"
+		}
+		for _, fault := range done.Faults {
+			fmt.Fprintln(s.out, fault)
+		}
+		for _, p := range done.Events {
+			fmt.Fprintf(s.out, "stream %s: version %d %s\n", p.StreamID, p.Version, what)
+		}
+		_, err = fmt.Fprintf(s.out, "%d events, %d faults\n", len(done.Events), len(done.Faults))
+	}
+	if err == nil && len(done.Faults) > 0 {
+		err = exitStatus(1)
+	}
+	return err
+}
