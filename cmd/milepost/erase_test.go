@@ -20,6 +20,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/seal"
+	"milepost/internal/stored"
 	"milepost/local/fault"
 	"milepost/local/issuer"
 )
@@ -197,6 +198,7 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 		want := erasure{
 			CustomerID: "ada", Noted: 3, Unsealed: []string{}, Quotes: map[quote.Status]int{quote.StatusQuoted: 1, quote.StatusAccepted: 1, quote.StatusWithdrawn: 1},
 			Erased: &seal.Erasure{CustomerID: "ada", At: began.UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"},
+			Faults: stored.NewFaults(),
 		}
 		if !reflect.DeepEqual(did, want) {
 			t.Errorf("%+v, want %+v", did, want)

@@ -67,6 +67,11 @@ func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
 	if r.Correction != nil {
 		told, outcome = &r.Correction.Rating, r.Correction.Outcome
 	}
+	if plan := told.RatePlanVersion; plan != "" {
+		if _, known := rating.Named(plan); !known {
+			return nil, &UnknownPlan{Plan: plan}
+		}
+	}
 	right, err := r.rateAgain(c.Plan)
 	if err != nil {
 		return nil, err
@@ -125,6 +130,13 @@ type PlanNotApplicable struct {
 
 func (e *PlanNotApplicable) Error() string {
 	return fmt.Sprintf("rate plan %s is not for policies of %s that begin on %s", e.Plan, e.State, e.Effective)
+}
+
+// UnknownPlan refuses to judge a rating under a plan that this program does not have: a newer one rated it, and knew more.
+type UnknownPlan struct{ Plan string }
+
+func (e *UnknownPlan) Error() string {
+	return fmt.Sprintf("it was rated under rate plan %s, which this program does not have", e.Plan)
 }
 
 // Total is the premium that an event of a correction comes to, nil where there is none.

@@ -202,6 +202,9 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	if err != nil {
 		return nil, false, err
 	}
+	if err := c.known(h.Events); err != nil {
+		return refuse(err.Error()), true, nil
+	}
 	if h.Erased {
 		return refuse((&quote.Erased{QuoteID: s.quoteID}).Error()), true, nil
 	}
@@ -218,6 +221,20 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 		findings = append(findings, *f)
 	}
 	return findings, true, err
+}
+
+// known refuses events of a newer program. A schema may come to allow more, which this program would read as if it were
+// not there, and rate without.
+func (c *Corrector) known(events []eventstore.Event) error {
+	for _, e := range events {
+		if e.IsSealed() { // of a customer who was erased
+			continue
+		}
+		if err := c.Quotes.Log.Validate(e.Type, e.SchemaVersion, e.Data); err != nil {
+			return fmt.Errorf("version %d, %s, says what this program does not know: %w", e.Version, e.Type, err)
+		}
+	}
+	return nil
 }
 
 // lastRating is the version of the last rating in a window, 0 where there is none.
@@ -327,5 +344,6 @@ func refused(err error) bool {
 	_, erased := errors.AsType[*quote.Erased](err)
 	_, unreadable := errors.AsType[*eventstore.Unreadable](err)
 	_, badKey := errors.AsType[*seal.BadKey](err)
-	return superseded || undone || invalid || plan || erased || unreadable || badKey
+	_, unknown := errors.AsType[*quote.UnknownPlan](err)
+	return superseded || undone || invalid || plan || unknown || erased || unreadable || badKey
 }

@@ -378,7 +378,12 @@ func TestAnErrorEndsTheCorrection(t *testing.T) {
 		t.Errorf("error=%v, want that it was canceled", err)
 	}
 	broken := errors.New("broken")
-	d.Quotes.Log.Validate = func(string, int, []byte) error { return broken }
+	d.Quotes.Log.Validate = func(eventType string, _ int, _ []byte) error {
+		if eventType == quote.TypeQuoteCorrected {
+			return broken
+		}
+		return nil
+	}
 	if _, err := d.Run(t.Context(), window, correct.New(window), func([]correct.Finding, correct.Progress) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("error=%v, want %v", err, broken)
 	}
