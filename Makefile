@@ -38,6 +38,14 @@ lint:
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.1 ./...
 
+# Compares the local DynamoDB with Amazon's DynamoDB Local, which it gets from Maven Central. Needs Java 17 and Maven.
+differential: .dynamodb-local/ok
+	DYNAMODB_LOCAL=$(CURDIR)/.dynamodb-local go test -vet=off -count=1 -v ./local/dynamodb/differential
+
+.dynamodb-local/ok: scripts/dynamodb-local/pom.xml
+	mvn --quiet --batch-mode --file $< -Dmaven.repo.local=$(CURDIR)/.dynamodb-local/repository \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.dynamodb-local && touch $@
+
 # Looks for known vulnerabilities in what the program uses.
 vulncheck:
 	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
@@ -46,4 +54,4 @@ vulncheck:
 deploy: build
 	sam deploy --guided --capabilities CAPABILITY_IAM
 
-.PHONY: run test bench build validate clients contract lint vulncheck deploy
+.PHONY: run test bench build validate clients contract lint differential vulncheck deploy

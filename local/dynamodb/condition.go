@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +21,7 @@ type (
 // The operands.
 type (
 	valueRef string
-	sizeOf   struct{ path path }
+	sizeOf   struct{ operand operand }
 )
 
 // The conditions.
@@ -38,10 +39,7 @@ type (
 		operand operand
 		among   []operand
 	}
-	hasType struct {
-		path path
-		name operand
-	}
+	hasType    struct{ operand, name operand }
 	beginsWith struct{ operand, prefix operand }
 	contains   struct{ operand, part operand }
 )
@@ -67,7 +65,7 @@ func (p path) of(e *environment, item attributes) (value, bool) {
 }
 
 func (s sizeOf) of(e *environment, item attributes) (value, bool) {
-	v, ok := s.path.of(e, item)
+	v, ok := s.operand.of(e, item)
 	if !ok {
 		return value{}, false
 	}
@@ -139,7 +137,7 @@ func (c in) holds(e *environment, item attributes) bool {
 }
 
 func (c hasType) holds(e *environment, item attributes) bool {
-	v, ok := c.path.of(e, item)
+	v, ok := c.operand.of(e, item)
 	name, _ := c.name.of(e, item)
 	return ok && v.kind.String() == name.text
 }
@@ -174,16 +172,48 @@ func literal(e *environment, o operand) (value, bool) {
 // checkKind refuses a literal operand of a kind that the operator does not take.
 func checkKind(e *environment, operator string, o operand, allowed func(kind) bool) error {
 	v, ok := literal(e, o)
-	if !ok {
-		if _, isSize := o.(sizeOf); !isSize {
-			return nil
+	if s, isSize := o.(sizeOf); isSize {
+		if err := checkKind(e, "size", s.operand, hasSize); err != nil {
+			return err
 		}
-		v.kind = kindN
+		v.kind, ok = kindN, true
 	}
-	if allowed(v.kind) {
+	if !ok || allowed(v.kind) {
 		return nil
 	}
 	return expressionError("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, v.kind)
+}
+
+func checkDistinct(e *environment, operator string, first operand, others ...operand) error {
+	p, ok := first.(path)
+	if !ok {
+		return nil
+	}
+	p = e.path(p)
+	for _, o := range others {
+		if q, both := o.(path); both && slices.Equal(p, e.path(q)) {
+			return expressionError("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", operator, p)
+		}
+	}
+	return nil
+}
+
+func anyKind(kind) bool { return true }
+
+// hasSize tells the kinds that the function size takes.
+func hasSize(k kind) bool { return k != kindN && k != kindBool && k != kindNull }
+
+// checkKinds refuses a comparison of a path with itself, and literal operands of kinds that the operator does not take.
+func checkKinds(e *environment, operator string, allowed func(kind) bool, operands ...operand) error {
+	if err := checkDistinct(e, operator, operands[0], operands[1:]...); err != nil {
+		return err
+	}
+	for _, o := range operands {
+		if err := checkKind(e, operator, o, allowed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c or) check(e *environment) error {
@@ -196,23 +226,22 @@ func (c or) check(e *environment) error {
 func (c and) check(e *environment) error { return or(c).check(e) }
 func (c not) check(e *environment) error { return c.inner.check(e) }
 func (exists) check(*environment) error  { return nil }
-func (in) check(*environment) error      { return nil }
+
+func (c in) check(e *environment) error {
+	return checkKinds(e, "IN", anyKind, append([]operand{c.operand}, c.among...)...)
+}
 
 func (c comparison) check(e *environment) error {
+	allowed := kind.ordered
 	if c.op == "=" || c.op == "<>" {
-		return nil
+		allowed = anyKind
 	}
-	if err := checkKind(e, c.op, c.left, kind.ordered); err != nil {
-		return err
-	}
-	return checkKind(e, c.op, c.right, kind.ordered)
+	return checkKinds(e, c.op, allowed, c.left, c.right)
 }
 
 func (c between) check(e *environment) error {
-	for _, o := range []operand{c.operand, c.low, c.high} {
-		if err := checkKind(e, "BETWEEN", o, kind.ordered); err != nil {
-			return err
-		}
+	if err := checkKinds(e, "BETWEEN", kind.ordered, c.operand, c.low, c.high); err != nil {
+		return err
 	}
 	low, okL := literal(e, c.low)
 	high, okH := literal(e, c.high)
@@ -230,13 +259,19 @@ func (c between) check(e *environment) error {
 func shown(v value) string { return "{" + v.kind.String() + ":" + v.text + "}" }
 
 func (c hasType) check(e *environment) error {
+	if err := checkDistinct(e, "attribute_type", c.operand, c.name); err != nil {
+		return err
+	}
+	if err := checkKind(e, "attribute_type", c.operand, anyKind); err != nil {
+		return err
+	}
 	if err := checkKind(e, "attribute_type", c.name, func(k kind) bool { return k == kindS }); err != nil {
 		return err
 	}
 	v, ok := literal(e, c.name)
 	switch {
 	case !ok:
-		return expressionError("Operator or function requires a literal operand; operator or function: attribute_type")
+		return expressionError("Incorrect operand type for operator or function; operator or function: attribute_type, operand type: a path")
 	case kindNamed(v.text) == 0:
 		return expressionError("Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", v.text)
 	}
@@ -244,15 +279,17 @@ func (c hasType) check(e *environment) error {
 }
 
 func (c beginsWith) check(e *environment) error {
-	text := func(k kind) bool { return k == kindS || k == kindB }
-	if err := checkKind(e, "begins_with", c.operand, text); err != nil {
-		return err
-	}
-	return checkKind(e, "begins_with", c.prefix, text)
+	return checkKinds(e, "begins_with", func(k kind) bool { return k == kindS || k == kindB }, c.operand, c.prefix)
 }
 
 func (c contains) check(e *environment) error {
-	return checkKind(e, "contains", c.operand, func(k kind) bool {
+	if err := checkDistinct(e, "contains", c.operand, c.part); err != nil {
+		return err
+	}
+	if err := checkKind(e, "contains", c.operand, func(k kind) bool {
 		return k == kindS || k == kindB || k == kindL || k.isSet()
-	})
+	}); err != nil {
+		return err
+	}
+	return checkKind(e, "contains", c.part, anyKind)
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -11,11 +12,21 @@ import (
 	"milepost/local/awsapi"
 )
 
-// maxDepth is how many levels of lists and maps an attribute may have.
-const maxDepth = 32
+// maxDepth is how many levels of lists and maps an attribute may have; the item itself is one more.
+// readDepth is how many are read.
+const (
+	maxDepth  = 31
+	readDepth = 500
+)
+
+// maxName is the size of the longest name of an attribute, in bytes.
+const maxName = 65535
 
 // decoder reads one JSON text. It stops at the first error, which it keeps in err: after that all
 // its methods return zero values at once, so that callers look at err only when they are done.
+// What is well-formed but wrong is kept beside, the first of each sort, since AWS tells of it in
+// another order than that of the text: violation is of a constraint that the API's model states,
+// and fault is in an attribute value.
 //
 // The strings that it gives are parts of the text where possible. Reading an item this way takes a
 // fraction of what encoding/json needs.
@@ -25,6 +36,9 @@ type decoder struct {
 	depth int
 	stack attributes // of the objects that are being read
 	err   error
+
+	violation error
+	fault     error
 }
 
 // decoders keeps the stacks of decoders that are done.
@@ -38,7 +52,7 @@ func decode(body []byte, read func(d *decoder)) error {
 	if d.err == nil && d.peek() != 0 {
 		d.malformed("the end of the text")
 	}
-	err := d.err
+	err := cmp.Or(d.err, d.violation, d.fault)
 	clear(d.stack[:cap(d.stack)]) // what it held belongs to items now
 	decoders.Put(d)
 	return err
@@ -48,6 +62,18 @@ func (d *decoder) fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
+}
+
+// violates keeps that a constraint of the API's model does not hold.
+func (d *decoder) violates(err error) { d.violation = cmp.Or(d.violation, err) }
+
+// invalid keeps what is wrong with an attribute value, and takeFault gives it to whoever reports it.
+func (d *decoder) invalid(err error) { d.fault = cmp.Or(d.fault, err) }
+
+func (d *decoder) takeFault() error {
+	err := d.fault
+	d.fault = nil
+	return err
 }
 
 func (d *decoder) malformed(want string) {
@@ -193,12 +219,25 @@ func (d *decoder) integer() int {
 	return n
 }
 
-// attributes reads an item, a key, a map or the values of an expression.
+// attributes reads an item, a key or a map.
 func (d *decoder) attributes() attributes {
+	return d.named(func(name string) {
+		switch {
+		case name == "":
+			d.invalid(validationf("Empty attribute name"))
+		case len(name) > maxName:
+			d.invalid(validationf("Attribute name is too large, must be less than %d bytes", maxName+1))
+		}
+	})
+}
+
+// named reads an object of attribute values and calls each after every one.
+func (d *decoder) named(each func(name string)) attributes {
 	base := len(d.stack)
 	d.object(func(name string) {
 		v := d.value()
 		d.stack = append(d.stack, attribute{name, v})
+		each(name)
 	})
 	a := append(make(attributes, 0, len(d.stack)-base), d.stack[base:]...)
 	d.stack = d.stack[:base]
@@ -214,15 +253,17 @@ func (d *decoder) attributes() attributes {
 // value reads an attribute value such as {"S":"text"}.
 func (d *decoder) value() value {
 	var v value
+	types := 0
 	d.object(func(name string) {
-		if v.kind != 0 {
-			d.fail(validationf("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"))
-			return
-		}
+		types++
 		d.content(name, &v)
 	})
-	if v.kind == 0 {
-		d.fail(validationf("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"))
+	switch types {
+	case 0:
+		d.invalid(validationf("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"))
+	case 1:
+	default:
+		d.invalid(validationf("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"))
 	}
 	return v
 }
@@ -236,7 +277,7 @@ func (d *decoder) content(typeName string, v *value) {
 		v.flag = d.bool()
 	case kindNull:
 		if !d.bool() {
-			d.fail(validationf("One or more parameter values were invalid: Null attribute value types must have the value of true"))
+			d.invalid(validationf("One or more parameter values were invalid: Null attribute value types must have the value of true"))
 		}
 	case kindL:
 		d.nested(func() { d.array(func() { v.list = append(v.list, d.value()) }) })
@@ -250,8 +291,11 @@ func (d *decoder) content(typeName string, v *value) {
 }
 
 func (d *decoder) nested(read func()) {
-	if d.depth++; d.depth > maxDepth {
+	switch d.depth++; {
+	case d.depth > readDepth:
 		d.fail(errNesting())
+	case d.depth > maxDepth:
+		d.invalid(errNesting())
 	}
 	read()
 	d.depth--
@@ -265,7 +309,8 @@ func (d *decoder) scalar(k kind) string {
 	case k == kindN:
 		n, err := canonicalNumber(s)
 		if err != nil {
-			d.fail(err)
+			d.invalid(err)
+			return "0" // never seen: the fault is reported before
 		}
 		return n
 	case k == kindB:
@@ -291,16 +336,16 @@ func (d *decoder) set(k kind) value {
 		return value{}
 	}
 	if len(members) == 0 {
-		d.fail(validationf("%s", emptySet[k]))
+		d.invalid(validationf("%s", emptySet[k]))
 	}
 	given := slices.Clone(members)
 	v, distinct := newSet(k, members)
 	switch {
 	case distinct:
 	case k == kindNS:
-		d.fail(validationf("Input collection contains duplicates"))
+		d.invalid(validationf("Input collection contains duplicates"))
 	default:
-		d.fail(validationf("One or more parameter values were invalid: Input collection %s contains duplicates.", listed(given)))
+		d.invalid(validationf("One or more parameter values were invalid: Input collection %s contains duplicates.", listed(given)))
 	}
 	return v
 }

@@ -62,6 +62,7 @@ type Tag struct{ Key, Value string }
 const (
 	maxGlobalIndexes = 20
 	maxLocalIndexes  = 5
+	maxKeyName       = 255 // of the name of a key attribute, in bytes
 )
 
 var (
@@ -77,17 +78,23 @@ func (in *TableInput) check() error {
 	if !resourceName.MatchString(in.TableName) {
 		return validationf("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have a length from 3 to 255", in.TableName)
 	}
-	switch in.BillingMode {
-	case "PAY_PER_REQUEST":
-		if in.ProvisionedThroughput != nil {
-			return invalid("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	throughputs := map[string]*Throughput{"the table": in.ProvisionedThroughput}
+	for _, x := range in.GlobalSecondaryIndexes {
+		throughputs["index: "+x.IndexName] = x.ProvisionedThroughput
+	}
+	for _, of := range slices.Sorted(maps.Keys(throughputs)) {
+		switch t := throughputs[of]; in.BillingMode {
+		case "PAY_PER_REQUEST":
+			if t != nil {
+				return invalid("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+			}
+		case "", "PROVISIONED":
+			if t == nil || t.ReadCapacityUnits < 1 || t.WriteCapacityUnits < 1 {
+				return invalid("ReadCapacityUnits and WriteCapacityUnits must both be specified for %s when BillingMode is PROVISIONED", of)
+			}
+		default:
+			return errMember("billingMode", in.BillingMode, "PROVISIONED, PAY_PER_REQUEST")
 		}
-	case "", "PROVISIONED":
-		if t := in.ProvisionedThroughput; t == nil || t.ReadCapacityUnits < 1 || t.WriteCapacityUnits < 1 {
-			return invalid("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
-		}
-	default:
-		return errMember("billingMode", in.BillingMode, "PROVISIONED, PAY_PER_REQUEST")
 	}
 	if !slices.Contains(viewTypes, in.StreamViewType) {
 		return errMember("streamSpecification.streamViewType", in.StreamViewType, strings.Join(viewTypes[1:], ", "))
@@ -97,6 +104,9 @@ func (in *TableInput) check() error {
 		k := kindNamed(d.AttributeType)
 		if !k.ordered() {
 			return errMember("attributeDefinitions.1.member.attributeType", d.AttributeType, "B, N, S")
+		}
+		if n := len(d.AttributeName); n == 0 || n > maxKeyName {
+			return validationf("1 validation error detected: Value '%s' at 'attributeDefinitions.member.attributeName' failed to satisfy constraint: Member must have length between 1 and %d", d.AttributeName, maxKeyName)
 		}
 		if _, twice := defined[d.AttributeName]; twice {
 			return invalid("Duplicate AttributeName in AttributeDefinitions: %s", d.AttributeName)

@@ -1,9 +1,12 @@
 package dynamodb
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
+
+	"milepost/local/awsapi"
 )
 
 // environment is what the request gives to its expressions: ExpressionAttributeNames and
@@ -11,25 +14,36 @@ import (
 type environment struct {
 	names  []substitution
 	values attributes
+	fault  error // what is wrong with them by themselves
 }
 
 type substitution struct{ placeholder, name string }
 
-// name resolves a path's name, which may be a placeholder (#n).
+// lookup gives the name that a placeholder (#n) stands for, and false when it is not defined.
+func (e *environment) lookup(placeholder string) (string, bool) {
+	for _, s := range e.names {
+		if s.placeholder == placeholder {
+			return s.name, true
+		}
+	}
+	return "", false
+}
+
+// name resolves a path's name, which may be a placeholder.
 func (e *environment) name(written string) string {
-	if written != "" && written[0] == '#' {
-		for _, s := range e.names {
-			if s.placeholder == written {
-				return s.name
-			}
+	if isNamePlaceholder(written) {
+		if name, ok := e.lookup(written); ok {
+			return name
 		}
 	}
 	return written
 }
 
+func isNamePlaceholder(written string) bool { return written != "" && written[0] == '#' }
+
 // path resolves all names of a path.
 func (e *environment) path(p path) path {
-	if !slices.ContainsFunc(p, func(s step) bool { return strings.HasPrefix(s.name, "#") }) {
+	if !slices.ContainsFunc(p, func(s step) bool { return isNamePlaceholder(s.name) }) {
 		return p
 	}
 	p = slices.Clone(p)
@@ -39,13 +53,33 @@ func (e *environment) path(p path) path {
 	return p
 }
 
-// checkDefined refuses names and values that an expression uses and the request does not define.
-func (e *environment) checkDefined(names, values []string) error {
+// checkPath refuses a path with a name that the request does not define, or with too many steps.
+func (e *environment) checkPath(p path) error {
+	for _, s := range p {
+		if !isNamePlaceholder(s.name) {
+			continue
+		}
+		if err := e.checkNames([]string{s.name}); err != nil {
+			return err
+		}
+	}
+	if len(p) > maxPathDepth {
+		return expressionError("The document path has too many nesting levels; nesting levels: %d", len(p))
+	}
+	return nil
+}
+
+// checkNames and checkValues refuse what an expression uses and the request does not define.
+func (e *environment) checkNames(names []string) error {
 	for _, n := range names {
-		if e.name(n) == n {
+		if _, ok := e.lookup(n); !ok {
 			return expressionError("An expression attribute name used in the document path is not defined; attribute name: %s", n)
 		}
 	}
+	return nil
+}
+
+func (e *environment) checkValues(values []string) error {
 	for _, v := range values {
 		if _, ok := e.values.get(v); !ok {
 			return expressionError("An expression attribute value used in expression is not defined; attribute value: %s", v)
@@ -76,36 +110,64 @@ func (e *environment) checkUsed(names, values []string) error {
 	return nil
 }
 
-// environment members of a request.
-func (d *decoder) names() []substitution {
-	var all []substitution
-	d.object(func(placeholder string) {
-		if !isPlaceholder(placeholder, '#') {
-			d.fail(validationf("ExpressionAttributeNames contains invalid key: Syntax error; key: \"%s\"", placeholder))
-		}
-		name := d.string()
-		if name == "" && d.err == nil {
-			d.fail(validationf("ExpressionAttributeNames contains invalid value: The value is empty for key %s", placeholder))
-		}
-		all = append(all, substitution{placeholder, name})
-	})
-	if d.err == nil && len(all) == 0 {
-		d.fail(validationf("ExpressionAttributeNames must not be empty"))
+// check refuses names and values in a request without expressions, and such as are wrong by themselves.
+func (e *environment) check(hasExpression bool) error {
+	switch {
+	case hasExpression:
+		return e.fault
+	case e.names != nil:
+		return validationf("ExpressionAttributeNames can only be specified when using expressions")
+	case e.values != nil:
+		return validationf("ExpressionAttributeValues can only be specified when using expressions")
 	}
-	return all
+	return nil
 }
 
-func (d *decoder) values() attributes {
-	all := d.attributes()
-	if d.err == nil && len(all) == 0 {
-		d.fail(validationf("ExpressionAttributeValues must not be empty"))
-	}
-	for _, v := range all {
-		if !isPlaceholder(v.name, ':') {
-			d.fail(validationf("ExpressionAttributeValues contains invalid key: Syntax error; key: \"%s\"", v.name))
+func (e *environment) invalid(err error) { e.fault = cmp.Or(e.fault, err) }
+
+// readNames and readValues read the members of a request. What is wrong with them they keep in e.fault.
+func (e *environment) readNames(d *decoder) {
+	e.names = []substitution{}
+	d.object(func(placeholder string) {
+		name := d.string()
+		e.checkPlaceholder("ExpressionAttributeNames", placeholder, '#')
+		switch {
+		case name == "":
+			e.invalid(validationf("ExpressionAttributeNames contains invalid value: Empty attribute name for key %s", placeholder))
+		case len(name) > maxName:
+			e.invalid(validationf("ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less than %d bytes for key %s", maxName+1, placeholder))
 		}
+		e.names = append(e.names, substitution{placeholder, name})
+	})
+	if len(e.names) == 0 {
+		e.invalid(validationf("ExpressionAttributeNames must not be empty"))
 	}
-	return all
+}
+
+func (e *environment) readValues(d *decoder) {
+	before := d.takeFault()
+	e.values = d.named(func(placeholder string) {
+		e.checkPlaceholder("ExpressionAttributeValues", placeholder, ':')
+		if err := d.takeFault(); err != nil {
+			e.invalid(validationf("ExpressionAttributeValues contains invalid value: %s for key %s", awsapi.AsError(err).Message, placeholder))
+		}
+	})
+	d.fault = before
+	if len(e.values) == 0 {
+		e.invalid(validationf("ExpressionAttributeValues must not be empty"))
+	}
+}
+
+// maxPlaceholder is the size of the longest placeholder, in bytes.
+const maxPlaceholder = 255
+
+func (e *environment) checkPlaceholder(member, placeholder string, sigil byte) {
+	switch {
+	case !isPlaceholder(placeholder, sigil):
+		e.invalid(validationf("%s contains invalid key: Syntax error; key: \"%s\"", member, placeholder))
+	case len(placeholder) > maxPlaceholder:
+		e.invalid(validationf("%s contains invalid key: The expression attribute map contains a key that is too long; size of key: %d", member, len(placeholder)))
+	}
 }
 
 func isPlaceholder(s string, sigil byte) bool {
@@ -170,24 +232,35 @@ type expressionSet struct {
 	env    environment
 	names  []string
 	values []string
+	nested []string // the first steps of paths that have more
 }
 
-// bind compiles the expression of a request member and checks it. Without a text there is none,
-// and bind gives a parsed with the zero node.
-func bind[T any](set *expressionSet, c *cache[T], member string, text *string, check func(T, *environment) error) (*parsed[T], error) {
+// bind compiles the expression of a request member and checks it: what it leads to with paths, what
+// its values are of with types; either may be nil. Without a text there is no expression, and bind
+// gives a parsed with the zero node.
+func bind[T any](set *expressionSet, c *cache[T], member string, text *string, paths, types func(T, *environment) error) (*parsed[T], error) {
 	if text == nil {
 		return new(parsed[T]), nil
 	}
 	p, err := c.get(*text)
-	if err != nil {
-		return nil, inExpression(member, err)
+	if err == nil && paths != nil {
+		err = paths(p.node, &set.env)
 	}
-	if err := set.env.checkDefined(p.names, p.values); err != nil {
+	if err == nil {
+		err = cmp.Or(set.env.checkNames(p.names), set.env.checkValues(p.values), p.deep)
+	}
+	if err == nil && types != nil {
+		err = types(p.node, &set.env)
+	}
+	if err != nil {
 		return nil, inExpression(member, err)
 	}
 	set.names = append(set.names, p.names...)
 	set.values = append(set.values, p.values...)
-	return p, inExpression(member, check(p.node, &set.env))
+	for _, name := range p.nested {
+		set.nested = append(set.nested, set.env.name(name))
+	}
+	return p, nil
 }
 
 // done checks that nothing was defined in vain.

@@ -106,46 +106,59 @@ func hash(s string) uint64 {
 	return h ^ h>>33
 }
 
-// checkItemKey checks the key attributes of an item that is to be stored.
+// checkItemKey checks that an item that is to be stored has the key attributes in the right types.
 func (k *keySchema) checkItemKey(item attributes) error {
-	for i, at := range k.attributes() {
-		v, ok := item.get(at.name)
-		switch {
+	for _, at := range k.attributes() {
+		switch v, ok := item.get(at.name); {
 		case !ok:
 			return validationf("One or more parameter values were invalid: Missing the key %s in the item", at.name)
 		case v.kind != at.kind:
 			return validationf("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", at.name, at.kind, v.kind)
 		}
-		if err := checkKeyValue(at.name, v, i == 1); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-// checkKey checks a Key member: the key attributes and nothing else.
+// checkKey checks that a Key member has the key attributes in the right types, and nothing else.
 func (k *keySchema) checkKey(key attributes) error {
 	if len(key) != len(k.attributes()) {
 		return validationf("The number of conditions on the keys is invalid")
 	}
-	for i, at := range k.attributes() {
-		v, ok := key.get(at.name)
-		if !ok || v.kind != at.kind {
+	for _, at := range k.attributes() {
+		if v, ok := key.get(at.name); !ok || v.kind != at.kind {
 			return errSchemaMismatch()
 		}
-		if err := checkKeyValue(at.name, v, i == 1); err != nil {
+	}
+	return nil
+}
+
+// checkNotEmpty checks that key attributes, which have the right types, are not empty.
+func (k *keySchema) checkNotEmpty(key attributes) error {
+	for _, at := range k.attributes() {
+		if v, _ := key.get(at.name); v.text == "" {
+			return validationf("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyName[v.kind], at.name)
+		}
+	}
+	return nil
+}
+
+// checkSize checks the size of key attributes.
+func (k *keySchema) checkSize(key attributes) error {
+	for i, at := range k.attributes() {
+		v, _ := key.get(at.name)
+		if err := checkKeySize(v, i == 1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkKeyValue(name string, v value, isSort bool) error {
+// emptyName is what an empty value of a kind is called.
+var emptyName = map[kind]string{kindS: "string", kindB: "binary"}
+
+// checkKeySize checks the size of a key attribute of a table or an index.
+func checkKeySize(v value, isSort bool) error {
 	switch {
-	case v.text == "" && v.kind == kindB:
-		return validationf("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty binary value. Key: %s", name)
-	case v.text == "":
-		return validationf("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", name)
 	case !isSort && len(v.text) > maxPartitionKey:
 		return validationf("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of%d bytes", maxPartitionKey)
 	case isSort && len(v.text) > maxSortKey:

@@ -26,7 +26,7 @@ func keyRange(c condition, schema *keySchema, e *environment) (span, error) {
 		return span{}, validationf("Query key condition not supported")
 	}
 	delete(byKey, schema.partition.name)
-	if err := partition.checkValues(schema.partition); err != nil {
+	if err := partition.checkValues(schema.partition, false); err != nil {
 		return span{}, err
 	}
 	prefix := string(appendPartition(nil, partition.values[0]))
@@ -40,7 +40,7 @@ func keyRange(c condition, schema *keySchema, e *environment) (span, error) {
 	if !ok || len(byKey) > 1 {
 		return span{}, validationf("Query condition missed key schema element: %s", schema.sort.name)
 	}
-	if err := sort.checkValues(schema.sort); err != nil {
+	if err := sort.checkValues(schema.sort, true); err != nil {
 		return span{}, err
 	}
 	return sort.within(prefix)
@@ -106,6 +106,11 @@ func newKeyTerm(c condition, e *environment) (keyTerm, error) {
 		t.op, at, values = "begins_with", c.operand, []operand{c.prefix}
 	}
 	p, ok := at.(path)
+	for _, o := range append(values, at) {
+		if _, isSize := o.(sizeOf); isSize {
+			return t, validationf("KeyConditionExpressions cannot contain nested operations")
+		}
+	}
 	switch {
 	case !ok:
 		return t, validationf("Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its first operand", t.op)
@@ -123,14 +128,17 @@ func newKeyTerm(c condition, e *environment) (keyTerm, error) {
 	return t, nil
 }
 
-func (t *keyTerm) checkValues(at keyAttribute) error {
+func (t *keyTerm) checkValues(at keyAttribute, isSort bool) error {
 	for _, v := range t.values {
 		switch {
 		case v.kind != at.kind:
 			return validationf("One or more parameter values were invalid: Condition parameter type does not match schema type")
 		case v.text == "":
 			return validationf("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s",
-				map[kind]string{kindS: "string", kindB: "binary"}[v.kind], at.name)
+				emptyName[v.kind], at.name)
+		}
+		if err := checkKeySize(v, isSort); err != nil {
+			return err
 		}
 	}
 	if t.op == "begins_with" && at.kind == kindN {

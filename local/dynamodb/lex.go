@@ -1,6 +1,9 @@
 package dynamodb
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // token is a word, a name (#n), a value (:v), a number or a symbol of an expression. The last
 // token of every expression is the empty one.
@@ -13,6 +16,11 @@ func (t token) isWord() bool   { return t.text != "" && isLetter(t.text[0]) }
 func (t token) isName() bool   { return t.text != "" && t.text[0] == '#' }
 func (t token) isValue() bool  { return t.text != "" && t.text[0] == ':' }
 func (t token) isNumber() bool { return t.text != "" && isDigit(t.text[0]) }
+
+// isKeyword tells the words that belong to the syntax of expressions and can be no name.
+func (t token) isKeyword() bool {
+	return slices.ContainsFunc([]string{"AND", "OR", "NOT", "IN", "BETWEEN", "SET", "REMOVE", "ADD", "DELETE"}, t.is)
+}
 
 // is compares with a keyword, whose case does not matter.
 func (t token) is(keyword string) bool { return strings.EqualFold(t.text, keyword) }
@@ -29,11 +37,13 @@ func lex(text string) ([]token, error) {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			i++
 			continue
+		case c == '0':
+			i++
 		case isDigit(c):
 			for i < len(text) && isDigit(text[i]) {
 				i++
 			}
-		case isLetter(c) || c == '#' || c == ':':
+		case isLetter(c) && c != '_' || c == '#' || c == ':':
 			i++
 			for i < len(text) && (isLetter(text[i]) || isDigit(text[i])) {
 				i++

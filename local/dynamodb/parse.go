@@ -10,33 +10,41 @@ import (
 )
 
 // The limits of an expression: its length in bytes, its operators and functions, the operands of
-// IN, and the depth of a path.
+// IN, and the steps of a path.
 const (
 	maxExpression = 4096
 	maxOperators  = 300
 	maxInOperands = 100
+	maxPathDepth  = 32
 )
 
 // parsed is an expression in the form that runs, with the names (#n), the values (:v) and the
-// first steps of all paths that it uses. It holds nothing of a request, so that one serves every
-// request with the same text.
+// paths that it uses: the first steps of all, and of those that have more. It holds nothing of a
+// request, so that one serves every request with the same text.
 type parsed[T any] struct {
 	node   T
 	names  []string
 	values []string
 	roots  []string
+	nested []string
+	deep   error // of a path with too many steps; AWS tells of undefined names and values before
 }
 
-// parser reads one expression by recursive descent.
+// parser reads one expression by recursive descent. A syntax error ends it. What is wrong in another
+// way is kept in fault, the first such thing, since AWS tells of a syntax error wherever it stands.
 type parser struct {
 	text      string
 	tokens    []token
 	pos       int
+	inUpdate  bool
 	operators int
 	names     []string
 	values    []string
 	roots     []string
+	nested    []string
+	deep      error
 	err       error
+	fault     error
 }
 
 // expressionError makes the second half of an error text; inExpression puts the first before it.
@@ -54,7 +62,7 @@ func inExpression(member string, err error) error {
 // parse reads a whole expression with read.
 func parse[T any](text string, read func(p *parser) T) (*parsed[T], error) {
 	switch {
-	case strings.TrimSpace(text) == "":
+	case text == "":
 		return nil, expressionError("The expression can not be empty;")
 	case len(text) > maxExpression:
 		return nil, expressionError("Expression size has exceeded the maximum allowed size; expression size: %d", len(text))
@@ -68,10 +76,10 @@ func parse[T any](text string, read func(p *parser) T) (*parsed[T], error) {
 	if p.next().text != "" {
 		p.unexpected()
 	}
-	if p.err != nil {
-		return nil, p.err
+	if err := cmp.Or(p.err, p.fault); err != nil {
+		return nil, err
 	}
-	return &parsed[T]{node, p.names, p.values, p.roots}, nil
+	return &parsed[T]{node, p.names, p.values, p.roots, p.nested, p.deep}, nil
 }
 
 func parseCondition(text string) (*parsed[condition], error) {
@@ -92,9 +100,10 @@ func (p *parser) next() token {
 
 func (p *parser) following() token { return p.tokens[min(p.pos+1, len(p.tokens)-1)] }
 
-func (p *parser) fail(err error) {
-	if p.err == nil {
-		p.err = err
+// wrong keeps what is wrong other than the syntax.
+func (p *parser) wrong(format string, args ...any) {
+	if p.err == nil && p.fault == nil {
+		p.fault = expressionError(format, args...)
 	}
 }
 
@@ -122,7 +131,7 @@ func (p *parser) expect(text string) {
 
 func (p *parser) operator() {
 	if p.operators++; p.operators > maxOperators {
-		p.fail(expressionError("The expression contains too many operators; operator count: %d", p.operators))
+		p.wrong("The expression contains too many operators; operator count: %d", p.operators)
 	}
 }
 
@@ -147,28 +156,40 @@ type path []step
 
 func (p *parser) path() path {
 	steps := path{p.name()}
-	p.roots = append(p.roots, steps[0].name)
 	for p.err == nil {
 		switch {
 		case p.take("."):
 			steps = append(steps, p.name())
+			continue
 		case p.take("["):
-			n, err := strconv.Atoi(p.next().text)
-			if err != nil || !p.next().isNumber() {
-				p.unexpected()
-				return steps
-			}
-			p.pos++
+			steps = append(steps, p.index())
 			p.expect("]")
-			steps = append(steps, step{index: n, isIndex: true})
-		default:
-			if len(steps) > maxDepth {
-				p.fail(expressionError("The document path has too many nesting elements; nesting levels: %d", len(steps)))
-			}
-			return steps
+			continue
 		}
+		break
+	}
+	if len(steps) > maxPathDepth {
+		p.deep = expressionError("The document path has too many nesting levels; nesting levels: %d", len(steps))
+	}
+	p.roots = append(p.roots, steps[0].name)
+	if len(steps) > 1 {
+		p.nested = append(p.nested, steps[0].name)
 	}
 	return steps
+}
+
+func (p *parser) index() step {
+	t := p.next()
+	if !t.isNumber() {
+		p.unexpected()
+		return step{isIndex: true}
+	}
+	p.pos++
+	n, err := strconv.ParseInt(t.text, 10, 32)
+	if err != nil {
+		p.wrong("List index is not within the allowable range; index: [%s]", t.text)
+	}
+	return step{index: int(n), isIndex: true}
 }
 
 func (p *parser) name() step {
@@ -178,12 +199,11 @@ func (p *parser) name() step {
 		if !slices.Contains(p.names, t.text) {
 			p.names = append(p.names, t.text)
 		}
-	case !t.isWord():
+	case !t.isWord() || t.isKeyword():
 		p.unexpected()
 		return step{}
 	case isReserved(t.text):
-		p.fail(expressionError("Attribute name is a reserved keyword; reserved keyword: %s", t.text))
-		return step{}
+		p.wrong("Attribute name is a reserved keyword; reserved keyword: %s", t.text)
 	}
 	p.pos++
 	return step{name: t.text}
@@ -205,53 +225,93 @@ func (p *parser) valueName() valueRef {
 // isCall tells whether a function call comes next.
 func (p *parser) isCall() bool { return p.next().isWord() && p.following().text == "(" }
 
-// arguments reads the parenthesised operands of a function and checks their number.
-func (p *parser) arguments(function string, count int) []operand {
+// call is a function with its arguments, as written.
+type call struct {
+	function string
+	args     []operand
+}
+
+func (p *parser) call() call {
 	p.operator()
+	function := p.next().text
+	p.pos++
 	p.expect("(")
 	args := list(p, (*parser).operand)
 	p.expect(")")
-	if p.err == nil && len(args) != count {
-		p.fail(expressionError("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", function, len(args)))
+	return call{function, args}
+}
+
+// arguments gives as many arguments as the function must have.
+func (p *parser) arguments(c call, count int) []operand {
+	if len(c.args) != count {
+		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", c.function, len(c.args))
 	}
-	for len(args) < count {
-		args = append(args, valueRef(""))
+	for len(c.args) < count {
+		c.args = append(c.args, valueRef(""))
 	}
-	return args
+	return c.args
 }
 
 // asPath is an argument that has to be a document path.
 func (p *parser) asPath(function string, o operand) path {
 	at, ok := o.(path)
 	if !ok {
-		p.fail(expressionError("Operator or function requires a document path; operator or function: %s", function))
+		p.wrong("Operator or function requires a document path; operator or function: %s", function)
+		return path{{}}
 	}
 	return at
 }
 
-// operand reads a path, a value, or a function that gives a value.
+// operand reads a path, a value, a function that gives a value, or one of them in parentheses.
 func (p *parser) operand() operand {
 	switch {
+	case p.next().text == "(":
+		return parenthesised(p, (*parser).operand)
 	case p.next().isValue():
 		return p.valueName()
-	case !p.isCall():
-		return p.path()
+	case p.isCall():
+		return p.valueOf(p.call())
 	}
-	function := p.next().text
-	p.pos++
-	switch function {
-	case "size":
-		return sizeOf{p.asPath(function, p.arguments(function, 1)[0])}
-	case "if_not_exists":
-		args := p.arguments(function, 2)
-		return ifNotExists{p.asPath(function, args[0]), args[1]}
-	case "list_append":
-		args := p.arguments(function, 2)
+	return p.path()
+}
+
+// parenthesised reads what stands in parentheses.
+func parenthesised[T any](p *parser, read func(*parser) T) T {
+	p.expect("(")
+	if p.next().text == "(" && p.closes(p.pos) == p.closes(p.pos-1)-1 {
+		p.wrong("The expression has redundant parentheses;")
+	}
+	inner := read(p)
+	p.expect(")")
+	return inner
+}
+
+// The functions that are true or false, and those of an update alone.
+var (
+	predicates      = []string{"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains"}
+	updateFunctions = []string{"if_not_exists", "list_append"}
+)
+
+// valueOf is a function call where a value has to stand.
+func (p *parser) valueOf(c call) operand {
+	isPredicate, ofUpdate := slices.Contains(predicates, c.function), slices.Contains(updateFunctions, c.function)
+	switch {
+	case p.inUpdate && (isPredicate || c.function == "size"):
+		p.wrong("The function is not allowed in an update expression; function: %s", c.function)
+	case !p.inUpdate && ofUpdate:
+		p.wrong("The function is not allowed in a condition expression; function: %s", c.function)
+	case isPredicate:
+		p.wrong("The function is not allowed to be used this way in an expression; function: %s", c.function)
+	case c.function == "size":
+		return sizeOf{p.arguments(c, 1)[0]}
+	case c.function == "if_not_exists":
+		args := p.arguments(c, 2)
+		return ifNotExists{p.asPath(c.function, args[0]), args[1]}
+	case c.function == "list_append":
+		args := p.arguments(c, 2)
 		return listAppend{args[0], args[1]}
-	case "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains":
-		p.fail(expressionError("The function is not allowed to be used this way in an expression; function: %s", function))
 	default:
-		p.fail(expressionError("Invalid function name; function: %s", function))
+		p.wrong("Invalid function name; function: %s", c.function)
 	}
 	return valueRef("")
 }
@@ -289,27 +349,27 @@ func (p *parser) negation() condition {
 }
 
 func (p *parser) primary() condition {
-	if p.operators++; p.operators > maxOperators {
-		p.fail(expressionError("The expression contains too many operators; operator count: %d", p.operators))
-		return nil
-	}
-	if p.take("(") {
-		redundant := p.next().text == "("
-		start := p.pos
-		c := p.condition()
-		if redundant && p.err == nil && p.closes(start) == p.pos-1 {
-			p.fail(expressionError("The expression has redundant parentheses;"))
-		}
-		p.expect(")")
-		return c
-	}
-	if p.isCall() && p.next().text != "size" {
-		return p.predicate()
+	p.operator()
+	switch {
+	case p.next().text == "(" && !p.isOperator(p.closes(p.pos)+1):
+		return parenthesised(p, (*parser).condition)
+	case p.isCall() && !p.isOperator(p.closes(p.pos+1)+1):
+		return p.predicate(p.call())
 	}
 	return p.comparison()
 }
 
-// closes is the position of the parenthesis that closes the one at position open.
+// isOperator tells whether at this position stands what compares two operands.
+func (p *parser) isOperator(pos int) bool {
+	switch t := p.tokens[min(pos, len(p.tokens)-1)]; t.text {
+	case "=", "<>", "<", "<=", ">", ">=":
+		return true
+	default:
+		return t.is("BETWEEN") || t.is("IN")
+	}
+}
+
+// closes is the position of the parenthesis that closes the one at position open, or of the end.
 func (p *parser) closes(open int) int {
 	depth := 0
 	for i := open; i < len(p.tokens); i++ {
@@ -322,82 +382,58 @@ func (p *parser) closes(open int) int {
 			}
 		}
 	}
-	return -1
+	return len(p.tokens) - 1
 }
 
-// predicate reads a function that is true or false.
-func (p *parser) predicate() condition {
-	function := p.next().text
-	p.pos++
-	switch function {
-	case "attribute_exists":
-		return exists{p.asPath(function, p.arguments(function, 1)[0])}
-	case "attribute_not_exists":
-		return not{exists{p.asPath(function, p.arguments(function, 1)[0])}}
-	case "attribute_type":
-		args := p.arguments(function, 2)
-		return hasType{p.asPath(function, args[0]), args[1]}
-	case "begins_with":
-		args := p.arguments(function, 2)
+// predicate is a function call where a condition has to stand.
+func (p *parser) predicate(c call) condition {
+	switch {
+	case c.function == "attribute_exists":
+		return exists{p.asPath(c.function, p.arguments(c, 1)[0])}
+	case c.function == "attribute_not_exists":
+		return not{exists{p.asPath(c.function, p.arguments(c, 1)[0])}}
+	case c.function == "attribute_type":
+		args := p.arguments(c, 2)
+		return hasType{args[0], args[1]}
+	case c.function == "begins_with":
+		args := p.arguments(c, 2)
 		return beginsWith{args[0], args[1]}
-	case "contains":
-		args := p.arguments(function, 2)
-		p.distinct(function, args[0], args[1])
+	case c.function == "contains":
+		args := p.arguments(c, 2)
 		return contains{args[0], args[1]}
-	case "if_not_exists", "list_append":
-		p.fail(expressionError("The function is not allowed in a condition expression; function: %s", function))
+	case c.function == "size":
+		p.wrong("The function is not allowed to be used this way in an expression; function: %s", c.function)
+	case slices.Contains(updateFunctions, c.function):
+		p.wrong("The function is not allowed in a condition expression; function: %s", c.function)
 	default:
-		p.fail(expressionError("Invalid function name; function: %s", function))
+		p.wrong("Invalid function name; function: %s", c.function)
 	}
 	return nil
 }
 
 func (p *parser) comparison() condition {
-	left := p.conditionOperand()
+	left := p.operand()
 	switch op := p.next().text; op {
 	case "=", "<>", "<", "<=", ">", ">=":
 		p.pos++
-		right := p.conditionOperand()
-		p.distinct(op, left, right)
-		return comparison{op, left, right}
+		return comparison{op, left, p.operand()}
 	}
 	switch {
 	case p.take("BETWEEN"):
-		low := p.conditionOperand()
+		low := p.operand()
 		p.expect("AND")
-		return between{left, low, p.conditionOperand()}
+		return between{left, low, p.operand()}
 	case p.take("IN"):
 		p.expect("(")
-		among := list(p, (*parser).conditionOperand)
+		among := list(p, (*parser).operand)
 		p.expect(")")
 		if len(among) > maxInOperands {
-			p.fail(expressionError("The IN operator is provided with too many operands; number of operands: %d", len(among)))
+			p.wrong("The IN operator is provided with too many operands; number of operands: %d", len(among))
 		}
 		return in{left, among}
 	}
 	p.unexpected()
 	return nil
-}
-
-// conditionOperand reads an operand without the functions that only an update has.
-func (p *parser) conditionOperand() operand {
-	o := p.operand()
-	switch o.(type) {
-	case ifNotExists:
-		p.fail(expressionError("The function is not allowed in a condition expression; function: if_not_exists"))
-	case listAppend:
-		p.fail(expressionError("The function is not allowed in a condition expression; function: list_append"))
-	}
-	return o
-}
-
-// distinct refuses a comparison of a path with itself.
-func (p *parser) distinct(operator string, a, b operand) {
-	x, ok := a.(path)
-	y, both := b.(path)
-	if ok && both && p.err == nil && slices.Equal(x, y) {
-		p.fail(expressionError("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", operator, x))
-	}
 }
 
 func (p path) String() string {
@@ -415,11 +451,12 @@ func (p path) String() string {
 func parseUpdate(text string) (*parsed[*update], error) {
 	return parse(text, func(p *parser) *update {
 		u := &update{}
+		p.inUpdate = true
 		seen := map[string]bool{}
-		for p.next().text != "" {
+		for first := true; first || p.next().text != ""; first = false {
 			section := strings.ToUpper(p.next().text)
 			if seen[section] {
-				p.fail(expressionError("The \"%s\" section can only be used once in an update expression;", section))
+				p.wrong("The \"%s\" section can only be used once in an update expression;", section)
 			}
 			seen[section] = true
 			switch {
@@ -443,13 +480,23 @@ func parseUpdate(text string) (*parsed[*update], error) {
 func (p *parser) assignment() assignment {
 	at := p.path()
 	p.expect("=")
+	return assignment{at, p.assigned()}
+}
+
+// assigned reads an operand, or the sum or difference of two; that may be in parentheses too.
+func (p *parser) assigned() operand {
+	if p.next().text == "(" {
+		if after := p.tokens[min(p.closes(p.pos)+1, len(p.tokens)-1)].text; after != "+" && after != "-" {
+			return parenthesised(p, (*parser).assigned)
+		}
+	}
 	o := p.operand()
 	if op := p.next().text; op == "+" || op == "-" {
 		p.pos++
 		p.operator()
-		o = arithmetic{op, o, p.operand()}
+		return arithmetic{op, o, p.operand()}
 	}
-	return assignment{at, o}
+	return o
 }
 
 func (p *parser) setChange() setChange { return setChange{p.path(), p.valueName()} }

@@ -1,12 +1,7 @@
 package dynamodb
 
-func checkProjection(paths []path, e *environment) error {
-	resolved := make([]path, len(paths))
-	for i, p := range paths {
-		resolved[i] = e.path(p)
-	}
-	return checkOverlap(resolved)
-}
+// checkProjection refuses paths of which one leads to or through another.
+func checkProjection(paths []path, e *environment) error { return checkOverlap(e, paths) }
 
 // project gives the parts of an item that the resolved paths lead to. Of a list, only the elements
 // asked for remain, in their order.

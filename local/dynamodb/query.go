@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"math/bits"
+	"slices"
+	"strings"
 
 	"github.com/tidwall/btree"
 
@@ -19,7 +21,7 @@ const maxSegments = 1_000_000
 // search is what Query and Scan have in common.
 type search struct {
 	reading
-	indexName    string
+	indexName    *string
 	keyCondition *string
 	filter       *string
 	selects      string
@@ -45,16 +47,16 @@ func (q *search) member(d *decoder, name string) bool {
 	case "ConsistentRead":
 		q.consistent = d.bool()
 	case "ExpressionAttributeValues":
-		q.env.values = d.values()
+		q.env.readValues(d)
 	case "ExclusiveStartKey":
-		q.startKey = d.attributes()
+		q.startKey, q.fault = d.attributes(), d.takeFault()
 	case "FilterExpression":
 		q.filter = d.optional()
 	case "IndexName":
-		q.indexName = d.string()
+		q.indexName = d.optional()
 	case "Limit":
 		if q.limit = d.integer(); d.err == nil && q.limit < 1 {
-			d.fail(validationf("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", q.limit))
+			d.violates(validationf("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", q.limit))
 		}
 	case "ReturnConsumedCapacity":
 		q.capacity.read(d)
@@ -68,35 +70,38 @@ func (q *search) member(d *decoder, name string) bool {
 
 // authorize checks that the caller may do action on the table, or on the index that is read.
 func (q *search) authorize(ctx context.Context, action string) error {
-	if q.indexName != "" {
-		return awsapi.Authorize(ctx, action, indexARN(q.tableName, q.indexName))
+	if q.indexName != nil {
+		return awsapi.Authorize(ctx, action, indexARN(q.tableName, *q.indexName))
 	}
 	return awsapi.Authorize(ctx, action, TableARN(q.tableName))
 }
 
-// prepare compiles the expressions and finds table and index. It gives the key condition, if any.
-func (q *search) prepare(s *Service) (condition, error) {
-	if q.tableName == "" {
-		return nil, errMissing("tableName")
-	}
-	if err := q.checkSelect(); err != nil {
+// prepare compiles the expressions and finds table and index. It gives the key condition, which a query needs.
+func (q *search) prepare(s *Service, isQuery bool) (condition, error) {
+	if err := checkName("tableName", q.tableName); err != nil {
 		return nil, err
 	}
-	if err := checkEnvironment(&q.env, q.filter != nil || q.projection != nil || q.keyCondition != nil); err != nil {
+	if err := q.env.check(q.filter != nil || q.projection != nil || q.keyCondition != nil); err != nil {
 		return nil, err
+	}
+	if q.fault != nil {
+		return nil, q.fault
 	}
 	set := expressionSet{env: q.env}
-	filter, err := bind(&set, &s.expressions.conditions, "FilterExpression", q.filter, condition.check)
+	filter, err := bind(&set, &s.expressions.conditions, "FilterExpression", q.filter, nil, condition.check)
 	if err != nil {
 		return nil, err
 	}
-	projection, err := bind(&set, &s.expressions.projections, "ProjectionExpression", q.projection, checkProjection)
+	projection, err := bind(&set, &s.expressions.projections, "ProjectionExpression", q.projection, checkProjection, nil)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := bind(&set, &s.expressions.conditions, "KeyConditionExpression", q.keyCondition, condition.check)
+	keys, err := bind(&set, &s.expressions.conditions, "KeyConditionExpression", q.keyCondition, nil, condition.check)
 	if err != nil {
 		return nil, err
+	}
+	if isQuery && keys.node == nil {
+		return nil, validationf("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
 	if err := set.done(); err != nil {
 		return nil, err
@@ -111,52 +116,90 @@ func (q *search) prepare(s *Service) (condition, error) {
 	if q.table, err = s.table(q.tableName); err != nil {
 		return nil, err
 	}
-	return keys.node, q.chooseIndex()
+	q.nested = set.nested
+	return keys.node, q.findIndex()
 }
 
-func (q *search) checkSelect() error {
-	switch {
-	case q.projection != nil && q.selects != "" && q.selects != "SPECIFIC_ATTRIBUTES":
-		return validationf("Cannot specify the ProjectionExpression when choosing to get %s", q.selects)
-	case q.projection == nil && q.selects == "SPECIFIC_ATTRIBUTES":
-		return validationf("Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
-	case q.indexName == "" && q.selects == "ALL_PROJECTED_ATTRIBUTES":
-		return validationf("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-	}
-	return nil
-}
-
-// chooseIndex finds the index, and checks what it cannot give.
-func (q *search) chooseIndex() error {
-	if q.indexName == "" {
+func (q *search) findIndex() error {
+	if q.indexName == nil {
 		return nil
 	}
 	var err error
-	if q.number, err = q.table.indexNamed(q.indexName); err != nil {
+	if q.number, err = q.table.indexNamed(*q.indexName); err != nil {
 		return err
 	}
 	q.index = q.table.indexes[q.number]
 	if q.index.global && q.consistent {
 		return validationf("Consistent reads are not supported on global secondary indexes")
 	}
-	if q.index.all {
+	return nil
+}
+
+// checkSelect checks that the request says in one way what is to be read.
+func (q *search) checkSelect() error {
+	switch {
+	case q.projection != nil && q.selects != "" && q.selects != "SPECIFIC_ATTRIBUTES":
+		return validationf("Cannot specify the ProjectionExpression when choosing to get %s", q.selects)
+	case q.projection == nil && q.selects == "SPECIFIC_ATTRIBUTES":
+		return validationf("Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+	case q.index == nil && q.selects == "ALL_PROJECTED_ATTRIBUTES":
+		return validationf("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+	}
+	return nil
+}
+
+// checkProjected checks that the index has what is to be read.
+func (q *search) checkProjected() error {
+	if q.index == nil || q.index.all {
 		return nil
 	}
 	q.whole = q.selects == "ALL_ATTRIBUTES"
-	missing := ""
-	for _, p := range q.paths {
-		if !q.index.projected[p[0].name] {
-			q.whole, missing = true, p[0].name
+	missing := q.notProjected(pathRoots(q.paths))
+	switch {
+	case !q.index.global: // a local index fetches from the table what it lacks
+		q.whole = q.whole || missing != nil
+		return nil
+	case missing != nil:
+		return validationf("One or more parameter values were invalid: Global secondary index %s does not project [%s]", q.index.name, strings.Join(missing, ", "))
+	case q.whole:
+		return validationf("One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", q.index.name)
+	}
+	return nil
+}
+
+// checkFilter refuses a filter of a query on its key, and on attributes that the index does not have.
+func (q *search) checkFilter() error {
+	for _, root := range q.roots {
+		if q.schema().has(root) {
+			return validationf("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", root)
 		}
 	}
-	switch {
-	case !q.whole || !q.index.global:
-		return nil // a local index fetches from the table what it lacks
-	case missing != "":
-		return validationf("One or more parameter values were invalid: Global secondary index %s does not project [%s]", q.indexName, missing)
-	default:
-		return validationf("One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", q.indexName)
+	if q.index == nil || q.index.all {
+		return nil
 	}
+	if missing := q.notProjected(q.roots); missing != nil {
+		return validationf("One or more parameter values were invalid: Secondary index %s does not project one or more filter attributes: [%s]", q.index.name, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// notProjected are those of the attributes that the index does not hold, each once.
+func (q *search) notProjected(names []string) []string {
+	var missing []string
+	for _, n := range names {
+		if !q.index.projected[n] && !slices.Contains(missing, n) {
+			missing = append(missing, n)
+		}
+	}
+	return missing
+}
+
+func pathRoots(paths []path) []string {
+	roots := make([]string, len(paths))
+	for i, p := range paths {
+		roots[i] = p[0].name
+	}
+	return roots
 }
 
 // schema is the key by which the search is ordered, and entries are what it searches.
@@ -189,6 +232,9 @@ func (q *search) startPlace() (string, error) {
 	if len(q.startKey) != len(names) {
 		return "", validationf("The provided starting key is invalid")
 	}
+	if err := table.checkNotEmpty(q.startKey); err != nil {
+		return "", validationf("The provided starting key is invalid: %s", awsapi.AsError(err).Message)
+	}
 	if q.index != nil {
 		return q.index.encode(q.startKey) + table.encode(q.startKey), nil
 	}
@@ -205,22 +251,27 @@ type page struct {
 	size  int
 }
 
-// look collects the next page of the range.
-func (q *search) look(in span) (page, error) {
-	if q.startKey != nil {
-		start, err := q.startPlace()
-		if err != nil {
-			return page{}, err
-		}
-		if start < in.low || in.high != "" && start >= in.high {
-			return page{}, validationf("The provided starting key is outside query boundaries based on provided conditions")
-		}
-		if q.backward {
-			in.high = start
-		} else {
-			in.low = start + "\x00" // the first key after it
-		}
+// from gives the part of a range that comes after ExclusiveStartKey.
+func (q *search) from(in span) (span, error) {
+	if q.startKey == nil {
+		return in, nil
 	}
+	start, err := q.startPlace()
+	switch {
+	case err != nil:
+		return in, err
+	case start < in.low || in.high != "" && start >= in.high:
+		return in, validationf("The provided starting key is outside query boundaries based on provided conditions")
+	case q.backward:
+		in.high = start
+	default:
+		in.low = start + "\x00" // the first key after it
+	}
+	return in, nil
+}
+
+// look collects the next page of the range.
+func (q *search) look(in span) page {
 	var p page
 	visit := func(it *item) bool {
 		p.items = append(p.items, it)
@@ -246,7 +297,7 @@ func (q *search) look(in span) (page, error) {
 			return key == in.high || key >= in.low && visit(it)
 		})
 	}
-	return p, nil
+	return p
 }
 
 // answer filters a page and encodes what the request selects of it.
@@ -333,27 +384,30 @@ func (s *Service) query(ctx context.Context, body []byte) (any, error) {
 	if err := q.authorize(ctx, "dynamodb:Query"); err != nil {
 		return nil, err
 	}
-	if q.keyCondition == nil {
-		return nil, validationf("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
-	keys, err := q.prepare(s)
+	keys, err := q.prepare(s, true)
 	if err != nil {
 		return nil, err
 	}
-	for _, root := range q.roots {
-		if q.schema().has(root) {
-			return nil, validationf("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", root)
-		}
+	if err := q.table.checkScalars(q.nested); err != nil {
+		return nil, err
 	}
 	in, err := keyRange(keys, q.schema(), &q.env)
 	if err != nil {
 		return nil, err
 	}
-	p, err := q.look(in)
-	if err != nil {
+	if in, err = q.from(in); err != nil {
 		return nil, err
 	}
-	return q.answer(p), nil
+	if err := q.checkFilter(); err != nil {
+		return nil, err
+	}
+	if err := q.checkSelect(); err != nil {
+		return nil, err
+	}
+	if err := q.checkProjected(); err != nil {
+		return nil, err
+	}
+	return q.answer(q.look(in)), nil
 }
 
 func (s *Service) scan(ctx context.Context, body []byte) (any, error) {
@@ -381,18 +435,26 @@ func (s *Service) scan(ctx context.Context, body []byte) (any, error) {
 	if err := q.authorize(ctx, "dynamodb:Scan"); err != nil {
 		return nil, err
 	}
+	if _, err := q.prepare(s, false); err != nil {
+		return nil, err
+	}
+	if err := q.checkSelect(); err != nil {
+		return nil, err
+	}
 	in, err := q.segmentRange()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := q.prepare(s); err != nil {
+	if err := q.table.checkScalars(q.nested); err != nil {
 		return nil, err
 	}
-	p, err := q.look(in)
-	if err != nil {
+	if in, err = q.from(in); err != nil {
 		return nil, err
 	}
-	return q.answer(p), nil
+	if err := q.checkProjected(); err != nil {
+		return nil, err
+	}
+	return q.answer(q.look(in)), nil
 }
 
 // segmentRange is the range of a Scan: of all hashes, the part that belongs to the segment.

@@ -219,7 +219,7 @@ func TestRefusedQueries(t *testing.T) {
 		"pk = :p AND begins_with(sk, :k)":  "Condition parameter type does not match schema type",
 		"pk = :e":                          "cannot contain an empty string value. Key: pk",
 		"pk = kind":                        "operator must have a value as its second operand",
-		"pk.x = :p":                        "KeyConditionExpressions cannot have conditions on nested attributes",
+		"pk.x = :p":                        "Key attributes must be scalars",
 		"pk = :p AND":                      "Invalid KeyConditionExpression: Syntax error",
 	} {
 		sample := map[string]string{":p": `{'S':'a'}`, ":n": `{'N':'1'}`, ":m": `{'N':'2'}`, ":k": `{'S':'k1'}`, ":e": `{'S':''}`}

@@ -1,7 +1,9 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"milepost/local/awsapi"
 )
@@ -21,9 +23,11 @@ type reading struct {
 	consistent bool
 	projection *string
 	env        environment
+	fault      error // what is wrong with the values in key
 
-	table *table
-	paths []path // resolved; nil stands for the whole item
+	table  *table
+	paths  []path   // resolved; nil stands for the whole item
+	nested []string // the first steps of the paths that have more
 }
 
 // member reads a request member that all readings have. It reports whether name is one.
@@ -32,11 +36,11 @@ func (r *reading) member(d *decoder, name string) bool {
 	case "TableName":
 		r.tableName = d.tableName()
 	case "Key":
-		r.key = d.attributes()
+		r.key, r.fault = d.attributes(), d.takeFault()
 	case "ProjectionExpression":
 		r.projection = d.optional()
 	case "ExpressionAttributeNames":
-		r.env.names = d.names()
+		r.env.readNames(d)
 	default:
 		return false
 	}
@@ -45,32 +49,40 @@ func (r *reading) member(d *decoder, name string) bool {
 
 // compile checks what can be checked without the table.
 func (r *reading) compile(x *expressions) error {
-	if r.tableName == "" {
-		return errMissing("tableName")
-	}
-	if err := checkEnvironment(&r.env, r.projection != nil); err != nil {
+	if err := checkName("tableName", r.tableName); err != nil {
 		return err
 	}
+	if err := r.env.check(r.projection != nil); err != nil {
+		return err
+	}
+	if r.fault != nil {
+		return r.fault
+	}
 	set := expressionSet{env: r.env}
-	p, err := bind(&set, &x.projections, "ProjectionExpression", r.projection, checkProjection)
+	p, err := bind(&set, &x.projections, "ProjectionExpression", r.projection, checkProjection, nil)
 	if err != nil {
 		return err
 	}
 	for _, at := range p.node {
 		r.paths = append(r.paths, r.env.path(at))
 	}
+	r.nested = set.nested
 	return set.done()
 }
 
-// place checks a key and encodes it.
-func (r *reading) place(key attributes) (string, error) {
-	if key == nil {
-		return "", errMissing("key")
+// place checks a key and encodes it. A key that does not fit the table comes as misfit.
+func (r *reading) place(key attributes) (place string, misfit, err error) {
+	schema := &r.table.schema
+	if misfit := schema.checkKey(key); misfit != nil {
+		return "", misfit, nil
 	}
-	if err := r.table.schema.checkKey(key); err != nil {
-		return "", err
+	if err := schema.checkNotEmpty(key); err != nil {
+		return "", nil, err
 	}
-	return r.table.schema.encode(key), nil
+	if err := schema.checkSize(key); err != nil {
+		return "", nil, err
+	}
+	return r.table.schema.encode(key), nil, r.table.checkScalars(r.nested)
 }
 
 // append appends what the reading gives of an item, as JSON.
@@ -110,15 +122,18 @@ func (s *Service) getItem(ctx context.Context, body []byte) (any, error) {
 	if err := awsapi.Authorize(ctx, "dynamodb:GetItem", TableARN(r.tableName)); err != nil {
 		return nil, err
 	}
+	if r.key == nil {
+		return nil, errMissing("key")
+	}
 	if err := r.compile(&s.expressions); err != nil {
 		return nil, err
 	}
 	if r.table, err = s.table(r.tableName); err != nil {
 		return nil, err
 	}
-	key, err := r.place(r.key)
-	if err != nil {
-		return nil, err
+	key, misfit, err := r.place(r.key)
+	if misfit != nil || err != nil {
+		return nil, cmp.Or(misfit, err)
 	}
 	it := r.table.get(key)
 	var a answer
@@ -152,6 +167,12 @@ func (s *Service) batchGetItem(ctx context.Context, body []byte) (any, error) {
 					b := &batch{}
 					b.tableName = bareName(table)
 					d.batch(b)
+					switch n := len(b.keys); {
+					case n == 0:
+						d.violates(errTooShort("requestItems." + table + ".member.keys"))
+					case n > maxBatchGet:
+						d.violates(errTooLong("requestItems."+table+".member.keys", maxBatchGet))
+					}
 					count += len(b.keys)
 					batches = append(batches, b)
 				})
@@ -174,6 +195,11 @@ func (s *Service) batchGetItem(ctx context.Context, body []byte) (any, error) {
 		if err := awsapi.Authorize(ctx, "dynamodb:BatchGetItem", TableARN(b.tableName)); err != nil {
 			return nil, err
 		}
+		for i, key := range b.keys {
+			if slices.ContainsFunc(b.keys[:i], key.equal) {
+				return nil, validationf("Provided list of item keys contains duplicates")
+			}
+		}
 		if err := b.compile(&s.expressions); err != nil {
 			return nil, err
 		}
@@ -188,15 +214,11 @@ func (s *Service) batchGetItem(ctx context.Context, body []byte) (any, error) {
 	size := 0
 	for _, b := range batches {
 		places := make([]string, len(b.keys))
-		seen := map[string]bool{}
 		for i, key := range b.keys {
-			if places[i], err = b.place(key); err != nil {
-				return nil, err
+			var misfit error
+			if places[i], misfit, err = b.place(key); misfit != nil || err != nil {
+				return nil, cmp.Or(misfit, err)
 			}
-			if seen[places[i]] {
-				return nil, validationf("Provided list of item keys contains duplicates")
-			}
-			seen[places[i]] = true
 		}
 		c := used.of(b.table)
 		responses.member(b.tableName)
@@ -291,8 +313,12 @@ func (s *Service) transactGetItems(ctx context.Context, body []byte) (any, error
 	}
 	places := make([]place, len(gets))
 	keys := make([]string, len(gets))
-	reasons := make([]error, len(gets))
+	misfits := make([]error, len(gets))
+	seen := map[place][]string{}
 	for i, r := range gets {
+		if r.key == nil {
+			return nil, errMissing("key")
+		}
 		if err := awsapi.Authorize(ctx, "dynamodb:GetItem", TableARN(r.tableName)); err != nil {
 			return nil, err
 		}
@@ -302,11 +328,19 @@ func (s *Service) transactGetItems(ctx context.Context, body []byte) (any, error
 		if r.table, err = s.table(r.tableName); err != nil {
 			return nil, err
 		}
-		if keys[i], reasons[i] = r.place(r.key); reasons[i] == nil {
-			places[i] = placeOf(r.table, keys[i])
+		if keys[i], misfits[i], err = r.place(r.key); err != nil {
+			return nil, cmp.Or(cancelled(misfits), err)
 		}
+		if misfits[i] != nil {
+			continue
+		}
+		places[i] = placeOf(r.table, keys[i])
+		if slices.Contains(seen[places[i]], keys[i]) {
+			return nil, validationf("Transaction request cannot include multiple operations on one item")
+		}
+		seen[places[i]] = append(seen[places[i]], keys[i])
 	}
-	if err := cancelled(reasons); err != nil {
+	if err := cancelled(misfits); err != nil {
 		return nil, err
 	}
 	items, err := readTogether(gets, places, keys)

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,13 +30,33 @@ func (d *decoder) optional() *string {
 func (d *decoder) enum(member string, allowed ...string) string {
 	s := d.string()
 	if d.err == nil && !slices.Contains(allowed, s) {
-		d.fail(errMember(member, s, strings.Join(allowed, ", ")))
+		d.violates(errMember(member, s, strings.Join(allowed, ", ")))
 	}
 	return s
 }
 
 // tableName reads the name of a table, or its ARN.
 func (d *decoder) tableName() string { return bareName(d.string()) }
+
+// nameCharacters are those of tables and indexes.
+var nameCharacters = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
+
+// checkName checks the name of a table or an index that a call on items gives. Those of existing ones
+// are 3 characters long at least, but a call may ask for a shorter one: it does not exist.
+func checkName(member, name string) error {
+	constraint := ""
+	switch {
+	case name == "":
+		constraint = "have length greater than or equal to 1"
+	case len(name) > 255:
+		constraint = "have length less than or equal to 255"
+	case !nameCharacters.MatchString(name):
+		constraint = "satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+	default:
+		return nil
+	}
+	return validationf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must %s", member, constraint)
+}
 
 func bareName(nameOrARN string) string {
 	if name, ok := strings.CutPrefix(nameOrARN, TableARN("")); ok {

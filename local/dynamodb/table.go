@@ -121,25 +121,52 @@ func (x *index) content(a attributes) attributes {
 	return kept
 }
 
-// maxItem is the size of the largest item, in bytes.
+// maxItem is the size of the largest item, in bytes, with its entries in local indexes.
 const maxItem = 400 << 10
 
-// checkItem checks an item before it is stored.
-func (t *table) checkItem(a attributes) error {
-	if err := t.schema.checkItemKey(a); err != nil {
-		return err
+// storedSize is what an item counts for against that.
+func (t *table) storedSize(it *item) int {
+	size := it.size
+	for i, x := range t.indexes {
+		if !x.global && it.indexKeys[i] != "" {
+			size += x.size(it)
+		}
 	}
+	return size
+}
+
+// checkIndexKeys checks the keys of an item in the indexes before it is stored.
+func (t *table) checkIndexKeys(a attributes) error {
 	for _, x := range t.indexes {
-		for _, at := range x.attributes() {
+		for i, at := range x.attributes() {
 			v, ok := a.get(at.name)
 			switch {
 			case !ok:
 			case v.kind != at.kind:
 				return validationf("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", at.name, at.kind, v.kind, x.name)
 			case v.text == "":
-				return validationf("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: %s, IndexKey: %s", x.name, at.name)
+				return validationf("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyName[v.kind], x.name, at.name)
+			}
+			if err := checkKeySize(v, i == 1); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// checkScalars refuses paths into key attributes; nested are the first steps of all paths that have more.
+func (t *table) checkScalars(nested []string) error {
+	for _, name := range nested {
+		sort := "Key"
+		switch {
+		case t.schema.has(name):
+		case slices.ContainsFunc(t.indexes, func(x *index) bool { return x.has(name) }):
+			sort = "IndexKey"
+		default:
+			continue
+		}
+		return validationf("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s", sort, name)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/json"
@@ -185,8 +184,8 @@ func (s *Service) named(ctx context.Context, action string, body []byte) (*table
 
 func (s *Service) authorized(ctx context.Context, action, tableName string) (*table, error) {
 	name := bareName(tableName)
-	if name == "" {
-		return nil, errMissing("tableName")
+	if err := checkName("tableName", name); err != nil {
+		return nil, err
 	}
 	if err := awsapi.Authorize(ctx, action, TableARN(name)); err != nil {
 		return nil, err
@@ -260,7 +259,7 @@ func (t *table) deletionOps() []storage.Op {
 func (s *Service) listTables(ctx context.Context, body []byte) (any, error) {
 	var in struct {
 		ExclusiveStartTableName string
-		Limit                   int
+		Limit                   *int
 	}
 	if err := awsapi.Decode(body, &in); err != nil {
 		return nil, err
@@ -268,15 +267,19 @@ func (s *Service) listTables(ctx context.Context, body []byte) (any, error) {
 	if err := awsapi.Authorize(ctx, "dynamodb:ListTables", "*"); err != nil {
 		return nil, err
 	}
-	if in.Limit < 0 || in.Limit > 100 {
-		return nil, validationf("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and 100", in.Limit)
+	limit := 100
+	if in.Limit != nil {
+		limit = *in.Limit
+	}
+	if limit < 1 || limit > 100 {
+		return nil, validationf("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and 100", limit)
 	}
 	s.mu.RLock()
 	names := slices.Sorted(maps.Keys(s.tables))
 	s.mu.RUnlock()
 	names = slices.DeleteFunc(names, func(n string) bool { return n <= in.ExclusiveStartTableName })
 	out := map[string]any{}
-	if limit := cmp.Or(in.Limit, 100); len(names) > limit {
+	if len(names) > limit {
 		names = names[:limit]
 		out["LastEvaluatedTableName"] = names[limit-1]
 	}

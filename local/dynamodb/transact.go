@@ -25,7 +25,7 @@ func (s *Service) transactWriteItems(ctx context.Context, body []byte) (any, err
 				text = d.text[start:d.pos]
 			case "ClientRequestToken":
 				if token = d.string(); d.err == nil && (token == "" || len(token) > 36) {
-					d.fail(validationf("1 validation error detected: Value '%s' at 'clientRequestToken' failed to satisfy constraint: Member must have length between 1 and 36", token))
+					d.violates(validationf("1 validation error detected: Value '%s' at 'clientRequestToken' failed to satisfy constraint: Member must have length between 1 and 36", token))
 				}
 			case "ReturnConsumedCapacity":
 				capacity.read(d)
@@ -45,15 +45,18 @@ func (s *Service) transactWriteItems(ctx context.Context, body []byte) (any, err
 	if err := s.prepareAll(ctx, actions, func(m *mutation) string { return verbActions[m.verb] }); err != nil {
 		return nil, err
 	}
-	reasons := make([]error, len(actions))
-	for i, m := range actions {
-		reasons[i] = m.resolve()
+	size := 0
+	for _, m := range actions {
+		if err := m.resolve(); err != nil {
+			return nil, err
+		}
+		size += m.size()
 	}
-	if err := cancelled(reasons); err != nil {
-		return nil, err
-	}
-	if hasTwice(actions) {
+	switch {
+	case hasTwice(actions):
 		return nil, validationf("Transaction request cannot include multiple operations on one item")
+	case size > maxTransactSize:
+		return nil, validationf("Transaction payload size cannot exceed 4MB. Payload Size: %d", size)
 	}
 	t, repeated, err := s.tokens.begin(token, text)
 	if err != nil {
@@ -82,8 +85,7 @@ func (d *decoder) action() *mutation {
 				continue
 			}
 			if m != nil {
-				d.fail(validationf("TransactItems can only contain one of Check, Put, Update or Delete"))
-				return
+				d.invalid(validationf("TransactItems can only contain one of Check, Put, Update or Delete"))
 			}
 			m = &mutation{verb: verb(v)}
 			d.object(func(name string) {
@@ -96,7 +98,8 @@ func (d *decoder) action() *mutation {
 		d.unknown(action)
 	})
 	if m == nil {
-		d.fail(validationf("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request"))
+		d.invalid(validationf("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request"))
+		m = &mutation{}
 	}
 	return m
 }
@@ -120,6 +123,9 @@ func (s *Service) prepareAll(ctx context.Context, all []*mutation, action func(*
 	return nil
 }
 
+// size is what the mutation counts for against the size of a transaction: what it sends of an item.
+func (m *mutation) size() int { return m.item.size() + m.key.size() + m.env.values.size() }
+
 func hasTwice(all []*mutation) bool {
 	type where struct {
 		table *table
@@ -128,6 +134,9 @@ func hasTwice(all []*mutation) bool {
 	seen := make(map[where]bool, len(all))
 	for _, m := range all {
 		w := where{m.table, m.place}
+		if m.misfit != nil {
+			continue
+		}
 		if seen[w] {
 			return true
 		}
@@ -203,7 +212,14 @@ func (s *Service) batchWriteItem(ctx context.Context, body []byte) (any, error) 
 			switch name {
 			case "RequestItems":
 				d.object(func(table string) {
+					before := len(writes)
 					d.array(func() { writes = append(writes, d.batchWrite(bareName(table))) })
+					switch n := len(writes) - before; {
+					case n == 0:
+						d.violates(errTooShort("requestItems." + table + ".member"))
+					case n > maxBatchWrite:
+						d.violates(errTooLong("requestItems."+table+".member", maxBatchWrite))
+					}
 				})
 			case "ReturnConsumedCapacity":
 				capacity.read(d)
@@ -225,13 +241,16 @@ func (s *Service) batchWriteItem(ctx context.Context, body []byte) (any, error) 
 	if err := s.prepareAll(ctx, writes, func(*mutation) string { return "dynamodb:BatchWriteItem" }); err != nil {
 		return nil, err
 	}
-	for _, m := range writes {
+	for i, m := range writes {
 		if err := m.resolve(); err != nil {
 			return nil, err
 		}
-	}
-	if hasTwice(writes) {
-		return nil, validationf("Provided list of item keys contains duplicates")
+		switch {
+		case m.misfit != nil:
+			return nil, m.misfit
+		case hasTwice(writes[:i+1]):
+			return nil, validationf("Provided list of item keys contains duplicates")
+		}
 	}
 	// Unconditional puts and deletes cannot fail one by one, so the batch is written as one.
 	changes, _, err := s.execute(writes)

@@ -217,7 +217,7 @@ func TestBatches(t *testing.T) {
 		all[i] = fmt.Sprintf(put, i)
 	}
 	for name, c := range map[string]struct{ operation, body, code, message string }{
-		"26 writes":      {"BatchWriteItem", `{'RequestItems':{'Simple':[` + strings.Join(all, ",") + `]}}`, "ValidationException", "Too many items requested for the BatchWriteItem call"},
+		"26 writes":      {"BatchWriteItem", `{'RequestItems':{'Simple':[` + strings.Join(all, ",") + `]}}`, "ValidationException", "Member must have length less than or equal to 25"},
 		"duplicate":      {"BatchWriteItem", `{'RequestItems':{'Simple':[` + all[0] + `,` + all[0] + `]}}`, "ValidationException", "Provided list of item keys contains duplicates"},
 		"duplicate get":  {"BatchGetItem", `{'RequestItems':{'Simple':{'Keys':[{'id':{'S':'a'}},{'id':{'S':'a'}}]}}}`, "ValidationException", "Provided list of item keys contains duplicates"},
 		"nothing":        {"BatchWriteItem", `{'RequestItems':{}}`, "ValidationException", "greater than or equal to 1"},

@@ -53,11 +53,13 @@ func (o arithmetic) of(e *environment, item attributes) (value, bool) {
 	return value{kind: kindN, text: sum}, err == nil
 }
 
+// of needs a value of otherwise even where it is not taken.
 func (o ifNotExists) of(e *environment, item attributes) (value, bool) {
+	otherwise, okO := o.otherwise.of(e, item)
 	if v, ok := o.path.of(e, item); ok {
-		return v, true
+		return v, okO
 	}
-	return o.otherwise.of(e, item)
+	return otherwise, okO
 }
 
 func (o listAppend) of(e *environment, item attributes) (value, bool) {
@@ -79,8 +81,6 @@ func whyNot(e *environment, item attributes, o operand) error {
 		parts = []operand{o.left, o.right}
 	case ifNotExists:
 		return whyNot(e, item, o.otherwise)
-	case sizeOf:
-		return errOperandType()
 	default:
 		return validationf("The provided expression refers to an attribute that does not exist in the item")
 	}
@@ -100,7 +100,7 @@ func whyNot(e *environment, item attributes, o operand) error {
 	return errOperandType()
 }
 
-// check finds what is wrong with the update whatever the item: wrong types, overlapping paths.
+// check finds operands of wrong types whatever the item.
 func (u *update) check(e *environment) error {
 	for _, a := range u.set {
 		if err := checkAssigned(e, a.operand); err != nil {
@@ -119,8 +119,10 @@ func (u *update) check(e *environment) error {
 			return expressionError("Incorrect operand type for operator or function; operator: DELETE, operand type: %s, typeSet: ALLOWED_FOR_DELETE_OPERAND", longName(v.kind))
 		}
 	}
-	return checkOverlap(u.paths(e))
+	return nil
 }
+
+func (u *update) checkPaths(e *environment) error { return checkOverlap(e, u.written()) }
 
 func longName(k kind) string {
 	return map[kind]string{kindS: "STRING", kindN: "NUMBER", kindB: "BINARY", kindBool: "BOOLEAN", kindNull: "NULL", kindL: "LIST", kindM: "MAP"}[k]
@@ -147,45 +149,59 @@ func checkAssigned(e *environment, o operand) error {
 			}
 		}
 	case ifNotExists:
+		if err := checkDistinct(e, "if_not_exists", o.path, o.otherwise); err != nil {
+			return err
+		}
 		return checkAssigned(e, o.otherwise)
-	case sizeOf:
-		return expressionError("The function is not allowed in an update expression; function: size")
 	}
 	return nil
 }
 
-// paths are the resolved paths that the update changes.
-func (u *update) paths(e *environment) []path {
+// written are the paths that the update changes, as the expression has them, and paths are those resolved.
+func (u *update) written() []path {
 	all := make([]path, 0, len(u.set)+len(u.remove)+len(u.add)+len(u.delete))
 	for _, a := range u.set {
-		all = append(all, e.path(a.at))
+		all = append(all, a.at)
 	}
-	for _, p := range u.remove {
-		all = append(all, e.path(p))
-	}
+	all = append(all, u.remove...)
 	for _, c := range u.add {
-		all = append(all, e.path(c.at))
+		all = append(all, c.at)
 	}
 	for _, c := range u.delete {
-		all = append(all, e.path(c.at))
+		all = append(all, c.at)
+	}
+	return all
+}
+
+func (u *update) paths(e *environment) []path {
+	all := u.written()
+	for i, p := range all {
+		all[i] = e.path(p)
 	}
 	return all
 }
 
 // checkOverlap refuses two paths of which one leads to or through the other, or which take the
-// same value for a list and for a map.
-func checkOverlap(paths []path) error {
-	for i, p := range paths {
-		for _, q := range paths[:i] {
+// same value for a list and for a map. Like AWS it goes from the last to the first, and tells of a
+// name that is not defined when it comes to it.
+func checkOverlap(e *environment, written []path) error {
+	paths := make([]path, len(written))
+	for i := len(written) - 1; i >= 0; i-- {
+		if err := e.checkPath(written[i]); err != nil {
+			return err
+		}
+		p := e.path(written[i])
+		paths[i] = p
+		for _, q := range paths[i+1:] {
 			n := 0
 			for n < min(len(p), len(q)) && p[n] == q[n] {
 				n++
 			}
 			switch {
 			case n == min(len(p), len(q)):
-				return expressionError("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", q, p)
+				return expressionError("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", p, q)
 			case p[n].isIndex != q[n].isIndex:
-				return expressionError("Two document paths conflict with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", q, p)
+				return expressionError("Two document paths conflict with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", p, q)
 			}
 		}
 	}
@@ -194,6 +210,11 @@ func checkOverlap(paths []path) error {
 
 // apply gives the item that the update makes of item.
 func (u *update) apply(e *environment, item attributes) (attributes, error) {
+	for _, p := range u.paths(e) {
+		if !item.leadsTo(p) {
+			return nil, errInvalidPath()
+		}
+	}
 	changed := item
 	var err error
 	put := func(at path, v value) error {
@@ -245,6 +266,26 @@ func (u *update) apply(e *environment, item attributes) (attributes, error) {
 		}
 	}
 	return changed, nil
+}
+
+// leadsTo tells whether an item has everything on a resolved path but its last step.
+func (a attributes) leadsTo(at path) bool {
+	v, ok := a.get(at[0].name)
+	for _, s := range at[1:] {
+		switch {
+		case !ok:
+			return false
+		case s.isIndex && v.kind == kindL:
+			if ok = s.index < len(v.list); ok {
+				v = v.list[s.index]
+			}
+		case !s.isIndex && v.kind == kindM:
+			v, ok = v.fields.get(s.name)
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // sum is what ADD makes of an attribute and its operand.

@@ -38,13 +38,17 @@ type mutation struct {
 	update    *string
 	env       environment
 	onFailure string // ReturnValuesOnConditionCheckFailure
+	fault     error  // what is wrong with the values in item or key
 
 	// What compile and resolve find out.
-	holds  condition
-	change *update
-	table  *table
-	place  string // the item's encoded key
-	built  *item  // the item that a put stores
+	holds   condition
+	change  *update
+	nested  []string // the first steps of the condition's paths that have more, and changed those of the update's
+	changed []string
+	table   *table
+	misfit  error  // how key or item do not fit the table
+	place   string // the item's encoded key, unless it is a misfit
+	built   *item  // the item that a put stores
 }
 
 // member reads a request member that all mutations of its verb have. It reports whether name is one.
@@ -53,17 +57,17 @@ func (m *mutation) member(d *decoder, name string) bool {
 	case name == "TableName":
 		m.tableName = d.tableName()
 	case name == "Item" && m.verb == verbPut:
-		m.item = d.attributes()
+		m.item, m.fault = d.attributes(), d.takeFault()
 	case name == "Key" && m.verb != verbPut:
-		m.key = d.attributes()
+		m.key, m.fault = d.attributes(), d.takeFault()
 	case name == "UpdateExpression" && m.verb == verbUpdate:
 		m.update = d.optional()
 	case name == "ConditionExpression":
 		m.condition = d.optional()
 	case name == "ExpressionAttributeNames":
-		m.env.names = d.names()
+		m.env.readNames(d)
 	case name == "ExpressionAttributeValues":
-		m.env.values = d.values()
+		m.env.readValues(d)
 	case name == "ReturnValuesOnConditionCheckFailure":
 		m.onFailure = d.enum("returnValuesOnConditionCheckFailure", "NONE", "ALL_OLD")
 	default:
@@ -74,65 +78,71 @@ func (m *mutation) member(d *decoder, name string) bool {
 
 // compile checks what can be checked without the table.
 func (m *mutation) compile(x *expressions) error {
-	if m.item == nil && m.key == nil {
-		member := "key"
-		if m.verb == verbPut {
-			member = "item"
-		}
-		return errMissing(member)
+	if err := checkName("tableName", m.tableName); err != nil {
+		return err
 	}
-	if m.tableName == "" {
-		return errMissing("tableName")
-	}
-	if m.verb == verbCheck && m.condition == nil {
+	switch {
+	case m.verb == verbPut && m.item == nil:
+		return errMissing("item")
+	case m.verb != verbPut && m.key == nil:
+		return errMissing("key")
+	case m.verb == verbCheck && m.condition == nil:
 		return errMissing("conditionExpression")
 	}
+	if err := m.env.check(m.condition != nil || m.update != nil); err != nil {
+		return err
+	}
+	if m.fault != nil {
+		return m.fault
+	}
+	if m.verb == verbPut && m.item.size() > maxItem {
+		return validationf("Item size has exceeded the maximum allowed size")
+	}
 	set := expressionSet{env: m.env}
-	if err := checkEnvironment(&m.env, m.condition != nil || m.update != nil); err != nil {
-		return err
-	}
-	changes, err := bind(&set, &x.updates, "UpdateExpression", m.update, (*update).check)
+	changes, err := bind(&set, &x.updates, "UpdateExpression", m.update, (*update).checkPaths, (*update).check)
 	if err != nil {
 		return err
 	}
-	holds, err := bind(&set, &x.conditions, "ConditionExpression", m.condition, condition.check)
+	m.changed, set.nested = set.nested, nil
+	holds, err := bind(&set, &x.conditions, "ConditionExpression", m.condition, nil, condition.check)
 	if err != nil {
 		return err
 	}
-	m.change, m.holds = changes.node, holds.node
+	m.change, m.holds, m.nested = changes.node, holds.node, set.nested
 	return set.done()
 }
 
-// checkEnvironment refuses names and values in a request without expressions.
-func checkEnvironment(e *environment, hasExpression bool) error {
-	switch {
-	case hasExpression:
-		return nil
-	case e.names != nil:
-		return validationf("ExpressionAttributeNames can only be specified when using expressions")
-	case e.values != nil:
-		return validationf("ExpressionAttributeValues can only be specified when using expressions")
-	}
-	return nil
-}
-
-// resolve checks the mutation against its table's schema and finds the item's place.
+// resolve checks the mutation against its table's schema and finds the item's place. A key that does
+// not fit the table is kept in misfit, since in a transaction it is one of the reasons why that is
+// cancelled; all else refuses the whole request.
 func (m *mutation) resolve() error {
-	schema := &m.table.schema
+	schema, key := &m.table.schema, m.key
 	if m.verb == verbPut {
-		if err := m.table.checkItem(m.item); err != nil {
-			return err
-		}
-		if m.built = m.table.newItem(m.item); m.built.size > maxItem {
-			return validationf("Item size has exceeded the maximum allowed size")
-		}
-		m.place = m.built.key
+		key = m.item
+		m.misfit = schema.checkItemKey(key)
+	} else {
+		m.misfit = schema.checkKey(key)
+	}
+	if m.misfit != nil {
 		return nil
 	}
-	if err := schema.checkKey(m.key); err != nil {
+	if err := schema.checkNotEmpty(key); err != nil {
 		return err
 	}
-	m.place = schema.encode(m.key)
+	m.misfit = schema.checkSize(key)
+	if m.misfit == nil && m.verb == verbPut {
+		m.misfit = m.table.checkIndexKeys(key)
+	}
+	if m.misfit != nil {
+		return nil
+	}
+	if m.verb == verbPut {
+		m.built = m.table.newItem(m.item)
+		if m.table.storedSize(m.built) > maxItem {
+			return validationf("Item size has exceeded the maximum allowed size")
+		}
+	}
+	m.place = schema.encode(key)
 	if m.change != nil {
 		for _, p := range m.change.paths(&m.env) {
 			if schema.has(p[0].name) {
@@ -140,7 +150,7 @@ func (m *mutation) resolve() error {
 			}
 		}
 	}
-	return nil
+	return m.table.checkScalars(m.nested)
 }
 
 // on gives the item that the mutation makes of old, where nil stands for no item.
@@ -165,12 +175,15 @@ func (m *mutation) on(old *item) (*item, error) {
 	}
 	after := before
 	if m.change != nil {
-		var err error
+		err := m.table.checkScalars(m.changed)
+		if err != nil {
+			return nil, err
+		}
 		if after, err = m.change.apply(&m.env, before); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.table.checkItem(after); err != nil {
+	if err := m.table.checkIndexKeys(after); err != nil {
 		return nil, err
 	}
 	for _, at := range after {
@@ -179,7 +192,7 @@ func (m *mutation) on(old *item) (*item, error) {
 		}
 	}
 	updated := m.table.newItem(after)
-	if updated.size > maxItem {
+	if m.table.storedSize(updated) > maxItem {
 		return nil, validationf("Item size to update has exceeded the maximum allowed size")
 	}
 	return updated, nil
@@ -213,9 +226,11 @@ func (c *change) isNothing() bool {
 // execute runs mutations of different items as one: when one of them fails nothing is written, and
 // errs has its error at its place. Further ops are committed with them.
 func (s *Service) execute(mutations []*mutation, ops ...storage.Op) (changes []change, errs []error, err error) {
-	places := make([]place, len(mutations))
-	for i, m := range mutations {
-		places[i] = placeOf(m.table, m.place)
+	places := make([]place, 0, len(mutations))
+	for _, m := range mutations {
+		if m.misfit == nil {
+			places = append(places, placeOf(m.table, m.place))
+		}
 	}
 	unlock, err := lock(places...)
 	if err != nil {
@@ -224,8 +239,12 @@ func (s *Service) execute(mutations []*mutation, ops ...storage.Op) (changes []c
 	defer unlock()
 	changes = make([]change, len(mutations))
 	for i, m := range mutations {
-		old := m.table.get(m.place)
-		updated, err := m.on(old)
+		var old, updated *item
+		err := m.misfit
+		if err == nil {
+			old = m.table.get(m.place)
+			updated, err = m.on(old)
+		}
 		if err != nil {
 			if errs == nil {
 				errs = make([]error, len(mutations))
@@ -324,9 +343,6 @@ func (s *Service) write(ctx context.Context, v verb, body []byte) (any, error) {
 			case m.member(d, name):
 			case name == "ReturnValues":
 				returnValues = d.enum("returnValues", "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
-				if v != verbUpdate && returnValues != "NONE" && returnValues != "ALL_OLD" {
-					d.fail(validationf("Return values set to invalid value"))
-				}
 			case name == "ReturnConsumedCapacity":
 				capacity.read(d)
 			case name == "ReturnItemCollectionMetrics":
@@ -341,6 +357,9 @@ func (s *Service) write(ctx context.Context, v verb, body []byte) (any, error) {
 	}
 	if err := awsapi.Authorize(ctx, verbActions[v], TableARN(m.tableName)); err != nil {
 		return nil, err
+	}
+	if v != verbUpdate && returnValues != "NONE" && returnValues != "ALL_OLD" {
+		return nil, validationf("Return values set to invalid value")
 	}
 	if err := m.compile(&s.expressions); err != nil {
 		return nil, err
