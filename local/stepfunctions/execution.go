@@ -216,8 +216,7 @@ func (e *execution) await() bool {
 		}
 	}
 	if deadline := e.deadline(); !e.over && !deadline.IsZero() && !deadline.After(now) {
-		e.root.abort()
-		e.end(statusTimedOut, "ExecutionTimedOut", event{Prev: e.root.Prev})
+		e.cutShort(statusTimedOut, "ExecutionTimedOut", &detail{Error: new(asl.ErrTimeout)})
 	}
 	return true
 }
@@ -243,8 +242,7 @@ func (e *execution) receive(m message) {
 		return
 	}
 	if m.stop != nil {
-		e.root.abort()
-		e.end(statusAborted, "ExecutionAborted", event{Prev: e.root.Prev, Detail: &detail{Error: m.stop.Error, Cause: m.stop.Description}})
+		e.cutShort(statusAborted, "ExecutionAborted", &detail{Error: m.stop.Error, Cause: m.stop.Description})
 		reply(nil)
 		return
 	}
@@ -335,6 +333,20 @@ func (e *execution) end(status, kind string, ev event) {
 	e.root.leaves((*frame).abandon)
 	e.left = map[string]*storedFrame{}
 	e.root.positions(e.left)
+}
+
+// cutShort ends the execution in the middle of its states, of whose end the history says nothing: as on
+// AWS its last event follows none of theirs.
+func (e *execution) cutShort(status, kind string, d *detail) {
+	e.root.leaves(func(open *frame) {
+		if open.Stage == stageRun {
+			open.emit("MapRunAborted", event{})
+		}
+	})
+	e.end(status, kind, event{Detail: d})
+	if status == statusTimedOut {
+		e.final.Error = nil // only the event names it
+	}
 }
 
 // save writes down what has changed, shows it, and gives the answers that waited for it.

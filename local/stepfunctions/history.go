@@ -79,7 +79,8 @@ func (ev *event) wire(id int, data bool) map[string]any {
 	if ev.Detail != nil {
 		ev.Detail.wire(details, ev.Type, data)
 	}
-	if name := ev.detailsName(); len(details) > 0 || name == "executionFailedEventDetails" {
+	switch name := ev.detailsName(); {
+	case len(details) > 0, ev.Type == "ExecutionFailed", ev.Type == "ExecutionAborted":
 		out[name] = details
 	}
 	return out

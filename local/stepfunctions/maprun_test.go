@@ -181,7 +181,7 @@ func TestStoppingADistributedMap(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		want := []string{"ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunAborted", "MapStateAborted", "ExecutionAborted"}
+		want := []string{"ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunAborted", "ExecutionAborted"}
 		if kinds := w.history(arn); !slices.Equal(kinds, want) {
 			t.Errorf("history %v, want %v", kinds, want)
 		}

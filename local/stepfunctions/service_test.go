@@ -1,6 +1,7 @@
 package stepfunctions_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -278,12 +279,64 @@ func TestStopping(t *testing.T) {
 		if got["error"] != "E" || got["cause"] != "C" {
 			t.Errorf("got %v", got)
 		}
-		want := []string{"ExecutionStarted", "WaitStateEntered", "WaitStateAborted", "ExecutionAborted"}
+		want := []string{"ExecutionStarted", "WaitStateEntered", "ExecutionAborted"}
 		if kinds := w.history(arn); !slices.Equal(kinds, want) {
 			t.Errorf("got %v, want %v", kinds, want)
 		}
 		w.mustCall("StopExecution", map[string]any{"executionArn": arn})
 	})
+}
+
+// TestCutShort has executions that end in the middle of their states: their last event follows none of those, and
+// nothing is told of the states themselves.
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	wait := `{"Type":"Wait","Seconds":3600,"End":true}`
+	for name, body := range map[string]string{
+		"in a state":    `"StartAt":"W","States":{"W":` + wait + `}`,
+		"in a branch":   `"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"W","States":{"W":` + wait + `}}]}}`,
+		"in an element": `"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$","End":true,"ItemProcessor":{"StartAt":"W","States":{"W":` + wait + `}}}}`,
+	} {
+		for how, want := range map[string]string{
+			"timed out":             `{"error":"States.Timeout"}`,
+			"stopped":               `{}`,
+			"stopped with a reason": `{"cause":"C","error":"E"}`,
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, `{"TimeoutSeconds":60,`+body+`}`, stepfunctions.Config{})
+					defer w.kill()
+					arn := w.start("one", "[1]")
+					stop := map[string]any{"executionArn": arn}
+					switch how {
+					case "timed out":
+						time.Sleep(61 * time.Second)
+					case "stopped with a reason":
+						stop["error"], stop["cause"] = "E", "C"
+						fallthrough
+					default:
+						w.mustCall("StopExecution", stop)
+					}
+					synctest.Wait()
+					events := w.mustCall("GetExecutionHistory", map[string]any{"executionArn": arn})["events"].([]any)
+					for _, e := range events {
+						if kind := e.(map[string]any)["type"].(string); strings.HasSuffix(kind, "StateAborted") {
+							t.Errorf("the history has a %s", kind)
+						}
+					}
+					last := events[len(events)-1].(map[string]any)
+					details, _ := json.Marshal(cmp.Or(last["executionTimedOutEventDetails"], last["executionAbortedEventDetails"]))
+					if fmt.Sprint(last["previousEventId"]) != "0" || string(details) != want {
+						t.Errorf("the last event is %v, want it to follow 0 with %s", last, want)
+					}
+					if got := w.describe(arn); how != "stopped with a reason" && got["error"] != nil {
+						t.Errorf("the execution has the error %v", got["error"])
+					}
+				})
+			})
+		}
+	}
 }
 
 func TestListing(t *testing.T) {
