@@ -150,6 +150,15 @@ type Erased struct{ QuoteID string }
 
 func (e *Erased) Error() string { return "the personal data of quote " + e.QuoteID + " were erased" }
 
+// MaxRevisions is how many revisions a quote has at most. Each costs reports and a rating, and whatever shows the whole
+// quote has to show them all. One that was undone counts.
+const MaxRevisions = 100
+
+// TooManyRevisions refuses to amend a quote that has Max revisions.
+type TooManyRevisions struct{ Max int }
+
+func (e *TooManyRevisions) Error() string { return fmt.Sprintf("the quote has %d revisions", e.Max) }
+
 // NotOpen refuses a command that only an open quote takes: one that is neither accepted, declined,
 // withdrawn nor expired.
 type NotOpen struct{ Status Status }

@@ -76,6 +76,9 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
 		return nil, err
 	}
+	if q.Revisions >= MaxRevisions {
+		return nil, &TooManyRevisions{Max: MaxRevisions}
+	}
 	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Revisions + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
 }
 

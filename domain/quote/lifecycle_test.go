@@ -89,7 +89,20 @@ func TestAmendQuote(t *testing.T) {
 	lastDay := quote.AmendQuote{QuoteDate: l.lastDay, Request: edited(t, l.longer(t), func(r *quote.Request) {
 		r.EffectiveDate = l.lastDay
 	})}
+	often := []quote.Event{l.requested}
+	for revision := 2; revision <= quote.MaxRevisions; revision++ {
+		request := l.example.Request
+		if revision%2 == 0 {
+			request = l.longer(t)
+		}
+		often = append(often, quote.QuoteAmended{QuoteID: quotetest.ID, Revision: revision, QuoteDate: l.day, Request: request})
+	}
+	undone := quote.EventReversed{QuoteID: quotetest.ID, Version: len(often), EventID: "x", Type: quote.TypeQuoteAmended}
 	assertDecisions(t, map[string]decision{
+		"a quote is amended up to so many revisions": {given: often[:len(often)-1], when: to(func(r *quote.Request) { r.TermMonths = 12 }), want: often[len(often)-1:]},
+		"and no further":                                    {given: often, when: to(func(*quote.Request) {}), wantErr: &quote.TooManyRevisions{Max: quote.MaxRevisions}},
+		"but to what it is already":                         {given: often, when: amend},
+		"one that was undone counts":                        {given: with(often, undone), when: amend, wantErr: &quote.TooManyRevisions{Max: quote.MaxRevisions}},
 		"a quote that waits for its facts is amended":       {given: []quote.Event{l.requested}, when: amend, want: want},
 		"a quote with an offer is amended":                  {given: l.offered, when: amend, want: want},
 		"a quote that was referred is amended":              {given: l.referred, when: amend, want: want},

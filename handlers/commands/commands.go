@@ -4,11 +4,9 @@ package commands
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -95,12 +93,8 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
-	orderID, err := orderID(r, caller, key, history)
-	if err != nil {
-		return api.Respond(err)
-	}
 	after, err := h.quotes.ExecuteOn(ctx, history, quotestore.Order{
-		ID: orderID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID,
+		ID: orderID(r, caller, key, history.Quote.ID), Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID,
 		At: now, Command: command, IfVersion: version,
 	})
 	if err != nil {
@@ -119,21 +113,12 @@ func mayGive(c api.Caller, route route, q quote.Quote) bool {
 	return c.MayRead(q.CustomerID)
 }
 
-// orderID names the command. With a key it is the same for a request that comes again; another body under
-// the same key is refused.
-func orderID(r events.APIGatewayV2HTTPRequest, c api.Caller, key string, h quotestore.History) (string, error) {
+// orderID names the command. With a key it is the same for a request that comes again.
+func orderID(r events.APIGatewayV2HTTPRequest, c api.Caller, key, quoteID string) string {
 	if key == "" {
-		return ulid.Make().String(), nil
+		return ulid.Make().String()
 	}
-	// The parts are hashed: the id is stored with each event, and the caller's own texts may be long.
-	name := fmt.Sprintf("command/%x/", sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", r.RouteKey, h.Quote.ID, c.Subject, key)))
-	id := name + fmt.Sprintf("%x", sha256.Sum256(canonical(r.Body)))
-	for _, e := range h.Events {
-		if strings.HasPrefix(e.Metadata.CommandID, name) && e.Metadata.CommandID != id {
-			return "", api.KeyReused
-		}
-	}
-	return id, nil
+	return quotestore.KeyedID(fmt.Sprintf("%q %q %q %q", r.RouteKey, quoteID, c.Subject, key), canonical(r.Body))
 }
 
 // canonical is a JSON text without what makes no difference: white space and the order of members.

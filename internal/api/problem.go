@@ -110,6 +110,13 @@ func conflictOf(err error) *Problem {
 	if _, ok := errors.AsType[*quotestore.NotFound](err); ok {
 		return NotFound
 	}
+	if _, ok := errors.AsType[*quotestore.KeyReused](err); ok {
+		return KeyReused
+	}
+	if many, ok := errors.AsType[*quote.TooManyRevisions](err); ok {
+		return NewProblem(http.StatusConflict, "too-many-revisions", "The quote was amended too often",
+			"A quote has at most %d revisions. Withdraw it, and submit a new one.", many.Max)
+	}
 	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok {
 		return NewProblem(http.StatusPreconditionFailed, "version-mismatch", "The quote has changed",
 			"It is at version %d. Read it again, and send the command with its new ETag if it still applies.", mismatch.Have)

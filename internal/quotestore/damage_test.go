@@ -1,14 +1,19 @@
 package quotestore_test
 
 import (
+	"errors"
 	"maps"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote"
+	"milepost/internal/quotestore"
+	"milepost/internal/stacktest"
 )
 
 // TestADamagedSnapshotIsAsGoodAsNone puts something else in the place of each attribute of a snapshot. The quote is what
@@ -58,4 +63,49 @@ func TestADamagedSnapshotIsAsGoodAsNone(t *testing.T) {
 			t.Errorf("%s damaged by %v: the next read took %d requests, want 2", damage.attribute, damage.by, asked)
 		}
 	}
+}
+
+// TestAKeyIsKnownHoweverLongAgoItWasUsed reuses idempotency keys after the snapshot has hidden their events, and after so
+// many commands that the snapshot has forgotten them.
+func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
+	t.Parallel()
+	l := newLong(t)
+	l.growTo(6)
+	keyed := func(wanted string, c quote.Command) quotestore.Order {
+		return order(quotestore.KeyedID("a key", []byte(wanted)), c)
+	}
+	h := mustLoad(t, l.Store, l.id)
+	c := quote.AmendQuote{QuoteDate: l.example.QuoteDate, Request: l.changed(h.Quote.Request)}
+	first := mustExecute(t, l.Store, l.id, keyed("this", c))
+	assert := func(when string) {
+		t.Helper()
+		before := mustLoad(t, l.Store, l.id).Quote.Version
+		if then := mustExecute(t, l.Store, l.id, keyed("this", c)); !reflect.DeepEqual(then, first) {
+			t.Errorf("%s: the command sent again gives version %d, want %d", when, then.Version, first.Version)
+		}
+		_, err := l.Execute(t.Context(), l.id, keyed("that", quote.WithdrawQuote{On: l.example.QuoteDate}))
+		if _, reused := errors.AsType[*quotestore.KeyReused](err); !reused {
+			t.Errorf("%s: another command under the key: %v, want that it is refused", when, err)
+		}
+		if after := mustLoad(t, l.Store, l.id).Quote.Version; after != before {
+			t.Errorf("%s: version %d, want %d", when, after, before)
+		}
+	}
+	assert("at once")
+	l.growTo(60)
+	if h, _ := l.current(); h.Whole() {
+		t.Fatal("the quote has no snapshot")
+	}
+	assert("behind a snapshot")
+	// Each event of these is a command of its own.
+	var more []quote.Event
+	for range 1010 {
+		more = append(more, quote.QuoteAmended{QuoteID: l.id, Revision: 30, QuoteDate: l.example.QuoteDate, Request: l.example.Request})
+	}
+	stacktest.MustRecord(t, l.Log, l.id, time.Now(), more[:90]...)
+	for n := 90; n < len(more); n += 90 {
+		stacktest.MustRecord(t, l.Log, l.id, time.Now(), more[n:min(n+90, len(more))]...)
+	}
+	l.takeSnapshot()
+	assert("behind a thousand commands")
 }

@@ -4,6 +4,7 @@ package quotestore
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,8 @@ func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store
 
 // Order is a command with what has to be known about it besides what it wants.
 type Order struct {
-	// ID identifies the command; a repeated command has the same one and changes nothing.
+	// ID identifies the command; a repeated command has the same one and changes nothing. KeyedID makes those of commands
+	// that are given under an idempotency key.
 	ID string
 	// Actor, CorrelationID and CausationID go into the metadata of the events.
 	Actor, CorrelationID, CausationID string
@@ -388,17 +390,45 @@ func encode(e quote.Event) (json.RawMessage, error) {
 // place among the command's events.
 var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
 
-// after is the history as a command left it; done is false when it has left no event.
+// KeyReused refuses an order under an idempotency key that another one was carried out under.
+type KeyReused struct{ QuoteID string }
+
+func (e *KeyReused) Error() string {
+	return "the idempotency key belongs to another command on quote " + e.QuoteID
+}
+
+// keyedPrefix begins the ids of commands that were given under an idempotency key.
+const keyedPrefix = "command/"
+
+// KeyedID is the id of a command that is given under an idempotency key, made of all that the key is for and of what the
+// command wants. Both are hashed: the id is stored with each event, and the texts of callers may be long.
+func KeyedID(key string, wanted []byte) string {
+	return fmt.Sprintf("%s%x/%x", keyedPrefix, sha256.Sum256([]byte(key)), sha256.Sum256(wanted))
+}
+
+// keyOf is what the ids of all commands under an idempotency key begin with; of another command it is the id.
+func keyOf(commandID string) string {
+	if i := strings.LastIndexByte(commandID, '/'); i >= len(keyedPrefix) && strings.HasPrefix(commandID, keyedPrefix) {
+		return commandID[:i+1]
+	}
+	return commandID
+}
+
+// after is the history as a command left it; done is false when it has left no event. The error is *KeyReused if its key
+// belongs to another command. A snapshot only says whether it is worth while to look in the whole log.
 func (s *Store) after(ctx context.Context, h History, commandID string) (then History, done bool, err error) {
-	if !h.Whole() && slices.Contains(h.commands(), markOf(commandID)) {
+	if marks, all := h.commands(); !h.Whole() && (!all || slices.Contains(marks, markOf(commandID))) {
 		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
 			return h, false, err
 		}
 	}
 	for i, e := range slices.Backward(h.Events) {
-		if e.Metadata.CommandID == commandID {
+		switch {
+		case e.Metadata.CommandID == commandID:
 			then, err = h.first(i + 1)
 			return then, true, err
+		case keyOf(e.Metadata.CommandID) == keyOf(commandID):
+			return h, false, &KeyReused{QuoteID: h.Quote.ID}
 		}
 	}
 	return History{}, false, nil

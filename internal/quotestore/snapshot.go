@@ -46,19 +46,20 @@ type Snapshots struct {
 type snapshot struct {
 	Quote       quote.Quote
 	RequestedAt time.Time
-	// Commands are the newest commands that were carried out, the oldest first.
-	Commands []commandMark
+	// Commands are the newest commands that were carried out, the oldest first. Forgotten reports that there were others.
+	Commands  []commandMark
+	Forgotten bool
 }
 
-// commandMark stands for a command's id.
+// commandMark stands for the ids of a command and of all others under its idempotency key.
 type commandMark uint64
 
 func markOf(commandID string) commandMark {
-	sum := sha256.Sum256([]byte(commandID))
+	sum := sha256.Sum256([]byte(keyOf(commandID)))
 	return commandMark(binary.BigEndian.Uint64(sum[:]))
 }
 
-// maxCommands is how many commands a snapshot remembers. One that comes again after so many others is taken for new.
+// maxCommands is how many commands a snapshot remembers. Where there were more, the log has to be asked.
 const maxCommands = 1000
 
 // Current reads a quote as it is now: the newest events, and of a long log the newest snapshot instead of what
@@ -171,7 +172,8 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	if h.Erased || !h.sealed() {
 		return nil
 	}
-	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: h.commands()})
+	marks, all := h.commands()
+	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: marks, Forgotten: !all})
 	if err != nil {
 		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
 	}
@@ -185,18 +187,19 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	return s.Snapshots.put(ctx, StreamID(quoteID), sealedSnapshot{sealed, h.Quote.Version}, h.damaged)
 }
 
-// commands are the newest commands that made a history.
-func (h History) commands() []commandMark {
-	var marks []commandMark
+// commands are the newest commands that made a history; all reports that there were no others.
+func (h History) commands() (marks []commandMark, all bool) {
+	all = true
 	if h.base != nil {
-		marks = slices.Clip(h.base.Commands)
+		marks, all = slices.Clip(h.base.Commands), !h.base.Forgotten
 	}
 	for _, e := range h.Events {
 		if m := markOf(e.Metadata.CommandID); !slices.Contains(marks, m) {
 			marks = append(marks, m)
 		}
 	}
-	return marks[max(0, len(marks)-maxCommands):]
+	extra := max(0, len(marks)-maxCommands)
+	return marks[extra:], all && extra == 0
 }
 
 // form names how a state is written, and what events come to. A snapshot of another form is none.
