@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func TestPersonalFollowsReferencesAndArrays(t *testing.T) {
 // aboutPersons are members that are personal wherever they stand.
 var aboutPersons = []string{
 	"firstName", "lastName", "middleName", "dateOfBirth", "licenseNumber", "licensedDate", "vin", "plate", "address", "phone", "email",
-	"reply", "requestHash", "reportId", "incidentId", "reason", "text",
+	"reply", "requestHash", "reportId", "incidentId", "reason", "text", "note", "comment", "remark", "statement", "words",
 }
 
 // impersonal are members of these names that are about nobody, each with why.
@@ -57,10 +58,8 @@ var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/agency/phone":     "of a company",
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/reviews/*/reason": "a code",
 	"events/QuoteCorrected.v1.json/text":                                 "of a fault of the program, the same for many quotes",
-	"events/ReferralApproved.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
 	"types/request.v1.json/contact/consents/email":                       "whether it was agreed to",
 	"types/request.v1.json/contact/consents/text":                        "whether it was agreed to",
-	"events/ReferralDeclined.v1.json/decision/text":                      "the reason of a decision, which has to be kept",
 }
 
 // TestMembersAboutPersonsAreMarked looks at the files themselves, and not through Personal.
@@ -94,6 +93,18 @@ func TestMembersAboutPersonsAreMarked(t *testing.T) {
 	}
 }
 
+// freeText reports whether a member takes any text, with a bound that leaves room for sentences.
+func freeText(member map[string]any) bool {
+	kinds := fmt.Sprint(member["type"])
+	for _, bound := range []string{"enum", "const", "pattern", "format", "$ref"} {
+		if member[bound] != nil {
+			return false
+		}
+	}
+	longest, _ := member["maxLength"].(float64)
+	return strings.Contains(kinds, "string") && longest > 200
+}
+
 func checkMarked(t *testing.T, where string, schema map[string]any, seen map[string]bool) {
 	t.Helper()
 	if schema["x-personal"] == true {
@@ -106,6 +117,9 @@ func checkMarked(t *testing.T, where string, schema map[string]any, seen map[str
 		member, _ := member.(map[string]any)
 		if slices.Contains(aboutPersons, name) && member["x-personal"] != true && impersonal[at] == "" {
 			t.Errorf("%s is about a person and not marked as personal", at)
+		}
+		if freeText(member) && member["x-personal"] != true && impersonal[at] == "" {
+			t.Errorf("%s is free text, which may name somebody, and not marked as personal: \"x-personal\": true seals it", at)
 		}
 		checkMarked(t, at, member, seen)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"milepost/domain/quote"
@@ -26,7 +27,7 @@ type eraseCmd struct {
 
 // Help says what remains.
 func (*eraseCmd) Help() string {
-	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the key for five minutes. An erasure that was interrupted goes on when the command is given again; given again later, it notes the erasure in quotes that were missed.
+	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the keys for five minutes, and the customer may submit meanwhile: the command waits until that is over, and takes in what came. When it has ended, nothing of the person is there or can come. An erasure that was interrupted goes on when the command is given again.
 
 Example:
 
@@ -58,7 +59,9 @@ type erasure struct {
 	Noted  int                  `json:"noted"`
 	// Letters counts what was sent to the customer before letters were sealed: their words are, or would be, taken out.
 	Letters int `json:"letters"`
-	// Unsealed are quotes from before personal data were sealed. Their data are still there.
+	// Late counts the quotes that were submitted while functions still remembered the keys. They are erased, too.
+	Late int `json:"late"`
+	// Unsealed are quotes with events from before what they say about persons was sealed. It is still there.
 	Unsealed []string `json:"unsealed"`
 	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone all the same.
 	stored.Faults
@@ -91,8 +94,21 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		}
 		did.Erased = &first
 	}
+	if err := c.notes(ctx, l, ids, &did); err != nil {
+		return err
+	}
+	if c.Yes {
+		if err := c.outlast(ctx, l, s, ids, &did); err != nil {
+			return err
+		}
+	}
+	return c.print(s, did)
+}
+
+// notes notes in quotes that their personal data were erased.
+func (c *eraseCmd) notes(ctx context.Context, l *logs, ids []string, did *erasure) error {
 	for _, id := range ids {
-		err := c.note(ctx, l, id, &did)
+		err := c.note(ctx, l, id, did)
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted behind %d quotes; the same command goes on there", did.Noted)
 		}
@@ -104,7 +120,65 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
-	return c.print(s, did)
+	return nil
+}
+
+// settling is how long what was appended last may take to be found.
+const settling = 30 * time.Second
+
+// outlast waits until no function remembers the keys any more, and takes in the quotes that were submitted until then.
+func (c *eraseCmd) outlast(ctx context.Context, l *logs, s streams, ids []string, did *erasure) error {
+	over := did.Erased.At.Add(seal.Lifetime + settling)
+	if wait := time.Until(over); wait > 0 {
+		fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function remembers them\n", clock(over))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return errors.New("interrupted while functions may remember the keys; the same command goes on there")
+		}
+	}
+	late, err := l.quotesOf(ctx, c.Customer)
+	if err != nil {
+		return plainly(err)
+	}
+	submitted, err := l.submitted(ctx, c.Customer, did.Erased.At.Add(-settling), over)
+	if err != nil {
+		return plainly(err)
+	}
+	late = slices.DeleteFunc(append(late, submitted...), func(id string) bool { return slices.Contains(ids, id) })
+	slices.Sort(late)
+	late = slices.Compact(late)
+	did.Late = len(late)
+	return c.notes(ctx, l, late, did)
+}
+
+// submitted returns the quotes of a customer that begin in a span of the log, whether or not a list has them.
+func (l *logs) submitted(ctx context.Context, customerID string, since, until time.Time) (ids []string, err error) {
+	var streams []string
+	look := func() error {
+		owners, err := l.quotes.Log.SealedFor(ctx, streams)
+		for stream, owner := range owners {
+			if id, ok := quotestore.QuoteID(stream); ok && owner == customerID {
+				ids = append(ids, id)
+			}
+		}
+		streams = streams[:0]
+		return err
+	}
+	for place, err := range l.quotes.Log.Places(ctx, eventstore.CursorAt(since), until) {
+		if err != nil {
+			return nil, err
+		}
+		if place.Version == 1 {
+			streams = append(streams, place.StreamID)
+		}
+		if len(streams) == eventstore.MaxImported {
+			if err := look(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ids, look()
 }
 
 // note notes in a quote that its personal data were erased, unless it has that already.
@@ -117,7 +191,9 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 		return nil // the projection knows more than the log, which is for milepost log verify to say
 	}
 	did.Quotes[h.Quote.Status]++
-	if h.Events[0].Sealed == nil {
+	if unsealed, err := quotestore.Unsealed(h.Events); err != nil {
+		return err
+	} else if unsealed {
 		did.Unsealed = append(did.Unsealed, quoteID)
 	}
 	if err := c.letters(ctx, l, quoteID, did); err != nil || !c.Yes || h.Quote.Erasure != nil {
@@ -196,11 +272,14 @@ func (c *eraseCmd) print(s streams, did erasure) error {
 		if c.Yes {
 			fmt.Fprintf(s.out, "noted in %d quotes\n", did.Noted)
 		}
+		if did.Late > 0 {
+			fmt.Fprintf(s.out, "%6d quotes were submitted after the erasure, and are erased\n", did.Late)
+		}
 		if did.Letters > 0 {
 			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
 		}
 		for _, id := range did.Unsealed {
-			fmt.Fprintf(s.out, "quote %s was never sealed: its personal data are still there\n", id)
+			fmt.Fprintf(s.out, "quote %s has events that were never sealed: what they say about persons is still there\n", id)
 		}
 		printFaults(s.out, did.Faults)
 	}

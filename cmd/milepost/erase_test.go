@@ -201,7 +201,7 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 			Faults: stored.NewFaults(),
 		}
 		if !reflect.DeepEqual(did, want) {
-			t.Errorf("%+v, want %+v", did, want)
+			t.Errorf("%+v %+v, want %+v %+v", did, did.Erased, want, want.Erased)
 		}
 		time.Sleep(seal.Lifetime)
 
@@ -258,6 +258,94 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 			t.Errorf("erased again: %+v, want nothing new", did)
 		}
 		s.assertDepths(nil)
+	})
+}
+
+// decided brings a quote of ada to an underwriter's decision, the way of which is given. Then it is undone and decided
+// again. All words name her.
+func (s *running) decided(approve bool) string {
+	s.t.Helper()
+	answer := s.ask("ada", "quotes", "POST", "/quotes", strings.Replace(addressed(), `"CLEAN"`, `"REBUILT"`, 1))
+	if answer.Code != http.StatusAccepted {
+		s.t.Fatalf("submit: %d %s", answer.Code, answer.Body)
+	}
+	id := strings.TrimPrefix(answer.Header().Get("Location"), "/quotes/")
+	time.Sleep(10 * time.Second)
+	decision := fmt.Sprintf(`{"approve": %v, "reasonCode": "KNOWN", "text": "Mrs. Example called: she drives little"}`, approve)
+	for _, step := range []struct{ path, body, version string }{
+		{"decision", decision, "4"}, {"reversals", `{"version": 5, "reasonCode": "MISTAKE", "text": "Mrs. Example called again"}`, "5"}, {"decision", decision, "6"},
+	} {
+		if answer := s.ask("uwe", "staff", "POST", "/quotes/"+id+"/"+step.path, step.body, "If-Match", `"`+step.version+`"`); answer.Code != http.StatusOK {
+			s.t.Fatalf("%s: %d %s", step.path, answer.Code, answer.Body)
+		}
+		time.Sleep(10 * time.Second)
+	}
+	return id
+}
+
+// Whatever anybody wrote in their own words is sealed, and is gone with the person; and what the customer submits while
+// functions still remember the key is gone as well when the command has ended.
+func TestNothingOfAnErasedPersonIsThereOrCanCome(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		ids := []string{s.decided(true), s.decided(false)}
+		_, text := tables(t, s.Config())
+		if bytes.Contains(text, []byte("Mrs. Example")) {
+			t.Error("words that name the customer can be read before the erasure")
+		}
+		for _, id := range ids {
+			for _, path := range []string{"", "?asOf=5", "?asOf=7"} {
+				if answer := s.ask("ada", "quotes", "GET", "/quotes/"+id+path, ""); !strings.Contains(answer.Body.String(), `"text":"Mrs. Example called: she drives little"`) {
+					t.Errorf("%s: the customer is not shown why: %s", path, answer.Body)
+				}
+			}
+		}
+		submitted := map[string]int{}
+		for _, after := range []time.Duration{time.Second, seal.Lifetime / 2, seal.Lifetime - time.Second, seal.Lifetime + time.Second} {
+			time.AfterFunc(after, func() {
+				answer := s.ask("ada", "quotes", "POST", "/quotes", addressed())
+				submitted[answer.Header().Get("Location")] = answer.Code
+			})
+		}
+		var did erasure
+		began := time.Now()
+		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
+		if waited := time.Since(began); waited < seal.Lifetime || waited > seal.Lifetime+time.Minute {
+			t.Errorf("it took %v", waited)
+		}
+		late := 0
+		for path, code := range submitted {
+			if code != http.StatusAccepted {
+				continue
+			}
+			late++
+			time.Sleep(10 * time.Second)
+			if q := s.shown(strings.TrimPrefix(path, "/quotes/")); q.Status != "WITHDRAWN" || q.PersonalDataErasedAt == nil {
+				t.Errorf("what was submitted meanwhile is %+v", q)
+			}
+		}
+		if late == 0 || did.Late != late || did.Noted != 2+late {
+			t.Errorf("%+v, and %d were submitted", did, late)
+		}
+		if answer := s.ask("ada", "quotes", "POST", "/quotes", addressed()); answer.Code != http.StatusConflict {
+			t.Errorf("another quote: %d %s", answer.Code, answer.Body)
+		}
+		time.Sleep(time.Hour)
+		_, text = tables(t, s.Config())
+		assertUnreadable(t, "erased", text)
+		for _, id := range ids {
+			log, _, _ := s.audit(id)
+			shown := s.ask("ada", "quotes", "GET", "/quotes/"+id, "").Body.String() + s.ask("ada", "quotes", "GET", "/quotes/"+id+"?asOf=7", "").Body.String()
+			if bytes.Contains(log, []byte("Mrs. Example")) || strings.Contains(shown, "Mrs. Example") || !strings.Contains(shown, `"reasonCode":"KNOWN"`) {
+				t.Errorf("%s\n%s", log, shown)
+			}
+		}
+		s.must("log", "verify")
+		// Given again, it has nothing to wait for.
+		began = time.Now()
+		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
+		if time.Since(began) > time.Second || did.Noted+did.Late > 0 {
+			t.Errorf("%+v after %v", did, time.Since(began))
+		}
 	})
 }
 
@@ -392,8 +480,8 @@ func TestAnEraseEndsWhatIsUnderWay(t *testing.T) {
 	inMemory(t, &fault.Plan{Invoke: lookups.invoke}, func(t *testing.T, s *running) {
 		id := strings.TrimPrefix(s.submit(), "/quotes/")
 		time.Sleep(30 * time.Second)
+		time.AfterFunc(time.Second, lookups.mend)
 		s.must("erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
-		lookups.mend()
 		time.Sleep(10 * time.Minute)
 		if q := s.shown(id); q.Status != "WITHDRAWN" || q.TotalPremium != "" || q.Version != 3 {
 			t.Errorf("%+v, want WITHDRAWN, with a request, a history and an erasure", q)

@@ -101,7 +101,10 @@ func (m *moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 			if ctx.Err() != nil {
 				return err
 			}
-			m.Add(fmt.Errorf("customer %s: %w", h.CustomerID, plainly(err)))
+			if plain := plainly(err); plain != err { // what is plain already names the customer
+				err = fmt.Errorf("customer %s: %w", h.CustomerID, plain)
+			}
+			m.Add(err)
 			return nil
 		}
 		m.Keys += did.Added

@@ -23,8 +23,7 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 	if err != nil {
 		return api.Respond(err)
 	}
-	p := readmodel.Project(then).At(at)
-	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
+	return h.show(ctx, readmodel.Project(then).At(at))
 }
 
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is

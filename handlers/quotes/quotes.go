@@ -68,7 +68,16 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 	if p.Status == stored.Status && matches(r.Headers["if-none-match"], etag) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
 	}
-	return api.JSON(http.StatusOK, p, map[string]string{"etag": etag})
+	return h.show(ctx, p)
+}
+
+// show answers with a quote as it is at a version.
+func (h *handler) show(ctx context.Context, p readmodel.Projection) (events.APIGatewayV2HTTPResponse, error) {
+	p, err := h.current.WithWords(ctx, p)
+	if err != nil {
+		return api.Respond(err)
+	}
+	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
 // matches reports whether an If-None-Match names a version: it is a list of tags, weak or strong, or "*".

@@ -109,13 +109,16 @@ func (s *Store) Absent(ctx context.Context, streams []string) ([]string, error) 
 	return absent, nil
 }
 
-// AnySealed reports whether the first event of any of up to 100 streams is sealed.
-func (s *Store) AnySealed(ctx context.Context, streams []string) (bool, error) {
-	sealed := false
+// SealedFor returns for whom the first events of up to 100 streams are sealed, by stream. It leaves out those that are
+// not.
+func (s *Store) SealedFor(ctx context.Context, streams []string) (map[string]string, error) {
+	owners := map[string]string{}
 	err := s.firsts(ctx, streams, "streamId, sealedFor", func(item stored.Item) {
-		sealed = sealed || stored.Read(item).Has("sealedFor")
+		if r := stored.Read(item); r.Has("sealedFor") {
+			owners[r.Text("streamId")] = r.Text("sealedFor")
+		}
 	})
-	return sealed, err
+	return owners, err
 }
 
 // haveFirst tells which of up to 100 streams have a first event.

@@ -106,7 +106,27 @@ func (s *Store) hasSealed(ctx context.Context, customerID string) (bool, error) 
 	for i, id := range ids {
 		streams[i] = StreamID(id)
 	}
-	return s.Log.AnySealed(ctx, streams)
+	owners, err := s.Log.SealedFor(ctx, streams)
+	return len(owners) > 0, err
+}
+
+// Unsealed reports whether an event, as the log has it, says something about persons that is not sealed: it is from before
+// that was.
+func Unsealed(events []eventstore.Event) (bool, error) {
+	for _, e := range events {
+		paths, err := schemas.Personal(e.Type, e.SchemaVersion)
+		if err != nil {
+			return false, err
+		}
+		data := e.Data
+		if e.Stored != nil {
+			data = e.Stored
+		}
+		if _, members := seal.Cut(data, paths); members != nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // aad binds what is sealed to its event, so that it cannot be moved to another.

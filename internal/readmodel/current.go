@@ -58,6 +58,30 @@ func (c *Current) mend(ctx context.Context, damaged *Damaged) (p Projection, ok 
 	return p, true, c.Projections.Mend(ctx, damaged, p)
 }
 
+// WithWords adds what an underwriter said of a decision, from the log, where it is sealed. It costs a read of the whole
+// quote, for quotes with a decision alone. The words of a customer who was erased are gone, and those whose key is not
+// here are left out.
+func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, error) {
+	if p.Decision == nil {
+		return p, nil
+	}
+	p.Decision = &Decision{ReasonCode: p.Decision.ReasonCode}
+	if p.ErasedAt != nil {
+		return p, nil
+	}
+	h, err := c.Log.Load(ctx, p.QuoteID)
+	if err == nil {
+		h, err = h.AtVersion(p.Version)
+	}
+	if err != nil {
+		return p, c.ofOneQuote(ctx, err)
+	}
+	if d := h.Quote.Decision; d != nil && !h.Erased {
+		p.Decision.Text = d.Text
+	}
+	return p, nil
+}
+
 // atATime is how many quotes of a list are folded at the same time.
 const atATime = 8
 

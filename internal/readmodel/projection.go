@@ -49,7 +49,8 @@ type Projection struct {
 // Decision is an underwriter's decision as the customer may see it.
 type Decision struct {
 	ReasonCode string `json:"reasonCode"`
-	Text       string `json:"text"`
+	// Text is the underwriter's own words. They may name somebody, so no projection keeps them (Current.WithWords).
+	Text string `json:"text,omitempty"`
 }
 
 // Correction is what a customer is told of a correction: what the quote came to before it and what is right.
@@ -190,7 +191,7 @@ func decision(d *quote.Decision) *Decision {
 	if d == nil {
 		return nil
 	}
-	return &Decision{ReasonCode: d.ReasonCode, Text: d.Text}
+	return &Decision{ReasonCode: d.ReasonCode}
 }
 
 func correction(c *quote.Correction) *Correction {
