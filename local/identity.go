@@ -72,7 +72,7 @@ func (s *Stack) identify(accessKey string) (awsapi.Caller, bool) {
 	if caller, ok := s.sessions[accessKey]; ok {
 		return caller, true
 	}
-	return awsapi.Caller{ARN: "arn:" + awsapi.Partition + ":iam::" + awsapi.Account + ":root"}, true
+	return awsapi.Caller{ARN: awsapi.Root}, true
 }
 
 // permit adds a statement to the resource policy of a function or queue.

@@ -31,6 +31,7 @@ func (s *Stack) provisionTable(r *template.Resource) error {
 		SSESpecification                 any
 		TableClass                       string
 		Tags                             []dynamodb.Tag
+		ResourcePolicy                   struct{ PolicyDocument json.RawMessage }
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
@@ -42,6 +43,16 @@ func (s *Stack) provisionTable(r *template.Resource) error {
 		StreamViewType: in.StreamSpecification.StreamViewType, StreamLabel: template.DefaultStreamLabel,
 		PointInTimeRecovery:       in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled,
 		DeletionProtectionEnabled: in.DeletionProtectionEnabled, Tags: in.Tags,
+	}
+	if in.ResourcePolicy.PolicyDocument != nil {
+		policy, err := iam.ParseResourcePolicy(in.ResourcePolicy.PolicyDocument)
+		if err != nil {
+			return err
+		}
+		if !policy.OnlyDenies() {
+			return r.Problem("a table's policy that allows something is not supported; one that only denies is", "ResourcePolicy")
+		}
+		s.permit(r.ARN, policy)
 	}
 	if in.TimeToLiveSpecification.Enabled {
 		table.TTLAttribute = in.TimeToLiveSpecification.AttributeName

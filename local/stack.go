@@ -146,7 +146,9 @@ func (s *Stack) queueBase() string {
 }
 
 func (s *Stack) open() (err error) {
-	if s.tables, err = dynamodb.New(dynamodb.Config{Store: s.store, Logger: s.log}); err != nil {
+	if s.tables, err = dynamodb.New(dynamodb.Config{
+		Store: s.store, Logger: s.log, Policy: func(arn string) *iam.ResourcePolicy { return s.permits[arn] },
+	}); err != nil {
 		return err
 	}
 	if s.traces, err = xray.New(xray.Config{Store: s.store, Logger: s.log}); err != nil {
@@ -255,7 +257,7 @@ func (s *Stack) Sent() ([]mailbox.Message, error) { return s.sent.Messages() }
 
 // Config makes SDK clients that call the Stack in memory as the account itself.
 func (s *Stack) Config() aws.Config {
-	return s.configFor(awsapi.Caller{ARN: "arn:" + awsapi.Partition + ":iam::" + awsapi.Account + ":root"})
+	return s.configFor(awsapi.Caller{ARN: awsapi.Root})
 }
 
 func (s *Stack) configFor(caller awsapi.Caller) aws.Config {

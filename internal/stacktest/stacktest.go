@@ -19,6 +19,7 @@ import (
 	"milepost/internal/quotestore"
 	"milepost/internal/seal"
 	"milepost/local"
+	"milepost/local/awsapi"
 	"milepost/local/lambda"
 	"milepost/schemas"
 )
@@ -45,6 +46,7 @@ func Open(tb testing.TB, code Code) *Stack {
 		Parameters: map[string]string{
 			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
 			"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
+			"BreakGlassRoleArn": awsapi.Root, // tests damage what is stored
 		},
 		Functions: func(f local.Function) (lambda.Handler, error) {
 			s.functions[f.Handler] = f

@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,20 +56,37 @@ func CallerOf(ctx context.Context) Caller {
 	return c
 }
 
+type denialsKey struct{}
+
+// Denials reports whether a resource's own policy forbids a principal an action on it, whatever else allows it.
+type Denials func(principal, action, resource string) bool
+
+// WithDenials sets what forbids the calls under ctx beside the callers' policies.
+func WithDenials(ctx context.Context, d Denials) context.Context {
+	return context.WithValue(ctx, denialsKey{}, d)
+}
+
 // Authorize checks that the caller of ctx may do action (such as "dynamodb:PutItem") on every one
 // of the resources. A denial is an AccessDeniedException in AWS's words.
 func Authorize(ctx context.Context, action string, resources ...string) error {
 	c := CallerOf(ctx)
-	if c.Policy == nil {
-		return nil
-	}
+	denies, _ := ctx.Value(denialsKey{}).(Denials)
 	for _, r := range resources {
-		if err := c.Policy.Authorize(action, r); err != nil {
-			return &Error{Code: "AccessDeniedException", Message: err.Error()}
+		if c.Policy != nil {
+			if err := c.Policy.Authorize(action, r); err != nil {
+				return &Error{Code: "AccessDeniedException", Message: err.Error()}
+			}
+		}
+		if principal := cmp.Or(c.ARN, Root); denies != nil && denies(principal, action, r) {
+			return &Error{Code: "AccessDeniedException", Message: "User: " + principal + " is not authorized to perform: " + action +
+				" on resource: " + r + " with an explicit deny in a resource-based policy"}
 		}
 	}
 	return nil
 }
+
+// Root is the account itself: who calls from outside without credentials of the stack.
+const Root = "arn:" + Partition + ":iam::" + Account + ":root"
 
 type traceKey struct{}
 

@@ -12,9 +12,11 @@ package dynamodb
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"milepost/local/awsapi"
+	"milepost/local/iam"
 	"milepost/local/storage"
 )
 
@@ -24,12 +26,15 @@ type Config struct {
 	Store *storage.Store
 	// Logger gets what no caller is told, such as a failed deletion of expired items; nil discards it.
 	Logger *slog.Logger
+	// Policy returns the policy of the table with an ARN, nil where there is none. A nil Policy is for tables without.
+	Policy func(tableARN string) *iam.ResourcePolicy
 }
 
 // Service is DynamoDB. It is safe for concurrent use.
 type Service struct {
 	store       *storage.Store
 	log         *slog.Logger
+	policy      func(tableARN string) *iam.ResourcePolicy
 	expressions expressions
 	tokens      clientTokens
 	defining    sync.Mutex // held while tables are created, deleted or defined anew
@@ -42,7 +47,7 @@ type Service struct {
 
 // New makes a Service with the tables that cfg.Store holds.
 func New(cfg Config) (*Service, error) {
-	s := &Service{store: cfg.Store, log: cfg.Logger, tables: map[string]*table{}}
+	s := &Service{store: cfg.Store, log: cfg.Logger, policy: cfg.Policy, tables: map[string]*table{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -75,8 +80,17 @@ func (s *Service) table(name string) (*table, error) {
 	return nil, errResourceNotFound()
 }
 
+// denies reports whether the policy of a table forbids something on it, or on one of its indexes.
+func (s *Service) denies(principal, action, resource string) bool {
+	table, _, _ := strings.Cut(resource, "/index/")
+	return s.policy(table).Denies(principal, action, resource)
+}
+
 // Call answers one operation of DynamoDB.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	if s.policy != nil {
+		ctx = awsapi.WithDenials(ctx, s.denies)
+	}
 	switch operation {
 	case "PutItem":
 		return s.write(ctx, verbPut, body)

@@ -218,19 +218,27 @@ func TestResourcePolicies(t *testing.T) {
 		document, principal, source string
 		allowed                     bool
 	}{
-		"a service":                            {statement(service, ""), "events.amazonaws.com", rule, true},
-		"another service":                      {statement(service, ""), "sns.amazonaws.com", rule, false},
-		"a service for a rule":                 {statement(service, `,"Condition":{"ArnEquals":{"aws:SourceArn":"`+rule+`"}}`), "events.amazonaws.com", rule, true},
-		"a service for another rule":           {statement(service, `,"Condition":{"ArnEquals":{"aws:SourceArn":"`+rule+`2"}}`), "events.amazonaws.com", rule, false},
-		"a service for an account":             {statement(service, `,"Condition":{"StringEquals":{"aws:SourceAccount":"000000000000"}}`), "events.amazonaws.com", rule, true},
-		"anybody":                              {statement(`"*"`, ""), "arn:aws:iam::1:role/r", "", true},
-		"an account":                           {statement(`{"AWS":"arn:aws:iam::000000000000:root"}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", true},
-		"another account":                      {statement(`{"AWS":["1"]}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", false},
-		"a role":                               {statement(`{"AWS":"arn:aws:iam::000000000000:role/r"}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", true},
-		"a deny beside an allow":               {`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"*"},{"Effect":"Deny","Principal":"*","Action":"sqs:SendMessage","Resource":"*"}]}`, "events.amazonaws.com", rule, false},
-		"a statement without a resource":       {`{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage"}}`, "events.amazonaws.com", rule, true},
-		"a statement about something else":     {`{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:ReceiveMessage","Resource":"*"}}`, "events.amazonaws.com", rule, false},
-		"a statement that wants TLS":           {statement(service, `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}`), "events.amazonaws.com", rule, true},
+		"a service":                        {statement(service, ""), "events.amazonaws.com", rule, true},
+		"another service":                  {statement(service, ""), "sns.amazonaws.com", rule, false},
+		"a service for a rule":             {statement(service, `,"Condition":{"ArnEquals":{"aws:SourceArn":"`+rule+`"}}`), "events.amazonaws.com", rule, true},
+		"a service for another rule":       {statement(service, `,"Condition":{"ArnEquals":{"aws:SourceArn":"`+rule+`2"}}`), "events.amazonaws.com", rule, false},
+		"a service for an account":         {statement(service, `,"Condition":{"StringEquals":{"aws:SourceAccount":"000000000000"}}`), "events.amazonaws.com", rule, true},
+		"anybody":                          {statement(`"*"`, ""), "arn:aws:iam::1:role/r", "", true},
+		"an account":                       {statement(`{"AWS":"arn:aws:iam::000000000000:root"}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", true},
+		"another account":                  {statement(`{"AWS":["1"]}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", false},
+		"a role":                           {statement(`{"AWS":"arn:aws:iam::000000000000:role/r"}`, ""), "arn:aws:sts::000000000000:assumed-role/r/f", "", true},
+		"a deny beside an allow":           {`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"*"},{"Effect":"Deny","Principal":"*","Action":"sqs:SendMessage","Resource":"*"}]}`, "events.amazonaws.com", rule, false},
+		"a statement without a resource":   {`{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage"}}`, "events.amazonaws.com", rule, true},
+		"a statement about something else": {`{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:ReceiveMessage","Resource":"*"}}`, "events.amazonaws.com", rule, false},
+		"a statement that wants TLS":       {statement(service, `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}`), "events.amazonaws.com", rule, true},
+		"all but a role": {
+			statement(`"*"`, `,"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::000000000000:role/r"}}`),
+			"arn:aws:sts::000000000000:assumed-role/r/f", "", false,
+		},
+		"another than a role": {
+			statement(`"*"`, `,"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::000000000000:role/r"}}`),
+			"arn:aws:sts::000000000000:assumed-role/q/f", "", true,
+		},
 		"a statement for services of AWS only": {statement(`"*"`, `,"Condition":{"Bool":{"aws:PrincipalIsAWSService":"true"}}`), "arn:aws:iam::1:role/r", "", false},
 	}
 	for name, test := range tests {

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -73,8 +74,18 @@ func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN strin
 
 // Denies tells whether the policy forbids a principal an action on the resource, whatever else allows it.
 func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
-	_, denied := p.ask(principal, action, resource, "", nil)
+	return p.DeniesKeys(principal, action, resource, nil)
+}
+
+// DeniesKeys is Denies for a request with condition keys of its own, in lower case.
+func (p *ResourcePolicy) DeniesKeys(principal, action, resource string, own Keys) bool {
+	_, denied := p.ask(principal, action, resource, "", own)
 	return denied
+}
+
+// OnlyDenies reports whether the policy allows nobody anything.
+func (p *ResourcePolicy) OnlyDenies() bool {
+	return !slices.ContainsFunc(p.statements, func(s *statement) bool { return !s.deny })
 }
 
 func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own Keys) (allowed, denied bool) {
@@ -93,7 +104,7 @@ func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own 
 		}
 	}
 	if strings.HasPrefix(principal, "arn:") {
-		keys["aws:principalarn"] = []string{principal}
+		keys["aws:principalarn"] = []string{cmp.Or(roleOf(principal), principal)}
 	} else {
 		keys["aws:principalisawsservice"] = []string{"true"}
 	}

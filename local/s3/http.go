@@ -1,7 +1,7 @@
 package s3
 
 import (
-	"context"
+	"cmp"
 	"encoding/xml"
 	"net/http"
 	"net/url"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/iam"
 )
 
 // call is one request: the bucket and the object it is about, "" for none.
@@ -76,7 +77,7 @@ func (s *Service) serve(c *call) error {
 	if !ok {
 		return awsapi.Unsupported("the S3 call " + name)
 	}
-	if err := s.authorize(c.Context(), op.action, c.bucket, arn); err != nil {
+	if err := s.authorize(c, op.action, arn); err != nil {
 		return err
 	}
 	return op.answer(s, c)
@@ -103,15 +104,30 @@ func address(r *http.Request) (bucket, key string) {
 func arnOf(bucket string) string { return "arn:" + awsapi.Partition + ":s3:::" + bucket }
 
 // authorize checks that the caller may do action, and that the bucket's policy does not forbid it.
-func (s *Service) authorize(ctx context.Context, action, bucket, resource string) error {
+func (s *Service) authorize(c *call, action, resource string) error {
+	ctx := c.Context()
 	if err := awsapi.Authorize(ctx, action, resource); err != nil {
 		return denied(awsapi.AsError(err).Message)
 	}
-	if caller := awsapi.CallerOf(ctx); s.policy(arnOf(bucket)).Denies(caller.ARN, action, resource) {
-		return denied("User: " + caller.ARN + " is not authorized to perform: " + action + " on resource: \"" + resource +
+	if principal := cmp.Or(awsapi.CallerOf(ctx).ARN, awsapi.Root); s.policy(arnOf(c.bucket)).DeniesKeys(principal, action, resource, c.keys()) {
+		return denied("User: " + principal + " is not authorized to perform: " + action + " on resource: \"" + resource +
 			"\" with an explicit deny in a resource-based policy")
 	}
 	return nil
+}
+
+// keys are the condition keys of a call that writes an object.
+func (c *call) keys() iam.Keys {
+	if c.Method != http.MethodPut {
+		return nil
+	}
+	keys := iam.Keys{"s3:objectcreationoperation": {"true"}}
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if v := c.Header.Get(name); v != "" {
+			keys["s3:"+strings.ToLower(name)] = []string{v}
+		}
+	}
+	return keys
 }
 
 func denied(message string) error {
@@ -230,7 +246,7 @@ func (s *Service) read(c *call, whole bool) error {
 		}
 	}
 	o, body, err := s.get(b, c.key)
-	if err != nil && awsapi.AsError(err).Code == "NoSuchKey" && s.authorize(c.Context(), "s3:ListBucket", c.bucket, arnOf(c.bucket)) != nil {
+	if err != nil && awsapi.AsError(err).Code == "NoSuchKey" && s.authorize(c, "s3:ListBucket", arnOf(c.bucket)) != nil {
 		return denied("Access Denied") // who may not list is not told what is not there
 	}
 	if err != nil {

@@ -96,6 +96,7 @@ func Open(o Options) (*System, error) {
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
 		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/quotes", "LinkKey": linkKey,
+		"BreakGlassRoleArn": awsapi.Root, // the person at this machine
 	}
 	for name, value := range o.Parameters {
 		parameters[name] = value

@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"milepost/cmd/internal/system"
 	"milepost/internal/archive"
@@ -262,5 +265,85 @@ func assertNames(t *testing.T, who, found, stream, want string) {
 		t.Errorf("%s finds %s, want nothing", who, found)
 	case want != "" && (!strings.Contains(found, stream) || !strings.Contains(found, want)):
 		t.Errorf("%s finds %q, want that %s: %s", who, found, stream, want)
+	}
+}
+
+// TestTheLogAndItsArchiveAreAppendOnly: who may do everything else may not change them, unless by breaking the glass.
+func TestTheLogAndItsArchiveAreAppendOnly(t *testing.T) {
+	for name, breakGlass := range map[string]string{"nobody": "arn:aws:iam::000000000000:role/nobody", "who breaks the glass": awsapi.Root} {
+		t.Run(name, func(t *testing.T) {
+			onDay(t, today, func(t *testing.T) {
+				s := mustRun(t, system.Options{Parameters: map[string]string{"BreakGlassRoleArn": breakGlass}})
+				id := s.submit("ada", example())
+				s.settle()
+				time.Sleep(2 * time.Minute)
+				bucket := s.bucket()
+				objects, err := bucket.Objects(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				object, item := objects[0].Name, s.event(id, 4)
+				write := func(w types.WriteRequest) error {
+					_, err := s.db.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{eventsTable: {w}}})
+					return err
+				}
+				for action, do := range map[string]func() error{
+					"dynamodb:UpdateItem": func() error {
+						_, err := s.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+							TableName: aws.String(eventsTable), Key: eventKey(id, 4), UpdateExpression: aws.String("SET note = :n"),
+							ExpressionAttributeValues: map[string]types.AttributeValue{":n": &types.AttributeValueMemberS{Value: "x"}},
+						})
+						return err
+					},
+					"dynamodb:BatchWriteItem": func() error { return write(types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}) },
+					"dynamodb:DeleteItem": func() error {
+						_, err := s.db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+							{Delete: &types.Delete{TableName: aws.String(eventsTable), Key: eventKey(id, 1)}},
+						}})
+						return err
+					},
+					"s3:PutObject": func() error {
+						_, err := bucket.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket.Name, Key: &object, Body: strings.NewReader("forged")})
+						return err
+					},
+					"s3:DeleteObject": func() error {
+						_, err := bucket.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket.Name, Key: &object})
+						return err
+					},
+				} {
+					err := do()
+					if breakGlass == awsapi.Root {
+						if err != nil {
+							t.Errorf("%s: %v", action, err)
+						}
+						continue
+					}
+					refused, ok := errors.AsType[smithy.APIError](err)
+					if !ok || !strings.HasPrefix(refused.ErrorCode(), "AccessDenied") || !strings.Contains(refused.ErrorMessage(), "perform: "+action+" on resource: ") ||
+						!strings.Contains(refused.ErrorMessage(), "with an explicit deny in a resource-based policy") {
+						t.Errorf("%s: error=%v, want an explicit deny", action, err)
+					}
+				}
+				// Whoever may append may import and restore: both put.
+				if _, err := s.log.Log.Import(t.Context(), []eventstore.Event{{
+					StreamID: "quote-01KXAMPE000000000000000900", Version: 1, ID: "x", Type: "QuoteWithdrawn", SchemaVersion: 1, OccurredAt: time.Now(),
+					Data: []byte(`{"quoteId":"01KXAMPE000000000000000900"}`),
+				}}, "import-1"); err != nil {
+					t.Errorf("import: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestObjectLockIsRefusedByName: there are no versions here that could be locked.
+func TestObjectLockIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	sys, err := system.Open(system.Options{Template: "../../../template.yaml", Parameters: map[string]string{"ArchiveLockDays": "30"}})
+	if err == nil {
+		_ = sys.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "ObjectLock") {
+		t.Errorf("error=%v, want one that names ObjectLock", err)
 	}
 }
