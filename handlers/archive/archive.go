@@ -11,6 +11,7 @@ import (
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 	"milepost/internal/stored"
 	"milepost/internal/tamper"
 )
@@ -44,6 +45,7 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 		}
 		e, err := eventstore.EventOf(stored.Image(record.Change.NewImage))
 		if err == nil {
+			platform.Note(ctx, subject(e))
 			err = days.Add(e, record.Change.SequenceNumber)
 		}
 		if err != nil && i == 0 {
@@ -60,4 +62,12 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 		}
 	}
 	return answer, nil
+}
+
+// subject is what an event is about, for the log.
+func subject(e eventstore.Event) platform.Subject {
+	quoteID, _ := quotestore.QuoteID(e.StreamID)
+	return platform.Subject{
+		QuoteID: quoteID, CorrelationID: e.Metadata.CorrelationID, EventType: e.Type, Version: e.Version, Actor: e.Metadata.Actor,
+	}
 }

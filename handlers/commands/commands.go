@@ -100,6 +100,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
+	platform.Note(ctx, after.Subject())
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": after.Quote.ID, "correlation_id": r.RequestContext.RequestID})
 	p := readmodel.Project(after).At(now)
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})

@@ -64,6 +64,7 @@ func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) 
 }
 
 func (h *handler) expireOne(ctx context.Context, quoteID string, now time.Time) error {
+	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	history, err := h.quotes.CurrentSealed(ctx, quoteID)
 	if err == nil && history.Quote.Version == 0 {
 		err = &quotestore.NotFound{QuoteID: quoteID}

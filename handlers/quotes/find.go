@@ -30,6 +30,7 @@ func (h *handler) find(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		return api.Respond(err)
 	}
 	page, err := h.current.Find(ctx, filter, r.QueryStringParameters["cursor"], limit, time.Now())
+	api.LogRead(ctx, caller, "search", "", "")
 	return h.answerPage(r, page, err)
 }
 

@@ -23,7 +23,9 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 	if err != nil {
 		return api.Respond(err)
 	}
-	return h.show(ctx, readmodel.Project(then).At(at))
+	p := readmodel.Project(then).At(at)
+	api.LogRead(ctx, caller, "quote as of "+r.QueryStringParameters["asOf"], p.QuoteID, p.CustomerID)
+	return h.show(ctx, p)
 }
 
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
@@ -140,6 +142,7 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		log.Events = log.Events[:n]
 		log.Next = strconv.Itoa(log.Events[n-1].Version)
 	}
+	api.LogRead(ctx, caller, "events", quoteID, "")
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 

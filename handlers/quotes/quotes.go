@@ -68,6 +68,7 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 	if p.Status == stored.Status && matches(r.Headers["if-none-match"], etag) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
 	}
+	api.LogRead(ctx, caller, "quote", p.QuoteID, p.CustomerID)
 	return h.show(ctx, p)
 }
 
@@ -103,6 +104,7 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	if err != nil {
 		return api.Respond(err)
 	}
+	api.LogRead(ctx, caller, "explanation", history.Quote.ID, history.Quote.CustomerID)
 	return api.JSON(http.StatusOK, shown, nil)
 }
 
@@ -117,5 +119,6 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		return api.Respond(err)
 	}
 	page, err := h.current.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
+	api.LogRead(ctx, caller, "list", "", customer)
 	return h.answerPage(r, page, err)
 }

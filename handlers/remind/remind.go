@@ -63,6 +63,7 @@ func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) 
 
 // remindOf puts the reminder of one quote into the outbox, if it is about to expire and nobody was reminded.
 func (h *handler) remindOf(ctx context.Context, quoteID string) error {
+	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	now := time.Now()
 	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
 	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent}, item.Status) {

@@ -79,6 +79,7 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err := h.lines.PutLine(ctx, readmodel.Project(requested)); err != nil {
 		return api.Respond(err)
 	}
+	platform.Note(ctx, platform.Subject{QuoteID: quoteID, EventType: quote.TypeQuoteRequested, Version: 1})
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": quoteID, "correlation_id": r.RequestContext.RequestID})
 	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested},
 		map[string]string{"location": "/quotes/" + quoteID})

@@ -1,11 +1,15 @@
 package api
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"milepost/internal/platform"
 )
 
 // Caller is who makes a request, as the token says that the gateway has checked.
@@ -54,4 +58,14 @@ func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 // MayRead reports whether the caller may see what belongs to a customer.
 func (c Caller) MayRead(customerID string) bool {
 	return c.Subject == customerID || c.Staff()
+}
+
+// LogRead leaves a trail where an employee reads what is personal: who, of which quote or customer, and what was read,
+// such as "explanation". A customer who reads what is theirs leaves none.
+func LogRead(ctx context.Context, c Caller, what, quoteID, customerID string) {
+	if !c.Staff() || c.Subject == customerID {
+		return
+	}
+	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
+	platform.Log(ctx, "read", slog.String("what", what), slog.String("customer_id", customerID))
 }

@@ -4,6 +4,8 @@ package notice
 
 import (
 	"milepost/internal/eventstore"
+	"milepost/internal/platform"
+	"milepost/internal/quotestore"
 )
 
 // Source is the event source of quotes on the bus.
@@ -19,3 +21,12 @@ type Notice struct {
 // Replayed reports whether the notice is about the past: from a replay of the archive or a playback of
 // the log. Then nothing may leave the system and no workflow may start.
 func (n Notice) Replayed() bool { return n.ReplayName != "" || n.Detail.Playback != "" }
+
+// Subject is what the notice is about, for the log.
+func (n Notice) Subject() platform.Subject {
+	quoteID, _ := quotestore.QuoteID(n.Detail.StreamID)
+	return platform.Subject{
+		QuoteID: quoteID, CorrelationID: n.Detail.CorrelationID, EventType: n.Detail.EventType, Version: n.Detail.Version,
+		Actor: n.Detail.Actor,
+	}
+}

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-
-	"milepost/internal/eventstore"
 )
 
 // HandlerFunc is a lambda.Handler made of a function.
@@ -23,14 +22,20 @@ func (f HandlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
 // Handler frames fn as a Lambda handler: it decodes the payload, encodes the result, and logs one
-// line with the outcome. A payload that cannot be decoded is a *BadPayload.
+// line with the outcome and what the payload says it is about. A payload that cannot be decoded is a *BadPayload.
 func Handler[In, Out any](env Environment, fn func(context.Context, In) (Out, error)) lambda.Handler {
+	begin := Frame(env)
 	return HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		ctx, done := begin(ctx)
 		var in In
 		if err := json.Unmarshal(payload, &in); err != nil {
-			return nil, &BadPayload{Err: err}
+			bad := &BadPayload{Err: err}
+			done(bad)
+			return nil, bad
 		}
-		done := Begin(ctx, env)
+		if s, ok := any(in).(subjected); ok {
+			Note(ctx, s.Subject())
+		}
 		out, err := fn(ctx, in)
 		done(err)
 		if err != nil {
@@ -40,30 +45,38 @@ func Handler[In, Out any](env Environment, fn func(context.Context, In) (Out, er
 	})
 }
 
-// Begin starts an invocation; the function that it gives logs how it ended.
-func Begin(ctx context.Context, env Environment) func(error) {
-	began := time.Now()
-	return func(err error) {
-		level, outcome := slog.LevelInfo, "done"
-		attrs := []slog.Attr{slog.String("function", env.Function), slog.Duration("took", time.Since(began))}
-		if err != nil {
-			level, outcome = slog.LevelError, "failed"
-			if errors.Is(ctx.Err(), context.Canceled) { // the machinery stops, and will call again
-				level, outcome = slog.LevelInfo, "broken off"
+// Frame returns what begins each invocation of one handler; the function that it returns logs how the invocation
+// ended. Under its context, Note and Log say more.
+func Frame(env Environment) func(context.Context) (context.Context, func(error)) {
+	var invoked atomic.Bool
+	return func(ctx context.Context) (context.Context, func(error)) {
+		began := time.Now()
+		l := &line{env: env, cold: !invoked.Swap(true)}
+		ctx = context.WithValue(ctx, lineKey{}, l)
+		return ctx, func(err error) {
+			level, outcome := slog.LevelInfo, "done"
+			attrs := append(l.attrs(ctx), slog.Duration("took", time.Since(began)))
+			if err != nil {
+				level, outcome = slog.LevelError, "failed"
+				if errors.Is(ctx.Err(), context.Canceled) { // the machinery stops, and will call again
+					level, outcome = slog.LevelInfo, "canceled"
+				}
+				attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
 			}
-			attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
+			env.Logger.LogAttrs(ctx, level, outcome, attrs...)
 		}
-		if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-			attrs = append(attrs, slog.String("stream_id", bad.StreamID), slog.Int("version", bad.Version))
-		}
-		if lc, ok := lambdacontext.FromContext(ctx); ok {
-			attrs = append(attrs, slog.String("request_id", lc.AwsRequestID))
-		}
-		if header := TraceHeader(ctx); header != "" {
-			attrs = append(attrs, slog.String("trace", header))
-		}
-		env.Logger.LogAttrs(ctx, level, outcome, attrs...)
 	}
+}
+
+// machinery is what Lambda and X-Ray call the invocation.
+func machinery(ctx context.Context) (attrs []slog.Attr) {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		attrs = append(attrs, slog.String("request_id", lc.AwsRequestID))
+	}
+	if header := TraceHeader(ctx); header != "" {
+		attrs = append(attrs, slog.String("trace", header))
+	}
+	return attrs
 }
 
 // spare is what a function that works in stretches leaves of its time: enough for a slow batch.

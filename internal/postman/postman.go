@@ -123,6 +123,7 @@ func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
 // The claim comes before the quote is read. So when an event has been undone, and its retraction finds that its
 // notification was not claimed, the notification can no longer go out: who claims it reads the reversal.
 func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
+	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	if effects.Replaying(ctx) {
 		return nil
 	}

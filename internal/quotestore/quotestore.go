@@ -104,6 +104,15 @@ type History struct {
 	damaged bool
 }
 
+// Subject is what the last event of the history is about, for the log.
+func (h History) Subject() platform.Subject {
+	s := platform.Subject{QuoteID: h.Quote.ID, Version: h.Quote.Version}
+	if len(h.Events) > 0 {
+		s.EventType = h.Events[len(h.Events)-1].Type
+	}
+	return s
+}
+
 // Whole reports whether Events has all events of the quote.
 func (h History) Whole() bool { return h.base == nil }
 

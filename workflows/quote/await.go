@@ -14,9 +14,7 @@ import (
 
 // awaitTask is what the state machine gives the await step.
 type awaitTask struct {
-	QuoteID   string     `json:"quoteId"`
-	Revision  int        `json:"revision"`
-	Reversal  int        `json:"reversal"`
+	Input
 	Fact      quote.Fact `json:"fact"`
 	TaskToken string     `json:"taskToken"`
 }

@@ -209,7 +209,7 @@ func TestTheStateMachineEndsWhereTheOutcomeSays(t *testing.T) {
 				}
 				assertJSON(t, r.rated, `{"quoteId":"Q1","revision":1,"reversal":0,"causationId":"e1","correlationId":"r1",
 					"facts":[{"fact":"VEHICLES","timedOut":false},{"fact":"ACCIDENT_HISTORY","timedOut":false}]}`)
-				assertJSON(t, r.projected, `{"detail":{"streamId":"quote-Q1"}}`)
+				assertJSON(t, r.projected, `{"detail":{"correlationId":"r1","streamId":"quote-Q1"}}`)
 			})
 		})
 	}

@@ -9,7 +9,11 @@
 // After a reversal a quote that has no price is the matter of an execution of its own.
 package quote
 
-import "fmt"
+import (
+	"fmt"
+
+	"milepost/internal/platform"
+)
 
 // Input is the input of an execution.
 type Input struct {
@@ -20,6 +24,11 @@ type Input struct {
 	// CausationID is the event that started the execution, CorrelationID that of its request.
 	CausationID   string `json:"causationId"`
 	CorrelationID string `json:"correlationId"`
+}
+
+// Subject is what a step of the execution is about, for the log.
+func (in Input) Subject() platform.Subject {
+	return platform.Subject{QuoteID: in.QuoteID, CorrelationID: in.CorrelationID}
 }
 
 // Name is the name of the execution: one for each revision, and one more for each time that it lost its

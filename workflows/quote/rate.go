@@ -60,6 +60,7 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 	if err != nil && !amended && !erased {
 		return Rated{}, err
 	}
+	platform.Note(ctx, h.Subject())
 	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}
 	if h.Quote.Number == task.Revision && h.Quote.Rating != nil {
 		rated.Outcome = string(h.Quote.Outcome())
