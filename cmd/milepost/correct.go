@@ -44,7 +44,7 @@ type correctCmd struct {
 
 // Help says what is compared, and what happens.
 func (*correctCmd) Help() string {
-	return `Each quote is rated again with this program, as of its own day and from the facts in the log with which it was rated. Where the answer is not the one that was sent out, QuoteCorrected is appended, with both and the difference. Nobody is asked anything, and no workflow starts. A quote that is right stays untouched; one that cannot be corrected is listed with the reason, and the exit status is 1 then. Doing it again changes nothing.
+	return `Each quote is rated again with this program, as of its own day and from the facts in the log with which it was rated. Where the answer is not the one that was sent out, QuoteCorrected is appended, with both and the difference. Nobody is asked anything, and no workflow starts. A quote that is right stays untouched; one that cannot be corrected is listed with the reason, and the exit status is 1 then. A revision that was rated wrongly and that the customer has amended since is one of these: it is not offered any more, and only the revision in force is corrected. Doing it again changes nothing.
 
 Example, first what would happen, then that, going on after an interruption:
 

@@ -99,7 +99,7 @@ func declined(q quote.Quote) []string {
 
 // correction tells what had been told, and what is right.
 func correction(q quote.Quote) []string {
-	c := q.Correction
+	c := q.Correction.Event
 	told := "We made a mistake when we rated your quote, and have corrected it: " + c.Text + "."
 	if c.Difference != nil {
 		told += fmt.Sprintf(" The total was %s and is %s: a difference of %s.", dollars(*c.Previous.TotalPremium), dollars(*c.Total()), dollars(*c.Difference))
@@ -233,7 +233,7 @@ func alert(q quote.Quote, n Notification) Message {
 	case ReferralWaiting:
 		return Message{Subject: "A referral waits for an underwriter", Body: fmt.Sprintf("%s: referred, and nobody has decided yet.\n%s\n", quoteAt, list("Why:", reasons(q)))}
 	case CorrectionReview:
-		return Message{Subject: "What a customer accepted was rated wrongly", Body: fmt.Sprintf("%s: accepted, and corrected under %s. Decide what becomes of the difference.\n", quoteAt, q.Correction.CorrectionID)}
+		return Message{Subject: "What a customer accepted was rated wrongly", Body: fmt.Sprintf("%s: accepted, and corrected under %s. Decide what becomes of the difference.\n", quoteAt, q.Correction.Event.CorrectionID)}
 	case PaperNeeded:
 		return Message{Subject: "A notice has to go out on paper", Body: fmt.Sprintf("%[1]s: the customer did not agree to e-mail. Print %[2]s and send it: milepost mail show %[3]s --key %[4]s. Then note that: milepost mail settle %[3]s %[4]s --as PAPER_SENT\n", quoteAt, n.OfKind, q.ID, n.About)}
 	case NotSent:

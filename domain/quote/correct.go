@@ -12,7 +12,7 @@ import (
 
 // Correction is what a quote remembers of its last correction.
 type Correction struct {
-	QuoteCorrected
+	Event QuoteCorrected
 	// Review says that the revision had been accepted by then. The customer relies on what they accepted, so
 	// that it stays, and an underwriter has to see what becomes of the difference.
 	Review bool
@@ -25,7 +25,7 @@ func (q *Quote) correct(e QuoteCorrected) {
 	decided := q.Decision != nil && q.Outcome() == rating.Referred && e.Outcome == rating.Referred &&
 		slices.Equal(q.Rating.Reasons, e.Rating.Reasons)
 	q.Grounds.Outcome = q.Version
-	q.Correction = &Correction{QuoteCorrected: e, Review: q.Status == StatusAccepted}
+	q.Correction = &Correction{Event: e, Review: q.Status == StatusAccepted}
 	if q.Status == StatusAccepted {
 		return
 	}
@@ -65,7 +65,7 @@ func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
 		return nil, &NotRated{Revision: r.Number}
 	}
 	if r.Correction != nil {
-		told, outcome = &r.Correction.Rating, r.Correction.Outcome
+		told, outcome = &r.Correction.Event.Rating, r.Correction.Event.Outcome
 	}
 	if plan := told.RatePlanVersion; plan != "" {
 		if _, known := rating.Named(plan); !known {

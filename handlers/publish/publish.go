@@ -46,8 +46,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.publish), vars.Err()
 }
 
-// publish announces a batch in order and stops at the first record that cannot be announced: the
-// mapping then delivers the batch again from there, so that the order of each stream is kept.
+// publish announces a batch in order and stops at the first record that cannot be announced: the mapping then
+// delivers the batch again from there. So the bus gets the events of a quote in their order as a rule; nobody relies on it.
 func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	for start, n := 0, 0; start < len(batch.Records); start += n {
 		n = together(batch.Records[start:])

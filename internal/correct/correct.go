@@ -332,7 +332,7 @@ func made(h quotestore.History, commandID string) (*Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return findingOf(then.Quote, then.Quote.Correction.QuoteCorrected), nil
+	return findingOf(then.Quote, then.Quote.Correction.Event), nil
 }
 
 // refused reports whether the domain refused a correction, so that it is no failure of this program.

@@ -282,7 +282,7 @@ func TestAnAcceptedQuoteIsForAnUnderwriter(t *testing.T) {
 	d.record(0, quotetest.MustExample(t, "E01"), 14, quote.QuoteAccepted{QuoteID: quoteID(0), Revision: 1})
 	found, figures := d.run()
 	q := d.load(0).Quote
-	if figures.Review != 1 || !found[0].Review || q.Status != quote.StatusAccepted || q.Rating.TotalPremium.String() != "500.00" || q.Correction.Rating.TotalPremium.String() != "486.00" {
+	if figures.Review != 1 || !found[0].Review || q.Status != quote.StatusAccepted || q.Rating.TotalPremium.String() != "500.00" || q.Correction.Event.Rating.TotalPremium.String() != "486.00" {
 		t.Errorf("found %+v, quote %s for %s", found, q.Status, q.Rating.TotalPremium)
 	}
 }

@@ -198,9 +198,10 @@ func correction(c *quote.Correction) *Correction {
 	if c == nil {
 		return nil
 	}
+	e := c.Event
 	return &Correction{
-		CorrectedOn: c.CorrectedOn, ReasonCode: c.ReasonCode, Text: c.Text,
-		Outcome: c.Outcome, TotalPremium: c.Total(), Previous: c.Previous, Difference: c.Difference, Review: c.Review,
+		CorrectedOn: e.CorrectedOn, ReasonCode: e.ReasonCode, Text: e.Text,
+		Outcome: e.Outcome, TotalPremium: e.Total(), Previous: e.Previous, Difference: e.Difference, Review: c.Review,
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // Error is an error as an AWS service answers it.
@@ -38,6 +40,15 @@ func (e *Error) StatusCode() int {
 // Errorf makes a client error (HTTP 400) with the given code.
 func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// CheckEnum refuses a member that has none of the values of its enumeration. "" stands for one that was left out.
+func CheckEnum(member, value string, values ...string) error {
+	if value == "" || slices.Contains(values, value) {
+		return nil
+	}
+	return Errorf("ValidationException", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]",
+		value, member, strings.Join(values, ", "))
 }
 
 // Unsupported says that the local runtime does not implement what was asked for. It is answered

@@ -272,6 +272,9 @@ func (s *Service) listArchives(ctx context.Context, in struct {
 	if err := awsapi.Authorize(ctx, "events:ListArchives", "*"); err != nil {
 		return nil, err
 	}
+	if err := awsapi.CheckEnum("state", in.State, stateEnabled, stateDisabled, "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED"); err != nil {
+		return nil, err
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var summaries []archiveSummary
@@ -373,6 +376,9 @@ func (s *Service) listReplays(ctx context.Context, in struct {
 	EventSourceArn, State string
 }) (any, error) {
 	if err := awsapi.Authorize(ctx, "events:ListReplays", "*"); err != nil {
+		return nil, err
+	}
+	if err := awsapi.CheckEnum("state", in.State, replayStarting, replayRunning, replayCancelling, replayCompleted, replayCancelled, replayFailed); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()

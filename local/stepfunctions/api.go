@@ -331,13 +331,7 @@ func redriveExecution(s *Service, ctx context.Context, r redriveRequest) (any, e
 
 // metadataOnly reads includedData.
 func metadataOnly(includedData string) (bool, error) {
-	switch includedData {
-	case "", "ALL_DATA":
-		return false, nil
-	case "METADATA_ONLY":
-		return true, nil
-	}
-	return false, awsapi.Errorf("ValidationException", "Value '%s' at 'includedData' failed to satisfy constraint: Member must satisfy enum value set: [ALL_DATA, METADATA_ONLY]", includedData)
+	return includedData == "METADATA_ONLY", awsapi.CheckEnum("includedData", includedData, "ALL_DATA", "METADATA_ONLY")
 }
 
 func describeExecution(s *Service, ctx context.Context, r executionRequest) (any, error) {
@@ -407,6 +401,12 @@ type listExecutionsRequest struct {
 }
 
 func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (any, error) {
+	if err := awsapi.CheckEnum("statusFilter", r.StatusFilter, statusRunning, statusSucceeded, statusFailed, statusTimedOut, statusAborted, statusPendingRedrive); err != nil {
+		return nil, err
+	}
+	if err := awsapi.CheckEnum("redriveFilter", r.RedriveFilter, "REDRIVEN", "NOT_REDRIVEN"); err != nil {
+		return nil, err
+	}
 	if r.RedriveFilter != "" && r.MapRunARN == "" {
 		return nil, awsapi.Errorf("ValidationException", "redriveFilter needs a mapRunArn")
 	}

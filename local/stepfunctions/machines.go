@@ -76,7 +76,7 @@ func (s *Service) put(sm StateMachine) (*machine, error) {
 	case "EXPRESS":
 		return nil, awsapi.Unsupported("state machines of type EXPRESS")
 	default:
-		return nil, awsapi.Errorf("ValidationException", "Value '%s' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]", sm.Type)
+		return nil, awsapi.CheckEnum("type", sm.Type, "STANDARD", "EXPRESS")
 	}
 	compiled, err := asl.Compile(sm.Definition)
 	if err != nil {

@@ -360,6 +360,12 @@ func TestListing(t *testing.T) {
 				break
 			}
 		}
+		for _, member := range []string{"statusFilter", "redriveFilter"} {
+			_, err := w.call("ListExecutions", map[string]any{"stateMachineArn": w.machine, member: "BOGUS"})
+			if wantCode(t, err, "ValidationException"); err != nil && !strings.Contains(err.Error(), member) {
+				t.Errorf("%s: %v, want an error that names it", member, err)
+			}
+		}
 		if want := []string{"x5", "x4", "x3", "x2"}; !slices.Equal(names, want) {
 			t.Errorf("got %v, want %v", names, want)
 		}
