@@ -40,7 +40,7 @@ lint:
 
 # Compares the local DynamoDB with Amazon's DynamoDB Local, which it gets from Maven Central. Needs Java 17 and Maven.
 differential: .dynamodb-local/ok
-	DYNAMODB_LOCAL=$(CURDIR)/.dynamodb-local go test -vet=off -count=1 -v ./local/dynamodb/differential
+	DYNAMODB_LOCAL=$(CURDIR)/.dynamodb-local go test -vet=off -count=1 -timeout 1h -v ./local/dynamodb/differential
 
 .dynamodb-local/ok: scripts/dynamodb-local/pom.xml
 	mvn --quiet --batch-mode --file $< -Dmaven.repo.local=$(CURDIR)/.dynamodb-local/repository \

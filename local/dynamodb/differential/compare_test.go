@@ -167,7 +167,7 @@ type stage struct {
 }
 
 var stages = []stage{
-	{place, []string{"starting key", "Exclusive Start Key", "Query condition missed key", "key condition not supported", "operator used in KeyConditionExpression",
+	{place, []string{"starting key", "Exclusive Start Key", "Query condition missed key", "Conditions can be of length", "key condition not supported", "operator used in KeyConditionExpression",
 		"KeyConditionExpressions must", "KeyConditionExpressions cannot", "condition in KeyConditionExpression", "Condition parameter type",
 		"non-primary key attributes", "Must specify the", "Cannot specify the", "ALL_PROJECTED_ATTRIBUTES can", "does not project",
 		"Select type ALL_ATTRIBUTES", "segment", "Consistent read", "Type mismatch for attribute to update"}},
