@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ type JWTAuthorizer struct {
 
 // grant is what a function learns of the token.
 type grant struct {
-	// Claims as text: lists as [a b], numbers as they stand in the token.
+	// Claims as text: lists as [a b], numbers as they stand in the token. One that is null is left out.
 	Claims map[string]string `json:"claims"`
 	// Scopes has those of the route's scopes that the token holds, nil when the route asks for
 	// none. Everything that the token holds is in its scope claim.
@@ -124,7 +125,9 @@ func (a *authorizer) authorize(r *http.Request, scopes []string) (*grant, *denia
 	}
 	g := &grant{Claims: make(map[string]string, len(claims)), Scopes: matching}
 	for name, v := range claims {
-		g.Claims[name] = fmt.Sprint(v)
+		if v != nil {
+			g.Claims[name] = fmt.Sprint(v)
+		}
 	}
 	return g, nil
 }
@@ -152,10 +155,6 @@ func (a *authorizer) verify(ctx context.Context, token string) (payload []byte, 
 
 // invalid is the reason why the claims do not fit the authorizer, "" when they do.
 func (a *authorizer) invalid(claims map[string]any) string {
-	now := time.Now()
-	expires, hasExpiry := instant(claims["exp"])
-	notBefore, hasStart := instant(claims["nbf"])
-	issued, hasIssue := instant(claims["iat"])
 	audience := listOf(claims["aud"])
 	if claims["aud"] == nil {
 		audience = listOf(claims["client_id"])
@@ -165,25 +164,33 @@ func (a *authorizer) invalid(claims map[string]any) string {
 		return "the token does not have a valid issuer"
 	case !slices.ContainsFunc(audience, func(s string) bool { return slices.Contains(a.Audience, s) }):
 		return "the token does not have a valid audience"
-	case !hasExpiry || !now.Before(expires):
+	}
+	now := float64(time.Now().UnixMilli()) / 1000
+	if expires, ok := instant(claims["exp"]); !ok || now >= expires {
 		return "the token has expired"
-	case hasStart && now.Before(notBefore), hasIssue && now.Before(issued):
-		return "the token is not valid yet"
+	}
+	for _, name := range []string{"nbf", "iat"} {
+		if claims[name] == nil {
+			continue
+		}
+		switch from, ok := instant(claims[name]); {
+		case !ok:
+			return "the token's " + name + " is no number"
+		case now < from:
+			return "the token is not valid yet"
+		}
 	}
 	return ""
 }
 
-// instant reads a NumericDate.
-func instant(claim any) (time.Time, bool) {
+// instant reads a NumericDate: seconds of Unix time, however many.
+func instant(claim any) (seconds float64, ok bool) {
 	n, ok := claim.(json.Number)
 	if !ok {
-		return time.Time{}, false
+		return 0, false
 	}
 	seconds, err := n.Float64()
-	if err != nil {
-		return time.Time{}, false
-	}
-	return time.Unix(int64(seconds), 0), true
+	return seconds, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 func scopesOf(claims map[string]any) []string {

@@ -277,6 +277,11 @@ func TestTokensThatAreRefused(t *testing.T) {
 			"another issuer":              {"Bearer " + foreign, "issuer"},
 			"another audience":            {"Bearer " + a.token(t, issuer.Claims{Audience: []string{"x", "y"}}), "audience"},
 			"an expired token":            {"Bearer " + a.token(t, issuer.Claims{TTL: -time.Second}), "expired"},
+			"a start that is text":        {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"nbf": "soon"}}), "nbf is no number"},
+			"a start that is a list":      {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"nbf": []int{1}}}), "nbf is no number"},
+			"a start beyond all time":     {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"nbf": json.Number("1e400")}}), "not valid yet"},
+			"an issue that is text":       {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"iat": "1"}}), "iat is no number"},
+			"an expiry that is text":      {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"exp": "4000000000"}}), "expired"},
 			"a token for later":           {"Bearer " + a.token(t, issuer.Claims{Extra: map[string]any{"nbf": time.Now().Add(time.Minute).Unix()}}), "not valid yet"},
 		}
 		for name, test := range tests {
@@ -318,6 +323,53 @@ func TestScopesOfTheRoute(t *testing.T) {
 	assertRefused(t, w, 403, "Forbidden")
 	if c := w.Header().Get("Www-Authenticate"); !strings.Contains(c, `scope="audit admin"`) || !strings.Contains(c, "insufficient_scope") {
 		t.Errorf("challenge=%q", c)
+	}
+}
+
+// TestScopesInEachForm has the scopes of a token in every claim and form that identity providers use.
+func TestScopesInEachForm(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for name, c := range map[string]struct {
+		claims map[string]any
+		status int
+	}{
+		"scope, a text":                {map[string]any{"scope": "other audit"}, 200},
+		"scope, a list":                {map[string]any{"scope": []string{"other", "audit"}}, 200},
+		"scp, a text":                  {map[string]any{"scp": "audit other"}, 200},
+		"scp, a list":                  {map[string]any{"scp": []string{"audit"}}, 200},
+		"scope null, and scp":          {map[string]any{"scope": nil, "scp": []string{"audit"}}, 200},
+		"a text within a list":         {map[string]any{"scp": []string{"other audit"}}, 403},
+		"a part of the scope's name":   {map[string]any{"scp": []string{"audi", "auditor"}}, 403},
+		"a list of what is no text":    {map[string]any{"scp": []any{1, nil, true}}, 403},
+		"neither scope nor scp":        {map[string]any{"roles": []string{"audit"}}, 403},
+		"an object with a scope's key": {map[string]any{"scope": map[string]any{"audit": true}}, 403},
+	} {
+		w := a.call("GET", "/quotes/1/events", bearer(a.token(t, issuer.Claims{Extra: c.claims})), "")
+		if w.Code != c.status {
+			t.Errorf("%s: status %d, want %d", name, w.Code, c.status)
+		}
+		if w.Code != 200 {
+			continue
+		}
+		if got := a.event.RequestContext.Authorizer.JWT.Scopes; !slices.Equal(got, []string{"audit"}) {
+			t.Errorf("%s: the function gets the scopes %v", name, got)
+		}
+	}
+}
+
+func TestAClaimThatIsNullIsLeftOut(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	w := a.call("POST", "/quotes", bearer(a.token(t, issuer.Claims{Extra: map[string]any{"sub": nil, "nbf": nil, "agency": nil, "name": "null"}})), "")
+	claims := a.event.RequestContext.Authorizer.JWT.Claims
+	for _, name := range []string{"sub", "nbf", "agency"} {
+		if v, ok := claims[name]; ok {
+			t.Errorf("the function gets the claim %s: %q", name, v)
+		}
+	}
+	if w.Code != 200 || claims["name"] != "null" {
+		t.Errorf("status %d, claims %v", w.Code, claims)
 	}
 }
 

@@ -30,8 +30,11 @@ func CheckHost(address string, h http.Handler) http.Handler {
 	})
 }
 
+// syncPrefix is what clients of Step Functions put before the host for StartSyncExecution and TestState.
+const syncPrefix = "sync-"
+
 func ofThisMachine(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	host = strings.TrimPrefix(strings.ToLower(strings.TrimSuffix(host, ".")), syncPrefix)
 	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 

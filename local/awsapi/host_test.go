@@ -20,6 +20,8 @@ func TestCheckHost(t *testing.T) {
 		{"the address of IPv6 without a port", "[::1]:4566", "[::1]", 200},
 		{"localhost", "127.0.0.1:4566", "localhost:4566", 200},
 		{"a name below localhost, as of a bucket", "127.0.0.1:4566", "bucket.LOCALHOST.:4566", 200},
+		{"localhost with the prefix of a synchronous call", "127.0.0.1:4566", "sync-localhost:4566", 200},
+		{"a name of a page with that prefix", "127.0.0.1:4566", "sync-evil.example", 421},
 		{"the name that it was given", "milepost.test:4566", "Milepost.test:4566", 200},
 		{"the name of a page that had it resolve to this machine", "127.0.0.1:4566", "evil.example:4566", 421},
 		{"a name that only begins like localhost", "localhost:4566", "localhost.evil.example", 421},

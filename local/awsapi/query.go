@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/xml"
 	"net/http"
@@ -50,7 +51,7 @@ func (s *Server) serveQuery(ctx context.Context, identityErr *Error, w http.Resp
 	q, known := s.queries[version]
 	switch {
 	case !known:
-		writeQueryError(w, q, id, Unsupported("the query API of version "+version))
+		writeQueryError(w, q, id, Unsupported("the operation "+cmp.Or(action, "\"\"")+" of "+serviceName(r, "the query API of version "+version)))
 		return
 	case identityErr != nil:
 		writeQueryError(w, q, id, identityErr)

@@ -104,7 +104,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rest.handler.ServeHTTP(w, r.WithContext(ctx))
 		return
 	}
-	if isForm(r) && len(s.queries) > 0 {
+	if isForm(r) {
 		s.serveQuery(ctx, identityErr, w, r)
 		return
 	}
@@ -135,8 +135,12 @@ func (s *Server) serveTarget(ctx context.Context, identityErr *Error, name strin
 	w.Header()["Content-Type"] = []string{contentType}
 
 	t, known := s.targets[prefix]
-	if !known || operation == "" {
-		writeTargetError(w, t, unknownOperation())
+	switch {
+	case operation == "":
+		writeTargetError(w, t, Errorf("UnknownOperationException", "the target %q names no operation", name))
+		return
+	case !known:
+		writeTargetError(w, t, Unsupported("the operation "+operation+" of "+serviceName(r, prefix)))
 		return
 	}
 	if identityErr != nil {
@@ -165,19 +169,18 @@ func (s *Server) serveTarget(ctx context.Context, identityErr *Error, name strin
 	writeBody(w, t, http.StatusOK, encoded)
 }
 
-// unknownOperation is the answer to a target that no service has.
-func unknownOperation() *Error { return &Error{Code: "UnknownOperationException"} }
+// serviceName is how a client calls the service that a request is for; otherwise is what else it may be called.
+func serviceName(r *http.Request, otherwise string) string {
+	return cmp.Or(serviceOf(r), otherwise, "a service that is not named")
+}
 
 // unrouted says why a request without a target belongs to no service.
 func unrouted(r *http.Request) *Error {
-	switch {
-	case r.Header.Get("Smithy-Protocol") != "":
-		return Unsupported("the protocol " + r.Header.Get("Smithy-Protocol"))
-	case isForm(r):
-		return Unsupported("the AWS query protocol; use a client that speaks AWS JSON")
-	default:
-		return Unsupported("the path " + r.Method + " " + r.URL.Path)
+	service := serviceName(r, "")
+	if protocol := r.Header.Get("Smithy-Protocol"); protocol != "" {
+		return Unsupported("the protocol " + protocol + " of " + service + ": " + r.Method + " " + r.URL.Path)
 	}
+	return Unsupported("the path " + r.Method + " " + r.URL.Path + " of " + service)
 }
 
 // identify puts the caller into the request's context.

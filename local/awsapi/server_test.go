@@ -174,7 +174,7 @@ func TestEveryClientReadsAnswersAndErrors(t *testing.T) {
 				_, err := sqs.NewFromConfig(config(awsapi.NewServer())).ListQueues(ctx, nil)
 				return err
 			},
-			hasCode("UnknownOperationException", "UnknownError"),
+			hasCode("NotImplemented", "the local runtime does not support the operation ListQueues of sqs"),
 		},
 	}
 	for name, test := range tests {
@@ -282,14 +282,30 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}{
 		"a body above the limit":      {func(r *http.Request) { r.ContentLength = awsapi.MaxBody + 1 }, 413, "RequestEntityTooLargeException"},
 		"a compressed body":           {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 501, "content encoding gzip"},
-		"a target without operation":  {func(r *http.Request) { r.Header.Set("X-Amz-Target", "AWSEvents") }, 400, "UnknownOperationException"},
+		"a target without operation":  {func(r *http.Request) { r.Header.Set("X-Amz-Target", "AWSEvents") }, 400, `the target \"AWSEvents\" names no operation`},
+		"a service that is not there": {func(r *http.Request) { r.Header.Set("X-Amz-Target", "Logs_20140328.DescribeLogGroups") }, 501, "the operation DescribeLogGroups of Logs_20140328"},
+		"one that is signed for": {func(r *http.Request) {
+			r.Header.Set("X-Amz-Target", "Logs_20140328.DescribeLogGroups")
+			r.Header.Set("Authorization", signedFor("logs"))
+		}, 501, "the operation DescribeLogGroups of logs"},
 		"a signature of another kind": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 403, "IncompleteSignatureException"},
-		"a path that no service has":  {func(r *http.Request) { r.Header.Del("X-Amz-Target") }, 501, "the path POST /"},
-		"a body that ends too early":  {func(r *http.Request) { r.ContentLength = 99 }, 400, "SerializationException"},
+		"a path that no service has":  {func(r *http.Request) { r.Header.Del("X-Amz-Target") }, 501, "the path POST / of a service that is not named"},
+		"a path of a service that is not there": {func(r *http.Request) {
+			r.Header.Del("X-Amz-Target")
+			r.Header.Set("Authorization", signedFor("apigateway"))
+		}, 501, "the path POST / of apigateway"},
+		"a body that ends too early": {func(r *http.Request) { r.ContentLength = 99 }, 400, "SerializationException"},
 		"the query protocol": {func(r *http.Request) {
 			r.Header.Del("X-Amz-Target")
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-		}, 501, "AWS query protocol"},
+			r.Header.Set("Authorization", signedFor("cloudformation"))
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("Action=DescribeStacks&Version=2010-05-15")), 40
+		}, 501, "the operation DescribeStacks of cloudformation"},
+		"the query protocol, by whom it is not said": {func(r *http.Request) {
+			r.Header.Del("X-Amz-Target")
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("Action=DescribeStacks&Version=2010-05-15")), 40
+		}, 501, "the operation DescribeStacks of the query API of version 2010-05-15"},
 		"the binary successor of JSON": {func(r *http.Request) { r.Header.Del("X-Amz-Target"); r.Header.Set("Smithy-Protocol", "rpc-v2-cbor") }, 501, "rpc-v2-cbor"},
 	}
 	for name, test := range tests {
@@ -306,6 +322,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signedFor is the Authorization header of a request to a service.
+func signedFor(service string) string {
+	return "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0"
 }
 
 func TestCallsOverAListenerAndInABubbleAreTheSame(t *testing.T) {

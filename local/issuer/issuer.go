@@ -37,7 +37,7 @@ type Claims struct {
 	// TTL is the time until the token expires: 0 stands for DefaultTTL, and a negative one makes
 	// a token that has expired.
 	TTL time.Duration
-	// Extra are further claims. They do not replace those that the other fields make.
+	// Extra are further claims, and others instead of those that the other fields make.
 	Extra map[string]any
 }
 
@@ -145,7 +145,6 @@ func (i *Issuer) Token(c Claims) (string, error) {
 	}
 	now := time.Now()
 	claims := map[string]any{}
-	maps.Copy(claims, c.Extra)
 	claims["iss"] = i.url
 	claims["sub"] = c.Subject
 	claims["iat"] = min(now.Unix(), now.Add(ttl).Unix())
@@ -160,6 +159,7 @@ func (i *Issuer) Token(c Claims) (string, error) {
 	default:
 		claims["aud"] = c.Audience
 	}
+	maps.Copy(claims, c.Extra)
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)

@@ -70,7 +70,7 @@ func TestTokenSaysWhatWasAskedFor(t *testing.T) {
 		now := float64(time.Now().Unix())
 		claims := verified(t, i, mustToken(t, i, issuer.Claims{
 			Subject: "customer-1", Scopes: []string{"quotes:read", "quotes:write"}, Audience: []string{"milepost"},
-			TTL: 10 * time.Minute, Extra: map[string]any{"email": "a@example.com", "iss": "somebody else"},
+			TTL: 10 * time.Minute, Extra: map[string]any{"email": "a@example.com", "agency": nil},
 		}))
 		want := map[string]any{"iss": url, "sub": "customer-1", "scope": "quotes:read quotes:write", "aud": "milepost",
 			"iat": now, "exp": now + 600, "email": "a@example.com"}
