@@ -62,13 +62,20 @@ var Registry = map[string]Constructor{
 // Names lists the registry in order.
 func Names() []string { return slices.Sorted(maps.Keys(Registry)) }
 
+// Known refuses a name that has no handler.
+func Known(name string) error {
+	if Registry[name] == nil {
+		return fmt.Errorf("no handler is registered under %q; there are %v", name, Names())
+	}
+	return nil
+}
+
 // New makes the handler that env.Function names.
 func New(env platform.Environment) (lambda.Handler, error) {
-	construct, ok := Registry[env.Function]
-	if !ok {
-		return nil, fmt.Errorf("no handler is registered under %q; there are %v", env.Function, Names())
+	if err := Known(env.Function); err != nil {
+		return nil, err
 	}
-	h, err := construct(env)
+	h, err := Registry[env.Function](env)
 	if err != nil {
 		return nil, fmt.Errorf("handler %s: %w", env.Function, err)
 	}

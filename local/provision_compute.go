@@ -28,6 +28,9 @@ func (s *Stack) provisionPermission(r *template.Resource) error {
 	return nil
 }
 
+// goRuntimes are Lambda's runtimes for programs that bring their own loop, as those in Go do.
+var goRuntimes = []string{"provided.al2023", "provided.al2"}
+
 type destination struct{ Destination string }
 
 type destinationConfig struct{ OnSuccess, OnFailure destination }
@@ -44,6 +47,12 @@ func (s *Stack) provisionFunction(r *template.Resource) error {
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
+	}
+	switch {
+	case in.PackageType != "" && in.PackageType != "Zip":
+		return r.Problem("the local runtime runs functions packaged as Zip, not as "+in.PackageType, "PackageType")
+	case !slices.Contains(goRuntimes, in.Runtime):
+		return r.Problem(fmt.Sprintf("the local runtime runs functions of the runtimes %s, not of %q", strings.Join(goRuntimes, " and "), in.Runtime), "Runtime")
 	}
 	async, err := s.asyncConfig(r)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
+	"milepost/handlers"
 	"milepost/local"
 	"milepost/local/issuer"
 	"milepost/local/lambda"
@@ -112,6 +113,9 @@ func (c *runCmd) process(output io.Writer) func(local.Function) (lambda.Handler,
 		level = "INFO"
 	}
 	return func(f local.Function) (lambda.Handler, error) {
+		if err := handlers.Known(f.Handler); err != nil {
+			return nil, err
+		}
 		environment := map[string]string{"AWS_LAMBDA_LOG_LEVEL": level}
 		maps.Copy(environment, f.Environment)
 		return lambda.NewProcess(lambda.ProcessConfig{
