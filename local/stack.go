@@ -43,8 +43,8 @@ type Options struct {
 	Template string
 	// StackName begins the names of resources; "" stands for "local".
 	StackName string
-	// Parameters are values for the template's parameters.
-	Parameters map[string]string
+	// Parameters are values for the template's parameters, Offered those for such as it may have.
+	Parameters, Offered map[string]string
 	// Functions makes the code of a function. Its error stops the Stack from opening.
 	Functions func(Function) (lambda.Handler, error)
 	// DataDir keeps the state of all services in a file; "" keeps it in memory.
@@ -121,7 +121,7 @@ func Open(opts Options) (*Stack, error) {
 	}
 	var err error
 	s.template, err = template.Load(opts.Template, template.Options{
-		Parameters: opts.Parameters, StackName: opts.StackName, APIEndpoint: opts.APIEndpoint,
+		Parameters: opts.Parameters, Offered: opts.Offered, StackName: opts.StackName, APIEndpoint: opts.APIEndpoint,
 		QueueURL: func(queue string) string { return s.queueBase() + "/" + awsapi.Account + "/" + queue },
 	})
 	if err != nil {

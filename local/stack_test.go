@@ -89,6 +89,10 @@ func TestWhatIsNotRunIsRefusedByNameAndLine(t *testing.T) {
     Type: AWS::Serverless::StateMachine
     Properties: {Definition: {StartAt: A, States: {A: {Type: Task, Resource: "arn:aws:states:::sns:publish", Parameters: {}, End: true}}}}
 `, "the task resource arn:aws:states:::sns:publish"},
+		"a runtime of another language": {strings.Replace(withPolicies, "provided.al2023", "python3.12", 1),
+			`Resources.F.Properties.Runtime: the local runtime runs functions of the runtimes provided.al2023 and provided.al2, not of "python3.12"`},
+		"no runtime at all":      {strings.Replace(withPolicies, "Runtime: provided.al2023, ", "", 1), `not of ""`},
+		"a function as an image": {strings.Replace(withPolicies, "Handler: f, Runtime: provided.al2023, CodeUri: .", "PackageType: Image, ImageUri: x", 1), "Image"},
 		"a destination of a function": {strings.Replace(withPolicies, "Policies: []", "EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SNS, Destination: arn:aws:sns:us-east-1:000000000000:topic}}}", 1),
 			"arn:aws:sns:us-east-1:000000000000:topic"},
 		"a second HTTP API": {"  A:\n    Type: AWS::Serverless::HttpApi\n  B:\n    Type: AWS::Serverless::HttpApi\n" + strings.Replace(withPolicies, "Policies: []",

@@ -65,8 +65,14 @@ func (p *ports) serve(failed chan<- error, sys *system.System) {
 	endpoint := http.NewServeMux()
 	endpoint.Handle(system.IssuerPath+"/", http.StripPrefix(system.IssuerPath, sys.Issuer))
 	endpoint.Handle("/", sys.AWS())
-	for i, h := range []http.Handler{sys.API(), endpoint, sys.Agency} {
-		server := &http.Server{Handler: awsapi.CheckHost(p.addresses[i], h), ReadHeaderTimeout: 10 * time.Second}
+	api := sys.API()
+	if api == nil {
+		api = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "The template has no HTTP API.", http.StatusNotFound)
+		})
+	}
+	for i, h := range []http.Handler{api, endpoint, sys.Agency} {
+		server := &http.Server{Handler: awsapi.CheckHost(p.addresses[i], awsapi.GiveUp(silence, h)), ReadHeaderTimeout: silence}
 		p.servers = append(p.servers, server)
 		go func() {
 			if err := server.Serve(p.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
@@ -76,6 +82,9 @@ func (p *ports) serve(failed chan<- error, sys *system.System) {
 	}
 	p.daemon.Serve(sys.XRay())
 }
+
+// silence is how long a client may be silent in the middle of a request before it is given up.
+const silence = 10 * time.Second
 
 // grace is how long requests under way may take when the system stops.
 const grace = 3 * time.Second

@@ -159,11 +159,16 @@ AWS      http://%s   (aws --endpoint-url http://%s dynamodb list-tables)
 X-Ray    %s, UDP
 Bureau   http://%s
 Data     %s
-
+`, c.API, c.AWS, c.AWS, c.Xray, c.Bureau, where)
+	if !sys.TakesQuotes() {
+		fmt.Fprintln(out, "\nCtrl-C stops it.")
+		return nil
+	}
+	fmt.Fprintf(out, `
 Submit a quote, then read it at the Location of the answer:
 
   TOKEN=%s
-`, c.API, c.AWS, c.AWS, c.Xray, c.Bureau, where, token)
+`, token)
 	body := system.Example(civil.DateOf(time.Now().UTC()))
 	data := "'" + strings.Join(strings.Fields(body), " ") + "'"
 	if c.Data != "" {

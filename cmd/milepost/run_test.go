@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -224,25 +225,27 @@ func (s *served) assertSilent() {
 
 func TestWrongUse(t *testing.T) {
 	t.Parallel()
-	unsupported := filepath.Join(t.TempDir(), "unsupported.yaml")
-	if err := os.WriteFile(unsupported, []byte(`AWSTemplateFormatVersion: "2010-09-09"
-Parameters:
-  TokenIssuer: {Type: String}
-  TokenAudience: {Type: String}
-  AccidentHistoryUrl: {Type: String}
-  AccidentHistoryKey: {Type: String}
-  MailDomain: {Type: String}
-  LinkBaseUrl: {Type: String}
-  LinkKey: {Type: String}
-Resources:
-  Things:
+	template := func(resource string) string {
+		path := filepath.Join(t.TempDir(), "template.yaml")
+		text := "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n" + resource
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	unsupported := template(`  Things:
     Type: AWS::DynamoDB::Table
     Properties:
       BillingMode: PAY_PER_REQUEST
       KeySchema: [{AttributeName: id, KeyType: HASH}]
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       ImportSourceSpecification: {InputFormat: CSV}
-`), 0o600); err != nil {
+`)
+	const function = "  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: ., Runtime: %s, Handler: %s}\n"
+	foreign := template(fmt.Sprintf(function, "python3.12", "submit"))
+	unknown := template(fmt.Sprintf(function, "provided.al2023", "index.handler"))
+	executable, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
 	serve := append([]string{"run", "--memory", "--template=../../template.yaml"}, freePorts...)
@@ -264,7 +267,11 @@ Resources:
 		{"a bootstrap that is not there", append(serve, "--isolate=nowhere"), 2, "--isolate: stat"},
 		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
 		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
-		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":17: Resources.Things.Properties.ImportSourceSpecification"},
+		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":10: Resources.Things.Properties.ImportSourceSpecification"},
+		{"a function in another language", append(serve, "--template="+foreign), 1, `not of "python3.12"`},
+		{"a function in another language, isolated", append(serve, "--isolate="+executable, "--template="+foreign), 1, `not of "python3.12"`},
+		{"a function that is not there", append(serve, "--template="+unknown), 1, `no handler is registered under "index.handler"`},
+		{"a function that is not there, isolated", append(serve, "--isolate="+executable, "--template="+unknown), 1, `no handler is registered under "index.handler"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -277,6 +284,37 @@ Resources:
 			}
 		})
 	}
+}
+
+// TestAnotherTemplate runs one that has none of this system's parameters, functions and routes.
+func TestAnotherTemplate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "template.yaml")
+	if err := os.WriteFile(path, []byte("Resources:\n  Letters:\n    Type: AWS::SQS::Queue\n    Properties: {QueueName: letters}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var errs bytes.Buffer
+	out := &stopper{stop: cancel, at: "Ctrl-C stops it."}
+	status := run(ctx, append([]string{"run", "--memory", "--template=" + path}, freePorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
+	if status != 0 || !strings.Contains(out.text.String(), "queue letters") || strings.Contains(out.text.String(), "/quotes") {
+		t.Errorf("status %d, %s\n%s", status, &out.text, &errs)
+	}
+}
+
+// stopper keeps what is printed, and stops the run when it comes to a text.
+type stopper struct {
+	text bytes.Buffer
+	stop func()
+	at   string
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	n, err := s.text.Write(p)
+	if strings.Contains(s.text.String(), s.at) {
+		s.stop()
+	}
+	return n, err
 }
 
 func TestHelp(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -222,6 +223,9 @@ func readBody(r *http.Request) (body []byte, status int) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxPayload))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, http.StatusRequestTimeout
 	}
 	if err != nil {
 		return nil, http.StatusBadRequest

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,6 +258,9 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over || len(body) > MaxBody {
 		return nil, tooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &Error{Code: "RequestTimeoutException", Status: http.StatusRequestTimeout, Message: "the request's body did not come to its end"}
 	}
 	if err != nil {
 		return nil, Errorf("SerializationException", "read the request: %v", err)

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -132,6 +133,28 @@ testdata/t.yaml:3: Resources.P: the resource type "X" is not supported
 testdata/t.yaml:5: Resources.Q: the resource type "Y" is not supported`
 	if err == nil || err.Error() != want {
 		t.Errorf("error=\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestOfferedParametersAreTakenWhereTheTemplateHasThem(t *testing.T) {
+	t.Parallel()
+	const resources = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n"
+	offered := map[string]string{"Issuer": "offered", "Absent": "x"}
+	for name, c := range map[string]struct {
+		text  string
+		given map[string]string
+		want  map[string]any
+	}{
+		"none":                    {resources, nil, map[string]any{}},
+		"without a default":       {"Parameters:\n  Issuer: {Type: String}\n" + resources, nil, map[string]any{"Issuer": "offered"}},
+		"with a default":          {"Parameters:\n  Issuer: {Type: String, Default: d}\n" + resources, nil, map[string]any{"Issuer": "offered"}},
+		"given another value":     {"Parameters:\n  Issuer: {Type: String}\n" + resources, map[string]string{"Issuer": "given"}, map[string]any{"Issuer": "given"}},
+		"others than are offered": {"Parameters:\n  P: {Type: String, Default: d}\n" + resources, nil, map[string]any{"P": "d"}},
+	} {
+		loaded, err := parse(c.text, template.Options{Parameters: c.given, Offered: offered})
+		if err != nil || !maps.Equal(loaded.Parameters, c.want) {
+			t.Errorf("%s: %v, %v, want %v", name, loaded, err, c.want)
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ func (l *loader) loadParameters(section *node) {
 func (l *loader) parameter(name string, n *node) *node {
 	text, given := l.opts.Parameters[name]
 	if !given {
+		text, given = l.opts.Offered[name]
+	}
+	if !given {
 		var ok bool
 		if text, ok = n.get("Default").text(); !ok {
 			l.problem(n, "the parameter %s has no default and no value was given", name)

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Parameters are values for the template's parameters, by name.
 	Parameters map[string]string
+	// Offered are values for such parameters as a template may have, where Parameters have none. They come
+	// before the template's own defaults.
+	Offered map[string]string
 	// StackName begins the names of resources that the template does not name; "" stands for "local".
 	StackName string
 	// APIEndpoint is where HTTP APIs are served, as a URL without a path.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 
@@ -92,17 +93,14 @@ func Open(o Options) (*System, error) {
 	if o.Code == nil {
 		o.Code = inProcess(outside, o.Logger)
 	}
-	parameters := map[string]string{
+	offered := map[string]string{
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
 		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/quotes", "LinkKey": linkKey,
 		"BreakGlassRoleArn": awsapi.Root, // the person at this machine
 	}
-	for name, value := range o.Parameters {
-		parameters[name] = value
-	}
 	s.Stack, err = local.Open(local.Options{
-		Template: o.Template, StackName: "milepost", Parameters: parameters, Functions: o.Code,
+		Template: o.Template, StackName: "milepost", Parameters: o.Parameters, Offered: offered, Functions: o.Code,
 		DataDir: o.DataDir, APIEndpoint: o.API, AWSEndpoint: o.AWS, HTTP: outside,
 		Faults: o.Faults, TraceAll: o.TraceAll, Logger: o.Logger,
 	})
@@ -110,6 +108,11 @@ func Open(o Options) (*System, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// TakesQuotes tells whether the template is of this system, and not another one that has been started instead.
+func (s *System) TakesQuotes() bool {
+	return slices.Contains(s.Started(), "function milepost-SubmitFunction")
 }
 
 // KeyFile is the name of the issuer's key in the data directory.
