@@ -148,7 +148,7 @@ func acceptance(q quote.Quote) string {
 
 // reasons are those of the outcome, or the underwriter's.
 func reasons(q quote.Quote) (texts []string) {
-	for _, r := range q.Reasons() {
+	for _, r := range q.ReasonsTold() {
 		texts = append(texts, r.Text)
 	}
 	if q.Decision != nil {
@@ -163,17 +163,14 @@ func adverse(q quote.Quote) []string {
 	if a == nil {
 		return nil
 	}
-	var incidents, agencies []string
-	for _, i := range a.Incidents {
-		incidents = append(incidents, i.String())
-	}
+	var agencies []string
 	for _, agency := range a.Agencies {
 		agencies = append(agencies, agency.Name+", "+agency.Address+", "+agency.Phone)
 	}
 	return []string{
 		"NOTICE OF ADVERSE ACTION",
 		"Our decision, or the price, is less favorable to you because of information in a consumer report.",
-		list("What counted:", incidents),
+		list("What counted:", a.PrincipalReasons()),
 		list("The report came from:", agencies),
 		"The agency did not make this decision and cannot tell you why it was made. You have the right to a free copy of your report from the agency if you ask for it within 60 days, and the right to dispute with the agency whether the report is accurate and complete.",
 	}

@@ -342,7 +342,7 @@ func TestWhatMessagesSay(t *testing.T) {
 		"offered":                     {"The total for 6 months from ", " is $486.00. You can accept it through 15 May 2026, 11:59 p.m. Eastern time. That is the day on which the policy begins; to accept it later, "},
 		"amended at another price":    {"was $486.00 and is now $", "What changed:\n- the term\n"},
 		"referred":                    {"An underwriter will look at your quote", "two working days", "no cover", "Why:\n- "},
-		"declined":                    {"We cannot offer", "Why:\n- ", "NOTICE OF ADVERSE ACTION", "driving under the influence ", quotetest.Agency.Name, quotetest.Agency.Address, quotetest.Agency.Phone, "did not make this decision", "within 60 days", "dispute"},
+		"declined":                    {"We cannot offer", "Why:\n- ", "NOTICE OF ADVERSE ACTION", quote.ReportReason.Text, quotetest.Agency.Name, quotetest.Agency.Address, quotetest.Agency.Phone, "did not make this decision", "within 60 days", "dispute"},
 		"declined by an underwriter":  {decision.Text},
 		"expired":                     {"has expired"},
 		"adverse":                     {"is $533.00", "NOTICE OF ADVERSE ACTION", "What counted:\n- ", quotetest.Agency.Phone},

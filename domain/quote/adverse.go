@@ -65,3 +65,39 @@ func (r Revision) counted(driverID string, i accident.Incident) bool {
 
 // underwritten are the types of incident that underwriting rules look at.
 var underwritten = []accident.Type{accident.AtFaultAccident, accident.MajorViolation, accident.DUI}
+
+// ReportReason stands, for the customer, for all that consumer reports tell of drivers. Anybody can ask for a quote
+// with another's license; so what is in the report the agency tells the driver, once they have proved who they are.
+var ReportReason = Reason{Code: "CONSUMER_REPORT", Text: "The driving record of a driver on the quote, in a consumer report"}
+
+// PrincipalReasons are those of an adverse action as the customer is told them, in words.
+func (a AdverseAction) PrincipalReasons() []string { return []string{ReportReason.Text} }
+
+// ReasonsTold are the Reasons as the customer is told them: rules that look at what drivers have done are named by
+// ReportReason if reports tell of anything that the customer did not declare.
+func (r Revision) ReasonsTold() []Reason {
+	told := []Reason{}
+	for _, reason := range r.Reasons() {
+		if rating.Code(reason.Code).OfRecord() && r.reportsTell() {
+			reason = ReportReason
+		}
+		if !slices.Contains(told, reason) {
+			told = append(told, reason)
+		}
+	}
+	return told
+}
+
+// Declared reports whether the customer declared an incident of a driver.
+func (r Revision) Declared(driverID string, t accident.Type, on civil.Date) bool {
+	return slices.ContainsFunc(r.Request.Drivers, func(d Driver) bool {
+		return d.DriverID == driverID && slices.ContainsFunc(d.Incidents, func(i accident.Incident) bool { return i.Type == t && i.Date == on })
+	})
+}
+
+// reportsTell reports whether a consumer report has an incident that the customer did not declare.
+func (r Revision) reportsTell() bool {
+	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool {
+		return slices.ContainsFunc(d.History.Incidents, func(i accident.Incident) bool { return !r.Declared(d.DriverID, i.Type, i.Date) })
+	})
+}

@@ -34,7 +34,7 @@ func (r Revision) Reasons() []Reason {
 	return reasons
 }
 
-// String is specific, as the law wants it: "at-fault accident 31 October 2024".
+// String is specific, for employees: "at-fault accident 31 October 2024".
 func (i AdverseIncident) String() string {
 	return i.Type.Words() + " " + i.Date.In(time.UTC).Format("2 January 2006")
 }

@@ -81,6 +81,12 @@ var predicates = map[Code]func(*risk, *rule) bool{
 	"R13": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.outOfState }) },
 }
 
+// recordRules are those that look at what drivers have done, declared or reported.
+var recordRules = []Code{"D01", "D02", "R01", "R02", "R03", "R04"}
+
+// OfRecord reports whether an underwriting rule looks at what drivers have done, which consumer reports may tell.
+func (c Code) OfRecord() bool { return slices.Contains(recordRules, c) }
+
 // rule gives the rule of an id. A plan without it gives one with no numbers.
 func (p *Plan) rule(id Code) *rule {
 	for i := range p.Underwriting.Rules {

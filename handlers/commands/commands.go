@@ -103,6 +103,9 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	platform.Note(ctx, after.Subject())
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": after.Quote.ID, "correlation_id": r.RequestContext.RequestID})
 	p := readmodel.Project(after).At(now)
+	if !caller.AsStaff(p.CustomerID) {
+		p = p.ForCustomer()
+	}
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 

@@ -30,12 +30,11 @@ func (h *handler) find(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		return api.Respond(err)
 	}
 	page, err := h.current.Find(ctx, filter, r.QueryStringParameters["cursor"], limit, time.Now())
-	api.LogRead(ctx, caller, "search", "", "")
-	return h.answerPage(r, page, err)
+	return answerPage(ctx, r, caller, "search", page, err)
 }
 
 // answerPage answers with a page of quotes as they read now.
-func (h *handler) answerPage(r events.APIGatewayV2HTTPRequest, page readmodel.Page, err error) (events.APIGatewayV2HTTPResponse, error) {
+func answerPage(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, what string, page readmodel.Page, err error) (events.APIGatewayV2HTTPResponse, error) {
 	if errors.Is(err, readmodel.ErrBadCursor) {
 		return api.Respond(api.BadCursor)
 	}
@@ -43,9 +42,11 @@ func (h *handler) answerPage(r events.APIGatewayV2HTTPRequest, page readmodel.Pa
 		return api.Respond(err)
 	}
 	now := time.Now()
+	ids := make([]string, len(page.Quotes))
 	for i, line := range page.Quotes {
-		page.Quotes[i] = line.At(now)
+		page.Quotes[i], ids[i] = line.At(now), line.QuoteID
 	}
+	api.LogRead(ctx, caller, what, r.PathParameters["customerId"], ids...)
 	return api.JSON(http.StatusOK, page, api.NextPage(r, page.Next))
 }
 

@@ -23,9 +23,7 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 	if err != nil {
 		return api.Respond(err)
 	}
-	p := readmodel.Project(then).At(at)
-	api.LogRead(ctx, caller, "quote as of "+r.QueryStringParameters["asOf"], p.QuoteID, p.CustomerID)
-	return h.show(ctx, p)
+	return h.answer(ctx, caller, "quote as of "+r.QueryStringParameters["asOf"], readmodel.Project(then).At(at))
 }
 
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
@@ -142,7 +140,7 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		log.Events = log.Events[:n]
 		log.Next = strconv.Itoa(log.Events[n-1].Version)
 	}
-	api.LogRead(ctx, caller, "events", quoteID, "")
+	api.LogRead(ctx, caller, "events", "", quoteID)
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 

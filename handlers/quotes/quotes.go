@@ -68,15 +68,18 @@ func (h *handler) quote(ctx context.Context, r events.APIGatewayV2HTTPRequest, c
 	if p.Status == stored.Status && matches(r.Headers["if-none-match"], etag) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotModified, Headers: map[string]string{"etag": etag}}, nil
 	}
-	api.LogRead(ctx, caller, "quote", p.QuoteID, p.CustomerID)
-	return h.show(ctx, p)
+	return h.answer(ctx, caller, "quote", p)
 }
 
-// show answers with a quote as it is at a version.
-func (h *handler) show(ctx context.Context, p readmodel.Projection) (events.APIGatewayV2HTTPResponse, error) {
+// answer answers with a quote, as it is at a version, as the caller may see it. what says which read it is.
+func (h *handler) answer(ctx context.Context, caller api.Caller, what string, p readmodel.Projection) (events.APIGatewayV2HTTPResponse, error) {
 	p, err := h.current.WithWords(ctx, p)
 	if err != nil {
 		return api.Respond(err)
+	}
+	api.LogRead(ctx, caller, what, p.CustomerID, p.QuoteID)
+	if !caller.AsStaff(p.CustomerID) {
+		p = p.ForCustomer()
 	}
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
@@ -104,7 +107,10 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	if err != nil {
 		return api.Respond(err)
 	}
-	api.LogRead(ctx, caller, "explanation", history.Quote.ID, history.Quote.CustomerID)
+	api.LogRead(ctx, caller, "explanation", history.Quote.CustomerID, history.Quote.ID)
+	if !caller.AsStaff(history.Quote.CustomerID) {
+		shown = shown.ForCustomer(history.Quote)
+	}
 	return api.JSON(http.StatusOK, shown, nil)
 }
 
@@ -119,6 +125,5 @@ func (h *handler) list(ctx context.Context, r events.APIGatewayV2HTTPRequest, ca
 		return api.Respond(err)
 	}
 	page, err := h.current.List(ctx, customer, r.QueryStringParameters["cursor"], limit)
-	api.LogRead(ctx, caller, "list", "", customer)
-	return h.answerPage(r, page, err)
+	return answerPage(ctx, r, caller, "list", page, err)
 }

@@ -55,17 +55,26 @@ func scopesOf(claims map[string]string) []string {
 // Staff reports whether the caller is an employee.
 func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 
+// AsStaff reports whether the caller sees what belongs to a customer as an employee does. One who is the customer
+// themselves sees it as any customer.
+func (c Caller) AsStaff(customerID string) bool { return c.Staff() && c.Subject != customerID }
+
 // MayRead reports whether the caller may see what belongs to a customer.
 func (c Caller) MayRead(customerID string) bool {
 	return c.Subject == customerID || c.Staff()
 }
 
-// LogRead leaves a trail where an employee reads what is personal: who, of which quote or customer, and what was read,
-// such as "explanation". A customer who reads what is theirs leaves none.
-func LogRead(ctx context.Context, c Caller, what, quoteID, customerID string) {
-	if !c.Staff() || c.Subject == customerID {
+// LogRead leaves a trail where an employee reads what is personal: who, of which quotes or customer, and what was read,
+// such as "explanation". A customer who reads what is theirs leaves none, nor does who finds nothing.
+func LogRead(ctx context.Context, c Caller, what, customerID string, quoteIDs ...string) {
+	if !c.AsStaff(customerID) || len(quoteIDs) == 0 {
 		return
 	}
-	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
-	platform.Log(ctx, "read", slog.String("what", what), slog.String("customer_id", customerID))
+	attrs := []slog.Attr{slog.String("what", what), slog.String("customer_id", customerID)}
+	if len(quoteIDs) == 1 {
+		platform.Note(ctx, platform.Subject{QuoteID: quoteIDs[0]})
+	} else {
+		attrs = append(attrs, slog.Any("quote_ids", quoteIDs))
+	}
+	platform.Log(ctx, "read", attrs...)
 }

@@ -31,7 +31,7 @@ func (c *Current) Quote(ctx context.Context, quoteID string) (p Projection, ok b
 	if err != nil {
 		return p, false, err
 	}
-	if ok {
+	if ok && p.form == form {
 		behind, err := c.Log.Log.HasAfter(ctx, quotestore.StreamID(quoteID), p.Version)
 		if !behind || err != nil {
 			return p, true, err

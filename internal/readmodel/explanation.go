@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/govalues/decimal"
 
@@ -94,6 +95,31 @@ type PriceStep struct {
 type DeclaredOnly struct {
 	Outcome      rating.Outcome   `json:"outcome"`
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+}
+
+// ForCustomer is the explanation as the customer of the quote sees it: of what the drivers have done it tells what the
+// customer declared, and not what consumer reports hold.
+func (e Explanation) ForCustomer(q quote.Quote) Explanation {
+	e.Rating.Reasons = nil
+	for _, r := range q.ReasonsTold() {
+		if code := rating.Code(r.Code); slices.Contains(q.Rating.Reasons, code) || r == quote.ReportReason {
+			e.Rating.Reasons = append(e.Rating.Reasons, code)
+		}
+	}
+	e.Rating.Reasons = listed(e.Rating.Reasons)
+	e.Rating.Drivers = slices.Clone(e.Rating.Drivers)
+	for i := range e.Rating.Drivers {
+		d := &e.Rating.Drivers[i]
+		all := len(d.Charged)
+		d.Charged = slices.DeleteFunc(slices.Clone(d.Charged), func(c Charged) bool { return !q.Declared(d.DriverID, c.Type, c.Date) })
+		if len(d.Charged) < all {
+			d.Points = 0
+			for _, c := range d.Charged {
+				d.Points += c.Points
+			}
+		}
+	}
+	return e
 }
 
 // Explain explains the revision of a quote that is in force, which has to be rated. The error says that a trace in

@@ -98,6 +98,7 @@ func (k Kind) item(p Projection) (attributes, error) {
 		item["statusShard"] = &types.AttributeValueMemberS{Value: statusShard(p.Status, shardOf(p.QuoteID))}
 		return item, nil
 	}
+	item["form"] = number(form)
 	item["logHash"] = &types.AttributeValueMemberS{Value: p.LogHash}
 	// The attribute is the key of an index that has the quotes which may expire, and no others.
 	if on, ok := p.mayExpire(); ok {
@@ -105,6 +106,10 @@ func (k Kind) item(p Projection) (attributes, error) {
 	}
 	return item, nil
 }
+
+// form is what a document's members mean. It is raised when they come to mean something else: then documents of before
+// are as good as behind. In the first form a customer was told what consumer reports hold.
+const form = 2
 
 // Conditions under which an item is put: what stands there was made from fewer events, or from no more, or does not
 // say from how many.

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"slices"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -33,6 +34,8 @@ type Projection struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
 	*Outcome
+	// Reported is for employees alone, nil where nothing is.
+	Reported *Reported `json:"reported,omitempty"`
 	// Decision is the underwriter's on a referral, nil where there is none.
 	Decision *Decision `json:"decision,omitempty"`
 	// ErasedAt is when the personal data of the quote were erased, nil where they are there.
@@ -44,6 +47,8 @@ type Projection struct {
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`
+	// form is that of the stored document, 0 for one of before forms were noted.
+	form int
 }
 
 // Decision is an underwriter's decision as the customer may see it.
@@ -109,12 +114,26 @@ type Outcome struct {
 	*Premium
 }
 
-// AdverseAction names the consumer reports that made an outcome worse. It tells of incidents, not whose
-// they are.
+// Reported is what consumer reports hold, and what came of it. A customer never sees it: they may have asked with a
+// stranger's license.
+type Reported struct {
+	// Reasons are those of the outcome, where the customer is told less.
+	Reasons []quote.Reason `json:"reasons,omitempty"`
+	// Incidents are the entries that counted, such as "at-fault accident 31 October 2024".
+	Incidents []string `json:"incidents,omitempty"`
+}
+
+// ForCustomer is the projection as its customer sees it.
+func (p Projection) ForCustomer() Projection {
+	p.Reported = nil
+	return p
+}
+
+// AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not tell what
+// the reports hold.
 type AdverseAction struct {
 	Agencies []accident.Agency `json:"agencies"`
-	// Reasons are specific, such as "at-fault accident 31 October 2024".
-	Reasons []string `json:"reasons"`
+	Reasons  []string          `json:"reasons"`
 }
 
 // Premium is what a quote costs. Amounts are dollars and cents.
@@ -171,7 +190,8 @@ func Project(h quotestore.History) Projection {
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
 		TermMonths:  q.Request.TermMonths,
 		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
-		Outcome: outcome(q.Revision), Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
+		Outcome: outcome(q.Revision), Reported: reported(q.Revision), form: form,
+		Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
 	}
 	if q.Erasure != nil {
 		p.erase(q.Erasure.At)
@@ -185,6 +205,24 @@ func (p *Projection) erase(at time.Time) {
 	if p.Outcome != nil {
 		p.AdverseAction = nil
 	}
+	p.Reported = nil
+}
+
+// reported is what employees see of consumer reports besides what the customer is told.
+func reported(r quote.Revision) *Reported {
+	var seen Reported
+	if reasons := r.Reasons(); !slices.Equal(reasons, r.ReasonsTold()) {
+		seen.Reasons = reasons
+	}
+	if a := r.AdverseAction(); a != nil {
+		for _, i := range a.Incidents {
+			seen.Incidents = append(seen.Incidents, i.String())
+		}
+	}
+	if seen.Reasons == nil && seen.Incidents == nil {
+		return nil
+	}
+	return &seen
 }
 
 func decision(d *quote.Decision) *Decision {
@@ -223,14 +261,11 @@ func outcome(q quote.Revision) *Outcome {
 		return nil
 	}
 	o := &Outcome{
-		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: q.Reasons(),
+		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: q.ReasonsTold(),
 		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
 	}
 	if a := q.AdverseAction(); a != nil {
-		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: []string{}}
-		for _, i := range a.Incidents {
-			o.AdverseAction.Reasons = append(o.AdverseAction.Reasons, i.String())
-		}
+		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: a.PrincipalReasons()}
 	}
 	if p := r.Price; p != nil {
 		o.Premium = &Premium{

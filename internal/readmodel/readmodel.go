@@ -126,6 +126,7 @@ func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool,
 	}
 	r := stored.Read(out.Item)
 	p, err = documentOf[Projection](r)
+	p.form = r.OptionalNumber("form")
 	if p.LogHash = r.OptionalText("logHash"); err == nil { // it was not always stored
 		err = r.Err()
 	}

@@ -417,12 +417,12 @@ func TestARevisionThatWasReferredForWantOfAnAnswerSaysSo(t *testing.T) {
 func TestAnAdverseActionNamesAgencyAndReasons(t *testing.T) {
 	t.Parallel()
 	for example, want := range map[string]string{
-		"E01": `null`,
-		"E12": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["at-fault accident 31 October 2024"]}`,
-		"E15": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["driving under the influence 30 June 2025"]}`,
+		"E01": `null null`,
+		"E12": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["The driving record of a driver on the quote, in a consumer report"]} {"incidents":["at-fault accident 31 October 2024"]}`,
+		"E15": `{"agencies":[{"name":"Example Reports Inc.","address":"PO Box 1, Springfield OH 45501","phone":"800-555-0100"}],"reasons":["The driving record of a driver on the quote, in a consumer report"]} {"reasons":[{"code":"D01","text":"DUI within 3 years, any rated driver"}],"incidents":["driving under the influence 30 June 2025"]}`,
 	} {
 		p := readmodel.Project(historyOf(t, quotetest.MustExample(t, example).Commands()...))
-		if got := mustJSON(t, p.AdverseAction); got != want || p.AdverseActionNotice != (want != "null") {
+		if got := mustJSON(t, p.AdverseAction) + " " + mustJSON(t, p.Reported); got != want || p.AdverseActionNotice != (want != "null null") {
 			t.Errorf("%s: AdverseAction=%s, want %s", example, got, want)
 		}
 	}

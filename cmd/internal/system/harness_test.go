@@ -232,6 +232,7 @@ type view struct {
 	TotalPremium        string
 	AdverseActionNotice bool
 	AdverseAction       *readmodel.AdverseAction
+	Reported            *readmodel.Reported
 	Decision            *readmodel.Decision
 	EarlierRevisions    []readmodel.Revision
 	// RequestedAt and UpdatedAt are when the first and the last event occurred.
@@ -240,6 +241,12 @@ type view struct {
 
 func (v view) reasons() []string {
 	codes := []string{}
+	if v.Reported != nil && v.Reported.Reasons != nil {
+		for _, r := range v.Reported.Reasons {
+			codes = append(codes, r.Code)
+		}
+		return codes
+	}
 	for _, r := range v.Reasons {
 		codes = append(codes, r.Code)
 	}

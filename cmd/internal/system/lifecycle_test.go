@@ -510,8 +510,11 @@ func TestAnAdverseActionIsTold(t *testing.T) {
 		s.settle()
 		v := s.read("ada", id)
 		if !v.AdverseActionNotice || v.AdverseAction == nil || len(v.AdverseAction.Agencies) != 1 || v.AdverseAction.Agencies[0].Phone == "" ||
-			!slices.Equal(v.AdverseAction.Reasons, []string{"at-fault accident 14 February 2025"}) {
-			t.Errorf("quote=%+v, want the agency and the accident", v)
+			!slices.Equal(v.AdverseAction.Reasons, []string{quote.ReportReason.Text}) {
+			t.Errorf("quote=%+v, want the agency and the principal reason", v)
+		}
+		if staff := s.call(s.token("eve", "staff"), "GET", "/quotes/"+id, ""); !strings.Contains(string(staff.Body), "at-fault accident 14 February 2025") {
+			t.Errorf("staff see %s, want the accident", staff.Body)
 		}
 		s.assertSound(id)
 	})
