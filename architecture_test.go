@@ -89,7 +89,7 @@ func TestAdaptersDoNotKnowEachOther(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it asks the go command about every package")
 	}
-	adapters := []string{"internal/eventstore", "internal/readmodel", "internal/bureau", "internal/effects/history", "internal/effects/vpic"}
+	adapters := []string{"internal/eventstore", "internal/bureau", "internal/effects/history", "internal/effects/vpic"}
 	all := packages(t)
 	for _, adapter := range adapters {
 		imports, ok := all["milepost/"+adapter]

@@ -64,7 +64,7 @@ func TestTheBinaryAnswersInvocationsOfItsHandler(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ handler, variables, payload, want string }{
 		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_QUOTES_TABLE_NAME=lines CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key", `{}`, `invocation/request-1/response {"statusCode":401,`},
-		"a failure by its name": {"publish", "EVENT_BUS_NAME=events", `[]`, `"errorType":"BadPayload"`},
+		"a failure by its name": {"publish", "EVENT_BUS_NAME=events ALERTS_TOPIC_ARN=alerts", `[]`, `"errorType":"BadPayload"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -52,7 +52,8 @@ func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
 		}{
 			{[]string{"rebuild", "all"}, []string{first, second, "16 events of 4 quotes folded, 0 projections written, 0 removed, 2 faults"}},
 			{[]string{"rebuild", "all", "--workflow"}, []string{first, second, "16 events of 4 quotes folded, 0 projections written, 0 removed, 2 faults"}},
-			{[]string{"rebuild", "all", "--wipe", "--yes"}, []string{first, second, "4 projections written, 8 removed, 2 faults"}},
+			// The projection of the quote whose last event cannot be read stays: it saw that event.
+			{[]string{"rebuild", "all", "--wipe", "--yes"}, []string{first, second, "4 projections written, 6 removed, 2 faults"}},
 			{[]string{"rebuild", "all", "--wipe", "--yes", "--workflow"}, []string{first, second, "4 projections written, 4 removed, 2 faults"}},
 			{[]string{"correct", "--dry-run"}, []string{ids[1] + ", not corrected: " + first, ids[2] + ", not corrected: " + second, "looked at        4 quotes", "not correctable  2"}},
 			{[]string{"log", "verify"}, []string{"quote-" + ids[1] + ": version 2 is unreadable", "quote-" + ids[2] + ": version 4 is unreadable", " of 4 streams checked, 2 faults"}},

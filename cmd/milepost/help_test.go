@@ -21,16 +21,16 @@ var commandLine = regexp.MustCompile(`(?m)^ *(?:\$ )?(?:.* \| )?(?:go run \./cmd
 // word is a word of a command line, and ofShell what ends the program's part of it.
 var (
 	word    = regexp.MustCompile(`"[^"]*"|\S+`)
-	ofShell = regexp.MustCompile(` +[|<>#].*`)
+	ofShell = regexp.MustCompile(` +(?:\d?>|[|<#]).*`)
 )
 
-// examples gives the command lines in a text.
+// examples returns the command lines in a text. A variable of the shell becomes an address.
 func examples(text string) (lines [][]string) {
 	text = strings.ReplaceAll(text, "\\\n", " ")
 	for _, found := range commandLine.FindAllStringSubmatch(text, -1) {
 		words := word.FindAllString(ofShell.ReplaceAllString(found[1], ""), -1)
 		for i, w := range words {
-			words[i] = strings.Trim(w, `"`)
+			words[i] = os.Expand(strings.Trim(w, `"`), func(string) string { return "http://127.0.0.1:4566" })
 		}
 		lines = append(lines, words)
 	}

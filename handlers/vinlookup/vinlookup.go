@@ -119,8 +119,7 @@ func (h *handler) identifyOne(
 		}
 		answers = append(answers, answer)
 		if answer.Unavailable == "" {
-			lookup.Fact = fact
-			return lookup, answers, nil
+			return quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact}, answers, nil
 		}
 		lookup.TooLarge = lookup.TooLarge || answer.Unavailable == quote.TooLarge
 	}

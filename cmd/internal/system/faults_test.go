@@ -249,7 +249,7 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 		{"an error with status 200", vpictest.ExecutionError, "SERVER_ERROR"},
 		{"no vehicle", vpictest.WrongCount, "BAD_REPLY"},
 		{"another vehicle", vpictest.OtherVIN, "BAD_REPLY"},
-		{"a reply without end", vpictest.Huge, "BAD_REPLY"},
+		{"a reply without end", vpictest.Huge, "TOO_LARGE"},
 	} {
 		t.Run("vPIC: "+row.name, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
