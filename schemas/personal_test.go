@@ -58,6 +58,7 @@ var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/agency/phone":     "of a company",
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/reviews/*/reason": "a code",
 	"events/QuoteCorrected.v1.json/text":                                 "of a fault of the program, the same for many quotes",
+	"events/QuoteReferred.v1.json/contradictions/*/text":                 "of vehicles, and of ages and years as the rating has them",
 	"types/request.v1.json/contact/consents/email":                       "whether it was agreed to",
 	"types/request.v1.json/contact/consents/text":                        "whether it was agreed to",
 }

@@ -66,6 +66,13 @@ func (d Date) In(location *time.Location) time.Time {
 // AddDays gives the date n days after d, or before it where n is negative.
 func (d Date) AddDays(n int) Date { return NewDate(d.year, d.month, d.day+n) }
 
+// AddMonths gives the same day of the month n months later, or the last day of that month if it has no such day.
+func (d Date) AddMonths(n int) Date {
+	first := NewDate(d.year, d.month+time.Month(n), 1)
+	last := NewDate(first.year, first.month+1, 0)
+	return Date{first.year, first.month, min(d.day, last.day)}
+}
+
 // AddYears gives the same month and day n years later. 29 February becomes 28 February in a year
 // that has none.
 func (d Date) AddYears(n int) Date {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"milepost/domain/civil"
+	"milepost/domain/plausible"
 	"milepost/domain/rating"
 )
 
@@ -74,6 +75,8 @@ type RateQuote struct {
 	// another wait has begun, and this one comes to nothing.
 	Reversal   int
 	Unanswered []Fact
+	// Elsewhere are contradictions with other quotes, which whoever commands has looked for.
+	Elsewhere []plausible.Finding
 }
 
 // ReverseEvent undoes events that should not have been: one, and with it those that rest on it.
@@ -117,13 +120,24 @@ func (ReverseEvent) isCommand()          {}
 func (RecordErasure) isCommand()         {}
 func (CorrectQuote) isCommand()          {}
 
-// InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules it fails.
-type InvalidRequest struct{ Codes []rating.Code }
+// InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules of the rating that it fails.
+type InvalidRequest struct {
+	Codes []rating.Code
+	// Faults are those codes and what cannot be, each with its place, in the order of the request. What was accepted
+	// and cannot be rated any more has none.
+	Faults []plausible.Finding
+}
 
 func (e *InvalidRequest) Error() string {
 	codes := make([]string, len(e.Codes))
 	for i, c := range e.Codes {
 		codes[i] = string(c)
+	}
+	if e.Faults != nil {
+		codes = codes[:0]
+		for _, f := range e.Faults {
+			codes = append(codes, string(f.Code))
+		}
 	}
 	return "the request cannot be quoted: " + strings.Join(codes, ", ")
 }

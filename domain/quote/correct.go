@@ -81,7 +81,7 @@ func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
 	}
 	e := &QuoteCorrected{
 		QuoteID: q.ID, Revision: r.Number, CorrectedOn: c.On, Mandate: c.Mandate, Rating: right,
-		Outcome: Revision{Rating: &right, Unanswered: r.Unanswered}.Outcome(), Previous: Answered{Outcome: outcome},
+		Outcome: Revision{Rating: &right, Unanswered: r.Unanswered, Contradictions: r.Contradictions}.Outcome(), Previous: Answered{Outcome: outcome},
 	}
 	if told.Price != nil {
 		e.Previous.TotalPremium = &told.TotalPremium

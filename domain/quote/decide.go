@@ -130,11 +130,14 @@ func rate(q Quote, c RateQuote) ([]Event, error) {
 		}
 	}
 	result := q.rateWith(rating.Rate)
+	contradictions := slices.Concat(q.contradictions(), c.Elsewhere)
 	switch {
 	case result.Outcome == rating.Declined:
 		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
-	case result.Outcome == rating.Referred || len(unanswered) > 0:
-		return []Event{QuoteReferred{QuoteID: q.ID, Revision: c.Revision, Rating: result, Unanswered: unanswered}}, nil
+	case result.Outcome == rating.Referred || result.Outcome == rating.Quoted && len(unanswered)+len(contradictions) > 0:
+		return []Event{QuoteReferred{
+			QuoteID: q.ID, Revision: c.Revision, Rating: result, Contradictions: contradictions, Unanswered: unanswered,
+		}}, nil
 	case result.Outcome == rating.Quoted:
 		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
 	}
@@ -222,10 +225,7 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 			return &UnknownTimeZone{Name: c.TimeZone}
 		}
 	}
-	if codes := rating.Validate(r.Rating(quoteDate)); len(codes) > 0 {
-		return &InvalidRequest{Codes: codes}
-	}
-	return nil
+	return r.checkPlausible(quoteDate)
 }
 
 // checkOpen refuses a quote that is closed on a day.

@@ -11,6 +11,7 @@ import (
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
+	"milepost/domain/plausible"
 	"milepost/domain/rating"
 
 	"github.com/govalues/decimal"
@@ -62,6 +63,9 @@ type QuoteReferred struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
 	Rating   rating.Result `json:"rating"`
+	// Contradictions are facts that contradict each other, the decoded vehicle, or another quote; each is a reason
+	// to refer.
+	Contradictions []plausible.Finding `json:"contradictions,omitempty"`
 	// Unanswered names the lookups that gave no answer in time, or none that can be kept; each is a reason to refer.
 	Unanswered []Fact `json:"unanswered,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
+	"milepost/domain/plausible"
 	"milepost/domain/rating"
 	"milepost/domain/vehicle"
 )
@@ -90,6 +91,8 @@ type Revision struct {
 	// RatedWith is how many of the lookups had answered by then. The others came too late for it.
 	RatedWith  Lookups
 	Unanswered []Fact
+	// Contradictions are those that were found when it was rated.
+	Contradictions []plausible.Finding `json:",omitempty"`
 	// Decision is the underwriter's, nil where none was needed or made.
 	Decision *Decision
 	// Correction is the last one, nil where nothing was corrected.
@@ -102,7 +105,7 @@ type Lookups struct{ Vehicles, Drivers int }
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 3
+const FoldVersion = 4
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -146,7 +149,7 @@ func (q *Quote) apply(e Event) {
 		q.rated(StatusQuoted, &e.Rating)
 	case QuoteReferred:
 		q.rated(StatusReferred, &e.Rating)
-		q.Unanswered = e.Unanswered
+		q.Unanswered, q.Contradictions = e.Unanswered, e.Contradictions
 	case QuoteDeclined:
 		q.rated(StatusDeclined, &e.Rating)
 	case ReferralApproved:
@@ -262,13 +265,13 @@ func (r Revision) AcceptBy() civil.Date {
 	return r.Rating.ExpiresOn
 }
 
-// Outcome is what came of the revision when it was rated, "" where it was not. A lookup that gave no answer
-// refers it, whatever the rating says.
+// Outcome is what came of the revision when it was rated, "" where it was not. A lookup that gave no answer and a
+// contradiction refer it, whatever the rating says.
 func (r Revision) Outcome() rating.Outcome {
 	switch {
 	case r.Rating == nil:
 		return ""
-	case r.Rating.Outcome == rating.Quoted && len(r.Unanswered) > 0:
+	case r.Rating.Outcome == rating.Quoted && len(r.Unanswered)+len(r.Contradictions) > 0:
 		return rating.Referred
 	}
 	return r.Rating.Outcome

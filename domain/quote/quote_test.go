@@ -28,6 +28,9 @@ func assertDecisions(t *testing.T, rows map[string]decision) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := quote.Decide(quote.Fold(row.given...), row.when)
+			if invalid, ok := err.(*quote.InvalidRequest); ok {
+				invalid.Faults = nil // the places have a test of their own
+			}
 			if !reflect.DeepEqual(err, row.wantErr) {
 				t.Fatalf("error=%#v, want %#v", err, row.wantErr)
 			}
@@ -284,6 +287,9 @@ func TestWorkedExamples(t *testing.T) {
 			t.Parallel()
 			if e.Expected.Outcome == rating.Invalid {
 				_, err := quote.Decide(quote.Quote{}, e.Submit())
+				if invalid, ok := err.(*quote.InvalidRequest); ok {
+					invalid.Faults = nil
+				}
 				if want := (&quote.InvalidRequest{Codes: e.Expected.Reasons}); !reflect.DeepEqual(err, want) {
 					t.Errorf("error=%v, want %v", err, want)
 				}

@@ -18,8 +18,8 @@ var unanswered = map[Fact]Reason{
 	FactAccidentHistory: {Code: "ACCIDENT_HISTORY_UNANSWERED", Text: "The accident history gave no answer in time"},
 }
 
-// Reasons are those of the revision's outcome: the underwriting rules that fired, then the lookups that
-// gave no answer. There are none before it is rated.
+// Reasons are those of the revision's outcome: the underwriting rules that fired, then what contradicts, then the
+// lookups that gave no answer. There are none before it is rated.
 func (r Revision) Reasons() []Reason {
 	reasons := []Reason{}
 	if r.Rating == nil {
@@ -27,6 +27,9 @@ func (r Revision) Reasons() []Reason {
 	}
 	for _, code := range r.Rating.Reasons {
 		reasons = append(reasons, Reason{Code: string(code), Text: rating.Text(r.Rating.RatePlanVersion, code)})
+	}
+	for _, c := range r.Contradictions {
+		reasons = append(reasons, Reason{Code: string(c.Code), Text: c.Text})
 	}
 	for _, fact := range r.Unanswered {
 		reasons = append(reasons, unanswered[fact])

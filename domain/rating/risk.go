@@ -79,21 +79,18 @@ func (k *risk) car(v *Vehicle, fact VehicleFact) car {
 		c.make, c.gvwr = fact.Make, fact.GVWR
 		modelYear, bodyClass = fact.ModelYear, fact.BodyClass
 	}
-	c.body = k.plan.body(bodyClass)
+	c.body = k.plan.Body(bodyClass)
 	c.age = max(0, k.EffectiveDate.Year()-modelYear)
 	c.symbol = k.plan.symbol(v.MSRP)
-	c.territory, c.outOfState = k.state.DefaultTerritory, true
+	c.territory, c.outOfState = k.state.territory(v.GaragingZIP), true
 	if zip3, ok := zip3(v.GaragingZIP); ok {
-		if t, ok := k.state.ZIP3[v.GaragingZIP[:3]]; ok {
-			c.territory = t
-		}
 		c.outOfState = !k.state.contains(zip3)
 	}
 	return c
 }
 
-// body classifies the decoder's words, which vary in brackets and endings but not in how they begin.
-func (p *Plan) body(class string) Body {
+// Body classifies the decoder's words, which vary in brackets and endings but not in how they begin.
+func (p *Plan) Body(class string) Body {
 	class = strings.ToUpper(strings.TrimSpace(class))
 	for _, row := range p.BodyClass.Prefixes {
 		if strings.HasPrefix(class, row[0]) {
@@ -111,6 +108,29 @@ func (p *Plan) symbol(msrp decimal.Decimal) *symbolRow {
 		}
 	}
 	return nil // check refuses a plan without a last row
+}
+
+// territory is that of a ZIP code, the default where the plan has none for it.
+func (s *state) territory(zip string) string {
+	if len(zip) >= 3 {
+		if t, ok := s.ZIP3[zip[:3]]; ok {
+			return t
+		}
+	}
+	return s.DefaultTerritory
+}
+
+// InDefaultTerritory reports whether a ZIP code of a state has no territory of its own.
+func (p *Plan) InDefaultTerritory(state, zip string) bool {
+	s := p.States[state]
+	return s == nil || s.territory(zip) == s.DefaultTerritory
+}
+
+// RatesYearsLicensed reports whether the class of a driver in a state follows from the years since the first license
+// and not from the age.
+func (p *Plan) RatesYearsLicensed(state string) bool {
+	s := p.States[state]
+	return s != nil && s.DriverClassBasis == basisYearsLicensed
 }
 
 // zip3 gives the first three digits of a ZIP code.

@@ -116,6 +116,7 @@ func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 		e := quotetest.MustExample(t, "E02")
 		learner := e.Request.Drivers[0]
 		learner.DriverID, learner.LicenseStatus, learner.DateOfBirth = "D3", accident.LicensePermit, civil.NewDate(2009, time.January, 2)
+		learner.LicensedDate, learner.LicenseNumber = civil.Date{}, "LEARNER-1"
 		e.Request.Drivers = append(e.Request.Drivers, learner)
 		e.Request.Drivers[0].LicenseState = "MI"
 		e.Request.Address = &quote.Address{Line1: "12 Sample Street", City: "Columbus", State: "OH", Zip: "43215"}

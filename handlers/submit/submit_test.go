@@ -235,7 +235,7 @@ func TestBadSubmissionsAreRefusedAndChangeNothing(t *testing.T) {
 		"a term that is not offered":  {with(`"termMonths":6`, `"termMonths":7`), 422, "V04_TERM"},
 		"a term with a point":         {with(`"termMonths":6`, `"termMonths":6.0`), 422, "/termMonths"},
 		"a term with an exponent":     {with(`"termMonths":6`, `"termMonths":1e999999`), 422, "/termMonths"},
-		"a birthday to come":          {with(date, `"dateOfBirth":"9999-12-31"`), 422, "V13_DRIVER_TOO_YOUNG"},
+		"a birthday to come":          {with(date, `"dateOfBirth":"9999-12-31"`), 422, "F01_BIRTH_FUTURE"},
 		"no vehicles":                 {with(`"vehicles":[`, `"vehicles":[],"x":[`), 422, "errors"},
 		"a key with a space":          {header("idempotency-key", "a b"), 400, "bad-key"},
 		"a key that is no ASCII":      {header("idempotency-key", "é"), 400, "bad-key"},

@@ -73,6 +73,12 @@ func problemOf(err error) *Problem {
 	if invalid, ok := errors.AsType[*quote.InvalidRequest](err); ok {
 		p := NewProblem(http.StatusUnprocessableEntity, "not-quotable", "The request cannot be quoted",
 			"Each rule under errors says what has to change.")
+		for _, f := range invalid.Faults {
+			p.Errors = append(p.Errors, Violation{Code: string(f.Code), Pointer: f.Pointer, Detail: f.Text})
+		}
+		if len(p.Errors) > 0 {
+			return p
+		}
 		for _, code := range invalid.Codes {
 			p.Errors = append(p.Errors, Violation{Code: string(code), Detail: rating.Text("", code)})
 		}

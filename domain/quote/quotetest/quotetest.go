@@ -69,9 +69,13 @@ func Examples(tb testing.TB) []Example {
 			State: r.State, EffectiveDate: r.EffectiveDate, TermMonths: r.TermMonths, Policy: r.Policy,
 			Coverages: r.Coverages, Vehicles: r.Vehicles,
 		}}
-		for _, d := range r.Drivers {
+		for n, d := range r.Drivers {
+			license := LicenseNumber
+			if n > 0 { // everybody has a license of their own
+				license += d.DriverID
+			}
 			examples[i].Request.Drivers = append(examples[i].Request.Drivers, quote.Driver{
-				Driver: d, FirstName: FirstName, LastName: LastName, LicenseNumber: LicenseNumber,
+				Driver: d, FirstName: FirstName, LastName: LastName, LicenseNumber: license,
 			})
 		}
 	}

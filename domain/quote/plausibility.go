@@ -1,0 +1,86 @@
+package quote
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"milepost/domain/civil"
+	"milepost/domain/plausible"
+	"milepost/domain/rating"
+)
+
+// application is the request as plausibility is checked, as of a quote date.
+func (r Request) application(quoteDate civil.Date) plausible.Application {
+	a := plausible.Application{Request: r.Rating(quoteDate)}
+	for _, d := range r.Drivers {
+		a.People = append(a.People, plausible.Person{
+			FirstName: d.FirstName, LastName: d.LastName, LicenseState: r.LicenseStateOf(d), LicenseNumber: d.LicenseNumber,
+		})
+	}
+	if r.Address != nil {
+		a.Texts = []plausible.Text{{Pointer: "/address/line1", Value: r.Address.Line1}, {Pointer: "/address/city", Value: r.Address.City}}
+	}
+	return a
+}
+
+// Notes are what is rare in a request and accepted. It is worth a question to the customer.
+func (r Request) Notes(quoteDate civil.Date) []plausible.Finding {
+	return plausible.Notes(r.application(quoteDate), nil)
+}
+
+// contradictions are what in a revision contradicts something else in it, or what the VIN decoder says of its vehicles.
+func (r Revision) contradictions() []plausible.Finding {
+	return plausible.Contradictions(r.Request.application(r.QuoteDate), r.Facts().VIN)
+}
+
+// checkPlausible refuses what cannot be quoted or cannot be. All of it is reported together, in the order of the
+// request.
+func (r Request) checkPlausible(quoteDate civil.Date) error {
+	faults := plausible.Faults(r.application(quoteDate))
+	codes := rating.Validate(r.ratingDespite(faults, quoteDate))
+	if len(codes)+len(faults) == 0 {
+		return nil
+	}
+	for _, code := range codes {
+		faults = append(faults, plausible.Finding{Code: code, Pointer: rating.Locate(r.Rating(quoteDate), code), Text: rating.Text("", code)})
+	}
+	slices.SortStableFunc(faults, func(a, b plausible.Finding) int { return comparePointers(a.Pointer, b.Pointer) })
+	return &InvalidRequest{Codes: codes, Faults: faults}
+}
+
+// ratingDespite is the request as if the dates of birth that cannot be were right: whoever is not born yet is not
+// reported as too young as well.
+func (r Request) ratingDespite(faults []plausible.Finding, quoteDate civil.Date) rating.Request {
+	request := r.Rating(quoteDate)
+	for i := range request.Drivers {
+		at := fmt.Sprintf("/drivers/%d/dateOfBirth", i)
+		if slices.ContainsFunc(faults, func(f plausible.Finding) bool { return f.Pointer == at }) {
+			request.Drivers[i].DateOfBirth = quoteDate.AddYears(-40)
+		}
+	}
+	return request
+}
+
+// members are those of a request, in order.
+var members = []string{"", "state", "effectiveDate", "termMonths", "policy", "coverages", "drivers", "vehicles", "address", "contact"}
+
+// comparePointers orders JSON pointers as the request orders what they are about: by member, then by the numbers of
+// drivers and vehicles. Members of one driver or vehicle stay as the rules about them stand.
+func comparePointers(a, b string) int {
+	memberA, restA, _ := strings.Cut(strings.TrimPrefix(a, "/"), "/")
+	memberB, restB, _ := strings.Cut(strings.TrimPrefix(b, "/"), "/")
+	return cmp.Or(cmp.Compare(slices.Index(members, memberA), slices.Index(members, memberB)), cmp.Compare(number(restA), number(restB)))
+}
+
+// number is the number that a pointer begins with, 0 where it begins with none.
+func number(pointer string) int {
+	first, _, _ := strings.Cut(pointer, "/")
+	n, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
+	}
+	return n
+}
