@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -110,30 +109,6 @@ func unknown(names []string) string {
 		fmt.Fprintf(&b, " and %d more", more)
 	}
 	return b.String()
-}
-
-// mostDigits is how long a number may be: below it, every number fits an int.
-const mostDigits = 18
-
-// oddNumbers finds the numbers that are not whole numbers in plain digits. They are refused before a
-// schema is applied: 6.0 and 6e0 are whole numbers to a schema and none to Go, and the few characters
-// of 1e999999 take long to compare with anything.
-func oddNumbers(found []Violation, at string, value any) []Violation {
-	switch value := value.(type) {
-	case json.Number:
-		if len(value) > mostDigits || strings.ContainsAny(string(value), ".eE") {
-			found = append(found, Violation{Pointer: at, Detail: "must be a whole number in plain digits, or a string where the schema asks for one"})
-		}
-	case []any:
-		for i, v := range value {
-			found = oddNumbers(found, at+"/"+strconv.Itoa(i), v)
-		}
-	case map[string]any:
-		for name, v := range value {
-			found = oddNumbers(found, at+pointer([]string{name}), v)
-		}
-	}
-	return found
 }
 
 // detail words a violation without the value. The library's own texts quote it.

@@ -58,7 +58,7 @@ func ValidateEvent(eventType string, version int, data []byte) error {
 
 // DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it
 // into v. What is decoded is exactly what was checked, also where a body has a member twice or a whole
-// number with an exponent. The error is *Malformed when the body is no JSON, *Invalid when it does not fit.
+// number as 6.0 or 6e0. The error is *Malformed when the body is no JSON, *Invalid when it does not fit.
 func DecodeBody(component string, body []byte, v any) error {
 	s, err := schema("openapi.json#/components/schemas/" + component)
 	if err != nil {
@@ -68,7 +68,8 @@ func DecodeBody(component string, body []byte, v any) error {
 	if err != nil {
 		return &Malformed{Err: err}
 	}
-	if odd := oddNumbers(nil, "", value); odd != nil {
+	value, odd := wholeNumbers(nil, "", value)
+	if odd != nil {
 		return (&Invalid{Violations: odd}).bounded()
 	}
 	if err := validate(s, value); err != nil {

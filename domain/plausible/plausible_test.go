@@ -2,6 +2,9 @@ package plausible_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +208,28 @@ func TestEveryRuleFindsItsCase(t *testing.T) {
 	for _, code := range plausible.Codes() {
 		if !found[string(code)] {
 			t.Errorf("no row finds %s", code)
+		}
+	}
+}
+
+func TestThePageHasEveryCode(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(quotetest.Root(t), "docs", "plausibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, code := range regexp.MustCompile("(?m)`[FCA][0-9]{2}_[A-Z0-9_]+`").FindAllString(string(page), -1) {
+		documented[strings.Trim(code, "`")] = true
+	}
+	for _, code := range plausible.Codes() {
+		if !documented[string(code)] {
+			t.Errorf("docs/plausibility.md does not have %s", code)
+		}
+	}
+	for code := range documented {
+		if !slices.Contains(plausible.Codes(), rating.Code(code)) {
+			t.Errorf("docs/plausibility.md has %s, and no rule finds it", code)
 		}
 	}
 }

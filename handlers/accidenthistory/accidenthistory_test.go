@@ -133,11 +133,11 @@ func TestAReportIsOrderedForEachRatedDriver(t *testing.T) {
 				order.PermissiblePurpose != accident.InsuranceUnderwriting || len(order.VINs) != 2 || s.LastName != quotetest.LastName || s.Address.Line1 != "12 Sample Street" {
 				t.Errorf("order=%+v", order)
 			}
-			want := "TX"
+			want := accident.License{State: "TX", Number: e.Request.Drivers[1].LicenseNumber}
 			if s.DateOfBirth == e.Request.Drivers[0].DateOfBirth {
-				want = "MI"
+				want = accident.License{State: "MI", Number: e.Request.Drivers[0].LicenseNumber}
 			}
-			if s.License.State != want || s.License.Number != quotetest.LicenseNumber || s.DateOfBirth == learner.DateOfBirth {
+			if s.License != want || s.DateOfBirth == learner.DateOfBirth {
 				t.Errorf("subject=%+v", s)
 			}
 		}
