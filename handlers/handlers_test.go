@@ -171,6 +171,9 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
 	invoke("openapi", `{}`)
+	estimate := request(string(body))
+	estimate.RouteKey = "POST /estimates" // with the names and licenses that an estimate does not want
+	invoke("estimates", estimate)
 	invoke("expire", `{}`)
 	invoke("rebuild", `{"step":"fold","projections":["quotes","customer-quotes"],"number":0,"of":1}`)
 	invoke("playback", fmt.Sprintf(`{"after":"%s","until":"%s"}`, eventstore.CursorAt(time.Now().Add(-time.Hour)), time.Now().Add(-time.Minute).Format(time.RFC3339)))

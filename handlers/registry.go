@@ -13,6 +13,7 @@ import (
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/archive"
 	"milepost/handlers/commands"
+	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
 	"milepost/handlers/notify"
 	"milepost/handlers/openapi"
@@ -41,6 +42,7 @@ var Registry = map[string]Constructor{
 	"quotes":          quotes.New,
 	"commands":        commands.New,
 	"openapi":         openapi.New,
+	"estimates":       estimates.New,
 	"publish":         publish.New,
 	"archive":         archive.New,
 	"vinlookup":       vinlookup.New,

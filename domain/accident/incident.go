@@ -33,6 +33,9 @@ const (
 var types = []Type{AtFaultAccident, NotAtFaultAccident, MinorViolation, SpeedingMajor, MajorViolation, DUI,
 	NonMovingViolation, ComprehensiveClaim, GlassClaim, TowingClaim, Inquiry}
 
+// Types are all types of incident.
+func Types() []Type { return slices.Clone(types) }
+
 // Known reports whether t is one of the types of incident.
 func (t Type) Known() bool { return slices.Contains(types, t) }
 

@@ -188,6 +188,9 @@ const (
 var licenseStatuses = []LicenseStatus{LicenseValid, LicensePermit, LicenseSuspended, LicenseRevoked,
 	LicenseExpired, LicenseForeign, Unlicensed}
 
+// LicenseStatuses are all statuses of a license.
+func LicenseStatuses() []LicenseStatus { return slices.Clone(licenseStatuses) }
+
 // Known reports whether s is one of the license statuses.
 func (s LicenseStatus) Known() bool { return slices.Contains(licenseStatuses, s) }
 

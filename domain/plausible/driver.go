@@ -128,7 +128,7 @@ func nameRule(member string, name func(*driver) string) rule[*driver] {
 	return rule[*driver]{"F09_NAME", member,
 		func(d *driver) bool {
 			n := name(d)
-			return !strings.ContainsFunc(n, unicode.IsLetter) || len([]rune(n)) > maxName || !oneLine(n)
+			return !d.Anonymous && (!strings.ContainsFunc(n, unicode.IsLetter) || len([]rune(n)) > maxName || !oneLine(n))
 		},
 		say[*driver]("No report can be ordered for this name. Enter it as it stands on the license: letters, and at most 100 characters in one line.")}
 }

@@ -19,6 +19,8 @@ type Application struct {
 	rating.Request
 	// People are those of Request.Drivers, in the same order.
 	People []Person
+	// Anonymous says that nobody has to be named, as for an estimate.
+	Anonymous bool
 	// Texts are further texts of the application.
 	Texts []Text
 }

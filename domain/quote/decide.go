@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"milepost/domain/civil"
+	"milepost/domain/plausible"
 	"milepost/domain/rating"
 	"milepost/domain/zone"
 )
@@ -58,7 +59,7 @@ func submit(q Quote, c SubmitQuote) ([]Event, error) {
 	if q.Version > 0 {
 		return nil, &AlreadySubmitted{QuoteID: q.ID}
 	}
-	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
+	if err := checkRequest(c.Request, c.Request.application(c.QuoteDate)); err != nil {
 		return nil, err
 	}
 	return []Event{QuoteRequested{
@@ -73,7 +74,7 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 	if reflect.DeepEqual(q.Request, c.Request) {
 		return nil, nil
 	}
-	if err := checkRequest(c.Request, c.QuoteDate); err != nil {
+	if err := checkRequest(c.Request, c.Request.application(c.QuoteDate)); err != nil {
 		return nil, err
 	}
 	if q.Revisions >= MaxRevisions {
@@ -216,7 +217,7 @@ func recordErasure(q Quote, c RecordErasure) ([]Event, error) {
 }
 
 // checkRequest refuses what cannot be quoted.
-func checkRequest(r Request, quoteDate civil.Date) error {
+func checkRequest(r Request, a plausible.Application) error {
 	if id, twice := r.repeatedID(); twice {
 		return &RepeatedID{ID: id}
 	}
@@ -225,7 +226,7 @@ func checkRequest(r Request, quoteDate civil.Date) error {
 			return &UnknownTimeZone{Name: c.TimeZone}
 		}
 	}
-	return r.checkPlausible(quoteDate)
+	return checkPlausible(a)
 }
 
 // checkOpen refuses a quote that is closed on a day.

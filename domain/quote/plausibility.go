@@ -38,14 +38,14 @@ func (r Revision) contradictions() []plausible.Finding {
 
 // checkPlausible refuses what cannot be quoted or cannot be. All of it is reported together, in the order of the
 // request.
-func (r Request) checkPlausible(quoteDate civil.Date) error {
-	faults := plausible.Faults(r.application(quoteDate))
-	codes := rating.Validate(r.ratingDespite(faults, quoteDate))
+func checkPlausible(a plausible.Application) error {
+	faults := plausible.Faults(a)
+	codes := rating.Validate(ratingDespite(faults, a.Request))
 	if len(codes)+len(faults) == 0 {
 		return nil
 	}
 	for _, code := range codes {
-		faults = append(faults, plausible.Finding{Code: code, Pointer: rating.Locate(r.Rating(quoteDate), code), Text: rating.Text("", code)})
+		faults = append(faults, plausible.Finding{Code: code, Pointer: rating.Locate(a.Request, code), Text: rating.Text("", code)})
 	}
 	slices.SortStableFunc(faults, func(a, b plausible.Finding) int { return comparePointers(a.Pointer, b.Pointer) })
 	return &InvalidRequest{Codes: codes, Faults: faults}
@@ -53,12 +53,12 @@ func (r Request) checkPlausible(quoteDate civil.Date) error {
 
 // ratingDespite is the request as if the dates of birth that cannot be were right: whoever is not born yet is not
 // reported as too young as well.
-func (r Request) ratingDespite(faults []plausible.Finding, quoteDate civil.Date) rating.Request {
-	request := r.Rating(quoteDate)
+func ratingDespite(faults []plausible.Finding, request rating.Request) rating.Request {
+	request.Drivers = slices.Clone(request.Drivers)
 	for i := range request.Drivers {
 		at := fmt.Sprintf("/drivers/%d/dateOfBirth", i)
 		if slices.ContainsFunc(faults, func(f plausible.Finding) bool { return f.Pointer == at }) {
-			request.Drivers[i].DateOfBirth = quoteDate.AddYears(-40)
+			request.Drivers[i].DateOfBirth = request.QuoteDate.AddYears(-40)
 		}
 	}
 	return request

@@ -285,3 +285,16 @@ func (p *pass) yearRank() int {
 	}
 	return p.year
 }
+
+// Identify decodes the VIN of a vehicle whose model year is stated. Where the VIN allows two years, what is stated
+// decides between them, and nothing else: nobody makes a car younger by saying so. Years up to two after thisYear are
+// believed in, as vPIC does.
+func Identify(vin string, stated, thisYear int) (Decoded, error) {
+	options := Options{YearLimit: thisYear + 2}
+	decoded, err := Decode(vin, options)
+	if err != nil || decoded.YearConclusive || stated == decoded.ModelYear || (stated-decoded.ModelYear)%yearCycle != 0 {
+		return decoded, err
+	}
+	options.ModelYear = stated
+	return Decode(vin, options)
+}

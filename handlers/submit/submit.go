@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/oklog/ulid/v2"
 
+	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
@@ -44,6 +45,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 type accepted struct {
 	QuoteID string       `json:"quoteId"`
 	Status  quote.Status `json:"status"`
+	// Notes are what is rare in the request.
+	Notes []plausible.Finding `json:"notes,omitempty"`
 }
 
 func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
@@ -81,7 +84,7 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	}
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID, EventType: quote.TypeQuoteRequested, Version: 1})
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": quoteID, "correlation_id": r.RequestContext.RequestID})
-	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested},
+	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested, Notes: request.Notes(command.QuoteDate)},
 		map[string]string{"location": "/quotes/" + quoteID})
 }
 

@@ -129,7 +129,7 @@ func (h *handler) identifyOne(
 // askEmbedded decodes a VIN by the data in the program.
 func askEmbedded(_ context.Context, _ string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
 	began := time.Now().UTC()
-	decoded, err := decode(v, began)
+	decoded, err := vehicle.Identify(v.VIN, v.ModelYear, began.Year())
 	if err != nil {
 		return vehicle.Fact{}, quote.Answer{}, err
 	}
@@ -139,26 +139,11 @@ func askEmbedded(_ context.Context, _ string, v rating.Vehicle) (vehicle.Fact, q
 	}, err
 }
 
-// decode decodes a VIN. Where the VIN allows two years, what the applicant says decides between them,
-// and nothing else: nobody makes a car younger by saying so.
-func decode(v rating.Vehicle, now time.Time) (vehicle.Decoded, error) {
-	options := vehicle.Options{YearLimit: now.Year() + 2}
-	decoded, err := vehicle.Decode(v.VIN, options)
-	if err != nil || decoded.YearConclusive || v.ModelYear == decoded.ModelYear || (v.ModelYear-decoded.ModelYear)%yearCycle != 0 {
-		return decoded, err
-	}
-	options.ModelYear = v.ModelYear
-	return vehicle.Decode(v.VIN, options)
-}
-
-// yearCycle is after how many years a VIN's year code comes again.
-const yearCycle = 30
-
 // askLive asks NHTSA's service. It is told the year only where the VIN leaves it open, since it
 // believes what it is told.
 func askLive(client *vpic.Client) provider {
 	return func(ctx context.Context, customerID string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
-		decoded, err := decode(v, time.Now().UTC())
+		decoded, err := vehicle.Identify(v.VIN, v.ModelYear, time.Now().UTC().Year())
 		if err != nil {
 			return vehicle.Fact{}, quote.Answer{}, err
 		}

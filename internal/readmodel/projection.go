@@ -267,20 +267,27 @@ func outcome(q quote.Revision) *Outcome {
 	if a := q.AdverseAction(); a != nil {
 		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: a.PrincipalReasons()}
 	}
-	if p := r.Price; p != nil {
-		o.Premium = &Premium{
-			TotalPremium: p.TotalPremium, CoverageTotal: p.CoverageTotal, Assessment: p.Assessment,
-			MinimumPremiumAdjustment: p.MinimumPremiumAdjustment, Fees: p.Fees,
-		}
-		for _, v := range p.Vehicles {
-			vehicle := Vehicle{VehicleID: v.VehicleID, Total: v.Total}
-			for _, c := range v.Coverages {
-				vehicle.Coverages = append(vehicle.Coverages, Coverage{Code: c.Code, Selection: c.Selection, Premium: c.Premium})
-			}
-			o.Vehicles = append(o.Vehicles, vehicle)
-		}
-	}
+	o.Premium = PremiumOf(r.Price)
 	return o
+}
+
+// PremiumOf is a price as customers see it, nil where there is none.
+func PremiumOf(p *rating.Price) *Premium {
+	if p == nil {
+		return nil
+	}
+	premium := &Premium{
+		TotalPremium: p.TotalPremium, CoverageTotal: p.CoverageTotal, Assessment: p.Assessment,
+		MinimumPremiumAdjustment: p.MinimumPremiumAdjustment, Fees: p.Fees,
+	}
+	for _, v := range p.Vehicles {
+		vehicle := Vehicle{VehicleID: v.VehicleID, Total: v.Total}
+		for _, c := range v.Coverages {
+			vehicle.Coverages = append(vehicle.Coverages, Coverage{Code: c.Code, Selection: c.Selection, Premium: c.Premium})
+		}
+		premium.Vehicles = append(premium.Vehicles, vehicle)
+	}
+	return premium
 }
 
 // Line is the projection as a line of its customer's list.

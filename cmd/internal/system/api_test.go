@@ -100,10 +100,10 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "a number as text", body: example(`"termMonths": 6`, `"termMonths": "6"`), status: 422, kind: "invalid-body", errors: []string{"/termMonths"}},
 			{name: "two wrong places", body: example(`"state": "OH"`, `"state": "Ohio"`, `"termMonths": 6`, `"termMonths": 0`), status: 422, kind: "invalid-body", errors: []string{"/state", "/termMonths"}},
 
-			{name: "a state that is not offered", body: example(`"state": "OH"`, `"state": "WY"`), status: 422, kind: "not-quotable", errors: []string{"V01_STATE_NOT_SUPPORTED"}},
-			{name: "an effective date that is past", body: example("2026-05-15", "2026-04-30"), status: 422, kind: "not-quotable", errors: []string{"V03_EFFECTIVE_DATE_RANGE"}},
-			{name: "an effective date too far ahead", body: example("2026-05-15", "2026-12-15"), status: 422, kind: "not-quotable", errors: []string{"V03_EFFECTIVE_DATE_RANGE"}},
-			{name: "no drivers", body: noDrivers(t), status: 422, kind: "not-quotable", errors: []string{"V12_NO_VEHICLE_OR_RATED_DRIVER"}},
+			{name: "a state that is not offered", body: example(`"state": "OH"`, `"state": "WY"`), status: 422, kind: "not-quotable", errors: []string{"V01_STATE_NOT_SUPPORTED/state"}},
+			{name: "an effective date that is past", body: example("2026-05-15", "2026-04-30"), status: 422, kind: "not-quotable", errors: []string{"V03_EFFECTIVE_DATE_RANGE/effectiveDate"}},
+			{name: "an effective date too far ahead", body: example("2026-05-15", "2026-12-15"), status: 422, kind: "not-quotable", errors: []string{"V03_EFFECTIVE_DATE_RANGE/effectiveDate"}},
+			{name: "no drivers", body: noDrivers(t), status: 422, kind: "not-quotable", errors: []string{"V12_NO_VEHICLE_OR_RATED_DRIVER/drivers"}},
 
 			{name: "a key used for another request", body: example(`"termMonths": 6`, `"termMonths": 12`), headers: []string{"Idempotency-Key", "used"}, status: 422, kind: "key-reused"},
 			{name: "a body in gzip", body: "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", status: 415, kind: "compressed"},

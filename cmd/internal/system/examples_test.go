@@ -68,6 +68,10 @@ func (w worked) body(tb testing.TB) string {
 		drivers[i] = maps.Clone(d)
 		drivers[i]["firstName"], drivers[i]["lastName"] = "Ada", "Example"
 		drivers[i]["licenseNumber"] = w.license(d["driverId"].(string))
+		if i > 0 && w.Facts.History[d["driverId"].(string)].Status != accident.Hit {
+			// The bureau knows the kind of its answer by the number, and everybody has a license of their own.
+			drivers[i]["licenseState"] = []string{"MI", "IN", "KY"}[i-1]
+		}
 	}
 	request["drivers"] = drivers
 	return mustEncode(tb, request)

@@ -71,7 +71,9 @@ func TestAnAmendmentIsPricedAndOnlyWhatChangedIsLookedUp(t *testing.T) {
 		{"another name of the same car", func() string { return example(`"V1"`, `"CAR"`) }, 0, 0, false},
 		{"another driver", func() string { return example("RS000001", "CLEAR001") }, 1, 0, false},
 		{"a driver more", func() string { return twoDrivers("CLEAR001") }, 1, 0, true},
-		{"everything", func() string { return example(vin[0], vin[1], "RS000001", "CLEAR001") }, 1, 1, true},
+		{"everything", func() string {
+			return example(vin[0], vin[1], "HONDA", "TESLA", `"modelYear": 2022`, `"modelYear": 2023`, "RS000001", "CLEAR001")
+		}, 1, 1, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {

@@ -1,0 +1,31 @@
+package quote
+
+import (
+	"milepost/domain/civil"
+	"milepost/domain/plausible"
+	"milepost/domain/rating"
+)
+
+// Estimate is what a request comes to from what is stated and what the VIN decoder knows, before anybody orders a
+// report. Nothing of it is kept. Nobody has to be named for it.
+type Estimate struct {
+	Revision
+	Notes []plausible.Finding
+}
+
+// EstimateOf rates a request as of a day. It refuses what a submission would be refused for, but for names.
+func EstimateOf(r Request, quoteDate civil.Date, vehicles []VehicleLookup) (Estimate, error) {
+	application := r.application(quoteDate)
+	application.Anonymous = true
+	if err := checkRequest(r, application); err != nil {
+		return Estimate{}, err
+	}
+	e := Estimate{Revision: Revision{QuoteDate: quoteDate, Request: r, Vehicles: vehicles}}
+	result := e.rateWith(rating.Rate)
+	e.Rating = &result
+	if result.Outcome != rating.Declined {
+		e.Contradictions = e.contradictions()
+	}
+	e.Notes = plausible.Notes(application, e.Facts().VIN)
+	return e, nil
+}

@@ -1,0 +1,152 @@
+// Package estimates is the function behind what needs no quote: the options of a request, a decoded VIN, and an
+// estimate. It keeps nothing, asks nobody, and knows nothing of anybody.
+package estimates
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/domain/civil"
+	"milepost/domain/options"
+	"milepost/domain/plausible"
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+	"milepost/domain/vehicle"
+	"milepost/domain/zone"
+	"milepost/internal/api"
+	"milepost/internal/platform"
+	"milepost/internal/readmodel"
+)
+
+// New makes the handler. It needs no variables.
+func New(env platform.Environment) (lambda.Handler, error) { return api.Handler(env, answer), nil }
+
+func answer(_ context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	now := time.Now()
+	switch r.RouteKey {
+	case "GET /options":
+		return choices(r, now)
+	case "GET /vehicles/{vin}":
+		return decode(r, now)
+	case "POST /estimates":
+		return estimate(r, now)
+	}
+	return api.Respond(api.NotFound)
+}
+
+func choices(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGatewayV2HTTPResponse, error) {
+	state, hasState := r.QueryStringParameters["state"]
+	text, hasDate := r.QueryStringParameters["date"]
+	if !hasState {
+		if hasDate {
+			return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-date", "The date cannot be used", "A date needs a state beside it."))
+		}
+		return api.JSON(http.StatusOK, options.All(), nil)
+	}
+	today := zone.Today(state, now)
+	effective := today
+	if hasDate {
+		var err error
+		if effective, err = civil.ParseDate(text); err != nil {
+			return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-date", "The date cannot be used",
+				"Give a day on which a policy may begin, such as 2026-05-15."))
+		}
+	}
+	o, err := options.For(state, effective, today)
+	switch {
+	case errors.Is(err, rating.ErrStateNotSupported):
+		return api.Respond(api.NewProblem(http.StatusNotFound, "no-offer", "We do not offer insurance in this state",
+			"The states under states of GET /options have offers."))
+	case errors.Is(err, rating.ErrNoPlanInForce):
+		return api.Respond(api.NewProblem(http.StatusNotFound, "no-offer", "No rates are in force on that day", "Give a day from today to 60 days ahead."))
+	case err != nil:
+		return api.Respond(err)
+	}
+	return api.JSON(http.StatusOK, o, nil)
+}
+
+// decoded is a decoded VIN as the API shows it.
+type decoded struct {
+	VIN    string         `json:"vin"`
+	Status vehicle.Status `json:"status"`
+	// CheckDigitValid says that the VIN may be trusted: what was decoded is rated in place of what is stated.
+	CheckDigitValid bool           `json:"checkDigitValid"`
+	ErrorCodes      []vehicle.Code `json:"errorCodes"`
+	SuggestedVIN    string         `json:"suggestedVin,omitempty"`
+	ModelYear       int            `json:"modelYear,omitempty"`
+	Make            string         `json:"make,omitempty"`
+	Model           string         `json:"model,omitempty"`
+	Series          string         `json:"series,omitempty"`
+	Trim            string         `json:"trim,omitempty"`
+	BodyClass       string         `json:"bodyClass,omitempty"`
+	// Body is the class of the body as it is rated.
+	Body        rating.Body `json:"body"`
+	GVWR        string      `json:"gvwr,omitempty"`
+	VehicleType string      `json:"vehicleType,omitempty"`
+	Doors       int         `json:"doors,omitempty"`
+	FuelPrimary string      `json:"fuelPrimary,omitempty"`
+}
+
+func decode(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGatewayV2HTTPResponse, error) {
+	vin, err := vehicle.ParseVIN(r.PathParameters["vin"])
+	if err != nil {
+		return api.Respond(api.NewProblem(http.StatusBadRequest, "bad-vin", "This is no VIN", "A VIN has 17 letters and digits, and neither I, O nor Q."))
+	}
+	d, err := vehicle.Decode(vin.String(), vehicle.Options{YearLimit: now.UTC().Year() + 2})
+	if err != nil {
+		return api.Respond(err)
+	}
+	fact := vehicle.FactOf(d)
+	_, wrong := vehicle.AcceptVIN(vin.String())
+	plans := rating.Plans()
+	return api.JSON(http.StatusOK, decoded{
+		VIN: vin.String(), Status: fact.Status, CheckDigitValid: wrong == nil, ErrorCodes: d.ErrorCodes, SuggestedVIN: d.SuggestedVIN,
+		ModelYear: d.ModelYear, Make: d.Make, Model: d.Model, Series: d.Series, Trim: d.Trim, BodyClass: d.BodyClass,
+		Body: plans[len(plans)-1].Body(d.BodyClass), GVWR: d.GVWR, VehicleType: d.VehicleType, Doors: d.Doors, FuelPrimary: d.FuelPrimary,
+	}, nil)
+}
+
+// estimated is an estimate as the API shows it.
+type estimated struct {
+	Outcome         rating.Outcome      `json:"outcome"`
+	QuoteDate       civil.Date          `json:"quoteDate"`
+	TimeZone        string              `json:"timeZone"`
+	RatePlanVersion string              `json:"ratePlanVersion"`
+	Reasons         []quote.Reason      `json:"reasons"`
+	Conditions      []rating.Condition  `json:"conditions"`
+	Notes           []plausible.Finding `json:"notes"`
+	// Premium is nil for a declined request; for a referred one it is indicative.
+	*readmodel.Premium
+}
+
+func estimate(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGatewayV2HTTPResponse, error) {
+	var request quote.Request
+	if err := api.DecodeBody(r, "EstimateRequest", &request); err != nil {
+		return api.Respond(err)
+	}
+	var vehicles []quote.VehicleLookup
+	for _, v := range request.Vehicles {
+		d, err := vehicle.Identify(v.VIN, v.ModelYear, now.UTC().Year())
+		if err != nil {
+			return api.Respond(err)
+		}
+		vehicles = append(vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.FactOf(d)})
+	}
+	e, err := quote.EstimateOf(request, request.Today(now), vehicles)
+	if err != nil {
+		return api.Respond(err)
+	}
+	notes := e.Notes
+	if notes == nil {
+		notes = []plausible.Finding{}
+	}
+	return api.JSON(http.StatusOK, estimated{
+		Outcome: e.Outcome(), QuoteDate: e.QuoteDate, TimeZone: zone.Of(request.State).String(), RatePlanVersion: e.Rating.RatePlanVersion,
+		Reasons: e.Reasons(), Conditions: e.Rating.Conditions, Notes: notes, Premium: readmodel.PremiumOf(e.Rating.Price),
+	}, nil)
+}
