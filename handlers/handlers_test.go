@@ -153,6 +153,11 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	for _, reader := range []string{"publish", "archive"} {
 		invoke(reader, `{"Records":[{"dynamodb":{"SequenceNumber":"1","NewImage":{"data":{"S":`+string(data)+`}}}}]}`)
 	}
+	// Somebody changes an event that is personal.
+	for _, reader := range []string{"publish", "archive"} {
+		invoke(reader, `{"Records":[{"eventName":"REMOVE","dynamodb":{"SequenceNumber":"1","Keys":{"streamId":{"S":"quote-1"},"version":{"N":"1"}},"OldImage":{"data":{"S":`+string(data)+`}}}}]}`)
+	}
+	invoke("head", `{}`)
 	invoke("vinlookup", notice("QuoteRequested"))
 	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`) // too early: it fails
 	invoke("accidenthistory", notice("QuoteRequested"))

@@ -15,6 +15,7 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
+	"milepost/handlers/head"
 	"milepost/handlers/notify"
 	"milepost/handlers/openapi"
 	"milepost/handlers/playback"
@@ -45,6 +46,7 @@ var Registry = map[string]Constructor{
 	"estimates":       estimates.New,
 	"publish":         publish.New,
 	"archive":         archive.New,
+	"head":            head.New,
 	"vinlookup":       vinlookup.New,
 	"accidenthistory": accidenthistory.New,
 	"startworkflow":   startworkflow.New,

@@ -91,10 +91,10 @@ func (s *Stack) provisionKey(r *template.Resource) error {
 		"Origin":   in.Origin != "" && in.Origin != "AWS_KMS", "MultiRegion": in.MultiRegion,
 	} {
 		if is {
-			return r.Problem("the local runtime has symmetric and HMAC_256 keys of one region, with material of its own", property)
+			return r.Problem("the local runtime has symmetric, HMAC_256 and ECC_NIST_P256 keys of one region, with material of its own", property)
 		}
 	}
-	if in.EnableKeyRotation && in.KeySpec == kms.HMAC256 {
+	if in.EnableKeyRotation && cmp.Or(in.KeySpec, kms.SymmetricDefault) != kms.SymmetricDefault {
 		return r.Problem("keys of this spec are not rotated", "EnableKeyRotation")
 	}
 	if in.KeyPolicy == nil {

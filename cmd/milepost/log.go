@@ -32,6 +32,7 @@ type logCmd struct {
 	Import logImportCmd `cmd:"" help:"Read an archive or an export into the log."`
 
 	Restore logRestoreCmd `cmd:"" help:"Put events back that somebody changed or deleted."`
+	Heads   logHeadsCmd   `cmd:"" help:"Check the signed heads of an archive, or of a copy of it."`
 }
 
 // logs are the tables of the stack.
@@ -332,7 +333,7 @@ type logVerifyCmd struct {
 
 // Help says what can be found out.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, and looks for lines without an event. For each key of a customer one sealed event is opened; what cannot be opened is named. The exit status is 1 when something is found.
+	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, looks for lines without an event, and checks the signed heads: the last line says from which one on history is proven. For each key of a customer one sealed event is opened; what cannot be opened is named. The exit status is 1 when something is found.
 
 Examples, all quotes, all with the archive, and one:
 

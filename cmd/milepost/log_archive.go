@@ -14,6 +14,7 @@ import (
 
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
+	"milepost/internal/head"
 	"milepost/internal/quotestore"
 )
 
@@ -37,6 +38,8 @@ type archived struct {
 	archive.Compared
 	// Broken names the objects that are not as they were put.
 	Broken []string `json:"broken"`
+	// Proof is what the signed heads prove.
+	Proof head.Proof `json:"proof"`
 }
 
 // compare compares the log with the archive.
@@ -53,7 +56,15 @@ func (c *logVerifyCmd) compare(ctx context.Context, s streams, l *logs) (*archiv
 		return nil, err
 	}
 	compared, err := (&archive.Comparison{Log: l.quotes.Log, Witness: w, Fresh: c.fresh(), Only: c.only()}).Run(ctx)
-	return &archived{Objects: w.Objects, Compared: compared, Broken: w.Broken}, err
+	if err != nil {
+		return nil, err
+	}
+	public, err := c.Endpoint.headKey(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := (&head.Verifier{Files: bucket, Public: public, Sums: w.Sums, Log: l.quotes.Log}).Verify(ctx)
+	return &archived{Objects: w.Objects, Compared: compared, Broken: w.Broken, Proof: proof}, err
 }
 
 // fresh tells what the archive need not have yet: what came into the log a moment ago.
@@ -83,7 +94,7 @@ func (a *archived) count() int {
 	if a == nil {
 		return 0
 	}
-	return len(a.Faults) + len(a.Broken)
+	return len(a.Faults) + len(a.Broken) + len(a.Proof.Faults)
 }
 
 func (a *archived) print(out io.Writer) {
@@ -96,5 +107,6 @@ func (a *archived) print(out io.Writer) {
 	for _, f := range a.Faults {
 		fmt.Fprintln(out, f)
 	}
-	fmt.Fprintf(out, "%d events compared with %d in %d objects of the archive, %d faults\n", a.Events, a.Archived, a.Objects, a.count())
+	fmt.Fprintf(out, "%d events compared with %d in %d objects of the archive, %d faults\n", a.Events, a.Archived, a.Objects, len(a.Faults)+len(a.Broken))
+	printProof(out, a.Proof)
 }

@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
@@ -203,7 +208,7 @@ func TestLogVerify(t *testing.T) {
 func TestLogVerifyAsksTheArchive(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		gone, _ := s.priced(), s.priced()
-		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, "8 events compared with ") || !strings.HasSuffix(out, " 0 faults\n") {
+		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, "8 events compared with ") || !strings.HasSuffix(out, " 0 faults\n0 signed heads: history is not proven\n") {
 			t.Errorf("at once: %s", out)
 		}
 		time.Sleep(10 * time.Minute)
@@ -235,6 +240,69 @@ func TestLogVerifyAsksTheArchive(t *testing.T) {
 		}
 		if out := s.must("log", "restore"); out != "0 events, 0 faults\n" {
 			t.Errorf("again: %s", out)
+		}
+	})
+}
+
+// TestLogHeads: the stack signs every day, and a copy of its archive is checked with the public key alone.
+func TestLogHeads(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		id := s.priced()
+		time.Sleep(3 * 24 * time.Hour)
+		const proven = "3 signed heads: history is proven from the head of 2026-04-30 on to that of 2026-05-02, by "
+		if out := s.must("log", "verify", "--archive"); !strings.Contains(out, proven) {
+			t.Errorf("verify: %s", out)
+		}
+		dir := t.TempDir()
+		key, bucket := filepath.Join(dir, "heads.pem"), s.Outputs()["ArchiveBucketName"].Value
+		s.must("log", "heads", "--save-key", key)
+		client := s3.NewFromConfig(s.Config())
+		list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := filepath.Join(dir, "copy")
+		var object string
+		for _, o := range list.Contents {
+			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: o.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(out.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := filepath.Join(place, filepath.FromSlash(*o.Key))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, body, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(*o.Key, "events/") {
+				object = name
+			}
+		}
+		if out := s.must("log", "heads", place, "--public-key", key, "--endpoint", "http://nowhere.invalid"); !strings.HasPrefix(out, proven) {
+			t.Errorf("the copy: %s", out)
+		}
+		if err := os.WriteFile(object, []byte("forged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.milepost("log", "heads", place, "--public-key", key); r.status != 1 || !strings.Contains(r.out, "is not what the head of 2026-05-01 has") || !strings.Contains(r.out, "from the head of 2026-05-02 on") {
+			t.Errorf("a forged copy: status %d: %s%s", r.status, r.out, r.err)
+		}
+		if r := s.milepost("log", "heads", place, "--public-key", object); r.status != 1 || !strings.Contains(r.err, "it is no public key") {
+			t.Errorf("no key: status %d: %s%s", r.status, r.out, r.err)
+		}
+
+		// What was signed is named even when log and archive are made to agree.
+		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: map[string]types.AttributeValue{
+			"streamId": &types.AttributeValueMemberS{Value: "quote-" + id}, "version": &types.AttributeValueMemberN{Value: "4"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"stream quote-" + id + ": version 4 is missing, as the head of 2026-05-01 tells", "history is proven from the head of 2026-05-02 on"} {
+			if r := s.milepost("log", "verify", "--archive"); r.status != 1 || !strings.Contains(r.out, want) {
+				t.Errorf("status %d: %s%s\nwant %s", r.status, r.out, r.err, want)
+			}
 		}
 	})
 }

@@ -175,7 +175,7 @@ func TestAChangeIsKept(t *testing.T) {
 	if err != nil || len(kept) != 1 {
 		t.Fatalf("kept %v, %v; want one", kept, err)
 	}
-	body, err := bucket.Get(t.Context(), kept[0].Name)
+	body, err := bucket.File(t.Context(), kept[0].Name)
 	if err != nil {
 		t.Fatal(err)
 	}

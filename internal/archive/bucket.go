@@ -50,16 +50,20 @@ func contentType(key string) *string {
 
 // Objects lists the objects by key, which is by day and then by arrival.
 func (b Bucket) Objects(ctx context.Context) ([]Listed, error) {
-	all, err := b.List(ctx, "", Suffix)
+	all, err := b.list(ctx, b.Prefix, Suffix, "")
 	if err == nil && len(all) == 0 {
 		return nil, fmt.Errorf("no object below s3://%s/%s ends with %s: %w", b.Name, b.Prefix, Suffix, ErrEmpty)
 	}
 	return all, err
 }
 
-// List lists the objects whose keys begin and end with texts, by key.
+// List lists the objects whose names begin and end with texts, by name. The bucket's Prefix is no part of the names.
 func (b Bucket) List(ctx context.Context, prefix, suffix string) ([]Listed, error) {
-	prefix = b.Prefix + prefix
+	return b.list(ctx, b.Prefix+prefix, suffix, b.Prefix)
+}
+
+// list lists objects, and takes a text away from the beginning of their keys.
+func (b Bucket) list(ctx context.Context, prefix, suffix, strip string) ([]Listed, error) {
 	var all []Listed
 	for pages := s3.NewListObjectsV2Paginator(b.S3, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &prefix}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
@@ -68,16 +72,16 @@ func (b Bucket) List(ctx context.Context, prefix, suffix string) ([]Listed, erro
 		}
 		for _, o := range page.Contents {
 			if strings.HasSuffix(*o.Key, suffix) {
-				all = append(all, Listed{*o.Key, aws.ToInt64(o.Size)})
+				all = append(all, Listed{Name: strings.TrimPrefix(*o.Key, strip), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)})
 			}
 		}
 	}
 	return all, nil
 }
 
-// Get reads a whole object.
-func (b Bucket) Get(ctx context.Context, name string) ([]byte, error) {
-	body, err := b.Open(ctx, name)
+// File reads a whole object, by the name that List gives it.
+func (b Bucket) File(ctx context.Context, name string) ([]byte, error) {
+	body, err := b.Open(ctx, b.Prefix+name)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // Source is where an archive is read from.
@@ -21,6 +22,16 @@ type Listed struct {
 	Name string
 	// Size is how many bytes it has, 0 where nobody knows.
 	Size int64
+	// Modified is when it was put, the zero time where nobody knows.
+	Modified time.Time
+}
+
+// Files is where all objects of an archive are read from, also those that have no events.
+type Files interface {
+	// List lists the objects whose names begin and end with texts, by name.
+	List(ctx context.Context, prefix, suffix string) ([]Listed, error)
+	// File reads a whole object.
+	File(ctx context.Context, name string) ([]byte, error)
 }
 
 // Single is a Source of one object.
@@ -49,7 +60,7 @@ func (d Directory) Objects(context.Context) ([]Listed, error) {
 		}
 		info, err := entry.Info()
 		if err == nil {
-			all = append(all, Listed{name, info.Size()})
+			all = append(all, Listed{Name: name, Size: info.Size()})
 		}
 		return err
 	})
@@ -57,6 +68,24 @@ func (d Directory) Objects(context.Context) ([]Listed, error) {
 		err = fmt.Errorf("no file there ends with %s", Suffix)
 	}
 	return all, err
+}
+
+// List lists the files whose names begin and end with texts, by name.
+func (d Directory) List(_ context.Context, prefix, suffix string) ([]Listed, error) {
+	var all []Listed
+	err := fs.WalkDir(d.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, suffix) {
+			return err
+		}
+		all = append(all, Listed{Name: name})
+		return nil
+	})
+	return all, err
+}
+
+// File reads a whole file.
+func (d Directory) File(_ context.Context, name string) ([]byte, error) {
+	return fs.ReadFile(d.FS, name)
 }
 
 // Open begins to read a file.

@@ -1,7 +1,7 @@
 package archive
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -26,6 +26,8 @@ type Witness struct {
 	Objects int
 	// Broken names the objects that cannot be read, or whose lines are not those that their names have the hash of.
 	Broken []string
+	// Sums are the hashes of the objects' bytes by their names.
+	Sums map[string]string
 
 	mu      sync.Mutex
 	streams map[string]map[int]*sighting
@@ -59,7 +61,7 @@ func Look(ctx context.Context, source Source) (*Witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Witness{Objects: len(objects), streams: map[string]map[int]*sighting{}}
+	w := &Witness{Objects: len(objects), Sums: map[string]string{}, streams: map[string]map[int]*sighting{}}
 	err = platform.Each(objects, readers, func(o Listed) error {
 		broken := func(err error) error {
 			w.mu.Lock()
@@ -67,7 +69,10 @@ func Look(ctx context.Context, source Source) (*Witness, error) {
 			w.Broken = append(w.Broken, fmt.Sprintf("object %s: %v", o.Name, err))
 			return nil
 		}
-		err := readObject(ctx, source, o.Name, w.see, broken)
+		sum, err := readObject(ctx, source, o.Name, w.see, broken)
+		w.mu.Lock()
+		w.Sums[o.Name] = sum
+		w.mu.Unlock()
 		if ctx.Err() != nil || err == nil {
 			return ctx.Err()
 		}
@@ -78,26 +83,44 @@ func Look(ctx context.Context, source Source) (*Witness, error) {
 }
 
 // readObject gives the events of one object, and tells bad of each line that is none. The error of an object whose
-// name has the hash of other lines comes last.
-func readObject(ctx context.Context, source Source, name string, yield func([]eventstore.Event) error, bad func(error) error) error {
-	body, err := source.Open(ctx, name)
+// name has the hash of other lines comes last. The sum is that of the object's bytes.
+func readObject(ctx context.Context, source Source, name string, yield func([]eventstore.Event) error, bad func(error) error) (sum string, err error) {
+	opened, err := source.Open(ctx, name)
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer body.Close()
-	z, err := zstd.NewReader(bufio.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
+	defer opened.Close()
+	body, err := io.ReadAll(opened)
 	if err != nil {
-		return err
+		return "", err
+	}
+	of := sha256.Sum256(body)
+	sum = hex.EncodeToString(of[:])
+	lines, err := readBody(body, yield, bad)
+	if err == nil && hashInName(name) != "" && hashInName(name) != hex.EncodeToString(lines[:16]) {
+		err = errors.New("its lines are not those that were put there under its name")
+	}
+	return sum, err
+}
+
+// readBody gives the events of an object's bytes, and the hash of its lines.
+func readBody(body []byte, yield func([]eventstore.Event) error, bad func(error) error) ([]byte, error) {
+	z, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
+	if err != nil {
+		return nil, err
 	}
 	defer z.Close()
 	lines := sha256.New()
 	if err := decode(io.TeeReader(z, lines), yield, bad); err != nil {
-		return err
+		return nil, err
 	}
-	if sum := lines.Sum(nil); hashInName(name) != "" && hashInName(name) != hex.EncodeToString(sum[:16]) {
-		return errors.New("its lines are not those that were put there under its name")
-	}
-	return nil
+	return lines.Sum(nil), nil
+}
+
+// ReadAll gives the events in the bytes of an object. The error is of the first line that is none.
+func ReadAll(body []byte, yield func([]eventstore.Event) error) error {
+	_, err := readBody(body, yield, func(err error) error { return err })
+	return err
 }
 
 // hashInName is the hash of the lines that the name of an object of Days has, "" for another name.
@@ -141,7 +164,7 @@ func (w *Witness) Events(ctx context.Context, source Source, wanted func(stream 
 	}
 	passOver := func(error) error { return nil }
 	err = platform.Each(objects, readers, func(o Listed) error {
-		_ = readObject(ctx, source, o.Name, take, passOver) // what is wrong with it, the witness has said
+		_, _ = readObject(ctx, source, o.Name, take, passOver) // what is wrong with it, the witness has said
 		return ctx.Err()
 	})
 	return found, err

@@ -115,7 +115,7 @@ func (r *Restorer) changed(ctx context.Context, witness *archive.Witness, done *
 	}
 	first := map[Place]Change{}
 	for _, o := range objects {
-		body, err := r.Bucket.Get(ctx, o.Name)
+		body, err := r.Bucket.File(ctx, o.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,9 @@ var operations = awsapi.Operations[*Service]{
 	"Encrypt":         awsapi.Operation((*Service).encrypt),
 	"Decrypt":         awsapi.Operation((*Service).decrypt),
 	"GenerateMac":     awsapi.Operation((*Service).generateMac),
+	"Sign":            awsapi.Operation((*Service).sign),
+	"Verify":          awsapi.Operation((*Service).verify),
+	"GetPublicKey":    awsapi.Operation((*Service).getPublicKey),
 	"DescribeKey":     awsapi.Operation((*Service).describeKey),
 	"ListKeys":        awsapi.Operation((*Service).listKeys),
 	"ListAliases":     awsapi.Operation((*Service).listAliases),
@@ -200,6 +203,8 @@ func (s *Service) describeKey(ctx context.Context, in struct {
 		metadata["EncryptionAlgorithms"] = []string{algorithm}
 	case HMAC256:
 		metadata["MacAlgorithms"] = []string{macAlgorithm}
+	case ECCP256:
+		metadata["SigningAlgorithms"] = []string{signingAlgorithm}
 	}
 	return map[string]any{"KeyMetadata": metadata}, nil
 }

@@ -2,9 +2,13 @@ package kms_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -285,4 +289,92 @@ func TestAnHMACKeyMakesTheSameCodeOfAMessageEachTime(t *testing.T) {
 	}
 	_, err = c.GenerateDataKey(t.Context(), &sdk.GenerateDataKeyInput{KeyId: aws.String(id), KeySpec: types.DataKeySpecAes256})
 	assertCode(t, "a data key of an HMAC key", err, "InvalidKeyUsageException")
+}
+
+// newSigner starts a service with a key that signs, and one that does not.
+func newSigner(t *testing.T, store *storage.Store) *sdk.Client {
+	t.Helper()
+	s := kms.New(store)
+	sign := `{"Effect": "Allow", ` + account + `, "Action": ["kms:Sign", "kms:Verify", "kms:GetPublicKey"]}`
+	for _, k := range []kms.Key{
+		{ID: keyID, Spec: kms.ECCP256, Policy: mustPolicy(t, administer, sign)}, {ID: otherID, Policy: mustPolicy(t, administer, sign)},
+		{ID: disabled, Spec: kms.ECCP256, Disabled: true, Policy: mustPolicy(t, administer, sign)},
+	} {
+		if err := s.CreateKey(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := awsapi.NewServer()
+	server.Handle("TrentService", "", s)
+	return sdk.New(sdk.Options{
+		Region: awsapi.Region, BaseEndpoint: aws.String("http://local"), Credentials: aws.AnonymousCredentials{},
+		HTTPClient: &http.Client{Transport: &awsapi.Transport{Server: server, Caller: &awsapi.Caller{}}}, Retryer: aws.NopRetryer{},
+	})
+}
+
+func TestAKeySignsAndItsPublicKeyVerifies(t *testing.T) {
+	t.Parallel()
+	store, err := storage.Open(filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c := newSigner(t, store)
+	message := []byte("the head of a day")
+	digest := sha256.Sum256(message)
+	signed, err := c.Sign(t.Context(), &sdk.SignInput{KeyId: aws.String(keyID), Message: digest[:], MessageType: types.MessageTypeDigest, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256})
+	if err != nil || *signed.KeyId != keyARN || signed.SigningAlgorithm != types.SigningAlgorithmSpecEcdsaSha256 {
+		t.Fatalf("%+v, error %v", signed, err)
+	}
+	c = newSigner(t, store) // after a restart it is the same key
+	public, err := c.GetPublicKey(t.Context(), &sdk.GetPublicKeyInput{KeyId: aws.String(keyARN)})
+	if err != nil || public.KeySpec != types.KeySpecEccNistP256 || public.KeyUsage != types.KeyUsageTypeSignVerify || len(public.SigningAlgorithms) != 1 {
+		t.Fatalf("%+v, error %v", public, err)
+	}
+	key, err := x509.ParsePKIXPublicKey(public.PublicKey)
+	if err != nil || !ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), digest[:], signed.Signature) {
+		t.Errorf("the signature is not that of the public key, error %v", err)
+	}
+	// What was signed as a digest verifies as the message itself.
+	verify := &sdk.VerifyInput{KeyId: aws.String(keyID), Message: message, Signature: signed.Signature, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256}
+	if out, err := c.Verify(t.Context(), verify); err != nil || !out.SignatureValid {
+		t.Errorf("%+v, error %v", out, err)
+	}
+	verify.Message = []byte("another")
+	_, err = c.Verify(t.Context(), verify)
+	assertCode(t, "another message", err, "KMSInvalidSignatureException")
+	described, err := c.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: aws.String(keyID)})
+	if err != nil || len(described.KeyMetadata.SigningAlgorithms) != 1 || described.KeyMetadata.EncryptionAlgorithms != nil {
+		t.Errorf("%+v, error %v", described, err)
+	}
+}
+
+func TestWhatDoesNotSignIsRefused(t *testing.T) {
+	t.Parallel()
+	c := newSigner(t, nil)
+	for name, test := range map[string]struct {
+		in         sdk.SignInput
+		code, says string
+	}{
+		"a key that encrypts":   {sdk.SignInput{KeyId: aws.String(otherID)}, "InvalidKeyUsageException", "key usage is ENCRYPT_DECRYPT which is not valid for Sign."},
+		"a disabled key":        {sdk.SignInput{KeyId: aws.String(disabled)}, "DisabledException", "is disabled"},
+		"a digest of no length": {sdk.SignInput{KeyId: aws.String(keyID), MessageType: types.MessageTypeDigest}, "ValidationException", "Digest is invalid length for algorithm ECDSA_SHA_256."},
+		"another algorithm":     {sdk.SignInput{KeyId: aws.String(keyID), SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha384}, "InvalidKeyUsageException", "ECDSA_SHA_384"},
+		"a long message":        {sdk.SignInput{KeyId: aws.String(keyID), Message: make([]byte, 4097)}, "ValidationException", "less than or equal to 4096|between 1 and 4096"},
+	} {
+		in := test.in
+		if in.Message == nil {
+			in.Message = []byte("m")
+		}
+		if in.SigningAlgorithm == "" {
+			in.SigningAlgorithm = types.SigningAlgorithmSpecEcdsaSha256
+		}
+		_, err := c.Sign(t.Context(), &in)
+		assertCode(t, name, err, test.code)
+		if !slices.ContainsFunc(strings.Split(test.says, "|"), func(s string) bool { return strings.Contains(err.Error(), s) }) {
+			t.Errorf("%s: %v, want %s", name, err, test.says)
+		}
+	}
+	_, err := c.GetPublicKey(t.Context(), &sdk.GetPublicKeyInput{KeyId: aws.String(otherID)})
+	assertCode(t, "the public key of a key that has none", err, "UnsupportedOperationException")
 }

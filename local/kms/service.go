@@ -1,6 +1,6 @@
 // Package kms plays AWS KMS, as far as encryption with data keys and codes of authentication need it: a Service has
-// symmetric keys that encrypt, decrypt and make data keys, with AES-GCM and the encryption context as AWS has it, and
-// HMAC keys.
+// symmetric keys that encrypt, decrypt and make data keys, with AES-GCM and the encryption context as AWS has it,
+// HMAC keys, and keys of elliptic curves that sign.
 //
 // The keys are those of the template; the API makes and deletes none. A key's material is made once and
 // kept in the store, so that what was encrypted can be decrypted after a restart.
@@ -11,7 +11,9 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +40,7 @@ type Service struct {
 type Key struct {
 	// ID is the key's id, a UUID.
 	ID, Description string
-	// Spec is SymmetricDefault or HMAC256, and "" stands for the former.
+	// Spec is SymmetricDefault, HMAC256 or ECCP256, and "" stands for the first.
 	Spec string
 	// Disabled keys can be described, and no more.
 	Disabled bool
@@ -50,10 +52,11 @@ type Key struct {
 const (
 	SymmetricDefault = "SYMMETRIC_DEFAULT"
 	HMAC256          = "HMAC_256"
+	ECCP256          = "ECC_NIST_P256"
 )
 
 // usages are what keys are for, by their specs.
-var usages = map[string]string{SymmetricDefault: "ENCRYPT_DECRYPT", HMAC256: "GENERATE_VERIFY_MAC"}
+var usages = map[string]string{SymmetricDefault: "ENCRYPT_DECRYPT", HMAC256: "GENERATE_VERIFY_MAC", ECCP256: "SIGN_VERIFY"}
 
 // UsageOf is what keys of a spec are for, "" if there are none here.
 func UsageOf(spec string) string { return usages[spec] }
@@ -66,9 +69,11 @@ type key struct {
 	arn      string
 	material material
 	aead     cipher.AEAD
+	// private is there of keys that sign.
+	private *ecdsa.PrivateKey
 }
 
-// material is what the store keeps of a key.
+// material is what the store keeps of a key. The secret of a key that signs is its private key in the form of SEC 1.
 type material struct {
 	Created time.Time
 	Secret  []byte
@@ -99,6 +104,14 @@ func (s *Service) CreateKey(in Key) error {
 	if err := s.loadMaterial(k); err != nil {
 		return err
 	}
+	if k.Spec == ECCP256 {
+		var err error
+		if k.private, err = x509.ParseECPrivateKey(k.material.Secret); err != nil {
+			return fmt.Errorf("read the key %s: %w", k.ID, err)
+		}
+		s.keys[in.ID] = k
+		return nil
+	}
 	block, err := aes.NewCipher(k.material.Secret)
 	if err != nil {
 		return err
@@ -128,6 +141,11 @@ func (s *Service) loadMaterial(k *key) error {
 	}
 	k.material = material{Created: time.Now(), Secret: make([]byte, 32)}
 	rand.Read(k.material.Secret)
+	if k.Spec == ECCP256 {
+		if k.material.Secret, err = newPrivateKey(); err != nil {
+			return err
+		}
+	}
 	value, err := json.Marshal(k.material)
 	if err != nil {
 		return err

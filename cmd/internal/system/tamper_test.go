@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,12 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
 	"milepost/cmd/internal/system"
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
+	"milepost/internal/head"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/tamper"
@@ -345,5 +348,118 @@ func TestObjectLockIsRefusedByName(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "ObjectLock") {
 		t.Errorf("error=%v, want one that names ObjectLock", err)
+	}
+}
+
+// proven is what the signed heads prove, and the faults that they tell.
+func (s *running) proven() head.Proof {
+	s.t.Helper()
+	public, err := head.PublicKey(s.t.Context(), kms.NewFromConfig(s.Config()), "alias/milepost-heads")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p, err := (&head.Verifier{Files: s.bucket(), Public: public, Log: s.log.Log}).Verify(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+// TestEveryTamperingWithTheArchiveIsNamed: somebody who broke the glass changes what the archive has, and what was signed of it.
+func TestEveryTamperingWithTheArchiveIsNamed(t *testing.T) {
+	for name, tampering := range map[string]struct {
+		do func(s *running, id string)
+		// witness and heads say what the comparison and the signed heads say; "" is nothing.
+		witness, heads string
+		// from is from which head on history is proven.
+		from string
+	}{
+		"nothing": {do: func(*running, string) {}, from: "2026-05-01"},
+		"an object is replaced": {
+			do:      func(s *running, _ string) { s.store(s.object("events/"), []byte("forged")) },
+			witness: ".ndjson.zst: ", heads: "is not what the head of 2026-05-01 has", from: "2026-05-02",
+		},
+		"an object is deleted": {
+			do:      func(s *running, _ string) { s.remove(s.object("events/")) },
+			witness: "is not in the archive", heads: "is missing, and the head of 2026-05-01 has it", from: "2026-05-02",
+		},
+		"log and archive are made to agree": {
+			do: func(s *running, id string) {
+				s.overwrite(cheaper(s.event(id, 4)))
+				s.forget(id)
+				events, err := s.log.Log.Load(s.t.Context(), quotestore.StreamID(id), 0)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				s.remove(s.object("events/"))
+				var days archive.Days
+				for _, e := range events {
+					if err := days.Add(e, "1"); err != nil {
+						s.t.Fatal(err)
+					}
+				}
+				for _, o := range days.Take() {
+					s.store(o.Key, o.Body)
+				}
+			},
+			heads: "version 4 is changed, as the head of 2026-05-01 tells", from: "2026-05-02",
+		},
+		"a head is forged": {
+			do:    func(s *running, _ string) { s.store("heads/2026-05-01.json", []byte(`{"day":"2026-05-01"}`)) },
+			heads: "the head of 2026-05-01 is not what was signed", from: "2026-05-02",
+		},
+		"a head is taken out": {
+			do: func(s *running, _ string) {
+				s.remove("heads/2026-05-01.json")
+				s.remove("heads/2026-05-01.sig")
+			},
+			heads: "the head of 2026-05-02 does not follow the one before it", from: "2026-05-02",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onDay(t, today, func(t *testing.T) {
+				s := mustRun(t, system.Options{})
+				id := s.submit("ada", example())
+				time.Sleep(2 * time.Minute)
+				s.submit("bob", example()) // whose events are in another object
+				time.Sleep(72 * time.Hour)
+				tampering.do(s, id)
+				if found := s.compared(); (tampering.witness == "") != (found == "[]") || !strings.Contains(found, tampering.witness) {
+					t.Errorf("log verify --archive finds %s, want %s", found, tampering.witness)
+				}
+				p := s.proven()
+				if p.From != tampering.from || (tampering.heads == "") != (len(p.Faults) == 0) || !strings.Contains(fmt.Sprint(p.Faults), tampering.heads) {
+					t.Errorf("the heads tell %q and prove what is from %s on, want %q and %s", p.Faults, p.From, tampering.heads, tampering.from)
+				}
+			})
+		})
+	}
+}
+
+// object is the key of the first object below a prefix of the archive.
+func (s *running) object(prefix string) string {
+	s.t.Helper()
+	objects, err := s.bucket().List(s.t.Context(), prefix, "")
+	if err != nil || len(objects) == 0 {
+		s.t.Fatalf("objects %v, %v", objects, err)
+	}
+	return objects[0].Name
+}
+
+// store puts an object into the archive, whatever stands there.
+func (s *running) store(key string, body []byte) {
+	s.t.Helper()
+	b := s.bucket()
+	if _, err := b.S3.PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// remove deletes an object of the archive.
+func (s *running) remove(key string) {
+	s.t.Helper()
+	b := s.bucket()
+	if _, err := b.S3.DeleteObject(s.t.Context(), &s3.DeleteObjectInput{Bucket: &b.Name, Key: &key}); err != nil {
+		s.t.Fatal(err)
 	}
 }

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"milepost/internal/archive"
+	"milepost/internal/head"
+)
+
+// logHeadsCmd checks signed heads.
+type logHeadsCmd struct {
+	From      string   `arg:"" optional:"" help:"A directory with a copy of the archive's bucket. Default: the bucket of the stack."`
+	PublicKey string   `placeholder:"FILE" type:"existingfile" help:"Check with the public key in this file, and ask nobody for it."`
+	SaveKey   string   `placeholder:"FILE" type:"path" help:"Write the public key into a file, which must not be there, and check nothing."`
+	JSON      bool     `name:"json" help:"Print JSON."`
+	Endpoint  endpoint `embed:""`
+}
+
+// Help says what is checked.
+func (*logHeadsCmd) Help() string {
+	return `Every day the stack signs which objects came into the archive, with their hashes, and at which event each quote stood in them. This checks each signature, that each head follows the one before it, and that each object is there and is what was signed. With a directory and --public-key it needs neither AWS nor the stack. Keep the public key where those who run the stack cannot change it. The exit status is 1 when something is found.
+
+Examples, the stack's own archive, and a copy of it somewhere else:
+
+  milepost log heads --save-key heads.pem
+  aws s3 sync s3://milepost-archive-123456789012-us-east-1 copy/
+  milepost log heads copy/ --public-key heads.pem`
+}
+
+// Run checks.
+func (c *logHeadsCmd) Run(ctx context.Context, s streams) error {
+	public, err := c.key(ctx, s)
+	if err != nil {
+		return plainly(err)
+	}
+	if c.SaveKey != "" {
+		return saveKey(c.SaveKey, public)
+	}
+	var files archive.Files = archive.Directory{FS: os.DirFS(c.From)}
+	if c.From == "" {
+		l, err := c.Endpoint.logs(ctx, s)
+		if err != nil {
+			return err
+		}
+		if files, err = l.archive(ctx, &c.Endpoint, s); err != nil {
+			return plainly(err)
+		}
+	}
+	p, err := (&head.Verifier{Files: files, Public: public}).Verify(ctx)
+	if err != nil {
+		return plainly(err)
+	}
+	if c.JSON {
+		err = printJSON(s.out, p)
+	} else {
+		printProof(s.out, p)
+	}
+	if err == nil && len(p.Faults) > 0 {
+		err = exitStatus(1)
+	}
+	return err
+}
+
+// key is the public key in the file, or else the stack's.
+func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, error) {
+	if c.PublicKey == "" {
+		return c.Endpoint.headKey(ctx, s)
+	}
+	text, err := os.ReadFile(c.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	der := text
+	if block, _ := pem.Decode(text); block != nil {
+		der = block.Bytes
+	}
+	public, err := head.ParseKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.PublicKey, err)
+	}
+	return public, nil
+}
+
+// headKey is the stack's public key.
+func (e *endpoint) headKey(ctx context.Context, s streams) (*ecdsa.PublicKey, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return head.PublicKey(ctx, kms.NewFromConfig(cfg), "alias/"+e.Stack+"-heads")
+}
+
+// saveKey writes a public key into a new file.
+func saveKey(name string, public *ecdsa.PublicKey) error {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // everybody may know it
+	if err != nil {
+		return err
+	}
+	if err := pem.Encode(f, &pem.Block{Type: "PUBLIC KEY", Bytes: der}); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// printProof tells what heads prove.
+func printProof(out io.Writer, p head.Proof) {
+	for _, fault := range p.Faults {
+		fmt.Fprintln(out, fault)
+	}
+	fmt.Fprintln(out, p)
+}
