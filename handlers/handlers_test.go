@@ -165,6 +165,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	invoke("await", `{"quoteId":"`+quoteID+`","revision":1,"fact":"VEHICLES","taskToken":"t"}`)
 	invoke("resumeworkflow", notice("VehiclesIdentified"))
 	invoke("rate", `{"quoteId":"`+quoteID+`","revision":1}`)
+	invoke("askagain", `{"quoteId":"`+quoteID+`","revision":1}`)
 	invoke("project", notice("QuoteOffered"))
 	invoke("notify", strings.Replace(notice("QuoteOffered"), `"version":1`, `"version":4`, 1))
 	invoke("senddue", `{}`)

@@ -59,6 +59,7 @@ var Registry = map[string]Constructor{
 	"remind":          remind.New,
 	"rebuild":         rebuild.New,
 	"playback":        playback.New,
+	"askagain":        workflow.NewAskAgain,
 	"await":           workflow.NewAwait,
 	"rate":            workflow.NewRate,
 }

@@ -130,7 +130,7 @@ func standing(q quote.Quote) string {
 func offer(q quote.Quote) string {
 	text := fmt.Sprintf("The total for %d months from %s is %s. %s",
 		q.Request.TermMonths, day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), acceptance(q))
-	if len(q.Rating.Conditions) > 0 {
+	if len(q.Conditions()) > 0 {
 		text = strings.Replace(text, "You can accept it", "Once we have the rest of the information that we asked for, you can accept it", 1)
 	}
 	return text

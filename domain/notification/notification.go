@@ -65,8 +65,8 @@ type Notification struct {
 	Revision int
 	// Version is that of the event that it is about, 0 for those that time alone gives rise to.
 	Version int
-	// Since is the version of the last reversal or correction up to that event, 0 where there was none. What is
-	// found again after it is told again.
+	// Since is the version of the last reversal, correction, waiver or further outcome of the revision up to that
+	// event, 0 if there was none. What is found again after it is told again.
 	Since int
 	// About is the key of the notification that a Retracted takes back, and that a PaperNeeded or NotSent
 	// is about; OfKind is its kind.
@@ -103,6 +103,11 @@ func For(events []quote.Event, version int) []Notification {
 		if _, changed := priceBefore(events, q); changed {
 			n.Kind = PriceChanged
 		}
+	case quote.ConditionWaived:
+		if q.Status != quote.StatusQuoted || len(q.Conditions()) > 0 {
+			return nil // it cannot be accepted yet
+		}
+		n.Kind = QuoteReady
 	case quote.QuoteReferred:
 		n.Kind = Referred
 	case quote.QuoteDeclined, quote.ReferralDeclined:
@@ -128,15 +133,35 @@ func For(events []quote.Event, version int) []Notification {
 	return []Notification{n}
 }
 
-// since is the version of the last reversal or correction among events, 0 where there is none.
+// since is the version of the last reversal, correction, waiver or further outcome of the revision in force among events,
+// 0 if there is none.
 func since(events []quote.Event) int {
-	for i, e := range slices.Backward(events) {
-		switch e.(type) {
-		case quote.EventReversed, quote.QuoteCorrected:
-			return i + 1
+	last, rated := 0, map[int]bool{}
+	for i, e := range events {
+		switch e := e.(type) {
+		case quote.EventReversed:
+			last = i + 1
+			clear(rated) // what is rated then counts from the reversal on in any case
+		case quote.QuoteCorrected, quote.ConditionWaived:
+			last = i + 1
+		case quote.QuoteOffered:
+			last = again(rated, e.Revision, i+1, last)
+		case quote.QuoteReferred:
+			last = again(rated, e.Revision, i+1, last)
+		case quote.QuoteDeclined:
+			last = again(rated, e.Revision, i+1, last)
 		}
 	}
-	return 0
+	return last
+}
+
+// again is the version of an outcome if its revision had one before, and last if it had none.
+func again(rated map[int]bool, revision, version, last int) int {
+	if rated[revision] {
+		return version
+	}
+	rated[revision] = true
+	return last
 }
 
 // Reminder tells a customer that the offer is about to expire.

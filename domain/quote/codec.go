@@ -31,6 +31,8 @@ var newest = map[string]struct {
 	TypeEventReversed:            {1, decodeAs[EventReversed]},
 	TypePersonalDataErased:       {1, decodeAs[PersonalDataErased]},
 	TypeQuoteCorrected:           {1, decodeAs[QuoteCorrected]},
+	TypeLookupsRequested:         {1, decodeAs[LookupsRequested]},
+	TypeConditionWaived:          {1, decodeAs[ConditionWaived]},
 }
 
 // EventVersions lists every event type and version that Decode understands: all that were ever written.

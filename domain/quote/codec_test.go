@@ -8,6 +8,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
+	"milepost/domain/rating"
 )
 
 // eventsOfEachType has at least one event of every type.
@@ -18,7 +19,8 @@ func eventsOfEachType(t *testing.T) []quote.Event {
 		events = append(events, quotetest.MustEvents(t, quotetest.MustExample(t, id).Commands()...)...)
 	}
 	l := mustLife(t)
-	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"), erased)
+	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"), erased,
+		asked(0), waived(rating.HistoryPending))
 }
 
 func TestEveryEventIsReadAsItIsWritten(t *testing.T) {

@@ -21,7 +21,7 @@ type SubmitQuote struct {
 }
 
 // RecordVehicles brings what the VIN lookup found, and who said so: of each subject in the order in which
-// they were asked. Both must cover every vehicle of the revision.
+// they were asked. Both must cover every vehicle of the revision of which nothing is known.
 type RecordVehicles struct {
 	Revision int
 	Vehicles []VehicleLookup
@@ -29,7 +29,8 @@ type RecordVehicles struct {
 }
 
 // RecordAccidentHistory brings what the accident history provider said, likewise. Both must cover every
-// rated driver of the revision.
+// rated driver of the revision of whom nothing is known. What they say of one of whom not all is known may lead to
+// another price.
 type RecordAccidentHistory struct {
 	Revision int
 	Drivers  []DriverLookup
@@ -119,6 +120,9 @@ func (DecideReferral) isCommand()        {}
 func (ReverseEvent) isCommand()          {}
 func (RecordErasure) isCommand()         {}
 func (CorrectQuote) isCommand()          {}
+func (RequestLookups) isCommand()        {}
+func (GiveUpLookups) isCommand()         {}
+func (WaiveCondition) isCommand()        {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules of the rating that it fails.
 type InvalidRequest struct {

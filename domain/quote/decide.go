@@ -2,6 +2,7 @@ package quote
 
 import (
 	"cmp"
+	"errors"
 	"reflect"
 	"slices"
 
@@ -42,6 +43,12 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return recordErasure(q, c)
 	case CorrectQuote:
 		return correct(q, c)
+	case RequestLookups:
+		return requestLookups(q, c)
+	case GiveUpLookups:
+		return giveUpLookups(q, c)
+	case WaiveCondition:
+		return waiveCondition(q, c)
 	}
 	panic("quote: a command that Decide does not know")
 }
@@ -84,63 +91,93 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 }
 
 func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Knows(FactVehicles) {
+	if err := q.checkRevision(c.Revision); err != nil || !q.Status.Open() && q.Knows(FactVehicles) {
 		return nil, err
 	}
-	var wanted, got []string
-	for _, v := range q.MissingVehicles() {
-		wanted = append(wanted, v.VehicleID)
+	w := wanted{
+		missing: vehicleIDs(q.MissingVehicles()), pending: vehicleIDs(q.PendingVehicles()), all: vehicleIDs(q.Request.Vehicles),
+		again: q.Asking.Open,
 	}
-	for _, v := range c.Vehicles {
-		got = append(got, v.VehicleID)
-	}
-	if err := sameSubjects(wanted, got, c.Answers); err != nil {
+	vehicles, answers, err := fill(w, q.Vehicles, c.Vehicles, c.Answers)
+	if vehicles == nil || err != nil {
 		return nil, err
 	}
-	return []Event{VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: c.Vehicles, Answers: c.Answers}}, nil
+	return rateAnew(q, VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: vehicles, Answers: answers})
 }
 
 func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Knows(FactAccidentHistory) {
+	err := q.checkRevision(c.Revision)
+	if _, amended := errors.AsType[*Superseded](err); amended {
+		if events := overtaken(q, c); events != nil {
+			return events, nil
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	var wanted, got []string
-	for _, d := range q.MissingDrivers() {
-		wanted = append(wanted, d.DriverID)
+	if !q.Status.Open() && q.Knows(FactAccidentHistory) {
+		return overtaken(q, c), nil
 	}
-	for _, d := range c.Drivers {
-		got = append(got, d.DriverID)
+	w := wanted{
+		missing: driverIDs(q.MissingDrivers()), pending: driverIDs(q.PendingDrivers()), all: driverIDs(q.RatedDrivers()),
+		again: q.Asking.Open,
 	}
-	if err := sameSubjects(wanted, got, c.Answers); err != nil {
+	drivers, answers, err := fill(w, q.Drivers, c.Drivers, c.Answers)
+	if drivers == nil || err != nil {
 		return nil, err
 	}
-	return []Event{AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: c.Drivers, Answers: c.Answers}}, nil
+	return rateAnew(q, AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision, Drivers: drivers, Answers: answers})
+}
+
+func vehicleIDs(vehicles []rating.Vehicle) (ids []string) {
+	for _, v := range vehicles {
+		ids = append(ids, v.VehicleID)
+	}
+	return ids
+}
+
+func driverIDs(drivers []Driver) (ids []string) {
+	for _, d := range drivers {
+		ids = append(ids, d.DriverID)
+	}
+	return ids
 }
 
 func rate(q Quote, c RateQuote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() || c.Reversal != q.Reversal {
 		return nil, err
 	}
-	var unanswered []Fact
-	for _, fact := range []Fact{FactAccidentHistory, FactVehicles} {
+	for _, fact := range facts {
 		if !q.Knows(fact) && !slices.Contains(c.Unanswered, fact) {
 			return nil, &FactMissing{Fact: fact}
 		}
-		if !q.Knows(fact) || q.tooLarge(fact) {
+	}
+	outcome, err := outcomeOf(q, c.Elsewhere)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{outcome}, nil
+}
+
+// outcomeOf rates the revision in force from the facts that are there. Elsewhere are contradictions with other quotes.
+func outcomeOf(q Quote, elsewhere []plausible.Finding) (Event, error) {
+	var unanswered []Fact
+	for _, fact := range facts {
+		if !q.Knows(fact) || q.tooLarge(fact) || slices.Contains(q.Unanswered, fact) && q.pending(fact) {
 			unanswered = append(unanswered, fact)
 		}
 	}
 	result := q.rateWith(rating.Rate)
-	contradictions := slices.Concat(q.contradictions(), c.Elsewhere)
+	contradictions := slices.Concat(q.contradictions(), elsewhere)
 	switch {
 	case result.Outcome == rating.Declined:
-		return []Event{QuoteDeclined{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
+		return QuoteDeclined{QuoteID: q.ID, Revision: q.Number, Rating: result}, nil
 	case result.Outcome == rating.Referred || result.Outcome == rating.Quoted && len(unanswered)+len(contradictions) > 0:
-		return []Event{QuoteReferred{
-			QuoteID: q.ID, Revision: c.Revision, Rating: result, Contradictions: contradictions, Unanswered: unanswered,
-		}}, nil
+		return QuoteReferred{
+			QuoteID: q.ID, Revision: q.Number, Rating: result, Contradictions: contradictions, Unanswered: unanswered,
+		}, nil
 	case result.Outcome == rating.Quoted:
-		return []Event{QuoteOffered{QuoteID: q.ID, Revision: c.Revision, Rating: result}}, nil
+		return QuoteOffered{QuoteID: q.ID, Revision: q.Number, Rating: result}, nil
 	}
 	return nil, &InvalidRequest{Codes: result.Reasons}
 }
@@ -167,8 +204,8 @@ func accept(q Quote, c AcceptQuote) ([]Event, error) {
 	if err := q.checkBegins(c.On); err != nil {
 		return nil, err
 	}
-	if len(q.Rating.Conditions) > 0 {
-		return nil, &Conditional{Conditions: q.Rating.Conditions}
+	if open := q.Conditions(); len(open) > 0 {
+		return nil, &Conditional{Conditions: open}
 	}
 	return []Event{QuoteAccepted{QuoteID: q.ID, Revision: c.Revision}}, nil
 }
@@ -257,31 +294,64 @@ func (q Quote) checkRevision(revision int) error {
 	return nil
 }
 
-// sameSubjects checks that a lookup found something out about exactly those it was asked about, and that
-// the answers are about them all and nobody else.
-func sameSubjects(wanted, got []string, answers []Answer) error {
-	e := &IncompleteLookup{}
-	var answered []string
+// wanted are the ids of those that a lookup is about: of whom nothing is known, of whom not all is known (those of whom
+// nothing is known among them), and all there are.
+type wanted struct {
+	missing, pending, all []string
+	// again says that they were asked for again: then what is still not known is worth recording too.
+	again bool
+}
+
+// lookup is what was found out about one vehicle or driver.
+type lookup interface {
+	subject() string
+	// pending reports whether it is not all there is to know, unavailable whether it is nothing.
+	pending() bool
+	unavailable() bool
+}
+
+// fill gives of what a lookup brought what is still wanted, nil if nothing is. It refuses a lookup that leaves out one of
+// whom nothing is known, or is about a stranger or about one twice, and answers about anybody else.
+func fill[L lookup](w wanted, known, lookups []L, answers []Answer) ([]L, []Answer, error) {
+	var left []L
+	var got, answered []string
+	for _, l := range lookups {
+		id := l.subject()
+		settled := slices.Contains(w.all, id) && !slices.Contains(w.pending, id)
+		told := slices.ContainsFunc(known, func(k L) bool { return k.subject() == id && (l.unavailable() || reflect.DeepEqual(k, l)) })
+		if settled || told && !w.again {
+			continue
+		}
+		left, got = append(left, l), append(got, id)
+	}
+	if left == nil && len(w.missing) == 0 {
+		return nil, nil, nil
+	}
+	var about []Answer
+	settled := func(id string) bool { return slices.Contains(w.all, id) && !slices.Contains(got, id) }
 	for _, a := range answers {
-		answered = append(answered, a.Subjects...)
-	}
-	for _, w := range wanted {
-		if !slices.Contains(got, w) || !slices.Contains(answered, w) {
-			e.Missing = append(e.Missing, w)
+		if slices.ContainsFunc(a.Subjects, func(id string) bool { return !settled(id) }) {
+			about, answered = append(about, a), append(answered, a.Subjects...)
 		}
 	}
-	for _, a := range answered {
-		if !slices.Contains(wanted, a) && !slices.Contains(got, a) {
-			e.Unknown = append(e.Unknown, a)
+	e := &IncompleteLookup{}
+	add := func(to *[]string, id string) {
+		if !slices.Contains(*to, id) {
+			*to = append(*to, id)
 		}
 	}
-	for i, g := range got {
-		if !slices.Contains(wanted, g) || slices.Contains(got[:i], g) {
-			e.Unknown = append(e.Unknown, g)
+	for _, id := range slices.Concat(w.missing, got) {
+		if slices.Contains(w.all, id) && (!slices.Contains(got, id) || !slices.Contains(answered, id)) {
+			add(&e.Missing, id)
+		}
+	}
+	for i, id := range slices.Concat(got, answered) {
+		if !slices.Contains(w.all, id) || i < len(got) && slices.Contains(got[:i], id) {
+			add(&e.Unknown, id)
 		}
 	}
 	if e.Missing != nil || e.Unknown != nil {
-		return e
+		return nil, nil, e
 	}
-	return nil
+	return left, about, nil
 }

@@ -34,7 +34,8 @@ type QuoteRequested struct {
 }
 
 // VehiclesIdentified: the VINs of a revision were looked up. There is one entry for each vehicle
-// of the request that was not known from an earlier revision, also where nobody could answer.
+// of the request that was not known from an earlier revision, even if nobody could answer; or for those that were
+// asked for again.
 type VehiclesIdentified struct {
 	QuoteID  string          `json:"quoteId"`
 	Revision int             `json:"revision"`
@@ -43,7 +44,8 @@ type VehiclesIdentified struct {
 }
 
 // AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is one entry
-// for each rated driver who was not known from an earlier revision, also where nobody could answer.
+// for each rated driver who was not known from an earlier revision, even if nobody could answer; or for those who
+// were asked for again. Where the revision was amended by then, the reports are of no use any more.
 type AccidentHistoryRetrieved struct {
 	QuoteID  string         `json:"quoteId"`
 	Revision int            `json:"revision"`
@@ -201,6 +203,8 @@ type Decision struct {
 type VehicleLookup struct {
 	VehicleID string             `json:"vehicleId"`
 	Fact      rating.VehicleFact `json:"fact"`
+	// Retryable is set if asking again may bring more.
+	Retryable bool `json:"retryable,omitempty"`
 	// TooLarge is set if the fact is unavailable because the reply was TooLarge.
 	TooLarge bool `json:"tooLarge,omitempty"`
 }
@@ -214,6 +218,8 @@ type DriverLookup struct {
 	// they are "" and nil.
 	ReportID string           `json:"reportId,omitempty"`
 	Agency   *accident.Agency `json:"agency,omitempty"`
+	// Retryable is set if asking again may bring more.
+	Retryable bool `json:"retryable,omitempty"`
 	// TooLarge is set if the history is unavailable because the reply was TooLarge.
 	TooLarge bool `json:"tooLarge,omitempty"`
 }
@@ -254,6 +260,9 @@ const (
 	FactAccidentHistory Fact = "ACCIDENT_HISTORY"
 )
 
+// facts are in the order in which they are named.
+var facts = []Fact{FactAccidentHistory, FactVehicles}
+
 // The literal names of the events. They stand in stored data and never change.
 const (
 	TypeQuoteRequested           = "QuoteRequested"
@@ -271,6 +280,8 @@ const (
 	TypeEventReversed            = "EventReversed"
 	TypePersonalDataErased       = "PersonalDataErased"
 	TypeQuoteCorrected           = "QuoteCorrected"
+	TypeLookupsRequested         = "LookupsRequested"
+	TypeConditionWaived          = "ConditionWaived"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -288,6 +299,8 @@ func (ReferralDeclined) EventType() string         { return TypeReferralDeclined
 func (EventReversed) EventType() string            { return TypeEventReversed }
 func (PersonalDataErased) EventType() string       { return TypePersonalDataErased }
 func (QuoteCorrected) EventType() string           { return TypeQuoteCorrected }
+func (LookupsRequested) EventType() string         { return TypeLookupsRequested }
+func (ConditionWaived) EventType() string          { return TypeConditionWaived }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
@@ -304,3 +317,5 @@ func (ReferralDeclined) isEvent()         {}
 func (EventReversed) isEvent()            {}
 func (PersonalDataErased) isEvent()       {}
 func (QuoteCorrected) isEvent()           {}
+func (LookupsRequested) isEvent()         {}
+func (ConditionWaived) isEvent()          {}

@@ -97,7 +97,10 @@ type Revision struct {
 	Decision *Decision
 	// Correction is the last one, nil where nothing was corrected.
 	Correction *Correction
-	Grounds    Grounds
+	// Asking is how its pending facts were asked for again, Waivers are the conditions that were waived.
+	Asking  Asking
+	Waivers []Waiver
+	Grounds Grounds
 }
 
 // Lookups counts the vehicles and drivers that are known.
@@ -105,7 +108,7 @@ type Lookups struct{ Vehicles, Drivers int }
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 4
+const FoldVersion = 5
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -140,18 +143,22 @@ func (q *Quote) apply(e Event) {
 	case QuoteAmended:
 		q.amend(e)
 	case VehiclesIdentified:
-		q.Vehicles = slices.Concat(q.Vehicles, e.Vehicles)
+		q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.Open())
 		q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
+		q.Asking.Open = false
 	case AccidentHistoryRetrieved:
-		q.Drivers = slices.Concat(q.Drivers, e.Drivers)
+		if e.Revision != q.Number {
+			break
+		}
+		q.Drivers = learn(q.Drivers, e.Drivers, q.Status.Open())
 		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
+		q.Asking.Open = false
 	case QuoteOffered:
-		q.rated(StatusQuoted, &e.Rating)
+		q.rated(StatusQuoted, &e.Rating, nil)
 	case QuoteReferred:
-		q.rated(StatusReferred, &e.Rating)
-		q.Unanswered, q.Contradictions = e.Unanswered, e.Contradictions
+		q.rated(StatusReferred, &e.Rating, e.Unanswered, e.Contradictions...)
 	case QuoteDeclined:
-		q.rated(StatusDeclined, &e.Rating)
+		q.rated(StatusDeclined, &e.Rating, nil)
 	case ReferralApproved:
 		q.Status, q.Decision, q.Grounds.Outcome = StatusQuoted, &e.Decision, q.Version
 	case ReferralDeclined:
@@ -171,11 +178,28 @@ func (q *Quote) apply(e Event) {
 		}
 	case QuoteCorrected:
 		q.correct(e)
+	case LookupsRequested:
+		if q.Asking.Times == 0 {
+			q.Asking.First = e.RequestedAt
+		}
+		q.Asking.Times, q.Asking.Last, q.Asking.Open = q.Asking.Times+1, e.RequestedAt, true
+	case ConditionWaived:
+		q.Waivers = append(slices.Clip(q.Waivers), Waiver{e.Condition, e.Decision})
+		q.Grounds.Waivers = append(slices.Clip(q.Grounds.Waivers), q.Version)
 	}
 }
 
-func (q *Quote) rated(s Status, r *rating.Result) {
-	q.Status, q.Rating, q.RatedWith, q.Grounds.Outcome = s, r, Lookups{len(q.Vehicles), len(q.Drivers)}, q.Version
+// rated takes the outcome of a revision in. It may be another than one before, as more is known now; an underwriter's
+// decision stands as long as it is about the same reasons.
+func (q *Quote) rated(s Status, r *rating.Result, unanswered []Fact, contradictions ...plausible.Finding) {
+	before := q.Revision
+	q.Rating, q.Unanswered, q.Contradictions, q.Correction = r, unanswered, contradictions, nil
+	q.RatedWith, q.Grounds.Outcome = Lookups{len(q.Vehicles), len(q.Drivers)}, q.Version
+	if before.Decision != nil && s == StatusReferred && before.Outcome() == rating.Referred && slices.Equal(before.Rating.Reasons, r.Reasons) &&
+		slices.Equal(before.Contradictions, contradictions) {
+		return
+	}
+	q.Status, q.Decision = s, nil
 }
 
 // amend opens a revision with what is still known from the one before it.
@@ -338,4 +362,12 @@ func (r Revision) tooLarge(fact Fact) bool {
 		return slices.ContainsFunc(r.Vehicles, func(v VehicleLookup) bool { return v.TooLarge })
 	}
 	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return d.TooLarge })
+}
+
+// pending reports whether a fact is missing or incomplete.
+func (r Revision) pending(fact Fact) bool {
+	if fact == FactVehicles {
+		return len(r.PendingVehicles()) > 0
+	}
+	return len(r.PendingDrivers()) > 0
 }

@@ -6,12 +6,14 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
+	"milepost/domain/vehicle"
 )
 
 // decision is one row: what happened, what is asked for, and what comes of it.
@@ -130,10 +132,6 @@ func TestRecordVehicles(t *testing.T) {
 		},
 		"a lookup that comes again changes nothing": {
 			given: []quote.Event{w.requested, w.identified}, when: record(both...),
-		},
-		"a lookup that comes after the outcome is recorded still": {
-			given: quotetest.MustEvents(t, w.submit, quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}}),
-			when:  record(both...), want: []quote.Event{w.identified},
 		},
 		"a lookup that leaves out a vehicle is refused": {
 			given: []quote.Event{w.requested}, when: record(one...), wantErr: &quote.IncompleteLookup{Missing: []string{"V2"}},
@@ -353,27 +351,44 @@ func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Com
 	if random.IntN(80) == 0 {
 		return quote.RecordErasure{Erasure: erased.Erasure}
 	}
-	switch random.IntN(13) {
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(48)) * time.Hour)
+	switch random.IntN(18) {
 	case 0:
 		return e.Submit()
-	case 1, 2:
+	case 1, 2, 13:
 		c := quote.RecordVehicles{Revision: revision}
-		for _, v := range q.MissingVehicles() {
+		for _, v := range q.PendingVehicles() {
 			i := slices.IndexFunc(e.Request.Vehicles, func(known rating.Vehicle) bool { return known.VIN == v.VIN })
 			lookup := e.Vehicles().Vehicles[i]
 			lookup.VehicleID = v.VehicleID
+			if random.IntN(4) == 0 {
+				lookup.Fact, lookup.Retryable = vehicle.Fact{Status: vehicle.Unavailable}, true
+			}
 			c.Vehicles = append(c.Vehicles, lookup)
 			c.Answers = append(c.Answers, quotetest.Answer("embedded", v.VehicleID))
 		}
 		return c
-	case 3, 4:
+	case 3, 4, 14:
 		c := quote.RecordAccidentHistory{Revision: revision}
-		for _, d := range q.MissingDrivers() {
-			c.Drivers = append(c.Drivers, quote.DriverLookup{DriverID: d.DriverID,
-				Assessment: accident.Assessment{History: accident.History{Status: accident.NoHit, Incidents: []accident.Incident{}}}})
+		for _, d := range q.PendingDrivers() {
+			history := accident.History{Status: accident.NoHit, Incidents: []accident.Incident{}}
+			pending := random.IntN(3) == 0
+			if pending && random.IntN(2) == 0 {
+				history.Status = accident.Unavailable
+			}
+			c.Drivers = append(c.Drivers, quote.DriverLookup{
+				DriverID: d.DriverID, Assessment: accident.Assessment{History: history, Pending: pending}, Retryable: pending,
+			})
 			c.Answers = append(c.Answers, quotetest.Answer("accident-history", d.DriverID))
 		}
 		return c
+	case 15:
+		return quote.RequestLookups{Revision: revision, At: at, On: day}
+	case 16:
+		return quote.GiveUpLookups{Revision: revision, On: day}
+	case 17:
+		condition := []rating.Condition{rating.HistoryPending, rating.VINUnverified}[random.IntN(2)]
+		return quote.WaiveCondition{Revision: revision, Condition: condition, Decision: decided, At: at.AddDate(0, 0, 2), On: day}
 	case 5, 6:
 		unanswered := []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}
 		return quote.RateQuote{Revision: revision, Unanswered: unanswered[random.IntN(3):]}
@@ -395,9 +410,10 @@ func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Com
 	case 11:
 		return quote.CorrectQuote{Revision: revision, Mandate: mandate}
 	}
-	return quote.DecideReferral{Revision: revision, Approve: random.IntN(2) == 0, On: day,
-		Decision: quote.Decision{Underwriter: "employee-7", ReasonCode: "CODE", Text: "a text"}}
+	return quote.DecideReferral{Revision: revision, Approve: random.IntN(2) == 0, On: day, Decision: decided}
 }
+
+var decided = quote.Decision{Underwriter: "employee-7", ReasonCode: "CODE", Text: "a text"}
 
 // ledger is the log of one quote that checks every decision.
 type ledger struct {
@@ -438,7 +454,7 @@ func (l *ledger) give(c quote.Command) {
 
 func (l *ledger) append(event quote.Event) {
 	l.t.Helper()
-	earlier := slices.Clone(l.q.Earlier)
+	earlier, before := slices.Clone(l.q.Earlier), l.q
 	l.q, l.log = quote.Evolve(l.q, event), append(l.log, event)
 	if len(l.q.Earlier) < len(earlier) || len(earlier) > 0 && !reflect.DeepEqual(l.q.Earlier[:len(earlier)], earlier) {
 		l.t.Fatalf("round %d: %s changed an earlier revision", l.round, event.EventType())
@@ -449,7 +465,7 @@ func (l *ledger) append(event quote.Event) {
 	case quote.VehiclesIdentified, quote.AccidentHistoryRetrieved:
 		return // what had been asked is kept, whatever became of the quote
 	case quote.QuoteOffered, quote.QuoteReferred, quote.QuoteDeclined:
-		if slices.Contains(l.outcomes, l.q.Number) {
+		if slices.Contains(l.outcomes, l.q.Number) && !mayFollow(before, event) {
 			l.t.Fatalf("round %d: revision %d has two outcomes", l.round, l.q.Number)
 		}
 		l.outcomes = append(l.outcomes, l.q.Number)
@@ -460,6 +476,18 @@ func (l *ledger) append(event quote.Event) {
 	if !l.q.Status.Open() {
 		l.final = event
 	}
+}
+
+// mayFollow reports whether a revision that is rated may get another outcome: more is known of it, or nobody asks for
+// the rest any more.
+func mayFollow(q quote.Quote, outcome quote.Event) bool {
+	if r, ok := outcome.(quote.QuoteReferred); ok && q.Status == quote.StatusQuoted && r.Unanswered != nil {
+		return true
+	}
+	if len(q.Conditions()) > 0 && len(q.PendingDrivers())+len(q.PendingVehicles()) == 0 {
+		return true
+	}
+	return slices.Max(slices.Concat(q.Grounds.Vehicles, q.Grounds.Drivers, []int{0})) > q.Grounds.Outcome
 }
 
 // mustReread writes and decodes events as the log does.
@@ -483,7 +511,7 @@ func TestAnySequenceOfEventsFolds(t *testing.T) {
 	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
 		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{}, quote.QuoteAmended{}, quote.QuoteAmended{Request: mustWay(t, "E02").example.Request},
 		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
-		quote.QuoteCorrected{}, quote.QuoteCorrected{Outcome: rating.Declined},
+		quote.QuoteCorrected{}, quote.QuoteCorrected{Outcome: rating.Declined}, quote.LookupsRequested{}, quote.ConditionWaived{},
 		quote.EventReversed{Version: 1}, quote.EventReversed{Version: 3}, quote.EventReversed{Version: 9})
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {

@@ -26,6 +26,8 @@ type Grounds struct {
 	Vehicles, Drivers []int
 	// Outcome is its outcome, the underwriter's decision on it, or the last correction.
 	Outcome int
+	// Waivers are those of its conditions.
+	Waivers []int
 }
 
 // reversed gives the versions of the events that were undone, each with that of its reversal.
@@ -56,12 +58,19 @@ func (q *Quote) skip(e Event, by int) {
 // did rests on what they were shown; an outcome rests on all that was rated. A withdrawal is of the whole
 // quote and rests on no part of it.
 func (q *Quote) restsOn(e Event) []int {
-	switch e.(type) {
-	case QuoteAmended, VehiclesIdentified, AccidentHistoryRetrieved:
+	switch e := e.(type) {
+	case AccidentHistoryRetrieved:
+		if e.Revision != q.Number {
+			return nil // it came too late for the revision that it is about
+		}
+		return []int{q.Grounds.Opened}
+	case QuoteAmended, VehiclesIdentified, LookupsRequested:
 		return []int{q.Grounds.Opened}
 	case QuoteOffered, QuoteReferred, QuoteDeclined:
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
-	case ReferralApproved, ReferralDeclined, QuoteAccepted, QuoteExpired, QuoteCorrected:
+	case QuoteAccepted:
+		return append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
+	case ReferralApproved, ReferralDeclined, QuoteExpired, QuoteCorrected, ConditionWaived:
 		return []int{q.Grounds.Outcome}
 	}
 	return nil

@@ -247,11 +247,15 @@ func impossible(q quote.Quote, e quote.Event) string {
 	}
 	switch e := e.(type) {
 	case quote.QuoteOffered:
-		return need(e.Revision == revision && q.Rating == nil && q.Knows(quote.FactVehicles) && q.Knows(quote.FactAccidentHistory), "an offer of what is not known")
+		return need(e.Revision == revision && (q.Rating == nil || mayFollow(q, e)) && q.Knows(quote.FactVehicles) && q.Knows(quote.FactAccidentHistory), "an offer of what is not known")
 	case quote.QuoteReferred:
-		return need(e.Revision == revision && q.Rating == nil, "a second outcome")
+		return need(e.Revision == revision && (q.Rating == nil || mayFollow(q, e)), "a second outcome")
 	case quote.QuoteDeclined:
-		return need(e.Revision == revision && q.Rating == nil, "a second outcome")
+		return need(e.Revision == revision && (q.Rating == nil || mayFollow(q, e)), "a second outcome")
+	case quote.ConditionWaived:
+		return need(e.Revision == revision && slices.Contains(q.Conditions(), e.Condition), "there is no such condition")
+	case quote.LookupsRequested:
+		return need(e.Revision == revision && q.Status.Open(), "the quote is closed")
 	case quote.VehiclesIdentified:
 		return need(e.Revision == revision, "a lookup of another revision")
 	case quote.AccidentHistoryRetrieved:

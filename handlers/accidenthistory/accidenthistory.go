@@ -45,11 +45,14 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
-		missing := q.MissingDrivers()
-		if len(missing) == 0 {
+		wanted := q.MissingDrivers()
+		if n.Detail.EventType == quote.TypeLookupsRequested {
+			wanted = q.PendingDrivers()
+		}
+		if len(wanted) == 0 {
 			return nil, nil
 		}
-		drivers, answers, err := h.order(ctx, q, missing, n.Detail.CorrelationID)
+		drivers, answers, err := h.order(ctx, q, wanted, n.Detail.CorrelationID)
 		return quote.RecordAccidentHistory{Revision: q.Number, Drivers: drivers, Answers: answers}, err
 	})
 }
@@ -82,7 +85,7 @@ func (h *handler) orderOne(
 	result, err := h.agency.Order(ctx, orderFor(q, d, correlationID))
 	lookup, answer := none, quote.Answer{}
 	if unavailable, ok := errors.AsType[*history.Unavailable](err); ok {
-		lookup.Agency = unavailable.Agency
+		lookup.Agency, lookup.Retryable = unavailable.Agency, unavailable.Retryable
 		answer = unavailable.Record.Answer(d.DriverID, string(unavailable.Reason))
 	} else if err != nil {
 		return none, answer, err
@@ -91,6 +94,7 @@ func (h *handler) orderOne(
 		if err != nil {
 			return none, answer, fmt.Errorf("driver %s: %w", d.DriverID, err)
 		}
+		lookup.Retryable = assessment.Pending
 		lookup.Assessment, lookup.ReportID, lookup.Agency = assessment, result.Report.ReportID, &result.Report.Agency
 		answer = result.Record.Answer(d.DriverID, "")
 	}
@@ -105,7 +109,7 @@ func (h *handler) orderOne(
 }
 
 // reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a
-// report which is ordered again after a crash is made and billed once. Where an employee undid what the
+// report which is ordered again, after a crash or because it was pending, is made and billed once. Where an employee undid what the
 // reports said, they are ordered anew.
 var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
 

@@ -1,5 +1,5 @@
 // Package commands is the function behind the commands on a quote that is there: amendment, acceptance,
-// withdrawal, an underwriter's decision, and the reversal of an event.
+// withdrawal, another try of what is pending, an underwriter's decision or waiver, and the reversal of an event.
 package commands
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
+	"milepost/domain/rating"
 	"milepost/internal/api"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -56,6 +57,8 @@ var routes = map[string]route{
 	"POST /quotes/{quoteId}/amendments": {guarded: true, read: readAmendment},
 	"POST /quotes/{quoteId}/acceptance": {guarded: true, read: readAcceptance},
 	"POST /quotes/{quoteId}/withdrawal": {read: readWithdrawal},
+	"POST /quotes/{quoteId}/lookups":    {read: readLookups},
+	"POST /quotes/{quoteId}/waivers":    {guarded: true, staff: true, read: readWaiver},
 	"POST /quotes/{quoteId}/decision":   {guarded: true, staff: true, read: readDecision},
 	"POST /quotes/{quoteId}/reversals":  {guarded: true, whole: true, staff: true, read: readReversal},
 }
@@ -178,6 +181,32 @@ func readDecision(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, err
 	}
 	return quote.DecideReferral{
 		Revision: g.history.Quote.Number, Approve: body.Approve, On: g.today(),
+		Decision: quote.Decision{Underwriter: g.caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
+	}, nil
+}
+
+func readLookups(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	return quote.RequestLookups{Revision: g.history.Quote.Number, At: g.now, On: g.today()}, nil
+}
+
+// Waiver is the body of a waiver.
+type Waiver struct {
+	Condition  rating.Condition `json:"condition"`
+	ReasonCode string           `json:"reasonCode"`
+	Text       string           `json:"text"`
+}
+
+func readWaiver(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	var body Waiver
+	if err := api.DecodeBody(r, "Waiver", &body); err != nil {
+		return nil, err
+	}
+	if body.Condition == rating.HistoryPending && !g.caller.Senior() {
+		return nil, api.NewProblem(http.StatusForbidden, "senior-only", "A senior underwriter waives this condition",
+			"%s is waived with a token that has the scope senior besides staff.", body.Condition)
+	}
+	return quote.WaiveCondition{
+		Revision: g.history.Quote.Number, Condition: body.Condition, At: g.now, On: g.today(),
 		Decision: quote.Decision{Underwriter: g.caller.Subject, ReasonCode: body.ReasonCode, Text: body.Text},
 	}, nil
 }

@@ -74,14 +74,17 @@ func New(env platform.Environment) (lambda.Handler, error) {
 
 func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
-		missing := q.MissingVehicles()
-		if len(missing) == 0 {
+		wanted := q.MissingVehicles()
+		if n.Detail.EventType == quote.TypeLookupsRequested {
+			wanted = q.PendingVehicles()
+		}
+		if len(wanted) == 0 {
 			return nil, nil
 		}
 		if err := effects.Allow(ctx, "vinlookup"); err != nil {
 			return nil, err
 		}
-		vehicles, answers, err := h.identify(ctx, q.CustomerID, missing)
+		vehicles, answers, err := h.identify(ctx, q.CustomerID, wanted)
 		return quote.RecordVehicles{Revision: q.Number, Vehicles: vehicles, Answers: answers}, err
 	})
 }
@@ -123,6 +126,7 @@ func (h *handler) identifyOne(
 		}
 		lookup.TooLarge = lookup.TooLarge || answer.Unavailable == quote.TooLarge
 	}
+	lookup.Retryable = !lookup.TooLarge
 	return lookup, answers, nil
 }
 

@@ -22,8 +22,11 @@ type Caller struct {
 // maxSubject is how long the id of a customer or an employee may be.
 const maxSubject = 200
 
-// staffScope is what a token of an employee has.
-const staffScope = "staff"
+// staffScope is what a token of an employee has, seniorScope what that of a senior underwriter has besides.
+const (
+	staffScope  = "staff"
+	seniorScope = "senior"
+)
 
 // CallerOf reads the caller of a request.
 func CallerOf(r events.APIGatewayV2HTTPRequest) (Caller, error) {
@@ -58,6 +61,9 @@ func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 // AsStaff reports whether the caller sees what belongs to a customer as an employee does. One who is the customer
 // themselves sees it as any customer.
 func (c Caller) AsStaff(customerID string) bool { return c.Staff() && c.Subject != customerID }
+
+// Senior reports whether the caller is a senior underwriter.
+func (c Caller) Senior() bool { return c.Staff() && slices.Contains(c.scopes, seniorScope) }
 
 // MayRead reports whether the caller may see what belongs to a customer.
 func (c Caller) MayRead(customerID string) bool {

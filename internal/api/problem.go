@@ -154,6 +154,20 @@ func conflictOf(err error) *Problem {
 	if none, ok := errors.AsType[*quote.NotReferred](err); ok {
 		return NewProblem(http.StatusConflict, "not-referred", "The quote waits for no decision", "It is %s; only a REFERRED one is decided on.", none.Status)
 	}
+	if errors.Is(err, quote.ErrNothingPending) {
+		return NewProblem(http.StatusConflict, "nothing-pending", "Nothing is pending", "All that can be looked up for the quote is known.")
+	}
+	if often, ok := errors.AsType[*quote.AskedTooOften](err); ok {
+		return NewProblem(http.StatusConflict, "asked-too-often", "The providers were asked too often",
+			"What is pending was asked for %d times. An underwriter may waive it, or the quote be amended.", often.Times)
+	}
+	if none, ok := errors.AsType[*quote.NoSuchCondition](err); ok {
+		return NewProblem(http.StatusConflict, "no-such-condition", "The offer has no such condition", "It is not conditional on %s.", none.Condition)
+	}
+	if early, ok := errors.AsType[*quote.WaivedTooEarly](err); ok {
+		return NewProblem(http.StatusConflict, "waived-too-early", "The condition cannot be waived yet",
+			"%s is waived after three tries, and a day after it was asked for again for the first time; there were %d.", early.Condition, early.Tries)
+	}
 	if old, ok := errors.AsType[*quote.Superseded](err); ok {
 		return NewProblem(http.StatusConflict, "superseded", "The revision is no longer in force", "The quote is at revision %d.", old.Current)
 	}

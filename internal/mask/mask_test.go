@@ -256,7 +256,7 @@ func TestDataThatCannotBeReadAreRefused(t *testing.T) {
 // harmless are the names of texts in events that say nothing about who somebody is.
 var harmless = strings.Fields(`COLL COMP INJ LIAB address amount amountPaid antiTheft askedAt assessment biLimit body bodyClass city code coverageTotal
 	correctedOn correctionId date difference driverId engine effectiveDate errorCode erasedAt eventId eventType expirationDate expiresOn garagingZip gender gvwr licenseState licenseStatus make
-	maritalStatus minimumPremiumAdjustment model msrp name paymentPlan pointer premium provider quoteDate quoteId ratePlanVersion reasonCode
+	maritalStatus minimumPremiumAdjustment model msrp name paymentPlan pointer premium provider quoteDate quoteId ratePlanVersion reasonCode requestedAt
 	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use value vehicleId zip`)
 
 // TestEveryTextIsMaskedOrHarmless fails for a new member of an event until somebody says which it is.

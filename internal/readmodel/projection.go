@@ -107,11 +107,18 @@ type Outcome struct {
 	RatePlanVersion     string             `json:"ratePlanVersion"`
 	Reasons             []quote.Reason     `json:"reasons"`
 	Conditions          []rating.Condition `json:"conditions"`
+	Waivers             []Waiver           `json:"waivers,omitempty"`
 	AdverseActionNotice bool               `json:"adverseActionNotice"`
 	// AdverseAction is what the notice has to tell, nil where none is due.
 	AdverseAction *AdverseAction `json:"adverseAction,omitempty"`
 	// Premium is nil for a declined quote; for a referred one it is indicative.
 	*Premium
+}
+
+// Waiver is a condition that an underwriter waived. The underwriter's words are for employees alone.
+type Waiver struct {
+	Condition  rating.Condition `json:"condition"`
+	ReasonCode string           `json:"reasonCode"`
 }
 
 // Reported is what consumer reports hold, and what came of it. A customer never sees it: they may have asked with a
@@ -262,7 +269,10 @@ func outcome(q quote.Revision) *Outcome {
 	}
 	o := &Outcome{
 		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: q.ReasonsTold(),
-		Conditions: r.Conditions, AdverseActionNotice: r.AdverseActionNotice,
+		Conditions: q.Conditions(), AdverseActionNotice: r.AdverseActionNotice,
+	}
+	for _, w := range q.Waivers {
+		o.Waivers = append(o.Waivers, Waiver{w.Condition, w.ReasonCode})
 	}
 	if a := q.AdverseAction(); a != nil {
 		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: a.PrincipalReasons()}

@@ -28,6 +28,8 @@ type script struct {
 	// rate gives the outcome of the nth call, project fails it.
 	rate    func(call int) (outcome string, err error)
 	project func(call int) error
+	// pending are the seconds after which the steps want to ask again, 0 for not. There is one that does not.
+	pending []int
 
 	workflows *sfn.Client
 	mu        sync.Mutex
@@ -76,7 +78,15 @@ func (s *script) runAwait(ctx context.Context, payload []byte) (any, error) {
 func (s *script) runRate(_ context.Context, payload []byte) (any, error) {
 	s.rated = payload
 	outcome, err := s.rate(s.call("rate"))
-	return map[string]any{"quoteId": "Q1", "revision": 1, "outcome": outcome}, err
+	return map[string]any{"quoteId": "Q1", "revision": 1, "outcome": outcome, "askAgainIn": s.pending[0], "tries": 0}, err
+}
+
+func (s *script) runAskAgain(_ context.Context, payload []byte) (any, error) {
+	var task map[string]any
+	err := json.Unmarshal(payload, &task)
+	n := s.call("askagain")
+	task["askAgainIn"], task["tries"] = s.pending[n], n
+	return task, err
 }
 
 func (s *script) runProject(_ context.Context, payload []byte) (any, error) {
@@ -129,10 +139,13 @@ func mustRun(t *testing.T, s *script) run {
 	if s.project == nil {
 		s.project = failing(0, nil)
 	}
+	if s.pending == nil {
+		s.pending = []int{0}
+	}
 	of := func(f step) func(platform.Environment) (lambda.Handler, error) {
 		return func(platform.Environment) (lambda.Handler, error) { return f, nil }
 	}
-	stack := stacktest.Open(t, stacktest.Code{"await": of(s.runAwait), "rate": of(s.runRate), "project": of(s.runProject)})
+	stack := stacktest.Open(t, stacktest.Code{"await": of(s.runAwait), "rate": of(s.runRate), "project": of(s.runProject), "askagain": of(s.runAskAgain)})
 	s.workflows = sfn.NewFromConfig(stack.Config())
 	began := time.Now()
 	started, err := s.workflows.StartExecution(t.Context(), &sfn.StartExecutionInput{
@@ -320,4 +333,15 @@ func TestFailuresThatMayPassAreTriedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestPendingFactsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := mustRun(t, &script{await: answers, rate: outcome("QUOTED"), pending: []int{60, 120, 0}})
+		want := []string{"What was decided?", "Wait to ask again", "Ask again", "What was decided?", "Wait to ask again", "Ask again", "What was decided?", "Quoted"}
+		if got := r.path[len(r.path)-len(want):]; !slices.Equal(got, want) || r.calls["askagain"] != 2 || r.took < 3*time.Minute || r.took > 3*time.Minute+longestOfSixTry {
+			t.Errorf("%v %d calls after %v, path %v", r.status, r.calls["askagain"], r.took, r.path)
+		}
+	})
 }

@@ -2,7 +2,6 @@ package quote
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -21,12 +20,29 @@ type rateTask struct {
 	} `json:"facts"`
 }
 
-// Rated is what the rate step gives back.
+// Rated is what the rate step gives back, and what the workflow keeps from then on.
 type Rated struct {
-	QuoteID  string `json:"quoteId"`
-	Revision int    `json:"revision"`
+	Input
 	// Outcome is what the state machine chooses its end by.
 	Outcome string `json:"outcome"`
+	// AskAgainIn is how many seconds later pending facts are asked for again, 0 if none is or nobody asks any more.
+	// Tries is how often that was done.
+	AskAgainIn int `json:"askAgainIn"`
+	Tries      int `json:"tries"`
+}
+
+// with is what the workflow keeps when the quote is so, without another time to ask.
+func (r Rated) with(q quote.Quote) Rated {
+	r.Outcome, r.AskAgainIn = Overtaken, 0
+	if q.Number == r.Revision && q.Rating != nil {
+		r.Outcome = string(q.Outcome())
+	}
+	return r
+}
+
+// asksAgain reports whether the execution has pending facts to ask for: after a reversal another one has.
+func (r Rated) asksAgain(q quote.Quote) bool {
+	return q.Number == r.Revision && q.Reversal == r.Reversal && q.AsksAgain()
 }
 
 // Overtaken is the outcome of a revision that was amended, of which something was undone, or whose quote
@@ -55,15 +71,13 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
 		At: time.Now().UTC(), Command: command,
 	})
-	_, amended := errors.AsType[*quote.Superseded](err)
-	_, erased := errors.AsType[*quote.Erased](err)
-	if err != nil && !amended && !erased {
+	if err != nil && !nobodyWaits(err) {
 		return Rated{}, err
 	}
 	platform.Note(ctx, h.Subject())
-	rated := Rated{QuoteID: task.QuoteID, Revision: task.Revision, Outcome: Overtaken}
-	if h.Quote.Number == task.Revision && h.Quote.Rating != nil {
-		rated.Outcome = string(h.Quote.Outcome())
+	rated := Rated{Input: task.Input}.with(h.Quote)
+	if rated.asksAgain(h.Quote) {
+		rated.AskAgainIn = int(quote.AskAgainAfter(0).Seconds())
 	}
 	return rated, nil
 }

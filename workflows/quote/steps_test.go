@@ -55,6 +55,12 @@ func (s steps) mustHistory(t *testing.T) quotestore.History {
 	return h
 }
 
+// ratedAs is what the rate step gives back of a revision of which nothing is pending.
+func ratedAs(revision int, outcome string) string {
+	return fmt.Sprintf(`{"quoteId":"%s","revision":%d,"reversal":0,"causationId":"","correlationId":"","outcome":"%s","askAgainIn":0,"tries":0}`,
+		quotetest.ID, revision, outcome)
+}
+
 // invoke gives the result of a step, or the name under which it fails.
 func invoke(t *testing.T, h lambda.Handler, payload string) string {
 	t.Helper()
@@ -77,7 +83,7 @@ func TestRateStep(t *testing.T) {
 	amend := quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}
 	answered := `"facts":[{"fact":"VEHICLES","timedOut":false},{"fact":"ACCIDENT_HISTORY","timedOut":false}]`
 	silent := `"facts":[{"fact":"VEHICLES","timedOut":true},{"fact":"ACCIDENT_HISTORY","timedOut":true}]`
-	rated := func(outcome string) string { return `{` + revisionOne + `,"outcome":"` + outcome + `"}` }
+	rated := func(outcome string) string { return ratedAs(1, outcome) }
 	tests := map[string]struct {
 		given   []quote.Command
 		payload string
@@ -92,7 +98,7 @@ func TestRateStep(t *testing.T) {
 		"a revision that was amended is overtaken":         {append(ready[:3:3], amend), `{` + revisionOne + `,` + answered + `}`, rated("OVERTAKEN")},
 		"also when its facts never came":                   {append(waiting[:1:1], amend), `{` + revisionOne + `,` + silent + `}`, rated("OVERTAKEN")},
 		"a quote that was withdrawn is overtaken":          {append(ready[:3:3], quote.WithdrawQuote{On: e.QuoteDate}), `{` + revisionOne + `,` + answered + `}`, rated("OVERTAKEN")},
-		"an amendment is rated with what is still known":   {append(ready[:3:3], amend), `{"quoteId":"` + quotetest.ID + `","revision":2,` + answered + `}`, `{"quoteId":"` + quotetest.ID + `","revision":2,"outcome":"QUOTED"}`},
+		"an amendment is rated with what is still known":   {append(ready[:3:3], amend), `{"quoteId":"` + quotetest.ID + `","revision":2,` + answered + `}`, ratedAs(2, "QUOTED")},
 		"a payload that is something else":                 {ready, `[]`, "BadPayload"},
 		"a payload with a revision that is something else": {ready, `{"revision":"1"}`, "BadPayload"},
 	}
@@ -194,7 +200,7 @@ func TestARatingThatIsMadeAgainTellsWhatItCameToFirst(t *testing.T) {
 			if _, err := s.log.Execute(t.Context(), quotetest.ID, quotestore.Order{ID: "c", At: time.Unix(0, 0), Command: command}); err != nil {
 				t.Fatal(err)
 			}
-			if again := invoke(t, s.rate, task); again != first || again != `{`+revisionOne+`,"outcome":"QUOTED"}` {
+			if again := invoke(t, s.rate, task); again != first || again != ratedAs(1, "QUOTED") {
 				t.Errorf("result=%s, then %s", first, again)
 			}
 		})

@@ -400,23 +400,24 @@ func TestLookupThatNeverAnswersLeadsToAReferral(t *testing.T) {
 		reasons  []string
 		givenUp  int // events in the queue
 		versions int // of the quote in the end
+		status   string
 	}{
-		{"the VIN lookup always fails", always("VinLookup", failing), []string{"VEHICLES_UNANSWERED"}, 1, 3},
-		{"the VIN lookup always hangs", always("VinLookup", hanging), []string{"VEHICLES_UNANSWERED"}, 1, 3},
-		{"the accident history always fails", always("AccidentHistory", failing), []string{"ACCIDENT_HISTORY_UNANSWERED"}, 1, 3},
-		{"the accident history always hangs", always("AccidentHistory", hanging), []string{"ACCIDENT_HISTORY_UNANSWERED"}, 1, 3},
+		{"the VIN lookup always fails", always("VinLookup", failing), []string{"VEHICLES_UNANSWERED"}, 1, 3, "REFERRED"},
+		{"the VIN lookup always hangs", always("VinLookup", hanging), []string{"VEHICLES_UNANSWERED"}, 1, 3, "REFERRED"},
+		{"the accident history always fails", always("AccidentHistory", failing), []string{"ACCIDENT_HISTORY_UNANSWERED"}, 1, 3, "REFERRED"},
+		{"the accident history always hangs", always("AccidentHistory", hanging), []string{"ACCIDENT_HISTORY_UNANSWERED"}, 1, 3, "REFERRED"},
 		{"both lookups always fail", &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 			if strings.Contains(name, "VinLookup") || strings.Contains(name, "AccidentHistory") {
 				return nil, failing(ctx)
 			}
 			return next(ctx, payload)
-		}}, []string{"ACCIDENT_HISTORY_UNANSWERED", "VEHICLES_UNANSWERED"}, 2, 2},
-		{"the VIN lookup answers when the quote is already referred", &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
+		}}, []string{"ACCIDENT_HISTORY_UNANSWERED", "VEHICLES_UNANSWERED"}, 2, 2, "REFERRED"},
+		{"the VIN lookup answers when the quote is already referred, which prices it", &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
 			if strings.Contains(target, "VinLookup") {
 				return []time.Duration{time.Hour}
 			}
 			return nil
-		}}, []string{"VEHICLES_UNANSWERED"}, 0, 4},
+		}}, []string{"VEHICLES_UNANSWERED"}, 0, 5, "QUOTED"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
@@ -434,8 +435,8 @@ func TestLookupThatNeverAnswersLeadsToAReferral(t *testing.T) {
 				}
 				s.settle()
 				s.assertSound(id)
-				if v := s.read("ada", id); v.Status != "REFERRED" || v.Version != row.versions {
-					t.Errorf("quote=%+v in the end, want REFERRED with %d events", v, row.versions)
+				if v := s.read("ada", id); v.Status != row.status || v.Version != row.versions {
+					t.Errorf("quote=%+v in the end, want %s with %d events", v, row.status, row.versions)
 				}
 				messages := s.messages("FailedInvocationsQueueUrl")
 				if len(messages) != row.givenUp {

@@ -380,7 +380,7 @@ func (s *running) assertSound(ids ...string) {
 		for _, fault := range faults {
 			s.t.Error(fault)
 		}
-		revision, outcomes := 0, 0
+		revision, outcomes, more := 0, 0, false
 		for i, e := range h.Events {
 			if e.Version != i+1 {
 				s.t.Errorf("quote %s: event %d has version %d", id, i+1, e.Version)
@@ -390,8 +390,13 @@ func (s *running) assertSound(ids ...string) {
 			}
 			switch e.Type {
 			case quote.TypeQuoteRequested, quote.TypeQuoteAmended:
-				revision, outcomes = revision+1, 0
+				revision, outcomes, more = revision+1, 0, false
+			case quote.TypeVehiclesIdentified, quote.TypeAccidentHistoryRetrieved:
+				more = outcomes > 0
 			case quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.TypeQuoteDeclined:
+				if more { // what came late leads to another outcome at once
+					outcomes, more = 0, false
+				}
 				outcomes++
 			}
 			if outcomes > 1 {
@@ -408,7 +413,8 @@ func (s *running) assertSound(ids ...string) {
 				if ok {
 					workflows++
 				}
-				if ok && status != sfntypes.ExecutionStatusSucceeded {
+				asking := n == h.Quote.Number && h.Quote.AsksAgain() && status == sfntypes.ExecutionStatusRunning
+				if ok && status != sfntypes.ExecutionStatusSucceeded && !asking {
 					s.t.Errorf("workflow %s: %q, want SUCCEEDED", name, status)
 				}
 				delete(executions, name)

@@ -70,7 +70,11 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	liveOn := func(s *running, id string) {
 		s.submit("ada", example())
 		for i := range 28 {
-			s.change(s.token("ada", "quotes"), id, "amendments", example("NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
+			license := "RS000001"
+			if i == 27 {
+				license = "PENDING1" // and is asked for again
+			}
+			s.change(s.token("ada", "quotes"), id, "amendments", example("RS000001", license, "NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
 			s.settle()
 		}
 		time.Sleep(32 * 24 * time.Hour)
@@ -261,7 +265,7 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		}
 	}
 	slices.Sort(appenders)
-	if want := []string{"AccidentHistory", "Commands", "Expire", "Rate", "Submit", "VinLookup"}; !slices.Equal(appenders, want) {
+	if want := []string{"AccidentHistory", "AskAgain", "Commands", "Expire", "Rate", "Submit", "VinLookup"}; !slices.Equal(appenders, want) {
 		t.Errorf("the roles of %q may append, want %q", appenders, want)
 	}
 }

@@ -1,0 +1,296 @@
+package quote
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+	"milepost/domain/plausible"
+	"milepost/domain/rating"
+	"milepost/domain/vehicle"
+)
+
+// LookupsRequested: the pending facts of a revision are asked for again.
+type LookupsRequested struct {
+	QuoteID  string `json:"quoteId"`
+	Revision int    `json:"revision"`
+	// Vehicles and Drivers are the ids of those whose facts are pending.
+	Vehicles    []string  `json:"vehicles"`
+	Drivers     []string  `json:"drivers"`
+	RequestedAt time.Time `json:"requestedAt"`
+}
+
+// ConditionWaived: an underwriter takes a revision without what it is conditional on.
+type ConditionWaived struct {
+	QuoteID   string           `json:"quoteId"`
+	Revision  int              `json:"revision"`
+	Condition rating.Condition `json:"condition"`
+	Decision  Decision         `json:"decision"`
+}
+
+// RequestLookups asks again for the pending facts of a revision.
+type RequestLookups struct {
+	Revision int
+	At       time.Time
+	On       civil.Date
+}
+
+// GiveUpLookups refers a revision whose facts are still pending after they were asked for long enough.
+type GiveUpLookups struct {
+	Revision int
+	On       civil.Date
+}
+
+// WaiveCondition is an underwriter's decision to take a revision without what it is conditional on.
+type WaiveCondition struct {
+	Revision  int
+	Condition rating.Condition
+	Decision  Decision
+	At        time.Time
+	On        civil.Date
+}
+
+// Asking is how a revision's pending facts were asked for again.
+type Asking struct {
+	// Times counts the requests, First and Last are when they were made.
+	Times       int
+	First, Last time.Time
+	// Open is set while nothing was heard since the last one.
+	Open bool
+}
+
+// Waiver is a condition that an underwriter waived.
+type Waiver struct {
+	Condition rating.Condition
+	Decision
+}
+
+// MaxAsking is how often the facts of one revision are asked for again.
+const MaxAsking = 50
+
+// askingOpen is how long a request counts as under way that nobody has answered.
+const askingOpen = 15 * time.Minute
+
+// AskAgainAfter is how long to wait before pending facts are asked for again, after so many times: a minute, then
+// twice as long each time, up to six hours. After about a day it is 0: nobody asks any more.
+func AskAgainAfter(times int) time.Duration {
+	const most, all = 6 * time.Hour, 24 * time.Hour
+	wait, sum := time.Minute, time.Duration(0)
+	for range times {
+		sum += wait
+		wait = min(2*wait, most)
+	}
+	return max(0, min(wait, all-sum))
+}
+
+// PendingVehicles are the vehicles of the revision of which nobody could say what they are.
+func (r Revision) PendingVehicles() []rating.Vehicle {
+	return slices.DeleteFunc(slices.Clone(r.Request.Vehicles), func(v rating.Vehicle) bool {
+		return slices.ContainsFunc(r.Vehicles, func(known VehicleLookup) bool {
+			return known.VehicleID == v.VehicleID && !known.pending()
+		})
+	})
+}
+
+// PendingDrivers are the rated drivers of the revision whose histories are not complete.
+func (r Revision) PendingDrivers() []Driver {
+	return slices.DeleteFunc(r.RatedDrivers(), func(d Driver) bool {
+		return slices.ContainsFunc(r.Drivers, func(known DriverLookup) bool {
+			return known.DriverID == d.DriverID && !known.pending()
+		})
+	})
+}
+
+func (v VehicleLookup) subject() string { return v.VehicleID }
+
+func (d DriverLookup) subject() string { return d.DriverID }
+
+func (v VehicleLookup) unavailable() bool { return v.Fact.Status == vehicle.Unavailable }
+
+func (d DriverLookup) unavailable() bool { return d.History.Status == accident.Unavailable }
+
+func (v VehicleLookup) pending() bool { return v.unavailable() }
+
+func (d DriverLookup) pending() bool { return d.Pending || d.unavailable() }
+
+// AsksAgain reports whether the quote waits for a pending fact that may come: it is open and priced, and some
+// provider has yet to give what it can.
+func (q Quote) AsksAgain() bool {
+	return q.Status.Open() && q.Rating != nil &&
+		(slices.ContainsFunc(q.Vehicles, func(v VehicleLookup) bool { return v.Retryable }) ||
+			slices.ContainsFunc(q.Drivers, func(d DriverLookup) bool { return d.Retryable }))
+}
+
+// Conditions are those of the rating that nobody has waived. With one the offer cannot be accepted.
+func (r Revision) Conditions() []rating.Condition {
+	if r.Rating == nil {
+		return nil
+	}
+	if len(r.Waivers) == 0 {
+		return r.Rating.Conditions
+	}
+	return slices.DeleteFunc(slices.Clone(r.Rating.Conditions), func(c rating.Condition) bool {
+		return slices.ContainsFunc(r.Waivers, func(w Waiver) bool { return w.Condition == c })
+	})
+}
+
+func requestLookups(q Quote, c RequestLookups) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil {
+		return nil, err
+	}
+	if err := q.checkOpen(c.On); err != nil {
+		return nil, err
+	}
+	e := LookupsRequested{QuoteID: q.ID, Revision: c.Revision, RequestedAt: c.At, Vehicles: []string{}, Drivers: []string{}}
+	for _, v := range q.PendingVehicles() {
+		e.Vehicles = append(e.Vehicles, v.VehicleID)
+	}
+	for _, d := range q.PendingDrivers() {
+		e.Drivers = append(e.Drivers, d.DriverID)
+	}
+	switch {
+	case len(e.Vehicles)+len(e.Drivers) == 0 && len(q.Conditions()) > 0:
+		// What it was conditional on came when it was closed, and it was opened again by a reversal.
+		outcome, err := outcomeOf(q, q.elsewhere())
+		return []Event{outcome}, err
+	case len(e.Vehicles)+len(e.Drivers) == 0:
+		return nil, ErrNothingPending
+	case q.Asking.Open && c.At.Sub(q.Asking.Last) < askingOpen:
+		return nil, nil // they are being asked for
+	case q.Asking.Times == MaxAsking:
+		return nil, &AskedTooOften{Times: MaxAsking}
+	}
+	return []Event{e}, nil
+}
+
+func giveUpLookups(q Quote, c GiveUpLookups) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil {
+		return nil, err
+	}
+	if q.StatusOn(c.On) != StatusQuoted || q.Decision != nil || len(q.Conditions()) == 0 {
+		return nil, nil // there is nothing to decide, or an underwriter has decided
+	}
+	e := QuoteReferred{QuoteID: q.ID, Revision: c.Revision, Rating: *q.Rating, Contradictions: q.Contradictions}
+	if len(q.PendingDrivers()) > 0 {
+		e.Unanswered = append(e.Unanswered, FactAccidentHistory)
+	}
+	if len(q.PendingVehicles()) > 0 {
+		e.Unanswered = append(e.Unanswered, FactVehicles)
+	}
+	return []Event{e}, nil
+}
+
+// The rule for a waiver of HISTORY_PENDING: so many tries, and so long after the first.
+const (
+	waiveAfterTries = 3
+	waiveAfter      = 24 * time.Hour
+)
+
+func waiveCondition(q Quote, c WaiveCondition) ([]Event, error) {
+	if err := q.checkRevision(c.Revision); err != nil {
+		return nil, err
+	}
+	if err := q.checkOpen(c.On); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(q.Conditions(), c.Condition) {
+		return nil, &NoSuchCondition{Condition: c.Condition}
+	}
+	tries := q.Asking.Times + 1 // with that of the revision itself
+	if c.Condition == rating.HistoryPending && (tries < waiveAfterTries || c.At.Sub(q.Asking.First) < waiveAfter) {
+		return nil, &WaivedTooEarly{Condition: c.Condition, Tries: tries, First: q.Asking.First}
+	}
+	return []Event{ConditionWaived{QuoteID: q.ID, Revision: c.Revision, Condition: c.Condition, Decision: c.Decision}}, nil
+}
+
+// rateAnew is what a lookup comes to that was recorded by an event: where the revision is rated and open, its
+// outcome follows, if it is another than before.
+func rateAnew(q Quote, recorded Event) ([]Event, error) {
+	after := Evolve(q, recorded)
+	if after.Rating == nil || !after.Status.Open() {
+		return []Event{recorded}, nil
+	}
+	outcome, err := outcomeOf(after, q.elsewhere())
+	if err != nil {
+		return nil, err
+	}
+	told := after
+	told.apply(outcome)
+	if told.Outcome() == q.Outcome() && told.Rating.SameAnswer(*q.Rating) &&
+		slices.Equal(told.Unanswered, q.Unanswered) && slices.Equal(told.Contradictions, q.Contradictions) {
+		return []Event{recorded}, nil
+	}
+	return []Event{recorded, outcome}, nil
+}
+
+// elsewhere are the contradictions with other quotes that were found when the revision was rated.
+func (r Revision) elsewhere() []plausible.Finding {
+	own := r.contradictions()
+	return slices.DeleteFunc(slices.Clone(r.Contradictions), func(f plausible.Finding) bool { return slices.Contains(own, f) })
+}
+
+// overtaken records the reports about a revision that is no longer in force, or closed: they were paid for.
+func overtaken(q Quote, c RecordAccidentHistory) []Event {
+	e := AccidentHistoryRetrieved{QuoteID: q.ID, Revision: c.Revision}
+	for _, d := range c.Drivers {
+		if d.ReportID != "" {
+			e.Drivers = append(e.Drivers, d)
+		}
+	}
+	for _, a := range c.Answers {
+		if slices.ContainsFunc(e.Drivers, func(d DriverLookup) bool { return slices.Contains(a.Subjects, d.DriverID) }) {
+			e.Answers = append(e.Answers, a)
+		}
+	}
+	if e.Drivers == nil {
+		return nil
+	}
+	return []Event{e}
+}
+
+// learn takes lookups in. One about somebody of whom something is known already replaces that, unless it says
+// less. What is known of a quote that is closed stays what it was decided on.
+func learn[L lookup](known, lookups []L, open bool) []L {
+	known = slices.Clone(known)
+	for _, l := range lookups {
+		i := slices.IndexFunc(known, func(k L) bool { return k.subject() == l.subject() })
+		switch {
+		case i < 0:
+			known = append(known, l)
+		case open && (!l.pending() || known[i].pending()):
+			known[i] = l
+		}
+	}
+	return known
+}
+
+// ErrNothingPending refuses to ask again for the facts of a revision that has all of them.
+var ErrNothingPending = errors.New("no fact of the quote is pending")
+
+// AskedTooOften refuses to ask again for facts that were asked for so many times.
+type AskedTooOften struct{ Times int }
+
+func (e *AskedTooOften) Error() string {
+	return fmt.Sprintf("the pending facts were asked for %d times", e.Times)
+}
+
+// NoSuchCondition refuses to waive a condition that the offer does not have.
+type NoSuchCondition struct{ Condition rating.Condition }
+
+func (e *NoSuchCondition) Error() string { return "the offer has no condition " + string(e.Condition) }
+
+// WaivedTooEarly refuses to waive a condition while the fact may still come.
+type WaivedTooEarly struct {
+	Condition rating.Condition
+	// Tries is how often the fact was asked for, First when it was asked for again for the first time, zero if it was
+	// not.
+	Tries int
+	First time.Time
+}
+
+func (e *WaivedTooEarly) Error() string {
+	return fmt.Sprintf("%s is waived after %d tries within %v; there were %d", e.Condition, waiveAfterTries, waiveAfter, e.Tries)
+}
