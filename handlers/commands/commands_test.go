@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
@@ -52,7 +51,8 @@ func quoteID(n int) string { return fmt.Sprintf("01KXAMPE0000000000000000%02d", 
 // daysAgo is an example that was asked for some days ago.
 func daysAgo(t *testing.T, id string, days int) quotetest.Example {
 	t.Helper()
-	return quotetest.MustExample(t, id).On(civil.DateOf(time.Now().UTC()).AddDays(-days))
+	e := quotetest.MustExample(t, id)
+	return e.On(e.Request.Today(time.Now()).AddDays(-days))
 }
 
 // mustQuote makes a quote of ann's, as far as commands take it, and gives its version.

@@ -94,7 +94,7 @@ func TestASubmissionOpensAQuote(t *testing.T) {
 		t.Fatalf("%d events, error %v", len(history.Events), err)
 	}
 	stored, q := history.Events, history.Quote
-	if q.ID != quoteID || q.CustomerID != "ann" || q.QuoteDate.Sub(civil.DateOf(before)) > 1 || q.QuoteDate.Sub(civil.DateOf(before)) < 0 {
+	if q.ID != quoteID || q.CustomerID != "ann" || q.QuoteDate.Sub(q.Request.Today(before)) > 1 || q.QuoteDate.Sub(q.Request.Today(before)) < 0 {
 		t.Errorf("Quote=%+v", q)
 	}
 	if got := mustBody(t, q.Request); got != mustBody(t, today(t)) {

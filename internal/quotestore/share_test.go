@@ -33,7 +33,7 @@ func TestAnswersOfTheLargestShareAreStored(t *testing.T) {
 			d := e.Request.Drivers[0]
 			e.Request.Drivers = nil
 			for i := range drivers {
-				d.DriverID = fmt.Sprintf("driver-%013d", i)
+				d.DriverID, d.LicenseNumber = fmt.Sprintf("driver-%013d", i), fmt.Sprintf("RS%06d", i)
 				e.Request.Drivers = append(e.Request.Drivers, d)
 			}
 			c := e.Histories()
