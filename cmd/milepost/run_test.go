@@ -248,6 +248,14 @@ func TestWrongUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	damagedData := func(file, content string) string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	emptyData, cutKey := damagedData("state.db", ""), damagedData("issuer.pem", "-----BEGIN PRIVATE KEY-----\nMIIE")
 	serve := append([]string{"run", "--memory", "--template=../../template.yaml"}, freePorts...)
 	for _, c := range []struct {
 		name   string
@@ -265,6 +273,10 @@ func TestWrongUse(t *testing.T) {
 		{"an unknown parameter", append(serve, "--param=Vinprovider=vpic"), 1, "template.yaml:6: Parameters: the template has no parameter Vinprovider"},
 		{"a value that a parameter does not allow", append(serve, "--param=VinProvider=mine"), 1, "VinProvider"},
 		{"a bootstrap that is not there", append(serve, "--isolate=nowhere"), 2, "--isolate: stat"},
+		{"a data file that is empty", append(append([]string{"run", "--template=../../template.yaml"}, freePorts...), "--data="+emptyData), 1,
+			filepath.Join(emptyData, "state.db") + " is damaged: it is empty; put a copy of it back"},
+		{"an issuer's key that is cut off", append(append([]string{"run", "--template=../../template.yaml"}, freePorts...), "--data="+cutKey), 1,
+			filepath.Join(cutKey, "issuer.pem") + " is damaged: it holds no PEM block; put a copy of it back"},
 		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
 		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
 		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":10: Resources.Things.Properties.ImportSourceSpecification"},

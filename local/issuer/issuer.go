@@ -102,17 +102,25 @@ func loadKey(file string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := parseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; put a copy of it back, or delete it, and no token that was made before is accepted", file, err)
+	}
+	return key, nil
+}
+
+func parseKey(text []byte) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("%s holds no PEM block", file)
+		return nil, errors.New("it holds no PEM block")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s holds a %T, not an RSA key", file, parsed)
+		return nil, fmt.Errorf("it holds a %T, not an RSA key", parsed)
 	}
 	return key, nil
 }

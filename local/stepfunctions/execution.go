@@ -70,6 +70,7 @@ type execution struct {
 	shown   []event // the history as far as it has been written down
 	mailbox []message
 	closed  error // set when nobody reads the mailbox any more: errEnded, or why it broke off
+	stuck   error // why what has changed cannot be written down at the moment
 	wake    chan struct{}
 
 	begun  bool          // guarded by the service's mutex, as ending is
@@ -111,14 +112,17 @@ type message struct {
 
 func (e *execution) post(m message) {
 	e.mu.Lock()
-	closed := e.closed
-	if closed == nil {
+	refused := e.closed
+	if refused == nil && m.reply != nil {
+		refused = e.stuck // who asks is not kept waiting; what tasks and children tell is
+	}
+	if refused == nil {
 		e.mailbox = append(e.mailbox, m)
 	}
 	e.mu.Unlock()
-	if closed != nil {
+	if refused != nil {
 		if m.reply != nil {
-			m.reply(closed)
+			m.reply(refused)
 		}
 		return
 	}
@@ -161,10 +165,10 @@ func (e *execution) run() {
 	}
 }
 
-// broken gives up until the service is opened again, since the store takes nothing.
+// broken gives up until the service is opened again.
 func (e *execution) broken(err error) {
 	if !errors.Is(err, storage.ErrClosed) {
-		e.service.logger.Error("an execution cannot be stored; it goes on after a restart", "execution", e.arn, "error", err)
+		e.service.logger.Error("an execution is broken; it goes on after a restart", "execution", e.arn, "error", err)
 	}
 	e.close(err)
 }
@@ -352,7 +356,7 @@ func (e *execution) cutShort(status, kind string, d *detail) {
 // save writes down what has changed, shows it, and gives the answers that waited for it.
 func (e *execution) save() error {
 	if e.dirty != nil {
-		if err := e.service.store.Commit(e.changes()...); err != nil {
+		if err := e.commit(e.changes()); err != nil {
 			return err
 		}
 	}
@@ -371,6 +375,59 @@ func (e *execution) save() error {
 	}
 	e.answered = nil
 	return nil
+}
+
+// The first and the longest pause between two attempts to write down what the store does not take.
+const (
+	shortestPause = time.Second
+	longestPause  = 30 * time.Second
+)
+
+// commit writes ops down. A store that does not take them, as on a full disk, is tried again until it does or is
+// closed; nothing of the execution moves meanwhile, and who asks something of it gets the store's error.
+func (e *execution) commit(ops []storage.Op) error {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		err := e.service.store.Commit(ops...)
+		if err == nil || errors.Is(err, storage.ErrClosed) {
+			e.setStuck(nil)
+			return err
+		}
+		if pause == shortestPause {
+			e.service.logger.Error("an execution cannot be stored; it goes on as soon as it can", "execution", e.arn, "error", err)
+		}
+		e.setStuck(err)
+		select {
+		case <-e.service.ctx.Done():
+			return storage.ErrClosed
+		case <-time.After(pause):
+		}
+	}
+}
+
+// setStuck notes why nothing can be written down, and tells those who wait for that.
+func (e *execution) setStuck(err error) {
+	e.mu.Lock()
+	e.stuck = err
+	var asking []message
+	if err != nil {
+		e.mailbox = slices.DeleteFunc(e.mailbox, func(m message) bool {
+			if m.reply != nil {
+				asking = append(asking, m)
+			}
+			return m.reply != nil
+		})
+	}
+	e.mu.Unlock()
+	if err == nil {
+		return
+	}
+	for _, reply := range e.answered {
+		reply(err)
+	}
+	e.answered = nil
+	for _, m := range asking {
+		m.reply(err)
+	}
 }
 
 // close answers everybody who still waits.

@@ -295,7 +295,7 @@ func (f *frame) startChildren() error {
 	}
 	f.runChanged()
 	if s.store != nil {
-		if err := s.store.Commit(append(ops, r.mapRun.op())...); err != nil {
+		if err := f.commit(append(ops, r.mapRun.op())); err != nil {
 			return err
 		}
 	}

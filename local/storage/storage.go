@@ -8,13 +8,12 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Op sets Key of Bucket to Value; a nil Value deletes the key. The Store keeps the slices, so the
@@ -31,6 +30,7 @@ type Store struct {
 	mu      sync.Mutex
 	waiting *group
 	closed  bool
+	broken  error
 	running sync.WaitGroup
 	busy    bool
 }
@@ -44,23 +44,6 @@ type group struct {
 
 // ErrClosed is returned by a Commit after Close.
 var ErrClosed = errors.New("storage: closed")
-
-// Open opens or creates the file at path. A file that another process has open is an error.
-//
-// Writes reach the operating system before a Commit returns, which a killed process survives.
-// They are not forced to the disk: after a power cut the file may be lost.
-func Open(path string) (*Store, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: time.Second, NoSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	})
-	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: another process has it open", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return &Store{db: db}, nil
-}
 
 // Commit applies ops as one: after a crash either all of them are there or none. It returns once
 // they are safe.
@@ -98,7 +81,7 @@ func (s *Store) commitWaiting() {
 	defer s.running.Done()
 	for {
 		s.mu.Lock()
-		g := s.waiting
+		g, broken := s.waiting, s.broken
 		s.waiting = nil
 		if g == nil {
 			s.busy = false
@@ -106,7 +89,7 @@ func (s *Store) commitWaiting() {
 			return
 		}
 		s.mu.Unlock()
-		g.err = s.db.Update(func(tx *bbolt.Tx) error { return apply(tx, g.ops) })
+		g.err = s.db.Update(func(tx *bbolt.Tx) error { return cmp.Or(broken, apply(tx, g.ops)) })
 		close(g.done)
 	}
 }
@@ -130,7 +113,7 @@ func apply(tx *bbolt.Tx, ops []Op) error {
 }
 
 // Load calls fn for every pair of a bucket, in the order of the keys. The slices are only valid
-// during the call.
+// during the call. An error of fn is told as one of the file, which holds what cannot be read.
 func (s *Store) Load(bucket string, fn func(key, value []byte) error) error {
 	if s == nil {
 		return nil
@@ -140,8 +123,20 @@ func (s *Store) Load(bucket string, fn func(key, value []byte) error) error {
 		if b == nil {
 			return nil
 		}
-		return b.ForEach(fn)
+		return b.ForEach(func(key, value []byte) error {
+			if err := fn(key, value); err != nil {
+				return damaged(s.db.Path(), fmt.Errorf("%s/%q: %w", bucket, key, err))
+			}
+			return nil
+		})
 	})
+}
+
+// Break lets every Commit fail with err, as on a disk that is full, until it is called with nil. It is for tests.
+func (s *Store) Break(err error) {
+	s.mu.Lock()
+	s.broken = err
+	s.mu.Unlock()
 }
 
 // LoadFrom calls fn for the pairs of a bucket whose keys are not before from, in the order of the
