@@ -110,7 +110,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"RebuildWorkflowRole: states:RedriveExecution on " + awsapi.ARN("states", "execution:milepost-rebuild/*:*"),
-				"ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
+				"HeadFunctionRole" + failedInvocations, "ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
 			})
 			slices.Sort(want)
 			if got := s.unused(); !slices.Equal(got, want) {
