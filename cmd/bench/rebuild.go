@@ -142,7 +142,7 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 		Projections: &readmodel.Store{DB: db, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
 	}
 	run := func(report func(rebuild.Progress) error) (int, error) {
-		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Kinds...), report)
+		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Quotes, readmodel.CustomerQuotes), report)
 		if err == nil && done.Count() > 0 {
 			err = errors.New(done.Named[0])
 		}

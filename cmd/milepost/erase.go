@@ -10,6 +10,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
 	"milepost/internal/seal"
 	"milepost/internal/stored"
 )
@@ -196,18 +197,26 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 	} else if unsealed {
 		did.Unsealed = append(did.Unsealed, quoteID)
 	}
-	if err := c.letters(ctx, l, quoteID, did); err != nil || !c.Yes || h.Quote.Erasure != nil {
+	if err := c.letters(ctx, l, quoteID, did); err != nil || !c.Yes {
 		return err
+	}
+	if h.Quote.Erasure != nil {
+		return l.forget(ctx, h)
 	}
 	order := quotestore.Order{
 		ID: "erase/" + quoteID, Actor: did.Erased.By, CorrelationID: "erase/" + did.Erased.At.Format(time.RFC3339Nano), At: time.Now().UTC(),
 		Command: quote.RecordErasure{Erasure: quote.Erasure{At: did.Erased.At, By: did.Erased.By, ReasonCode: did.Erased.ReasonCode}},
 	}
-	if _, err := l.quotes.ExecuteOn(ctx, h, order); err != nil {
+	if h, err = l.quotes.ExecuteOn(ctx, h, order); err != nil {
 		return err
 	}
 	did.Noted++
-	return nil
+	return l.forget(ctx, h)
+}
+
+// forget lets an erased quote be found by nothing of the person. The projector does it too, when it hears of the erasure.
+func (l *logs) forget(ctx context.Context, h quotestore.History) error {
+	return l.projections.PutSearch(ctx, readmodel.Project(h), readmodel.TermsOf(h))
 }
 
 // letters takes out what was written to the customer of a quote before letters were sealed.

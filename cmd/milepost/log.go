@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/internal/eventstore"
 	"milepost/internal/outbox"
@@ -55,8 +56,11 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
 			Keys: keys,
 		},
-		outbox:      &outbox.Store{DB: db, Table: e.Stack + "-notifications", Keys: keys},
-		projections: &readmodel.Store{DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes"},
+		outbox: &outbox.Store{DB: db, Table: e.Stack + "-notifications", Keys: keys},
+		projections: &readmodel.Store{
+			DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes", QuoteSearch: e.Stack + "-quote-search",
+			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(cfg), Key: "alias/" + e.Stack + "-quote-search"},
+		},
 	}, nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 // rebuildCmd makes projections again from the log.
 type rebuildCmd struct {
-	Projection string       `arg:"" enum:"quotes,customer-quotes,all" help:"Which: quotes, customer-quotes, or all."`
+	Projection string       `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
 	Prune      bool         `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
 	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
 	Yes        bool         `help:"Do it, although lists miss quotes meanwhile."`
@@ -57,7 +57,7 @@ func (c *rebuildCmd) Validate() error {
 func (c *rebuildCmd) start() rebuild.Progress {
 	kinds, way := []readmodel.Kind{readmodel.Kind(c.Projection)}, rebuild.Over
 	if c.Projection == "all" {
-		kinds = readmodel.Kinds
+		kinds = readmodel.All
 	}
 	switch {
 	case c.Wipe:

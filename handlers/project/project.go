@@ -4,10 +4,12 @@ package project
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/internal/eventstore"
 	"milepost/internal/notice"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
@@ -19,8 +21,7 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
-// quotestore.New.
+// New makes the handler. It needs the variables of readmodel.New and quotestore.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.New(env, vars), projections: readmodel.New(env, vars)}
@@ -41,5 +42,27 @@ func (h *handler) project(ctx context.Context, n notice.Notice) (struct{}, error
 	if len(history.Events) == 0 {
 		return none, &platform.BadPayload{Err: fmt.Errorf("stream %s has no events", n.Detail.StreamID)}
 	}
-	return none, h.projections.Put(ctx, readmodel.Project(history))
+	p := readmodel.Project(history)
+	if err := h.projections.Put(ctx, p); err != nil {
+		return none, err
+	}
+	return none, h.index(ctx, p)
+}
+
+// index lets the quote be found by what it says now. That takes its personal data, which the projections do not.
+func (h *handler) index(ctx context.Context, p readmodel.Projection) error {
+	behind, err := h.projections.SearchBehind(ctx, p)
+	if !behind || err != nil {
+		return err
+	}
+	history, err := h.quotes.Load(ctx, p.QuoteID)
+	if _, sealed := errors.AsType[*eventstore.Unreadable](err); sealed {
+		// What is personal in it nobody can open, at least until the key comes; then it takes a rebuild of the search.
+		platform.Log(ctx, "not searchable")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return h.projections.PutSearch(ctx, readmodel.Project(history), readmodel.TermsOf(history))
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -84,11 +85,29 @@ var readers = []struct {
 		f.ExpiringBy, err = civil.ParseDate(text)
 		return unless(err == nil, "a day, such as 2026-05-01")
 	}},
+	{"email", term(quote.TermEmail, "an e-mail address")},
+	{"vin", term(quote.TermVIN, "a VIN")},
+	{"license", term(quote.TermLicense, "the number of a license")},
 	{"customer", func(text string, f *readmodel.Filter) string {
 		f.CustomerID = text
 		return unless(text != "" && len(text) <= maxCustomer, "the id of a customer: the subject of their token")
 	}},
 }
+
+// term reads what quotes are found by.
+func term(field quote.TermField, takes string) func(string, *readmodel.Filter) string {
+	return func(text string, f *readmodel.Filter) string {
+		t, ok := quote.NewTerm(field, text)
+		f.Term = &t
+		return unless(ok && len(text) <= maxTerm, takes)
+	}
+}
+
+// maxTerm is how long what quotes are found by may be.
+const maxTerm = 254
+
+// exact are the parameters of which one is given at the most.
+var exact = []string{"customer", "email", "vin", "license"}
 
 const aMoment = "a day (UTC), such as 2026-05-01, or a time in RFC 3339"
 
@@ -111,7 +130,15 @@ func instant(text string, daysAfter int) (time.Time, bool) {
 // filterOf reads which quotes are looked for. The error names every parameter that cannot be read.
 func filterOf(parameters map[string]string) (readmodel.Filter, error) {
 	var f readmodel.Filter
-	var wrong []api.Violation
+	var wrong, given []api.Violation
+	for _, name := range exact {
+		if _, ok := parameters[name]; ok {
+			given = append(given, api.Violation{Parameter: name, Detail: "is given together with another of " + strings.Join(exact, ", ")})
+		}
+	}
+	if len(given) > 1 {
+		wrong = given
+	}
 	for _, p := range readers {
 		if text, ok := parameters[p.name]; ok {
 			if takes := p.read(text, &f); takes != "" {

@@ -29,6 +29,8 @@ type Filter struct {
 	ExpiringBy civil.Date
 	// CustomerID takes the quotes of one customer.
 	CustomerID string
+	// Term takes quotes whose revision in force has it. One of a quote that was submitted a moment ago may be missing.
+	Term *quote.Term
 }
 
 // matches reports whether a line, as it reads now, is one that is looked for.
@@ -79,7 +81,11 @@ func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, 
 	if err != nil {
 		return Page{}, err
 	}
-	page, err := c.Projections.find(ctx, c.Projections.sources(f, bounds, limit), f, limit, now)
+	sources, err := c.Projections.sources(ctx, f, bounds, limit)
+	if err != nil {
+		return Page{}, err
+	}
+	page, err := c.Projections.find(ctx, sources, f, limit, now)
 	if err != nil {
 		return page, err
 	}
@@ -144,15 +150,25 @@ func (s *source) fill(ctx context.Context) error {
 	return nil
 }
 
-// sources are where the quotes that are looked for stand: in the customer's list, or in the index by status.
-func (s *Store) sources(f Filter, b bounds, limit int) []*source {
+// sources are where the quotes that are looked for stand: under the term, in the customer's list, or in the index by
+// status.
+func (s *Store) sources(ctx context.Context, f Filter, b bounds, limit int) ([]*source, error) {
 	if b.none() {
-		return nil
+		return nil, nil
+	}
+	if f.Term != nil {
+		token, err := s.Tokens.of(ctx, *f.Term)
+		if err != nil {
+			return nil, err
+		}
+		in := s.within(s.QuoteSearch, "term", token, b, limit)
+		in.ConsistentRead = aws.Bool(true)
+		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: s.linesOf}}, nil
 	}
 	if f.CustomerID != "" {
 		in := s.within(s.CustomerQuotes, "customerId", f.CustomerID, b, limit)
 		in.ConsistentRead = aws.Bool(true)
-		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf}}
+		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf}}, nil
 	}
 	var all []*source
 	for _, status := range f.statuses() {
@@ -162,7 +178,7 @@ func (s *Store) sources(f Filter, b bounds, limit int) []*source {
 			all = append(all, &source{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf})
 		}
 	}
-	return all
+	return all, nil
 }
 
 // within asks for a partition's items between bounds, newest first.
@@ -217,7 +233,7 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 		if r.damaged != nil {
 			page.damaged = append(page.damaged, r.damaged)
 		}
-		if r.damaged != nil || f.matches(r.Line.At(now)) {
+		if r.Version == 0 || f.matches(r.Line.At(now)) {
 			page.Quotes = append(page.Quotes, r.Line)
 		}
 	}

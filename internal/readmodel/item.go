@@ -20,34 +20,48 @@ type Kind string
 const (
 	Quotes         Kind = "quotes"
 	CustomerQuotes Kind = "customer-quotes"
+	// Search is by what a quote is found; see Terms.
+	Search Kind = "search"
 )
 
-// Kinds are all projections.
-var Kinds = []Kind{Quotes, CustomerQuotes}
+// Kinds are the projections that are documents, which the log makes without anybody's key. All has the search too.
+var (
+	Kinds = []Kind{Quotes, CustomerQuotes}
+	All   = []Kind{Quotes, CustomerQuotes, Search}
+)
 
 // attributes are those of an item, or of its key.
 type attributes = map[string]types.AttributeValue
 
 // table is where the projections of a kind are.
 func (s *Store) table(k Kind) string {
-	if k == Quotes {
+	switch k {
+	case Quotes:
 		return s.Quotes
+	case Search:
+		return s.QuoteSearch
 	}
 	return s.CustomerQuotes
 }
 
 // keys are the names of a key's attributes.
 func (k Kind) keys() []string {
-	if k == Quotes {
+	switch k {
+	case Quotes:
 		return []string{"quoteId"}
+	case Search:
+		return []string{"term", "quoteKey"}
 	}
 	return []string{"customerId", "quoteKey"}
 }
 
 // key is where the projection of a quote is.
 func (k Kind) key(p Projection) attributes {
-	if k == Quotes {
+	switch k {
+	case Quotes:
 		return documentKey(p.QuoteID)
+	case Search:
+		return searchKey(ownTerm(p.QuoteID), p)
 	}
 	return attributes{
 		"customerId": &types.AttributeValueMemberS{Value: p.CustomerID},

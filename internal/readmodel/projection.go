@@ -49,6 +49,8 @@ type Projection struct {
 	LogHash string `json:"-"`
 	// form is that of the stored document, 0 for one of before forms were noted.
 	form int
+	// terms is the version of the last event that may have changed by what the quote is found.
+	terms int
 }
 
 // Decision is an underwriter's decision as the customer may see it.
@@ -203,7 +205,22 @@ func Project(h quotestore.History) Projection {
 	if q.Erasure != nil {
 		p.erase(q.Erasure.At)
 	}
+	for _, e := range h.Events {
+		if slices.Contains(changing, e.Type) {
+			p.terms = e.Version
+		}
+	}
 	return p
+}
+
+// TermsOf are by what the quote of a history is found, which was read with its personal data. An erased one is found by
+// nothing.
+func TermsOf(h quotestore.History) Terms {
+	t := Terms{Version: Project(h).terms}
+	if h.Quote.Erasure == nil && !h.Erased {
+		t.Terms = h.Quote.Request.Terms()
+	}
+	return t
 }
 
 // erase takes out what consumer reports said about the customer's household.

@@ -30,6 +30,10 @@ type Store struct {
 	// Quotes is the table of documents (key quoteId, index by-expiry), CustomerQuotes that of the lists
 	// (key customerId, then quoteKey).
 	Quotes, CustomerQuotes string
+	// QuoteSearch is the table by which quotes are found (key term, then quoteKey), and Tokens makes its terms. A Store
+	// without them finds quotes by status and customer only.
+	QuoteSearch string
+	Tokens      *Tokens
 }
 
 // New is a Store over the tables that the environment names.
@@ -38,6 +42,8 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 		DB:             platform.DynamoDB(env),
 		Quotes:         vars.Required("QUOTES_TABLE_NAME"),
 		CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME"),
+		QuoteSearch:    vars.Required("QUOTE_SEARCH_TABLE_NAME"),
+		Tokens:         &Tokens{KMS: platform.KMS(env), Key: vars.Required("SEARCH_KEY_ARN")},
 	}
 }
 

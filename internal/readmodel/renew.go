@@ -152,6 +152,8 @@ func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted fu
 		for i, key := range page.Items {
 			ids[i] = kind.quoteID(key)
 		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids) // a quote may have several items
 		drop, err := unwanted(ids)
 		if err != nil {
 			return err

@@ -209,7 +209,7 @@ func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progre
 
 // foldPart deals with a part of the log, and tells keep after each batch.
 func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part, kinds []readmodel.Kind, keep func(Part, Figures) error) error {
-	b := batch{of: r, kinds: kinds}
+	b := batch{of: r, kinds: kinds, terms: map[string]readmodel.Terms{}}
 	for stream, err := range r.Quotes.Log.Whole(ctx, of, part.After) {
 		if err != nil {
 			return err
@@ -239,6 +239,8 @@ type batch struct {
 	of          *Rebuilder
 	kinds       []readmodel.Kind
 	projections []readmodel.Projection
+	// terms are by what these quotes are found, if that is rebuilt and their personal data can be opened.
+	terms map[string]readmodel.Terms
 	Figures
 }
 
@@ -267,8 +269,18 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	if err != nil {
 		return err
 	}
-	b.projections = append(b.projections, readmodel.Project(quotestore.History{Quote: q, Events: events}))
-	return nil
+	p := readmodel.Project(quotestore.History{Quote: q, Events: events})
+	b.projections = append(b.projections, p)
+	if !slices.Contains(b.kinds, readmodel.Search) {
+		return nil
+	}
+	h, _, err := b.of.Quotes.ReadOnce(ctx, events)
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok { // it is found by its id, as ever
+		b.Named = append(b.Named, broken.Error()+"; it cannot be searched for")
+		return nil
+	}
+	b.terms[p.QuoteID] = readmodel.TermsOf(h)
+	return err
 }
 
 // flush writes the projections, but those that would hide what the stored one tells of a changed log.
@@ -289,13 +301,18 @@ func (b *batch) flush(ctx context.Context) error {
 		return wrong
 	})
 	for _, kind := range b.kinds {
-		n, err := b.of.Projections.Renew(ctx, kind, b.projections)
+		var n int
+		if kind == readmodel.Search {
+			n, err = b.of.Projections.RenewSearch(ctx, b.projections, b.terms)
+		} else {
+			n, err = b.of.Projections.Renew(ctx, kind, b.projections)
+		}
 		if err != nil {
 			return fmt.Errorf("rebuild %s: %w", kind, err)
 		}
 		b.Written += n
 	}
-	b.projections = b.projections[:0]
+	b.projections, b.terms = b.projections[:0], map[string]readmodel.Terms{}
 	return nil
 }
 

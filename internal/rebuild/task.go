@@ -66,7 +66,7 @@ func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, e
 // check refuses a task that is none.
 func (t *Task) check() error {
 	for _, kind := range t.Projections {
-		if !slices.Contains(readmodel.Kinds, kind) {
+		if !slices.Contains(readmodel.All, kind) {
 			return fmt.Errorf("there is no projection %q", kind)
 		}
 	}

@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -72,5 +73,35 @@ func TestStaffFindQuotes(t *testing.T) {
 		if got := s.found("?status=EXPIRED"); !slices.Equal(got, []string{second, first}) {
 			t.Errorf("expired: %v", got)
 		}
+	})
+}
+
+// TestStaffSearchByWhatAQuoteSays, until the customer is erased.
+func TestStaffSearchByWhatAQuoteSays(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		ada, bob := s.submit("ada", example()), s.submit("bob", example("RS000001", "RS000002"))
+		s.settle()
+		both := []string{bob, ada}
+		slices.Sort(both)
+		slices.Reverse(both) // submitted in the same moment
+		assert := func(when string, want map[string][]string) {
+			t.Helper()
+			for query, ids := range want {
+				if got := s.found(query); len(got) != len(ids) || len(ids) == 1 && got[0] != ids[0] {
+					t.Errorf("%s: %s finds %v, want %v", when, query, got, ids)
+				}
+			}
+		}
+		assert("submitted", map[string][]string{
+			"?vin=1HGCV1F33NA000101": both, "?license=RS000001": {ada}, "?license=rs000002": {bob}, "?license=RS000003": {},
+			"?vin=1HGCV1F33NA000101&status=DECLINED": {},
+		})
+		s.change(s.token("ada", "quotes"), ada, "amendments", example("RS000001", "RS000003"))
+		s.settle()
+		assert("amended", map[string][]string{"?license=RS000001": {}, "?license=RS000003": {ada}})
+		s.erase(rand.New(rand.NewPCG(1, 1)), "ada", ada)
+		s.settle()
+		assert("erased", map[string][]string{"?license=RS000003": {}, "?vin=1HGCV1F33NA000101": {bob}, "?customer=ada": {ada}})
 	})
 }

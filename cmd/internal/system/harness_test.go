@@ -43,6 +43,7 @@ const (
 	eventsTable         = "milepost-events"
 	quotesTable         = "milepost-quotes"
 	customerQuotesTable = "milepost-customer-quotes"
+	searchTable         = "milepost-quote-search"
 	keysTable           = "milepost-customer-keys"
 	notificationsTable  = "milepost-notifications"
 )

@@ -89,6 +89,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes", "")
+		s.call(s.token("eve", "staff"), "GET", "/quotes?vin=1HGCV1F33NA000101", "")
+		s.rebuildSearch()
 		s.rebuild("wipe")
 		s.stranger()
 		s.rebuild("prune")

@@ -61,6 +61,25 @@ func (s *running) rebuilt(way string) *sfn.DescribeExecutionOutput {
 	return s.workflow("RebuildWorkflowArn", fmt.Sprintf(`{"projections":["quotes","customer-quotes"],"way":%q,"parts":8,"workers":2}`, way))
 }
 
+// rebuildSearch makes by what quotes are found again, in two ways: of nothing, and where it says too much.
+func (s *running) rebuildSearch() {
+	s.t.Helper()
+	for _, way := range []string{"wipe", "over"} {
+		e := s.workflow("RebuildWorkflowArn", fmt.Sprintf(`{"projections":["search"],"way":%q,"parts":2,"workers":2}`, way))
+		if e.Status != sfntypes.ExecutionStatusSucceeded {
+			s.t.Fatalf("rebuild %s: %s %s %s", way, e.Status, aws.ToString(e.Error), aws.ToString(e.Cause))
+		}
+		for _, item := range s.scan(searchTable) {
+			if list, ok := item["tokens"].(*types.AttributeValueMemberL); ok {
+				list.Value = append(list.Value, &types.AttributeValueMemberS{Value: "vin#stray"})
+				if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(searchTable), Item: item}); err != nil {
+					s.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
 // rebuild is rebuilt, which has to end well. It gives the figures.
 func (s *running) rebuild(way string) rebuild.Figures {
 	s.t.Helper()

@@ -1,0 +1,84 @@
+package quote
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"strings"
+	"unicode"
+
+	"milepost/domain/civil"
+)
+
+// TermField says what kind of personal datum a Term is.
+type TermField string
+
+// The fields by which quotes are found.
+const (
+	TermEmail   TermField = "email"
+	TermVIN     TermField = "vin"
+	TermLicense TermField = "license"
+	// TermPerson is a driver's name and date of birth.
+	TermPerson TermField = "person"
+)
+
+// Term is a personal datum by which quotes are found exactly, in one form for all ways to write it.
+type Term struct {
+	Field TermField
+	Value string
+}
+
+// LogValue leaves out what the term is about.
+func (t Term) LogValue() slog.Value { return slog.StringValue(string(t.Field)) }
+
+// NewTerm makes a term of what somebody wrote, ok is false if nothing is left of it in the form of its field.
+func NewTerm(field TermField, text string) (t Term, ok bool) {
+	switch field {
+	case TermEmail:
+		text = strings.ToLower(strings.TrimSpace(text))
+	case TermVIN, TermLicense:
+		text = strings.ToUpper(only(text, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }))
+	}
+	return Term{field, text}, text != ""
+}
+
+// PersonTerm makes the term of a driver, ok is false if the driver is not named in full.
+func PersonTerm(firstName, lastName string, born civil.Date) (t Term, ok bool) {
+	first, last := strings.ToLower(only(firstName, unicode.IsLetter)), strings.ToLower(only(lastName, unicode.IsLetter))
+	if first == "" || last == "" || born.IsZero() {
+		return Term{}, false
+	}
+	return Term{TermPerson, first + " " + last + " " + born.String()}, true
+}
+
+// only is what a text has of some characters.
+func only(text string, keep func(rune) bool) string {
+	return strings.Map(func(c rune) rune {
+		if keep(c) {
+			return c
+		}
+		return -1
+	}, text)
+}
+
+// Terms are those by which the quote of a request is found, each once and in order.
+func (r Request) Terms() []Term {
+	var terms []Term
+	add := func(t Term, ok bool) {
+		if ok {
+			terms = append(terms, t)
+		}
+	}
+	if r.Contact != nil {
+		add(NewTerm(TermEmail, r.Contact.Email))
+	}
+	for _, v := range r.Vehicles {
+		add(NewTerm(TermVIN, v.VIN))
+	}
+	for _, d := range r.Drivers {
+		add(NewTerm(TermLicense, d.LicenseNumber))
+		add(PersonTerm(d.FirstName, d.LastName, d.DateOfBirth))
+	}
+	slices.SortFunc(terms, func(a, b Term) int { return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Value, b.Value)) })
+	return slices.Compact(terms)
+}
