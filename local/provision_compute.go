@@ -304,6 +304,10 @@ func (s *Stack) provisionStage(r *template.Resource) error {
 		ApiId, StageName, Description string
 		AutoDeploy                    bool
 		Tags                          any
+		DefaultRouteSettings          struct {
+			ThrottlingRateLimit  float64
+			ThrottlingBurstLimit int
+		}
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
@@ -311,5 +315,10 @@ func (s *Stack) provisionStage(r *template.Resource) error {
 	if in.StageName != "$default" {
 		return r.Problem("the local runtime serves the stage $default only", "StageName")
 	}
+	limits := in.DefaultRouteSettings
+	if (limits.ThrottlingRateLimit > 0) != (limits.ThrottlingBurstLimit > 0) {
+		return r.Problem("the local runtime throttles by a rate and a burst together", "DefaultRouteSettings")
+	}
+	s.api.Throttle(apigateway.Throttle{RateLimit: limits.ThrottlingRateLimit, BurstLimit: limits.ThrottlingBurstLimit})
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"milepost/local/apigateway"
 	"milepost/local/awsapi"
 	"milepost/local/dynamodb"
 	"milepost/local/eventbridge"
@@ -92,7 +93,7 @@ type Stack struct {
 	topics    *sns.Service
 	sent      *mailbox.Box
 	endpoint  *awsapi.Server
-	api       http.Handler
+	api       *apigateway.Gateway
 
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
 	roles    map[string]*role
@@ -246,7 +247,12 @@ func (s *Stack) Close() error {
 func (s *Stack) AWS() http.Handler { return s.endpoint }
 
 // API is the template's HTTP API, nil when it has none.
-func (s *Stack) API() http.Handler { return s.api }
+func (s *Stack) API() http.Handler {
+	if s.api == nil {
+		return nil
+	}
+	return s.api
+}
 
 // XRay is the store of traces, whose daemon the caller may let listen.
 func (s *Stack) XRay() *xray.Service { return s.traces }

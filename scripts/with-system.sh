@@ -10,7 +10,7 @@ go build -o "$MILEPOST" ./cmd/milepost
 first=$((20000 + RANDOM % 2500 * 4))
 api=127.0.0.1:$first aws=127.0.0.1:$((first + 1))
 "$MILEPOST" run --data "$work/data" --api "$api" --aws "$aws" --bureau "127.0.0.1:$((first + 2))" \
-  --xray "127.0.0.1:$((first + 3))" >"$work/greeting" 2>"$work/log" &
+  --xray "127.0.0.1:$((first + 3))" --param QuotesPerDay=0 >"$work/greeting" 2>"$work/log" &
 system=$!
 trap 'kill $system 2>/dev/null || true; wait $system 2>/dev/null || true; rm -rf "$work"' EXIT
 export MILEPOST_API=http://$api

@@ -34,7 +34,7 @@ type bench struct {
 func openBench() (*bench, error) {
 	b := &bench{body: system.Example(civil.DateOf(time.Now().UTC())), projected: map[string]chan struct{}{}}
 	var err error
-	if b.System, err = system.Open(system.Options{Template: "template.yaml", Faults: &fault.Plan{Invoke: b.watch}}); err != nil {
+	if b.System, err = system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded(), Faults: &fault.Plan{Invoke: b.watch}}); err != nil {
 		return nil, err
 	}
 	if err := b.Start(); err != nil {

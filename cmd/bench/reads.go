@@ -21,7 +21,7 @@ import (
 // reads tells what it costs to read a quote and a list, in requests to DynamoDB and in the capacity that these
 // consume, while the projector is as far as the log and while it is behind.
 func reads(ctx context.Context) ([]figure, error) {
-	s, err := system.Open(system.Options{Template: "template.yaml"}) // not started: nobody else asks
+	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}) // not started: nobody else asks
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func fold(ctx context.Context, events []eventstore.Event, check bool) error {
 
 // rebuilt rebuilds both projections from a log in the local DynamoDB.
 func rebuilt(ctx context.Context) ([]figure, error) {
-	s, err := system.Open(system.Options{Template: "template.yaml"}) // not started: nobody else projects
+	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}) // not started: nobody else projects
 	if err != nil {
 		return nil, err
 	}

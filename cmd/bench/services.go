@@ -22,7 +22,7 @@ import (
 // overLoopback serves a system in memory on a port of this machine and gives clients that call it there,
 // signing as any client does.
 func overLoopback(fn func(aws.Config) error) error {
-	s, err := system.Open(system.Options{Template: "template.yaml"})
+	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()})
 	if err != nil {
 		return err
 	}

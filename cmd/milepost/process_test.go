@@ -111,11 +111,13 @@ func (r *record) String() string {
 }
 
 // freePorts lets the system choose.
-var freePorts = []string{"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0"}
+var freePorts = []string{
+	"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0", "--param=QuotesPerDay=0",
+}
 
 // samePorts are those of an earlier run.
 func (s *served) samePorts() []string {
-	return []string{"--api=" + s.api, "--aws=" + s.aws, "--bureau=" + s.bureau, "--xray=" + s.xray}
+	return []string{"--api=" + s.api, "--aws=" + s.aws, "--bureau=" + s.bureau, "--xray=" + s.xray, "--param=QuotesPerDay=0"}
 }
 
 // mustServe starts a milepost run and reads its greeting. It is killed when the test ends.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/quota"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 )
@@ -28,9 +30,10 @@ import (
 type handler struct {
 	quotes *quotestore.Store
 	lines  *readmodel.Store
+	quota  *quota.Store
 }
 
-// New makes the handler. It needs CUSTOMER_QUOTES_TABLE_NAME and the variables of quotestore.New.
+// New makes the handler. It needs CUSTOMER_QUOTES_TABLE_NAME and the variables of quotestore.New and quota.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{
@@ -38,6 +41,11 @@ func New(env platform.Environment) (lambda.Handler, error) {
 		lines:  &readmodel.Store{DB: platform.DynamoDB(env), CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME")},
 	}
 	h.quotes.OfCustomer = h.lines.Newest
+	var err error
+	if h.quota, err = quota.New(env, vars); err != nil {
+		return nil, err
+	}
+	h.quota.StillOpen = h.lines.StillOpen
 	return api.Handler(env, h.submit), vars.Err()
 }
 
@@ -66,6 +74,10 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 
 	now := time.Now().UTC()
 	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: request.Today(now), Request: request}
+	usage, err := h.count(ctx, command, key)
+	if err != nil {
+		return api.Respond(err)
+	}
 	requested, err := h.quotes.Open(ctx, quoteID, quotestore.Order{
 		// Each request is a command of its own: one that comes again under its key may want something else,
 		// and has to meet the first one's event.
@@ -84,8 +96,24 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	}
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID, EventType: quote.TypeQuoteRequested, Version: 1})
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": quoteID, "correlation_id": r.RequestContext.RequestID})
-	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested, Notes: request.Notes(command.QuoteDate)},
-		map[string]string{"location": "/quotes/" + quoteID})
+	headers := map[string]string{"location": "/quotes/" + quoteID}
+	maps.Copy(headers, usage.Headers())
+	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested, Notes: request.Notes(command.QuoteDate)}, headers)
+}
+
+// count takes a new quote from the customer's quotas. A request that is refused takes nothing, nor does one that comes
+// again under its key.
+func (h *handler) count(ctx context.Context, c quote.SubmitQuote, key string) (quota.Usage, error) {
+	if _, err := quote.Decide(quote.Quote{}, c); err != nil {
+		return quota.Usage{}, err
+	}
+	if key != "" {
+		there, err := h.quotes.Log.Grown(ctx, map[string]int{quotestore.StreamID(c.QuoteID): 0})
+		if err != nil || len(there) > 0 {
+			return quota.Usage{}, err
+		}
+	}
+	return h.quota.Take(ctx, c.CustomerID, c.QuoteID, time.Now())
 }
 
 // quoteID names the quote of a request. With a key it derives from customer and key alone, so that

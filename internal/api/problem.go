@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -15,6 +18,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/eventstore"
+	"milepost/internal/quota"
 	"milepost/internal/quotestore"
 	"milepost/internal/seal"
 	"milepost/schemas"
@@ -30,6 +34,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors are the single places that are wrong.
 	Errors []Violation `json:"errors,omitempty"`
+	// Headers are further headers of the answer.
+	Headers map[string]string `json:"-"`
 }
 
 // Violation is one thing that is wrong in a request.
@@ -96,6 +102,9 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusServiceUnavailable, "key-missing", "The customer's key is not here",
 			"What was stored for this customer cannot be opened until the insurer brings the key; until then nothing is changed. Try it again later.")
 	}
+	if used, ok := errors.AsType[*quota.Exceeded](err); ok {
+		return exceeded(used)
+	}
 	if p := conflictOf(err); p != nil {
 		return p
 	}
@@ -109,6 +118,20 @@ func problemOf(err error) *Problem {
 	}
 	return NewProblem(http.StatusInternalServerError, "internal", "Something went wrong here",
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
+}
+
+// exceeded tells which quota is used up, and when it is worth trying again.
+func exceeded(used *quota.Exceeded) *Problem {
+	p := NewProblem(http.StatusTooManyRequests, "quotes-per-day", "The quotes of the day are used up",
+		"You may ask for %d quotes on a day (UTC). Amend one of them, or try again tomorrow.", used.Usage.PerDay)
+	if used.Policy == quota.OpenPolicy {
+		p = NewProblem(http.StatusTooManyRequests, "open-quotes", "Too many quotes are open",
+			"You may have %d quotes open at once. Withdraw one of them, or amend it.", used.Usage.Open)
+	}
+	p.Headers = used.Usage.Headers()
+	// A quote that is open may expire at the end of the day.
+	p.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(used.Usage.Resets.Seconds())))
+	return p
 }
 
 // conflictOf are the problems of commands that do not fit where the quote stands.
@@ -221,9 +244,9 @@ func Respond(err error) (events.APIGatewayV2HTTPResponse, error) {
 	if p.Status < http.StatusInternalServerError {
 		err = nil
 	}
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: p.Status, Headers: map[string]string{"content-type": "application/problem+json"}, Body: string(body),
-	}, err
+	headers := map[string]string{"content-type": "application/problem+json"}
+	maps.Copy(headers, p.Headers)
+	return events.APIGatewayV2HTTPResponse{StatusCode: p.Status, Headers: headers, Body: string(body)}, err
 }
 
 // JSON answers with v and extra headers. "<", ">" and "&" stay as they are, so that an event's data come out

@@ -46,6 +46,7 @@ func Open(tb testing.TB, code Code) *Stack {
 		Parameters: map[string]string{
 			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
 			"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
+			"QuotesPerDay":      "0",
 			"BreakGlassRoleArn": awsapi.Root, // tests damage what is stored
 		},
 		Functions: func(f local.Function) (lambda.Handler, error) {

@@ -138,6 +138,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound)
 		return
 	}
+	if !route.bucket.take(time.Now()) {
+		refuse(w, http.StatusTooManyRequests)
+		return
+	}
 	var grant *grant
 	if route.Authorizer != "" {
 		var denial *denial

@@ -15,6 +15,7 @@ const defaultPath = "$default"
 type route struct {
 	Route
 	segments []segment
+	bucket   *bucket // nil throttles nothing
 }
 
 // segment is one part of a path. A higher kind matches more.

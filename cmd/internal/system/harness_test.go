@@ -108,7 +108,8 @@ func mustRun(t *testing.T, o system.Options) *running {
 		o.VPIC = &s.vpic
 	}
 	o.Template = "../../../template.yaml"
-	parameters := map[string]string{"AccidentHistoryKey": agencyKey}
+	parameters := system.Unbounded()
+	parameters["AccidentHistoryKey"] = agencyKey
 	maps.Copy(parameters, o.Parameters)
 	o.Parameters = parameters
 	var err error

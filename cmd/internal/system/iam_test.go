@@ -62,7 +62,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
 		s.settle()
 	}
-	alertAll := map[string]string{"PremiumAlertAbove": "1"}
+	alertAll := map[string]string{"QuotesPerDay": "20", "PremiumAlertAbove": "1"}
 	slices.Sort(onAWS)
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
 	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are

@@ -33,6 +33,13 @@ const bureauKey = "local-key"
 // linkKey signs the links in messages to customers, which nobody but this machine gets.
 const linkKey = "a key that protects nothing at all"
 
+// Unbounded are parameters under which one customer may do what many do: for tests and measurements.
+func Unbounded() map[string]string {
+	return map[string]string{
+		"QuotesPerDay": "0", "RequestsPerSecond": "1000000", "RequestBurst": "1000000", "SubmitConcurrency": "1000",
+	}
+}
+
 // Options say how the system is put together. The zero value of a field is its default.
 type Options struct {
 	// Template is the path of template.yaml.

@@ -1,0 +1,121 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"milepost/cmd/internal/system"
+)
+
+// TestQuotasAreExact: of submissions at the same time exactly as many are taken as the quotas have room for; one that
+// comes again under its key counts once, and one that is refused counts not at all.
+func TestQuotasAreExact(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"QuotesPerDay": "6", "OpenQuotes": "4"}})
+		ada, body := s.token("ada", "quotes"), example()
+		submit := func(key string) response {
+			return s.call(ada, "POST", "/quotes", body, "Idempotency-Key", key)
+		}
+		all := func(prefix string, n int) (taken []string) {
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() {
+					key := fmt.Sprintf("%s-%d", prefix, i)
+					answer := submit(key)
+					mu.Lock()
+					defer mu.Unlock()
+					switch answer.Status {
+					case http.StatusAccepted:
+						taken = append(taken, key)
+					case http.StatusTooManyRequests, http.StatusInternalServerError:
+					default:
+						t.Errorf("%s: %d %s", key, answer.Status, answer.Body)
+					}
+				})
+			}
+			wg.Wait()
+			return taken
+		}
+		s.call(ada, "POST", "/quotes", example(`"state": "OH"`, `"state": "WY"`)) // 422
+
+		first := submit("first")
+		if got := first.Header.Get("RateLimit-Policy"); got != `"day";q=6;w=86400, "open";q=4` {
+			t.Errorf("RateLimit-Policy=%s", got)
+		}
+		if got := first.Header.Get("RateLimit"); !strings.HasPrefix(got, `"day";r=5;t=`) || !strings.HasSuffix(got, `, "open";r=3`) {
+			t.Errorf("RateLimit=%s", got)
+		}
+		taken := append(all("a", 20), "first")
+		// Who lost against too many others at once tries again.
+		for _, key := range all("a", 20) {
+			if !slices.Contains(taken, key) {
+				taken = append(taken, key)
+			}
+		}
+		if len(taken) != 4 {
+			t.Fatalf("%d quotes are open, want 4: %v", len(taken), taken)
+		}
+		s.settle()
+		refused := submit("another")
+		if refused.Status != http.StatusTooManyRequests || !strings.Contains(string(refused.Body), "open-quotes") || refused.Header.Get("Retry-After") == "" {
+			t.Errorf("%d %s, Retry-After %q", refused.Status, refused.Body, refused.Header.Get("Retry-After"))
+		}
+		for _, key := range taken {
+			if answer := submit(key); answer.Status != http.StatusAccepted {
+				t.Errorf("%s again: %d %s", key, answer.Status, answer.Body)
+			}
+		}
+		if answer := s.call(s.token("bob", "quotes"), "POST", "/quotes", example()); answer.Status != http.StatusAccepted {
+			t.Errorf("another customer: %d %s", answer.Status, answer.Body)
+		}
+
+		// What is closed makes room, until the day's are used up.
+		for _, key := range taken[:3] {
+			id := strings.TrimPrefix(submit(key).Header.Get("Location"), "/quotes/")
+			s.change(ada, id, "withdrawal", "")
+		}
+		s.settle()
+		if more := all("b", 5); len(more) != 2 {
+			t.Errorf("%v are taken after 4 of 6, want 2", more)
+		}
+		if refused := submit("b-more"); refused.Status != http.StatusTooManyRequests || !strings.Contains(string(refused.Body), "quotes-per-day") {
+			t.Errorf("%d %s", refused.Status, refused.Body)
+		}
+		time.Sleep(24 * time.Hour)
+		if answer := submit("first"); answer.Status != http.StatusAccepted {
+			t.Errorf("the first again, a day later: %d %s", answer.Status, answer.Body)
+		}
+		if more := all("c", 5); len(more) != 1 {
+			t.Errorf("%v are taken on the next day with 3 open, want 1", more)
+		}
+	})
+}
+
+func TestTheStageThrottlesEachRoute(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"RequestsPerSecond": "2", "RequestBurst": "3"}})
+		ada := s.token("ada", "quotes")
+		statuses := func(n int) (all []int) {
+			for range n {
+				all = append(all, s.call(ada, "GET", "/customers/ada/quotes", "").Status)
+			}
+			return all
+		}
+		if got, want := statuses(5), []int{200, 200, 200, 429, 429}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		if answer := s.call(ada, "POST", "/quotes", example()); answer.Status != http.StatusAccepted {
+			t.Errorf("another route: %d", answer.Status)
+		}
+		time.Sleep(time.Second)
+		if got, want := statuses(3), []int{200, 200, 429}; !slices.Equal(got, want) {
+			t.Errorf("a second later %v, want %v", got, want)
+		}
+	})
+}
