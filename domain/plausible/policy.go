@@ -79,4 +79,9 @@ func oneLine(text string) bool {
 	})
 }
 
+// Legible reports whether a text of several lines has no control characters but line breaks and tabs.
+func Legible(text string) bool {
+	return oneLine(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(text))
+}
+
 func letterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -152,6 +152,11 @@ type RepeatedID struct{ ID string }
 
 func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for two", e.ID) }
 
+// IllegibleText refuses a free text with control characters.
+type IllegibleText struct{ Pointer string }
+
+func (e *IllegibleText) Error() string { return "the text at " + e.Pointer + " has control characters" }
+
 // UnknownTimeZone refuses a request whose contact is in a time zone that does not exist.
 type UnknownTimeZone struct{ Name string }
 

@@ -18,6 +18,9 @@ func Decide(q Quote, c Command) ([]Event, error) {
 	if q.Erasure != nil && !Impersonal(c) {
 		return nil, &Erased{QuoteID: q.ID}
 	}
+	if pointer, text := freeText(c); !plausible.Legible(text) {
+		return nil, &IllegibleText{Pointer: pointer}
+	}
 	switch c := c.(type) {
 	case SubmitQuote:
 		return submit(q, c)
@@ -51,6 +54,21 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return waiveCondition(q, c)
 	}
 	panic("quote: a command that Decide does not know")
+}
+
+// freeText is what somebody has written in a command, and the JSON pointer to it in the body that brought it.
+func freeText(c Command) (pointer, text string) {
+	switch c := c.(type) {
+	case WithdrawQuote:
+		return "/reason", c.Reason
+	case DecideReferral:
+		return "/text", c.Decision.Text
+	case WaiveCondition:
+		return "/text", c.Decision.Text
+	case ReverseEvent:
+		return "/text", c.Text
+	}
+	return "", ""
 }
 
 // Impersonal reports whether a command can be decided without the personal data of the quote.

@@ -107,3 +107,87 @@ func TestWhatContradictsIsReferred(t *testing.T) {
 		t.Errorf("events=%v error=%v, want a decline to stay one", got, err)
 	}
 }
+
+func TestAFreeTextHasNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	l := mustLife(t)
+	referred, offered := quote.Fold(l.referred...), quote.Fold(l.offered...)
+	for text, legible := range map[string]bool{
+		"": true, "No loss since 2024": true, "One line\nand\r\nanother\twith a tab": true, "Ærø, 東京 and a 🚗": true,
+		"a bell\a": false, "\x1b[2J": false, "a null\x00": false, "turned \u202e around": false, "a C1 \u0085 control": false, "\r": false,
+	} {
+		decision := reasoned
+		decision.Text = text
+		reversal := undo(4)
+		reversal.Text = text
+		for pointer, rows := range map[string]map[quote.Command]quote.Quote{
+			"/reason": {quote.WithdrawQuote{Reason: text, On: l.day}: offered},
+			"/text": {
+				quote.DecideReferral{Revision: 1, Approve: true, Decision: decision, On: l.day}: referred,
+				quote.DecideReferral{Revision: 1, Decision: decision, On: l.day}:                referred,
+			},
+		} {
+			for command, q := range rows {
+				_, err := quote.Decide(q, command)
+				assertLegible(t, fmt.Sprintf("%T %q", command, text), err, pointer, legible)
+			}
+		}
+		_, err := quote.Decide(offered, reversal)
+		assertLegible(t, fmt.Sprintf("reversal %q", text), err, "/text", legible)
+	}
+}
+
+func assertLegible(t *testing.T, what string, err error, pointer string, legible bool) {
+	t.Helper()
+	refused, ok := err.(*quote.IllegibleText)
+	if ok == legible || ok && refused.Pointer != pointer || legible && err != nil {
+		t.Errorf("%s: error=%v, want legible %v", what, err, legible)
+	}
+}
+
+func TestEveryValidationCodeHasItsPlace(t *testing.T) {
+	t.Parallel()
+	ohio, virginia := mustWay(t, "E01"), mustWay(t, "E18")
+	for _, row := range []struct {
+		code    rating.Code
+		pointer string
+		way     way
+		change  func(*quote.Request)
+	}{
+		{rating.StateNotSupported, "/state", ohio, func(r *quote.Request) { r.State = "WY" }},
+		{rating.PlanNotEffective, "/effectiveDate", ohio, func(r *quote.Request) { r.EffectiveDate = civil.NewDate(2020, 1, 1) }},
+		{rating.EffectiveDateRange, "/effectiveDate", ohio, func(r *quote.Request) { r.EffectiveDate = r.EffectiveDate.AddDays(90) }},
+		{rating.UnsupportedTerm, "/termMonths", ohio, func(r *quote.Request) { r.TermMonths = 7 }},
+		{rating.CoverageNotOffered, "/coverages/PIP", ohio, func(r *quote.Request) { r.Coverages["PIP"] = rating.Option("2500") }},
+		{rating.CoverageNotOffered, "/vehicles/0/coverages/BI", ohio, func(r *quote.Request) { r.Vehicles[0].Coverages["BI"] = rating.Option("100/300") }},
+		{rating.RequiredCoverageMissing, "/coverages", ohio, func(r *quote.Request) { delete(r.Coverages, "PD") }},
+		{rating.UnknownSelection, "/coverages/BI", ohio, func(r *quote.Request) { r.Coverages["BI"] = rating.Option("1/2") }},
+		{rating.UnknownSelection, "/vehicles/0/coverages/COLL", ohio, func(r *quote.Request) { r.Vehicles[0].Coverages["COLL"] = rating.Deductible(7) }},
+		{rating.LimitBelowMinimum, "/coverages/PD", ohio, func(r *quote.Request) { r.Coverages["PD"] = rating.Option("5") }},
+		{rating.UMBIExceedsBI, "/coverages/UMBI", ohio, func(r *quote.Request) { r.Coverages["UMBI"] = rating.Option("250/500") }},
+		{rating.UMBIMustEqualBI, "/coverages/UMBI", virginia, func(r *quote.Request) { r.Coverages["UMBI"] = rating.Option("50/100") }},
+		{rating.CollWithoutComp, "/vehicles/0/coverages/COLL", ohio, func(r *quote.Request) { delete(r.Vehicles[0].Coverages, "COMP") }},
+		{rating.RentWithoutColl, "/vehicles/0/coverages/RENT", ohio, func(r *quote.Request) { delete(r.Vehicles[0].Coverages, "COLL") }},
+		{rating.NoVehicleOrRatedDriver, "/vehicles", ohio, func(r *quote.Request) { r.Vehicles = nil }},
+		{rating.NoVehicleOrRatedDriver, "/drivers", ohio, func(r *quote.Request) { r.Drivers[0].Excluded = true }},
+		{rating.DriverTooYoung, "/drivers/0/dateOfBirth", ohio, func(r *quote.Request) {
+			r.Drivers[0].DateOfBirth, r.Drivers[0].LicensedDate = civil.NewDate(2012, 1, 1), civil.Date{}
+		}},
+		{rating.DriverExclusionNotAllowed, "/drivers/1/excluded", virginia, func(r *quote.Request) {
+			d := r.Drivers[0]
+			d.DriverID, d.FirstName, d.LicenseNumber, d.Excluded = "D9", "Newton", "N1", true
+			r.Drivers = append(r.Drivers, d)
+		}},
+	} {
+		c := row.way.submit
+		c.Request = edited(t, row.way.example.Request, row.change)
+		_, err := quote.Decide(quote.Quote{}, c)
+		refused, ok := err.(*quote.InvalidRequest)
+		if !ok || !slices.ContainsFunc(refused.Faults, func(f plausible.Finding) bool { return f.Code == row.code && f.Pointer == row.pointer && f.Text != "" }) {
+			t.Errorf("%s: %+v, want it at %s", row.code, err, row.pointer)
+			if ok {
+				t.Logf("%+v", refused.Faults)
+			}
+		}
+	}
+}

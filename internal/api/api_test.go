@@ -56,6 +56,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"what does not fit":           {&schemas.Invalid{Violations: []schemas.Violation{{Pointer: "/a", Detail: "b"}, {Pointer: "/c", Detail: "d"}}}, 422, "invalid-body", 2},
 		"what cannot be quoted":       {&quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm, rating.DriverTooYoung}}, 422, "not-quotable", 2},
 		"an id that stands twice":     {&quote.RepeatedID{ID: "D1"}, 422, "repeated-id", 0},
+		"a text with a bell":          {&quote.IllegibleText{Pointer: "/text"}, 422, "illegible-text", 1},
 		"a zone that is nowhere":      {&quote.UnknownTimeZone{Name: secret}, 422, "unknown-time-zone", 0},
 		"no such quote":               {&quotestore.NotFound{QuoteID: secret}, 404, "not-found", 0},
 		"a version that has passed":   {&quotestore.VersionMismatch{Want: 3, Have: 4}, 412, "version-mismatch", 0},

@@ -94,6 +94,12 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusUnprocessableEntity, "repeated-id", "Two drivers or two vehicles have the same id",
 			"Give each driver and each vehicle an id of its own; %q stands twice.", repeated.ID)
 	}
+	if illegible, ok := errors.AsType[*quote.IllegibleText](err); ok {
+		p := NewProblem(http.StatusUnprocessableEntity, "illegible-text", "A text has control characters", "Correct the text under errors.")
+		p.Errors = []Violation{{Code: "F33_TEXT", Pointer: illegible.Pointer,
+			Detail: "Enter visible characters. Line breaks and tabs may stand between them."}}
+		return p
+	}
 	if _, ok := errors.AsType[*quote.UnknownTimeZone](err); ok {
 		return NewProblem(http.StatusUnprocessableEntity, "unknown-time-zone", "The contact's time zone does not exist",
 			"Give its name in the IANA database, such as America/New_York, or leave it out.")
