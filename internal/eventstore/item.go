@@ -95,6 +95,9 @@ func readEvent(item stored.Item) (Event, *Unreadable) {
 		Sealed: r.OptionalBytes("sealed"), SealedFor: r.OptionalText("sealedFor"), KeyID: r.OptionalText("keyId"),
 		Imported: r.OptionalText(ImportedAttribute),
 	}
+	if r.Has("sealed") && e.SealedFor == "" || !r.Has("sealed") && r.Has("sealedFor") {
+		r.Fail("sealedFor", "the customer for whom something is sealed")
+	}
 	if r.Err() != nil {
 		return Event{}, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: r.Err()}
 	}

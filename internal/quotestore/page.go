@@ -2,6 +2,8 @@ package quotestore
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
@@ -22,12 +24,19 @@ type Page struct {
 // pageBytes is how much of a log is held for one page, as it is stored.
 const pageBytes = 2 << 20
 
+var errNoJSON = errors.New("its data are not JSON")
+
 // LoadPage reads up to limit events of a quote behind a version, and fewer of large ones. A quote without events has
 // an empty page. A log that is more than one page is gone through a second time, for what undoes events of the page.
 func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) (Page, error) {
 	events, more, err := s.Log.Page(ctx, StreamID(quoteID), after, limit, pageBytes)
 	if err != nil {
 		return Page{}, err
+	}
+	for _, e := range events { // they are shown as they are, and not decoded
+		if !json.Valid(e.Data) {
+			return Page{}, &eventstore.Unreadable{StreamID: e.StreamID, Version: e.Version, Err: errNoJSON}
+		}
 	}
 	p := Page{Events: events, ReversedBy: map[int]int{}, More: more}
 	effects := events

@@ -3,6 +3,7 @@ package stepfunctions_test
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -208,6 +209,9 @@ func (denied) Authorize(action, resource string) error {
 	return fmt.Errorf("%s on %s is not allowed", action, resource)
 }
 
+// tokenOfNobody has the form of a token, and is of no execution.
+var tokenOfNobody = base64.RawURLEncoding.EncodeToString([]byte("milepost-task\x00none\x00none\x00none"))
+
 func TestCallersNeedPermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passes, stepfunctions.Config{})
@@ -216,7 +220,7 @@ func TestCallersNeedPermission(t *testing.T) {
 	for operation, body := range map[string]string{
 		"StartExecution":    `{"stateMachineArn":"` + w.machine + `"}`,
 		"DescribeExecution": `{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:quote:none"}`,
-		"SendTaskSuccess":   `{"taskToken":"x","output":"{}"}`,
+		"SendTaskSuccess":   `{"taskToken":"` + tokenOfNobody + `","output":"{}"}`,
 		"ListStateMachines": `{}`,
 	} {
 		_, err := w.Call(ctx, operation, []byte(body))

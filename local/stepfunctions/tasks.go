@@ -44,9 +44,7 @@ func (s *Service) SendTaskHeartbeat(ctx context.Context, token string) error {
 func (s *Service) toTask(ctx context.Context, action, token string, m message) error {
 	key, path, ok := readToken(token)
 	if !ok {
-		if err := awsapi.Authorize(ctx, "states:"+action, "*"); err != nil {
-			return err
-		}
+		// The token names the resource that the caller needs permission for.
 		return awsapi.Errorf("InvalidToken", "Invalid Token: 'Invalid token'")
 	}
 	s.mu.RLock()

@@ -46,6 +46,7 @@ const (
 	searchTable         = "milepost-quote-search"
 	keysTable           = "milepost-customer-keys"
 	notificationsTable  = "milepost-notifications"
+	waitsTable          = "milepost-waits"
 )
 
 // today is the day on which most tests begin.
@@ -59,6 +60,12 @@ const agencyKey = "end-to-end"
 func onDay(t *testing.T, day string, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
+	inBubble(t, day, test)
+}
+
+// inBubble is onDay for a test that does not run beside others.
+func inBubble(t *testing.T, day string, test func(t *testing.T)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		began, err := time.Parse(time.DateOnly, day)
 		if err != nil {
