@@ -25,6 +25,7 @@ import (
 
 // logCmd works with the log itself, past all projections.
 type logCmd struct {
+	List   logListCmd   `cmd:"" help:"List the quotes that something happened to, newest first."`
 	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with the events that made it."`
 	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
 	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, taken away or slipped in."`
