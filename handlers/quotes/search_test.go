@@ -185,15 +185,24 @@ func TestQuotesAreFoundByWhatTheirRevisionInForceSays(t *testing.T) {
 			}
 		}
 	}
-	for _, way := range []string{"some", "all"} {
+	for _, way := range []string{"some", "parts", "all"} {
 		for _, item := range l.items(t) {
-			if way == "some" && c.IntN(2) == 0 {
+			if way != "all" && c.IntN(2) == 0 {
 				continue
 			}
 			key := map[string]types.AttributeValue{"term": item["term"], "quoteKey": item["quoteKey"]}
+			if way == "parts" { // of an entry the customer, of a quote's own item all that it says
+				if _, err := l.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &l.table, Item: key}); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
 			if _, err := l.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &l.table, Key: key}); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if way == "parts" {
+			assert("damaged")
 		}
 		for _, want := range []bool{true, false} {
 			out, err := l.rebuild.Invoke(t.Context(), []byte(`{"step":"fold","projections":["search"],"of":1}`))

@@ -86,12 +86,13 @@ func (k Kind) quoteID(key attributes) string {
 
 // keyOf is a line's place in its customer's list, and the customer.
 func keyOf(line attributes) (quoteKey, customerID string) {
-	key, ok := line["quoteKey"].(*types.AttributeValueMemberS)
-	customer, also := line["customerId"].(*types.AttributeValueMemberS)
-	if !ok || !also {
-		return "", ""
+	if key, ok := line["quoteKey"].(*types.AttributeValueMemberS); ok {
+		quoteKey = key.Value
 	}
-	return key.Value, customer.Value
+	if customer, ok := line["customerId"].(*types.AttributeValueMemberS); ok {
+		customerID = customer.Value
+	}
+	return quoteKey, customerID
 }
 
 // item is the projection of a quote as it is stored.

@@ -112,9 +112,9 @@ func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there at
 	if err != nil {
 		return err
 	}
-	condition, values := aws.String("attribute_not_exists(term)"), attributes(nil)
-	if there != nil {
-		condition, values = aws.String("version = :version"), attributes{":version": there["version"]}
+	condition, values := aws.String("attribute_not_exists(version)"), attributes(nil) // of one that is damaged, too
+	if version, ok := there["version"]; ok {
+		condition, values = aws.String("version = :version"), attributes{":version": version}
 	}
 	var deletes []types.TransactWriteItem
 	for _, token := range tokensOf(there) {
@@ -219,11 +219,13 @@ func (s *Store) haveEntries(ctx context.Context, p Projection, tokens []string) 
 // linesOf reads the lines that entries of the search lead to. One that is not there is made from the log later.
 func (s *Store) linesOf(ctx context.Context, entries []attributes) ([]row, error) {
 	rows := make([]row, len(entries))
-	keys := make([]attributes, len(entries))
+	var keys []attributes
 	for i, entry := range entries {
-		keys[i] = attributes{"customerId": entry["customerId"], "quoteKey": entry["quoteKey"]}
 		key, customer := keyOf(entry)
 		rows[i] = row{key: key, Line: Line{QuoteID: CustomerQuotes.quoteID(entry), CustomerID: customer}}
+		if customer != "" { // else the entry is damaged
+			keys = append(keys, attributes{"customerId": entry["customerId"], "quoteKey": entry["quoteKey"]})
+		}
 	}
 	for batch := range slices.Chunk(keys, MaxRenewed) {
 		for len(batch) > 0 {
