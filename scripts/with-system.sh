@@ -20,7 +20,7 @@ for _ in $(seq 100); do
   sleep 0.2
 done
 export MILEPOST_DOCUMENT=$work/openapi.yaml
-MILEPOST_TOKEN=$("$MILEPOST" token --data "$work/data" --aws "$aws" --subject ada)
-MILEPOST_STAFF_TOKEN=$("$MILEPOST" token --data "$work/data" --aws "$aws" --subject uwe --scope staff,quotes)
+MILEPOST_TOKEN=$("$MILEPOST" token --aws "$aws" --subject ada)
+MILEPOST_STAFF_TOKEN=$("$MILEPOST" token --aws "$aws" --subject uwe --scope staff,quotes)
 export MILEPOST_TOKEN MILEPOST_STAFF_TOKEN
 "$@" || { status=$?; tail -20 "$work/log"; exit $status; }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,7 +77,7 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 	s.awaitQuoted(id)
 	token := func(args ...string) string {
 		t.Helper()
-		made := mustEnd(t, append([]string{"token", "--data", data, "--aws", s.aws}, args...)...)
+		made := mustEnd(t, append([]string{"token", "--aws", s.aws}, args...)...)
 		if made.status != 0 || made.err != "" || strings.Count(made.out, "\n") != 1 {
 			t.Fatalf("token: %+v", made)
 		}
@@ -107,9 +108,24 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 func TestNoTokenForWhatTheAPIRefuses(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--scope=admin"}, {"--subject="}, {"--ttl=soon"}} {
-		out, errs, status := runMilepost(t, "", append([]string{"token", "--data=" + t.TempDir()}, args...)...)
+		out, errs, status := runMilepost(t, "", append([]string{"token"}, args...)...)
 		if status != 2 || out != "" || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%v: status %d, %s%s", args, status, out, errs)
+		}
+	}
+}
+
+// TestATokenIsOfTheRunningIssuer: whoever has no system that runs gets no token, and is told what to do.
+func TestATokenIsOfTheRunningIssuer(t *testing.T) {
+	t.Parallel()
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for address, says := range map[string]string{nobody.URL: "start a system with milepost run", other.URL: "not the issuer of milepost run (404"} {
+		out, errs, status := runMilepost(t, "", "token", "--aws", strings.TrimPrefix(address, "http://"))
+		if status != 1 || out != "" || !strings.Contains(errs, says) {
+			t.Errorf("status %d, %s%s, want 1 and %q", status, out, errs, says)
 		}
 	}
 }

@@ -1,29 +1,32 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
-	"milepost/local/issuer"
 )
 
-// tokenCmd makes a token with the key of the local issuer.
+// tokenCmd asks the issuer of the system that runs for a token.
 type tokenCmd struct {
 	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
 	Scope   []string      `default:"quotes" enum:"quotes,staff" help:"What it opens: quotes for a customer, staff for an employee."`
 	TTL     time.Duration `default:"12h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
-	Data    string        `default:".milepost" help:"Directory with the data of the system." type:"path"`
-	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, which is part of the issuer's name."`
+	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
 
 // Help says for what a token is good.
 func (*tokenCmd) Help() string {
-	return `Give it as "Authorization: Bearer TOKEN" with a request to the API. It is good for the system with this data directory and this AWS endpoint only.
+	return `Give it as "Authorization: Bearer TOKEN" with a request to the API. The system that runs at the AWS endpoint makes it, and takes it while it has the same data.
 
 Examples, for a customer and for an employee:
 
@@ -40,20 +43,33 @@ func (c *tokenCmd) Validate() error {
 }
 
 // Run prints the token.
-func (c *tokenCmd) Run(s streams) error {
-	// The system may not have run yet; it will then use the key that is made here.
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return err
+func (c *tokenCmd) Run(ctx context.Context, s streams) error {
+	form := url.Values{
+		"subject": {c.Subject}, "scope": {strings.Join(c.Scope, " ")}, "audience": {system.Audience}, "ttl": {c.TTL.String()},
 	}
-	i, err := issuer.New("http://"+c.AWS+system.IssuerPath, filepath.Join(c.Data, system.KeyFile))
+	address := "http://" + c.AWS + system.IssuerPath + "/token"
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
-	token, err := i.Token(issuer.Claims{Subject: c.Subject, Scopes: c.Scope, Audience: []string{system.Audience}, TTL: c.TTL})
-	if err != nil {
-		return err
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var client aws.HTTPClient = http.DefaultClient
+	if s.aws != nil {
+		client = s.aws
 	}
-	_, err = fmt.Fprintln(s.out, token)
+	answer, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("no token: nothing answers at %s; start a system with milepost run, or give the AWS address that it prints as --aws", c.AWS)
+	}
+	defer answer.Body.Close()
+	token, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("no token: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/jwt" {
+		return fmt.Errorf("no token: what answers at %s is not the issuer of milepost run (%s); is --aws the AWS address that it prints?", c.AWS, answer.Status)
+	}
+	_, err = fmt.Fprintln(s.out, string(token))
 	return err
 }
 

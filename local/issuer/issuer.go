@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -41,8 +42,8 @@ type Claims struct {
 	Extra map[string]any
 }
 
-// Issuer signs tokens. It is also the handler of the documents below its URL:
-// /.well-known/openid-configuration and /jwks.json. It is safe for concurrent use.
+// Issuer signs tokens. It is also the handler of what is below its URL:
+// /.well-known/openid-configuration, /jwks.json, and /token, which makes any token that is asked for. It is safe for concurrent use.
 type Issuer struct {
 	url       string
 	signer    jose.Signer
@@ -179,9 +180,38 @@ func (i *Issuer) Token(c Claims) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// ServeHTTP answers with the discovery document or the public keys. It looks at the end of the
+// serveToken answers a form with subject, scope, audience and ttl with the token that it asks for. A browser page
+// gets none.
+func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || r.Header.Get("Origin") != "" {
+		w.Header().Set("Allow", "POST")
+		http.Error(w, "a token is asked for with POST, and not by a page", http.StatusMethodNotAllowed)
+		return
+	}
+	ttl, err := time.ParseDuration(r.PostFormValue("ttl"))
+	if err != nil {
+		http.Error(w, "ttl is no duration", http.StatusBadRequest)
+		return
+	}
+	token, err := i.Token(Claims{
+		Subject: r.PostFormValue("subject"), Scopes: strings.Fields(r.PostFormValue("scope")),
+		Audience: strings.Fields(r.PostFormValue("audience")), TTL: ttl,
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwt")
+	_, _ = io.WriteString(w, token)
+}
+
+// ServeHTTP answers with the discovery document, the public keys, or a token. It looks at the end of the
 // path only, so that an issuer's URL may have a path.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/token") {
+		i.serveToken(w, r)
+		return
+	}
 	var document []byte
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):

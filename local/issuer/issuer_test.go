@@ -2,9 +2,11 @@ package issuer_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,5 +130,30 @@ func TestDamagedKeyFileIsRefused(t *testing.T) {
 	}
 	if _, err := issuer.New(url, file); err == nil {
 		t.Error("no error; a new key would make all tokens in use invalid")
+	}
+}
+
+func TestTheIssuerMakesTokensThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "")
+	for name, row := range map[string]struct {
+		method, origin, form string
+		status               int
+	}{
+		"a token":         {http.MethodPost, "", "subject=ada&scope=quotes+staff&audience=milepost&ttl=1h", http.StatusOK},
+		"by a page":       {http.MethodPost, "http://evil.example", "subject=ada&ttl=1h", http.StatusMethodNotAllowed},
+		"by GET":          {http.MethodGet, "", "", http.StatusMethodNotAllowed},
+		"no time to live": {http.MethodPost, "", "subject=ada", http.StatusBadRequest},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), row.method, "/token", strings.NewReader(row.form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if row.origin != "" {
+			r.Header.Set("Origin", row.origin)
+		}
+		w := httptest.NewRecorder()
+		i.ServeHTTP(w, r)
+		if w.Code != row.status || (strings.Count(w.Body.String(), ".") == 2) != (row.status == http.StatusOK) {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, row.status)
+		}
 	}
 }
