@@ -6,9 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 
 	"milepost/internal/archive"
-	"milepost/internal/eventstore"
 	"milepost/internal/mask"
 	"milepost/internal/quotestore"
 )
@@ -19,8 +19,9 @@ type logExportCmd struct {
 	Since    moment   `placeholder:"TIME" help:"Begin each quote with its first event from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
 	Until    moment   `placeholder:"TIME" help:"End each quote before its first event from this time on. Default: now."`
 	Quote    []string `placeholder:"ID" help:"Export these quotes only."`
-	Mask     bool     `help:"Put something else in the place of all that says who somebody is, for a test environment. Prices stay the same."`
-	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what stands in the place of something depends on this text. Default: another one each time."`
+	Mask     bool     `help:"Replace all by which somebody or a quote could be found again, for a test environment. Prices stay the same."`
+	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what replaces something depends on this text, so who has it can find everything. Default: a key that is thrown away."`
+	Strict   bool     `help:"With --mask: leave out the customers whom nobody equals in what is kept, so that nobody can be found by that either."`
 	Workers  int      `default:"8" help:"Read so many parts of the log at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -28,7 +29,7 @@ type logExportCmd struct {
 
 // Help says what is written.
 func (*logExportCmd) Help() string {
-	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out. An event that cannot be read is named and not written, and masked neither is its quote; the exit status is 1 then.
+	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out. Ids, days, instants and numbers are others then; quotes for which that is not possible at the same price are named. An event that cannot be read is named and not written, and masked neither is its quote; the exit status is 1 then.
 
 Examples, a copy of the log as it was at the end of May, one for a test environment, and what the archive lacks of the time before there was one:
 
@@ -46,6 +47,8 @@ func (c *logExportCmd) Validate() error {
 		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
 	case c.MaskKey != "" && !c.Mask:
 		return errors.New("--mask-key is for --mask; without it nothing is masked")
+	case c.Strict && !c.Mask:
+		return errors.New("--strict is for --mask; without it nothing is masked")
 	case c.Mask && !c.Since.IsZero():
 		return errors.New("--mask needs whole quotes from their first event on: leave --since out")
 	}
@@ -86,16 +89,18 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	for _, id := range c.Quote {
 		x.Streams = append(x.Streams, quotestore.StreamID(id))
 	}
-	if m := c.masker(); m != nil {
-		x.Change = func(ctx context.Context, events []eventstore.Event) ([]eventstore.Event, error) {
-			if erased, err := l.quotes.Unseal(ctx, events); err != nil || erased {
-				return nil, err // without what was erased, an event fits no schema
-			}
-			return m.Stream(events)
-		}
-	}
+	var masking *masking
 	if err := c.checkVacant(ctx, s); err != nil {
 		return err
+	}
+	if m := c.masker(); m != nil {
+		masking = newMasking(l.quotes, m)
+		if c.Strict {
+			if err := masking.rehearse(ctx, *x); err != nil {
+				return plainly(err)
+			}
+		}
+		x.Change = masking.change
 	}
 	total, err := l.quotes.Log.Count(ctx)
 	if err != nil {
@@ -104,6 +109,14 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	sink, finish, err := c.To.sink(ctx, &c.Endpoint, s)
 	if err != nil {
 		return err
+	}
+	if masking != nil {
+		shuffled, err := archive.Shuffle(sink)
+		if err != nil {
+			return errors.Join(err, finish(true))
+		}
+		defer func() { err = errors.Join(err, shuffled.Discard()) }()
+		sink = shuffled
 	}
 	bar := newBar(s.err, 0, total)
 	done, err := x.Run(ctx, sink, bar.show)
@@ -119,13 +132,42 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	if c.To == "-" { // where the events are
 		out = s.err
 	}
+	return failedFor(done.Faults, c.print(out, done, masking))
+}
+
+// exported is what an export came to.
+type exported struct {
+	archive.Exported
+	// Repriced are the masked quotes that come to another price when they are rated again. Alone counts the customers whom
+	// nobody equals in what is kept, Dropped the quotes that were left out for that.
+	Repriced []string `json:"repriced,omitempty"`
+	Alone    int      `json:"alone,omitempty"`
+	Dropped  int      `json:"dropped,omitempty"`
+}
+
+// print says what was exported, and of a masked export what it does not do.
+func (c *logExportCmd) print(out io.Writer, done archive.Exported, masking *masking) error {
+	did := exported{Exported: done}
+	if masking != nil {
+		did.Repriced, did.Alone, did.Dropped = masking.repriced, len(masking.alone()), masking.dropped
+		did.LeftOut -= masking.dropped
+	}
 	if c.JSON {
-		return failedFor(done.Faults, printJSON(out, done))
+		return printJSON(out, did)
 	}
-	printFaults(out, done.Faults)
-	_, err = fmt.Fprintf(out, "%d events of %d quotes exported\n", done.Events, done.Streams)
-	if err == nil && done.LeftOut > 0 {
-		_, err = fmt.Fprintf(out, "%d quotes left out, whose customers were erased\n", done.LeftOut)
+	printFaults(out, did.Faults)
+	fmt.Fprintf(out, "%d events of %d quotes exported\n", did.Events, did.Streams)
+	if did.LeftOut > 0 {
+		fmt.Fprintf(out, "%d quotes left out, whose customers were erased\n", did.LeftOut)
 	}
-	return failedFor(done.Faults, err)
+	if did.Dropped > 0 {
+		fmt.Fprintf(out, "%d quotes left out, whose customers nobody equals in what is kept\n", did.Dropped)
+	}
+	for _, stream := range did.Repriced {
+		fmt.Fprintf(out, "%s comes to another price when it is rated again\n", stream)
+	}
+	if did.Alone > 0 {
+		fmt.Fprintf(out, "%d customers can be found by what is kept, since nobody equals them; --strict leaves them out\n", did.Alone)
+	}
+	return nil
 }

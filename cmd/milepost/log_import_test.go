@@ -17,8 +17,10 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/civil"
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
+	"milepost/internal/readmodel"
 	"milepost/internal/stored"
 	"milepost/local/awsapi"
 	"milepost/schemas"
@@ -205,6 +207,17 @@ func TestAnImportRefuses(t *testing.T) {
 	})
 }
 
+// quoteOf is a quote of a customer.
+func quoteOf(t *testing.T, s *running, customer string) string {
+	t.Helper()
+	l := &readmodel.Store{DB: dynamodb.NewFromConfig(s.Config()), CustomerQuotes: "milepost-customer-quotes"}
+	ids, err := l.Newest(t.Context(), customer)
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("%v, error %v", ids, err)
+	}
+	return ids[0]
+}
+
 func TestATestEnvironmentFromThePast(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		quotes := []string{s.submit(), s.submit()}
@@ -214,7 +227,8 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 		settle()
 		dir := t.TempDir()
 		file := filepath.Join(dir, "test")
-		if out := s.must("log", "export", file, "--mask", "--until", until); out != "8 events of 2 quotes exported\n" {
+		if out := s.must("log", "export", file, "--mask", "--until", until); out != "8 events of 2 quotes exported\n"+
+			"1 customers can be found by what is kept, since nobody equals them; --strict leaves them out\n" {
 			t.Fatalf("export: %q", out)
 		}
 		other := s.another()
@@ -225,14 +239,21 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 		if out := other.must("log", "verify"); !strings.HasSuffix(out, "8 events of 2 streams checked, 0 faults\n") {
 			t.Errorf("verify: %q", out)
 		}
-		for _, id := range quotes {
-			id = strings.TrimPrefix(id, "/quotes/")
+		restored := logOf(t, other.Config())
+		if len(restored) != 2 {
+			t.Fatalf("%d quotes, want 2", len(restored))
+		}
+		for stream := range restored {
+			id := strings.TrimPrefix(stream, "quote-")
+			if slices.Contains(quotes, "/quotes/"+id) {
+				t.Errorf("quote %s has its id", id)
+			}
 			var shown struct {
-				Quote  struct{ Status, TotalPremium string }
+				Quote  struct{ TotalPremium string }
 				Events []struct{ Actor string }
 			}
 			other.mustJSON(&shown, "log", "show", id)
-			if shown.Quote.Status != "QUOTED" || shown.Quote.TotalPremium != "486.00" || !strings.HasPrefix(shown.Events[0].Actor, "person-") {
+			if shown.Quote.TotalPremium != "486.00" || !strings.HasPrefix(shown.Events[0].Actor, "person-") {
 				t.Errorf("quote %s is %+v", id, shown)
 			}
 			text := ""
@@ -244,6 +265,17 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 					t.Errorf("%s is left of quote %s", personal, id)
 				}
 			}
+		}
+		// Bob's quote is like Dora's, Carl's is like nobody's.
+		plain := system.Example(civil.DateOf(time.Now().UTC()))
+		for customer, body := range map[string]string{"bob": plain, "dora": plain, "carl": addressed()} {
+			s.ask(customer, "quotes", "POST", "/quotes", body)
+		}
+		settle()
+		if out := s.must("log", "export", filepath.Join(dir, "strict"), "--mask", "--strict",
+			"--quote", quoteOf(t, s, "bob"), "--quote", quoteOf(t, s, "carl"), "--quote", quoteOf(t, s, "dora")); out !=
+			"8 events of 2 quotes exported\n1 quotes left out, whose customers nobody equals in what is kept\n" {
+			t.Errorf("strict: %q", out)
 		}
 		// The same key makes the same of it, no key something else each time.
 		masked := func(name string, args ...string) string {

@@ -48,7 +48,7 @@ func mustMask(t *testing.T, key string, events []eventstore.Event) []eventstore.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return masked
+	return masked.Events
 }
 
 // whole is the whole way of an example, with words of people in it.
@@ -98,21 +98,53 @@ func TestNothingPersonalIsLeftAndThePriceStays(t *testing.T) {
 			t.Errorf("%s: %v", e.ID, faults)
 		}
 		was, is := fold(t, original[:4]), fold(t, masked[:4])
-		if got := rating.Rate(is.Request.Rating(is.QuoteDate), is.Facts()); !reflect.DeepEqual(got, *was.Rating) && !slices.Contains(was.Rating.Conditions, rating.HistoryPending) {
+		if was.Rating == nil {
+			t.Logf("%s is not rated", e.ID)
+			continue
+		}
+		if got := rating.Rate(is.Request.Rating(is.QuoteDate), is.Facts()); !equalPrices(got, *was.Rating) && !slices.Contains(was.Rating.Conditions, rating.HistoryPending) {
 			t.Errorf("%s: the price is %v, want %v", e.ID, got.TotalPremium, was.Rating.TotalPremium)
 		}
-		if !reflect.DeepEqual(is.Rating, was.Rating) {
+		if (is.Rating == nil) != (was.Rating == nil) || is.Rating != nil && !equalPrices(*is.Rating, *was.Rating) {
 			t.Errorf("%s: the rating was changed", e.ID)
-		}
-		for i, d := range is.Request.Drivers {
-			if o := was.Request.Drivers[i]; d.FirstName == o.FirstName || d.DateOfBirth.Year() != o.DateOfBirth.Year() || d.DateOfBirth.Month() != o.DateOfBirth.Month() {
-				t.Errorf("%s: driver %d is %+v", e.ID, i, d)
-			}
 		}
 	}
 	if rated < 15 {
 		t.Errorf("%d examples are rated", rated)
 	}
+}
+
+// equalPrices compares what two ratings come to, step by step.
+func equalPrices(a, b rating.Result) bool { return reflect.DeepEqual(priceOf(a), priceOf(b)) }
+
+// priceOf is a rating without ids and days.
+func priceOf(r rating.Result) any {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	var all any
+	if err := json.Unmarshal(text, &all); err != nil {
+		panic(err)
+	}
+	var strip func(v any)
+	strip = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range []string{"driverId", "vehicleId", "charged", "expiresOn"} {
+				delete(v, name)
+			}
+			for _, member := range v {
+				strip(member)
+			}
+		case []any:
+			for _, item := range v {
+				strip(item)
+			}
+		}
+	}
+	strip(all)
+	return all
 }
 
 func mustText(t *testing.T, events []eventstore.Event) string {
@@ -139,7 +171,9 @@ func TestTheSameBecomesTheSame(t *testing.T) {
 	one := stored(t, "quote-1", "ada", quotetest.MustEvents(t, e.Submit())...)
 	e.Request.Vehicles[0].VIN = strings.Replace(e.Request.Vehicles[0].VIN, "000101", "000102", 1)
 	two := stored(t, "quote-2", "ada", quotetest.MustEvents(t, e.Submit())...)
-	three := stored(t, "quote-3", "bob", quotetest.MustEvents(t, e.Submit())...)
+	submit := e.Submit()
+	submit.CustomerID = "bob"
+	three := stored(t, "quote-3", "bob", quotetest.MustEvents(t, submit)...)
 	requestOf := func(key string, events []eventstore.Event) (quote.Request, string) {
 		e, err := quote.Decode(quote.Versioned{Type: quote.TypeQuoteRequested, Version: quote.SchemaVersion(quote.TypeQuoteRequested)}, mustMask(t, key, events)[0].Data)
 		if err != nil {
@@ -150,7 +184,7 @@ func TestTheSameBecomesTheSame(t *testing.T) {
 	first, ada := requestOf("key", one)
 	second, again := requestOf("key", two)
 	_, bob := requestOf("key", three)
-	if !reflect.DeepEqual(first.Drivers, second.Drivers) || ada != again {
+	if !reflect.DeepEqual(first.Drivers, second.Drivers) || ada != again || first.EffectiveDate != second.EffectiveDate {
 		t.Errorf("a person who has two quotes is %+v and %+v, %s and %s", first.Drivers, second.Drivers, ada, again)
 	}
 	if ada == bob || first.Vehicles[0].VIN == second.Vehicles[0].VIN {
@@ -167,54 +201,24 @@ func TestFunctionsKeepTheirNames(t *testing.T) {
 	events := stored(t, "quote-1", "rate", quote.QuoteAccepted{QuoteID: quotetest.ID, Revision: 1}, quote.QuoteAccepted{QuoteID: quotetest.ID, Revision: 1})
 	events[0].Metadata.CommandID = "rate/x"
 	masked := mustMask(t, "key", events)
-	if masked[0].Metadata != events[0].Metadata {
-		t.Errorf("the function is %+v", masked[0].Metadata)
+	if m := masked[0].Metadata; m.Actor != "rate" || !strings.HasPrefix(m.CommandID, "rate/") || m.CommandID == "rate/x" {
+		t.Errorf("the function is %+v", m)
 	}
 	if m := masked[1].Metadata; m.Actor == "rate" || strings.Contains(m.CommandID, "submit") { // a person who calls themselves so
 		t.Errorf("the person is %+v", m)
 	}
 }
 
-func TestBirthdaysStayWhereTheyCount(t *testing.T) {
-	t.Parallel()
-	masker := mask.New([]byte("key"))
-	moved := 0
-	for day := 1; day <= 28; day++ {
-		for _, month := range []int{5, 6, 7} {
-			born := fmt.Sprintf("1988-%02d-%02d", month, day)
-			data := fmt.Sprintf(`{"quoteDate":"2026-05-10","request":{"effectiveDate":"2026-06-15","drivers":[{"firstName":"A","lastName":"B","dateOfBirth":%q}]}}`, born)
-			masked, err := masker.Stream([]eventstore.Event{{Version: 1, Data: []byte(data)}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			stays := strings.Contains(string(masked[0].Data), born)
-			if month != 7 && !stays {
-				t.Errorf("%s became %s", born, masked[0].Data)
-			}
-			if !stays {
-				moved++
-			}
-		}
-	}
-	if moved < 20 {
-		t.Errorf("%d days of birth in July were moved, want nearly all of 28", moved)
-	}
-}
-
 func TestAMaskedVINIsOfAVehicleOfTheSameKind(t *testing.T) {
 	t.Parallel()
 	for _, vin := range []string{"1HGCV1F33NA000101", "1HGCV1F34NA000101", "5YJ3E1EA7KF317000", "1M9AB1234LA123456", "WAUZZZ8K9BA012345", "short", "1HGCV1F3_NA00010I"} {
-		data, err := json.Marshal(map[string]string{"vin": vin})
-		if err != nil {
-			t.Fatal(err)
-		}
+		requested := quotetest.MustEvents(t, quotetest.MustExample(t, "E01").Submit())[0].(quote.QuoteRequested)
+		requested.Request.Vehicles = slices.Clone(requested.Request.Vehicles)
+		requested.Request.Vehicles[0].VIN = vin
+		events := stored(t, "quote-1", "ada", requested)
 		var seen []string
 		for i := range 50 {
-			masked := mustMask(t, fmt.Sprint("key ", i), []eventstore.Event{{Version: 1, Data: data}})
-			var got struct{ VIN string }
-			if err := json.Unmarshal(masked[0].Data, &got); err != nil {
-				t.Fatal(err)
-			}
+			got := fold(t, mustMask(t, fmt.Sprint("key ", i), events)).Request.Vehicles[0]
 			seen = append(seen, got.VIN)
 			if got.VIN == vin || len(got.VIN) != len(vin) {
 				t.Errorf("%s became %s", vin, got.VIN)
@@ -253,14 +257,14 @@ func TestDataThatCannotBeReadAreRefused(t *testing.T) {
 	}
 }
 
-// harmless are the names of texts in events that say nothing about who somebody is.
-var harmless = strings.Fields(`COLL COMP INJ LIAB address amount amountPaid antiTheft askedAt assessment biLimit body bodyClass city code coverageTotal
-	correctedOn correctionId date difference driverId engine effectiveDate errorCode erasedAt eventId eventType expirationDate expiresOn garagingZip gender gvwr licenseState licenseStatus make
-	maritalStatus minimumPremiumAdjustment model msrp name paymentPlan pointer premium provider quoteDate quoteId ratePlanVersion reasonCode requestedAt
-	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use value vehicleId zip`)
+// kept are the names of texts in events that stay: what the price is made of, and what is the same for many.
+var kept = strings.Fields(`COLL COMP INJ LIAB address amount antiTheft assessment biLimit body bodyClass code coverageTotal
+	difference engine errorCode eventType gender gvwr licenseState licenseStatus make
+	maritalStatus minimumPremiumAdjustment model name paymentPlan pointer premium provider ratePlanVersion reasonCode
+	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use`)
 
-// TestEveryTextIsMaskedOrHarmless fails for a new member of an event until somebody says which it is.
-func TestEveryTextIsMaskedOrHarmless(t *testing.T) {
+// TestEveryTextIsMaskedOrKept fails for a new member of an event until somebody says which it is.
+func TestEveryTextIsMaskedOrKept(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{}
 	var walk func(file string, schema any)
@@ -308,8 +312,8 @@ func TestEveryTextIsMaskedOrHarmless(t *testing.T) {
 		t.Fatalf("%d texts were found", len(texts))
 	}
 	for name, file := range texts {
-		if masked := slices.Contains(mask.Members(), name); masked == slices.Contains(harmless, name) {
-			t.Errorf("%s in %s is neither masked nor harmless, or both", name, file)
+		if masked := slices.Contains(mask.Members(), name) || slices.Contains(mask.Moved(), name); masked == slices.Contains(kept, name) {
+			t.Errorf("%s in %s is neither masked nor kept, or both", name, file)
 		}
 	}
 	for _, name := range mask.Members() {

@@ -2,9 +2,12 @@ package mask
 
 import "milepost/domain/vehicle"
 
-// serial is where the serial number of a vehicle begins in its VIN. What stands before says what kind of vehicle it
-// is; of a maker of few vehicles, three more characters say who the maker is.
-const serial = 11
+// plant is where the plant and the serial number of a vehicle begin in its VIN. What is before them says what kind of
+// vehicle it is; of a maker of few vehicles, three characters of the serial number say who the maker is.
+const (
+	plant  = 10
+	serial = 11
+)
 
 // vinTries is how many serial numbers are tried until one gives the same vehicle.
 const vinTries = 20
@@ -28,6 +31,9 @@ func (m *Masker) vin(text string) string {
 		sum := m.sum("vin", old, try)
 		for i := from; i < len(masked); i++ {
 			masked[i] = another(masked[i], sum[i])
+		}
+		if try < vinTries/2 { // after that the plant may be what matters
+			masked[plant] = another(masked[plant], sum[plant])
 		}
 		v, err := vehicle.ParseVIN(string(masked))
 		if err != nil { // it has the characters of a VIN
