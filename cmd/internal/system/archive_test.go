@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/cmd/internal/system"
@@ -95,19 +93,14 @@ func (s *running) lives() []string {
 // handKeysTo gives another system the customers' keys, wrapped by its own key: what is sealed in an archive stays so.
 func (s *running) handKeysTo(other *running) {
 	s.t.Helper()
-	old, new := kms.NewFromConfig(s.Config()), kms.NewFromConfig(other.Config())
-	for _, item := range s.scan(keysTable) {
-		of := map[string]string{"customerId": text(item, "customerId")}
-		key, err := old.Decrypt(s.t.Context(), &kms.DecryptInput{CiphertextBlob: item["dataKey"].(*types.AttributeValueMemberB).Value, EncryptionContext: of})
-		if err != nil {
-			s.t.Fatal(err)
+	for h, err := range s.log.Keys.All(s.t.Context()) {
+		if err == nil {
+			h, err = s.log.Keys.Wrap(s.t.Context(), h, other.log.Keys)
 		}
-		wrapped, err := new.Encrypt(s.t.Context(), &kms.EncryptInput{KeyId: aws.String("alias/milepost-customer-keys"), Plaintext: key.Plaintext, EncryptionContext: of})
-		if err != nil {
-			s.t.Fatal(err)
+		if err == nil {
+			_, err = other.log.Keys.Adopt(s.t.Context(), h)
 		}
-		item["dataKey"] = &types.AttributeValueMemberB{Value: wrapped.CiphertextBlob}
-		if _, err := other.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(keysTable), Item: item}); err != nil {
+		if err != nil {
 			s.t.Fatal(err)
 		}
 	}
