@@ -18,7 +18,7 @@ import (
 // logHeadsCmd checks signed heads.
 type logHeadsCmd struct {
 	From      string   `arg:"" optional:"" help:"A directory with a copy of the archive's bucket. Default: the bucket of the stack."`
-	PublicKey string   `placeholder:"FILE" type:"existingfile" help:"Check with the public key in this file, and ask nobody for it."`
+	PublicKey string   `placeholder:"FILE" type:"path" help:"Check with the public key in this file, and ask nobody for it."`
 	SaveKey   string   `placeholder:"FILE" type:"path" help:"Write the public key into a file, which must not be there, and check nothing."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 	Endpoint  endpoint `embed:""`
