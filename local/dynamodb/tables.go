@@ -311,12 +311,12 @@ func (s *Service) updateTimeToLive(ctx context.Context, body []byte) (any, error
 		return nil, err
 	}
 	switch {
+	case t.TTLAttribute != "" && t.TTLAttribute != spec.AttributeName:
+		return nil, validationf("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.TTLAttribute)
 	case spec.Enabled && t.TTLAttribute != "":
 		return nil, validationf("TimeToLive is already enabled")
 	case !spec.Enabled && t.TTLAttribute == "":
 		return nil, validationf("TimeToLive is already disabled")
-	case !spec.Enabled && t.TTLAttribute != spec.AttributeName:
-		return nil, validationf("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.TTLAttribute)
 	}
 	before := t.TTLAttribute
 	t.TTLAttribute = ""

@@ -66,7 +66,8 @@ func difference(r request, mine, theirs *answer) string {
 
 // differentContent compares what is in two answers, as far as DynamoDB promises it.
 func differentContent(r request, mine, theirs map[string]any) string {
-	names := []string{"Attributes", "Item", "Items", "Count", "ScannedCount", "LastEvaluatedKey", "Responses", "UnprocessedItems",
+	names := []string{"Attributes", "Item", "Items", "Count", "ScannedCount", "LastEvaluatedKey", "Responses",
+		"UnprocessedItems",
 		"UnprocessedKeys", "TableNames", "TimeToLiveDescription", "TimeToLiveSpecification"}
 	_, started := r.body["ExclusiveStartKey"]
 	_, limited := r.body["Limit"]
@@ -91,7 +92,8 @@ func differentContent(r request, mine, theirs map[string]any) string {
 	for _, name := range []string{"TableDescription", "Table"} {
 		a, _ := mine[name].(map[string]any)
 		b, _ := theirs[name].(map[string]any)
-		for _, part := range []string{"TableName", "KeySchema", "AttributeDefinitions", "ItemCount", "StreamSpecification"} {
+		for _, part := range []string{"TableName", "KeySchema", "AttributeDefinitions", "ItemCount",
+			"StreamSpecification"} {
 			if x, y := canonical(unordered(a[part])), canonical(unordered(b[part])); x != y {
 				return "another " + part
 			}
@@ -167,25 +169,40 @@ type stage struct {
 }
 
 var stages = []stage{
-	{place, []string{"starting key", "Exclusive Start Key", "Query condition missed key", "Conditions can be of length", "key condition not supported", "operator used in KeyConditionExpression",
-		"KeyConditionExpressions must", "KeyConditionExpressions cannot", "condition in KeyConditionExpression", "Condition parameter type",
-		"non-primary key attributes", "Must specify the", "Cannot specify the", "ALL_PROJECTED_ATTRIBUTES can", "does not project",
+	{place, []string{"starting key", "Exclusive Start Key", "Query condition missed key",
+		"Conditions can be of length", "key condition not supported", "operator used in KeyConditionExpression",
+		"KeyConditionExpressions must", "KeyConditionExpressions cannot", "condition in KeyConditionExpression",
+		"Condition parameter type",
+		"non-primary key attributes", "Must specify the", "Cannot specify the", "ALL_PROJECTED_ATTRIBUTES can",
+		"does not project",
 		"Select type ALL_ATTRIBUTES", "segment", "Consistent read", "Type mismatch for attribute to update"}},
-	{constraint, []string{"failed to satisfy constraint", "Invalid table/index name", "Cannot have null key", "Limit must be greater than or equal to 1",
-		"Limit in ListTables", "Return values set to invalid value", "must have some requests set", "cannot be null or empty", "has empty list",
+	{constraint, []string{"failed to satisfy constraint", "Invalid table/index name", "Cannot have null key",
+		"Limit must be greater than or equal to 1",
+		"Limit in ListTables", "Return values set to invalid value", "must have some requests set",
+		"cannot be null or empty", "has empty list",
 		"null or no requests set", "less than or equal to 100", "less than or equal to 25"}},
-	{values, []string{"contains invalid key", "contains invalid value", "must not be empty", "can only be specified when using expressions",
-		"Supplied AttributeValue", "significant digits", "precision up to 38 digits", "Number overflow", "Number underflow",
-		"converted to a numeric value", "converted into a number", "may not be empty", "should not be empty", "contains duplicates", "Nesting Levels",
-		"Empty attribute name", "Attribute name is too large", "must have the value of true", "Supplied WriteRequest is empty",
-		"exceeded the maximum allowed size", "payload size", "multiple operations on one item", "Too many items requested", "can only contain one of", "should contain Delete or Put"}},
-	{expression, []string{"Invalid UpdateExpression", "Invalid ConditionExpression", "Invalid FilterExpression", "Invalid ProjectionExpression",
+	{values, []string{"contains invalid key", "contains invalid value", "must not be empty",
+		"can only be specified when using expressions",
+		"Supplied AttributeValue", "significant digits", "precision up to 38 digits", "Number overflow",
+		"Number underflow",
+		"converted to a numeric value", "converted into a number", "may not be empty", "should not be empty",
+		"contains duplicates", "Nesting Levels",
+		"Empty attribute name", "Attribute name is too large", "must have the value of true",
+		"Supplied WriteRequest is empty",
+		"exceeded the maximum allowed size", "payload size", "multiple operations on one item",
+		"Too many items requested", "can only contain one of", "should contain Delete or Put"}},
+	{expression, []string{"Invalid UpdateExpression", "Invalid ConditionExpression", "Invalid FilterExpression",
+		"Invalid ProjectionExpression",
 		"Invalid KeyConditionExpression", "unused in expressions", "parameter must be specified in the request"}},
-	{place, []string{"does not match the schema", "Type mismatch for key", "Type mismatch for Index Key", "Invalid attribute value type", "Missing the key",
-		"required keys was not given a value", "number of conditions on the keys", "empty string value", "empty binary value", "size limit",
-		"must be under 2048 bytes", "This attribute is part of the key", "Key attributes must be scalars", "does not have the specified index",
+	{place, []string{"does not match the schema", "Type mismatch for key", "Type mismatch for Index Key",
+		"Invalid attribute value type", "Missing the key",
+		"required keys was not given a value", "number of conditions on the keys", "empty string value",
+		"empty binary value", "size limit",
+		"must be under 2048 bytes", "This attribute is part of the key", "Key attributes must be scalars",
+		"does not have the specified index",
 		"Requested resource not found", "non-existent table"}},
-	{item, []string{"document path provided in the update expression is invalid", "refers to an attribute that does not exist", "has an incorrect data type",
+	{item, []string{"TimeToLive is", "document path provided in the update expression is invalid",
+		"refers to an attribute that does not exist", "has an incorrect data type",
 		"The conditional request failed", "Transaction cancelled"}},
 }
 

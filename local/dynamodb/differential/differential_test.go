@@ -48,8 +48,8 @@ func TestDifferential(t *testing.T) {
 	if folder == "" {
 		t.Skip("DYNAMODB_LOCAL names no folder with Amazon's DynamoDB Local; make differential installs it and runs this test")
 	}
-	if _, err := filepath.Glob(filepath.Join(folder, "DynamoDBLocal-*.jar")); err != nil {
-		t.Fatal(err)
+	if jars, err := filepath.Glob(filepath.Join(folder, "DynamoDBLocal-*.jar")); err != nil || len(jars) == 0 {
+		t.Fatalf("%s has no DynamoDB Local (%v)", folder, err)
 	}
 	requests, seed := number(t, "DIFFERENTIAL_REQUESTS", 10_000), number(t, "DIFFERENTIAL_SEED", 1)
 	service, err := dynamodb.New(dynamodb.Config{})

@@ -549,7 +549,13 @@ func (g *generator) spoilDefinition(body object) {
 
 // aboutTable asks about a table.
 func (g *generator) aboutTable() request {
-	switch pick(g, 0, 1, 2) {
+	switch pick(g, 0, 1, 2, 3) {
+	case 3:
+		spec := object{"AttributeName": pick(g, "ttl", "ttl", "other"), "Enabled": g.chance(0.5)}
+		if g.wrong(1) {
+			g.spoil(spec)
+		}
+		return request{"UpdateTimeToLive", object{"TableName": g.tableName(g.table()), "TimeToLiveSpecification": spec}}
 	case 0:
 		return request{"DescribeTable", object{"TableName": g.tableName(g.table())}}
 	case 1:

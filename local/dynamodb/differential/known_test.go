@@ -13,27 +13,33 @@ var known = []struct {
 }{
 	{"DynamoDB Local fails, and says nothing of the request",
 		func(_ request, _, theirs *answer) bool { return theirs.code == "InternalFailure" }},
-	{"a constraint of the API's model is checked before all else (the suite; the service model); DynamoDB Local checks it late or never",
+	{"a constraint of the API's model is checked before all else (the suite; the service model); DynamoDB " +
+		"Local checks it late or never",
 		func(_ request, mine, _ *answer) bool { return class(mine.message) == constraint }},
-	{"calls on items take any name of a table that is made of the right characters, and find no such table (the suite)",
+	{"calls on items take any name of a table that is made of the right characters, and find no such table " +
+		"(the suite)",
 		func(_ request, mine, theirs *answer) bool {
 			return mine.code != "" && strings.Contains(theirs.message, "Invalid table/index name")
 		}},
-	{"values and expressions are checked before the table, its index and its key are looked at (the suite: a syntax error wins over ResourceNotFoundException, an unused name too)",
+	{"values and expressions are checked before the table, its index and its key are looked at (the suite: a " +
+		"syntax error wins over ResourceNotFoundException, an unused name too)",
 		func(_ request, mine, theirs *answer) bool {
-			return slices.Contains([]string{values, expression}, class(mine.message)) && slices.Contains([]string{values, expression, place, item}, class(theirs.message))
+			return slices.Contains([]string{values, expression}, class(mine.message)) &&
+				slices.Contains([]string{values, expression, place, item}, class(theirs.message))
 		}},
 	{"several tables of a batch may be looked at in any order",
 		func(r request, mine, theirs *answer) bool {
 			tables, _ := r.body["RequestItems"].(object)
 			return len(tables) > 1 && mine.code != "" && theirs.code != ""
 		}},
-	{"the actions of a transaction are checked together, as far as that needs no table; DynamoDB Local goes from one to the next (no document says more)",
+	{"the actions of a transaction are checked together, as far as that needs no table; DynamoDB Local goes " +
+		"from one to the next (no document says more)",
 		func(r request, mine, theirs *answer) bool {
 			actions, _ := r.body["TransactItems"].([]any)
 			return len(actions) > 1 && mine.code != "" && theirs.code != "" && (mine.code != theirs.code || mine.reasons == nil)
 		}},
-	{"an update that cannot be applied cancels its transaction for the reason ValidationError (API reference, TransactWriteItems, TransactionCanceledException)",
+	{"an update that cannot be applied cancels its transaction for the reason ValidationError (API reference, " +
+		"TransactWriteItems, TransactionCanceledException)",
 		func(_ request, mine, theirs *answer) bool {
 			return hasReason(mine, theirs.message) && (class(theirs.message) == item || mentions(theirs.message, "Key attributes must be scalars"))
 		}},
@@ -41,7 +47,8 @@ var known = []struct {
 		func(_ request, mine, theirs *answer) bool {
 			return hasReason(mine, theirs.message) && class(theirs.message) == place
 		}},
-	{"that an item stands twice in a transaction is a ValidationException of the whole request (the suite); DynamoDB Local sees it when it comes to it",
+	{"that an item stands twice in a transaction is a ValidationException of the whole request (the suite); " +
+		"DynamoDB Local sees it when it comes to it",
 		func(_ request, mine, _ *answer) bool {
 			return mentions(mine.message, "multiple operations on one item")
 		}},
@@ -51,16 +58,20 @@ var known = []struct {
 		}},
 	{"key attributes are scalars in every expression, as DynamoDB Local says of all but those of a ConditionCheck",
 		func(r request, mine, theirs *answer) bool {
-			return mentions(mine.message, "Key attributes must be scalars") && (theirs.code == "TransactionCanceledException" || r.operation == "TransactWriteItems")
+			return mentions(mine.message, "Key attributes must be scalars") &&
+				(theirs.code == "TransactionCanceledException" || r.operation == "TransactWriteItems")
 		}},
-	{"an update of a key attribute is refused before the condition is looked at (github.com/mhart/dynalite, which was tested against AWS)",
+	{"an update of a key attribute is refused before the condition is looked at (github.com/mhart/dynalite, " +
+		"which was tested against AWS)",
 		func(_ request, mine, theirs *answer) bool {
 			return mentions(mine.message, "This attribute is part of the key") && class(theirs.message) == item
 		}},
-	{"an update cannot give a key of an index the wrong type (API reference, TransactWriteItems: \"attempted to update the secondary index key to unsupported type\"); DynamoDB Local lets ADD do it",
+	{"an update cannot give a key of an index the wrong type (API reference, TransactWriteItems: \"attempted " +
+		"to update the secondary index key to unsupported type\"); DynamoDB Local lets ADD do it",
 		func(_ request, mine, theirs *answer) bool {
 			const mismatch = "Type mismatch for Index Key"
-			return mentions(mine.message, mismatch) && theirs.code == "" || slices.ContainsFunc(mine.reasons, func(r reason) bool { return mentions(r.Message, mismatch) })
+			return mentions(mine.message, mismatch) && theirs.code == "" ||
+				slices.ContainsFunc(mine.reasons, func(r reason) bool { return mentions(r.Message, mismatch) })
 		}},
 	{"the size of a partition key is checked in reads too (the suite)",
 		func(r request, mine, _ *answer) bool {
@@ -70,11 +81,13 @@ var known = []struct {
 		func(r request, mine, theirs *answer) bool {
 			return r.operation == "Scan" && r.body["IndexName"] != nil && r.body["FilterExpression"] != nil && mine.code+theirs.code == ""
 		}},
-	{"a page that reached its limit says where it ended (API reference, Query, LastEvaluatedKey); DynamoDB Local knows that a table without a sort key has no more",
+	{"a page that reached its limit says where it ended (API reference, Query, LastEvaluatedKey); DynamoDB " +
+		"Local knows that a table without a sort key has no more",
 		func(r request, mine, theirs *answer) bool {
 			return r.operation == "Query" && r.body["Limit"] != nil && mine.code+theirs.code == "" && theirs.members["LastEvaluatedKey"] == nil
 		}},
-	{"a start key within the range of the key condition is one to go on from (Developer Guide, Query); DynamoDB Local refuses some at the range's border",
+	{"a start key within the range of the key condition is one to go on from (Developer Guide, Query); " +
+		"DynamoDB Local refuses some at the range's border",
 		func(r request, mine, theirs *answer) bool {
 			return r.body["ExclusiveStartKey"] != nil && mine.code == "" && mentions(theirs.message, "does not match the range key predicate")
 		}},
