@@ -188,6 +188,20 @@ const (
 var licenseStatuses = []LicenseStatus{LicenseValid, LicensePermit, LicenseSuspended, LicenseRevoked,
 	LicenseExpired, LicenseForeign, Unlicensed}
 
+// WorseThan reports whether a license is worse than another for underwriting: a suspended or revoked one is the worst, and
+// one that has expired, is foreign or never was comes next. A learner's permit is no worse than a license.
+func (s LicenseStatus) WorseThan(other LicenseStatus) bool { return s.rank() > other.rank() }
+
+func (s LicenseStatus) rank() int {
+	switch s {
+	case LicenseSuspended, LicenseRevoked:
+		return 2
+	case LicenseExpired, LicenseForeign, Unlicensed:
+		return 1
+	}
+	return 0
+}
+
 // LicenseStatuses are all statuses of a license.
 func LicenseStatuses() []LicenseStatus { return slices.Clone(licenseStatuses) }
 
@@ -274,6 +288,8 @@ type Assessment struct {
 	History History `json:"history"`
 	// Pending holds the bind: some product has not answered yet.
 	Pending bool `json:"pending"`
+	// LicenseStatus is what the state's record says of the license, "" where it says nothing.
+	LicenseStatus LicenseStatus `json:"licenseStatus,omitzero"`
 	// Reviews are the entries that a person has to look at.
 	Reviews []Review `json:"reviews,omitzero"`
 }
@@ -311,7 +327,7 @@ func (r Report) Assess() (Assessment, error) {
 	if err := r.check(); err != nil {
 		return Assessment{}, fmt.Errorf("accident history report %q: %w", r.ReportID, err)
 	}
-	a := Assessment{History: History{Status: NoHit, Incidents: []Incident{}}, Pending: r.pending()}
+	a := Assessment{History: History{Status: NoHit, Incidents: []Incident{}}, Pending: r.pending(), LicenseStatus: r.LicenseStatus}
 	switch {
 	case r.Status == ReportHit, len(r.Incidents) > 0:
 		a.History.Status = Hit

@@ -31,7 +31,7 @@ func (r Revision) AdverseAction() *AdverseAction {
 	}
 	a := &AdverseAction{Agencies: []accident.Agency{}, Incidents: []AdverseIncident{}}
 	for _, known := range r.Drivers {
-		counted := false
+		_, counted := r.worseLicenses()[known.DriverID]
 		for _, i := range known.History.Incidents {
 			if !r.counted(known.DriverID, i) {
 				continue
@@ -78,7 +78,8 @@ func (a AdverseAction) PrincipalReasons() []string { return []string{ReportReaso
 func (r Revision) ReasonsTold() []Reason {
 	told := []Reason{}
 	for _, reason := range r.Reasons() {
-		if rating.Code(reason.Code).OfRecord() && r.reportsTell() {
+		code := rating.Code(reason.Code)
+		if code.OfRecord() && r.reportsTell() || code.OfLicense() && len(r.worseLicenses()) > 0 {
 			reason = ReportReason
 		}
 		if !slices.Contains(told, reason) {
@@ -93,6 +94,19 @@ func (r Revision) Declared(driverID string, t accident.Type, on civil.Date) bool
 	return slices.ContainsFunc(r.Request.Drivers, func(d Driver) bool {
 		return d.DriverID == driverID && slices.ContainsFunc(d.Incidents, func(i accident.Incident) bool { return i.Type == t && i.Date == on })
 	})
+}
+
+// worseLicenses are the licenses of rated drivers of which the state's record says something worse than was stated, by
+// the ids of the drivers.
+func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
+	worse := map[string]accident.LicenseStatus{}
+	for _, d := range r.RatedDrivers() {
+		i := slices.IndexFunc(r.Drivers, func(known DriverLookup) bool { return known.DriverID == d.DriverID })
+		if i >= 0 && r.Drivers[i].LicenseStatus.WorseThan(d.LicenseStatus) {
+			worse[d.DriverID] = r.Drivers[i].LicenseStatus
+		}
+	}
+	return worse
 }
 
 // reportsTell reports whether a consumer report has an incident that the customer did not declare.

@@ -200,9 +200,22 @@ func outcomeOf(q Quote, elsewhere []plausible.Finding) (Event, error) {
 	return nil, &InvalidRequest{Codes: result.Reasons}
 }
 
-// rateWith rates a revision from the facts that it has.
+// rateWith rates a revision from the facts that it has. Where the state's record says that a license is worse than it
+// was stated, the record counts, and if it makes the outcome worse a notice of it is due.
 func (r Revision) rateWith(rate func(rating.Request, rating.Facts) rating.Result) rating.Result {
-	result := rate(r.Request.Rating(r.QuoteDate), r.Facts())
+	request := r.Request.Rating(r.QuoteDate)
+	result := rate(request, r.Facts())
+	if len(r.worseLicenses()) > 0 {
+		stated := result
+		for i, d := range request.Drivers {
+			if reported, ok := r.worseLicenses()[d.DriverID]; ok {
+				request.Drivers[i].LicenseStatus = reported
+			}
+		}
+		result = rate(request, r.Facts())
+		result.DeclaredOnly = stated.DeclaredOnly
+		result.AdverseActionNotice = stated.AdverseActionNotice || result.Outcome.WorseThan(stated.Outcome)
+	}
 	if r.historyPending() && !slices.Contains(result.Conditions, rating.HistoryPending) {
 		result.Conditions = append(result.Conditions, rating.HistoryPending)
 	}

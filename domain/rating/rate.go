@@ -59,6 +59,6 @@ func declaredOnly(facts Facts) (declared Facts, differs bool) {
 // adverse reports whether the reports did the applicant harm: a first quote is adverse too if it is
 // higher than it would have been without them.
 func adverse(actual, baseline Result) bool {
-	return actual.Outcome.worseThan(baseline.Outcome) ||
+	return actual.Outcome.WorseThan(baseline.Outcome) ||
 		actual.Price != nil && baseline.Price != nil && actual.TotalPremium.Cmp(baseline.TotalPremium) > 0
 }

@@ -143,8 +143,8 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 	return closed.Parse(o, text, "outcome", outcomes)
 }
 
-// worseThan compares outcomes of valid requests for the applicant.
-func (o Outcome) worseThan(other Outcome) bool {
+// WorseThan compares outcomes of valid requests for the applicant.
+func (o Outcome) WorseThan(other Outcome) bool {
 	return slices.Index(outcomes, o) > slices.Index(outcomes, other)
 }
 

@@ -87,6 +87,9 @@ var recordRules = []Code{"D01", "D02", "R01", "R02", "R03", "R04"}
 // OfRecord reports whether an underwriting rule looks at what drivers have done, which consumer reports may tell.
 func (c Code) OfRecord() bool { return slices.Contains(recordRules, c) }
 
+// OfLicense reports whether an underwriting rule looks at the status of a license, which consumer reports may tell.
+func (c Code) OfLicense() bool { return c == "D07" || c == "R05" }
+
 // rule gives the rule of an id. A plan without it gives one with no numbers.
 func (p *Plan) rule(id Code) *rule {
 	for i := range p.Underwriting.Rules {
