@@ -137,30 +137,43 @@ func FuzzDamage(f *testing.F) {
 	})
 }
 
+// ask is call for a function that may crash, once or twice: then the gateway answers.
+func (s *running) ask(token, method, target, body string, headers ...string) (answer response) {
+	s.t.Helper()
+	for range 3 {
+		answer = s.call(token, method, target, body, headers...)
+		if answer.Header.Get("Content-Type") != "application/json" || answer.Status != http.StatusInternalServerError {
+			break
+		}
+	}
+	return answer
+}
+
 // assertOneAnswer asks about a quote of ada that is damaged in all ways, and gives it a command that comes to nothing.
 func (s *running) assertOneAnswer(what, id string) {
 	s.t.Helper()
 	ada, eve := s.token("ada", "quotes"), s.token("eve", "staff")
 	answers := map[string]response{
-		"the quote":   s.call(ada, "GET", "/quotes/"+id, ""),
-		"the past":    s.call(ada, "GET", "/quotes/"+id+"?asOf=1", ""),
-		"explanation": s.call(ada, "GET", "/quotes/"+id+"/explanation", ""),
-		"audit log":   s.call(eve, "GET", "/quotes/"+id+"/events", ""),
-		"amendment":   s.call(ada, "POST", "/quotes/"+id+"/amendments", example(), "If-Match", `"999"`),
-		"decision":    s.call(eve, "POST", "/quotes/"+id+"/decision", approval, "If-Match", `"999"`),
-		"withdrawal":  s.call(ada, "POST", "/quotes/"+id+"/withdrawal", "", "If-Match", `"999"`),
+		"the quote":   s.ask(ada, "GET", "/quotes/"+id, ""),
+		"the past":    s.ask(ada, "GET", "/quotes/"+id+"?asOf=1", ""),
+		"explanation": s.ask(ada, "GET", "/quotes/"+id+"/explanation", ""),
+		"audit log":   s.ask(eve, "GET", "/quotes/"+id+"/events", ""),
+		"amendment":   s.ask(ada, "POST", "/quotes/"+id+"/amendments", example(), "If-Match", `"999"`),
+		"decision":    s.ask(eve, "POST", "/quotes/"+id+"/decision", approval, "If-Match", `"999"`),
+		"withdrawal":  s.ask(ada, "POST", "/quotes/"+id+"/withdrawal", "", "If-Match", `"999"`),
 	}
 	for name, answer := range answers {
 		var p struct{ Type string }
 		_ = json.Unmarshal(answer.Body, &p) // what is no problem has no type
 		switch {
 		case answer.Status == http.StatusOK, answer.Status == http.StatusPreconditionFailed:
+		case p.Type == "/problems/not-rated": // a quote that was withdrawn before it had a price
 		case answer.Status == http.StatusInternalServerError && p.Type == "/problems/unreadable", answer.Status == http.StatusServiceUnavailable && p.Type == "/problems/key-missing":
 		default:
 			s.t.Errorf("%s damaged: %s: %d %s", what, name, answer.Status, answer.Body)
 		}
 	}
-	if list := s.call(ada, "GET", "/customers/ada/quotes", ""); list.Status != http.StatusOK {
+	if list := s.ask(ada, "GET", "/customers/ada/quotes", ""); list.Status != http.StatusOK {
 		s.t.Errorf("%s damaged: list: %d %s", what, list.Status, list.Body)
 	}
 }

@@ -47,6 +47,7 @@ const (
 	keysTable           = "milepost-customer-keys"
 	notificationsTable  = "milepost-notifications"
 	waitsTable          = "milepost-waits"
+	snapshotsTable      = "milepost-snapshots"
 )
 
 // today is the day on which most tests begin.
@@ -93,6 +94,7 @@ type running struct {
 	t            *testing.T
 	bureau, vpic party
 	tokens       map[string]string // by subject and scope
+	told         *told             // nil where what was answered may be taken back
 
 	db        *dynamodb.Client
 	bus       *eventbridge.Client
@@ -187,8 +189,12 @@ func (s *running) call(token, method, target, body string, headers ...string) re
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
+	check := s.told.before(r)
 	s.API().ServeHTTP(w, r)
 	answer := response{w.Code, w.Header(), w.Body.Bytes()}
+	if err := check(answer); err != nil {
+		s.t.Error(err)
+	}
 	if err := documented(method, target, answer); err != nil {
 		s.t.Errorf("%s %s: %d %s: %v", method, target, answer.Status, answer.Body, err)
 	}
