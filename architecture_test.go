@@ -1,7 +1,10 @@
 package milepost_test
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +132,39 @@ func TestTheDomainNeedsNothingButDecimals(t *testing.T) {
 			if slices.Contains([]string{"os", "net", "net/http", "context", "log", "math/rand", "math/rand/v2"}, i) {
 				t.Errorf("%s imports %s: it would no longer be pure", path, i)
 			}
+		}
+	}
+}
+
+// TestDaysAreCountedWhereTheRiskIs finds code that turns an instant into a day by another clock than that of the zone of
+// a state. UTC's day is another one than the customer's each evening.
+func TestDaysAreCountedWhereTheRiskIs(t *testing.T) {
+	t.Parallel()
+	// byAnotherClock are the files that may, with why.
+	byAnotherClock := map[string]string{
+		"domain/civil/date.go":      "it makes dates",
+		"domain/zone/zone.go":       "it knows the zones",
+		"domain/rating/plan.go":     "a plan is released on a day of UTC",
+		"handlers/expire/expire.go": "it looks for quotes of all states, and decides on each by its own",
+		"handlers/remind/remind.go": "likewise",
+		"internal/mask/mask.go":     "it shifts days by a number that only has to stay the same",
+		"cmd/milepost/log_mask.go":  "likewise",
+		"cmd/milepost/token.go":     "it prints an example, which begins two weeks ahead",
+		"cmd/milepost/run.go":       "likewise",
+	}
+	for _, room := range []string{"domain", "schemas", "internal", "workflows", "handlers", "cmd/milepost"} {
+		err := filepath.WalkDir(room, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err == nil && strings.Contains(string(text), "DateOf(") && byAnotherClock[filepath.ToSlash(path)] == "" {
+				t.Errorf("%s counts days by a clock of its own: use Request.Today or zone.Today", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
