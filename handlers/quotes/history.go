@@ -144,12 +144,17 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 
-// traceID is the id of the trace that a header belongs to.
+// traceID is the id of the trace that a header belongs to, "" if it was not sampled: then there is none to be found.
 func traceID(header string) string {
+	id, sampled := "", false
 	for part := range strings.SplitSeq(header, ";") {
-		if id, ok := strings.CutPrefix(part, "Root="); ok {
-			return id
+		sampled = sampled || part == "Sampled=1"
+		if root, ok := strings.CutPrefix(part, "Root="); ok {
+			id = root
 		}
 	}
-	return ""
+	if !sampled {
+		return ""
+	}
+	return id
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -16,6 +17,7 @@ import (
 // the system's own fault, the invocation's log line says so.
 func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)) lambda.Handler {
 	begin := platform.Frame(env)
+	share, badShare := shareOf(env)
 	return platform.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 		var r events.APIGatewayV2HTTPRequest
 		if err := json.Unmarshal(payload, &r); err != nil {
@@ -24,7 +26,10 @@ func Handler(env platform.Environment, fn func(context.Context, events.APIGatewa
 		ctx, done := begin(ctx)
 		platform.Note(ctx, subject(r))
 		var response events.APIGatewayV2HTTPResponse
-		err := check(r)
+		err := errors.Join(badShare, check(r))
+		if err == nil {
+			ctx, err = traced(ctx, r, share)
+		}
 		if err == nil {
 			response, err = fn(ctx, r)
 		}

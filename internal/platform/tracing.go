@@ -11,7 +11,26 @@ import (
 // parent is the function's own segment.
 func TraceHeader(ctx context.Context) string {
 	h, _ := ctx.Value(xray.LambdaTraceHeaderKey).(string)
-	return h
+	if ctx.Value(samplingKey{}) == nil {
+		return h
+	}
+	parsed := header.FromString(h)
+	if parsed.TraceID == "" {
+		parsed.TraceID = xray.NewTraceID()
+	}
+	if parsed.SamplingDecision != header.Sampled {
+		// The function's own segment is not in the trace, so that nothing can be below it.
+		parsed.SamplingDecision, parsed.ParentID = header.Sampled, ""
+	}
+	return parsed.String()
+}
+
+type samplingKey struct{}
+
+// WithSampling traces what follows from ctx, whatever was decided when its trace began: the trace header that events
+// and messages carry on says that it is sampled.
+func WithSampling(ctx context.Context) context.Context {
+	return context.WithValue(ctx, samplingKey{}, true)
 }
 
 // Annotate notes values by which a trace can be found, in a subsegment of its own: the function's

@@ -268,3 +268,73 @@ func TestFailureShowsInTheTrace(t *testing.T) {
 		}
 	})
 }
+
+// TestTheAuditLogNamesTracesThatAreThere: each traceId leads to a trace, and what an employee asks to be traced is.
+func TestTheAuditLogNamesTracesThatAreThere(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		ada, uwe := s.token("ada", "quotes"), s.token("uwe", "staff")
+		for range 20 { // so that what the default rule samples is used up
+			s.call(uwe, "GET", "/customers/ada/quotes", "")
+		}
+		id := s.submit("ada", example())
+		s.settle()
+		asked := s.change(uwe, id, "amendments", example(`"termMonths": 6`, `"termMonths": 12`), "Milepost-Trace", "true")
+		s.settle()
+		var log struct {
+			Events []struct {
+				Version int
+				TraceID string `json:"traceId"`
+			}
+		}
+		mustDecode(t, s.call(uwe, "GET", "/quotes/"+id+"/events", "").Body, &log)
+		traced := 0
+		for _, e := range log.Events {
+			if e.TraceID == "" {
+				continue
+			}
+			traced++
+			if len(s.segments(e.TraceID)) == 0 {
+				t.Errorf("the trace %s of event %d has nothing", e.TraceID, e.Version)
+			}
+		}
+		last := log.Events[asked.Version-1]
+		if traced == 0 || last.TraceID == "" {
+			t.Fatalf("the amendment that was asked to be traced is not: %+v", log.Events)
+		}
+		var names []string
+		for _, seg := range s.segments(last.TraceID) {
+			names = append(names, seg.Name)
+		}
+		if !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "project") || strings.Contains(name, "Project") }) {
+			t.Errorf("the trace does not lead to the projection: %v", names)
+		}
+		for header, status := range map[string]int{"true": 403, "yes": 403} {
+			if got := s.call(ada, "POST", "/quotes/"+id+"/withdrawal", "", "Milepost-Trace", header).Status; got != status {
+				t.Errorf("%s by a customer: %d, want %d", header, got, status)
+			}
+		}
+		if got := s.call(uwe, "POST", "/quotes/"+id+"/withdrawal", "", "Milepost-Trace", "yes").Status; got != 400 {
+			t.Errorf("yes by an employee: %d, want 400", got)
+		}
+	})
+}
+
+func TestAShareOfSubmissionsIsTraced(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"TracedShare": "1"}})
+		for range 5 {
+			id := s.submit("ada", example())
+			s.settle()
+			var log struct {
+				Events []struct {
+					TraceID string `json:"traceId"`
+				}
+			}
+			mustDecode(t, s.call(s.token("uwe", "staff"), "GET", "/quotes/"+id+"/events", "").Body, &log)
+			if trace := log.Events[0].TraceID; trace == "" || len(s.segments(trace)) == 0 {
+				t.Errorf("quote %s has the trace %q", id, trace)
+			}
+		}
+	})
+}
