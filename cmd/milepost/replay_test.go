@@ -228,9 +228,9 @@ func TestReplayRefuses(t *testing.T) {
 		for _, row := range []struct{ args, want string }{
 			{"start --archive=x", "there is no archive x; choose with --archive from: milepost-events"},
 			{"start --stack=other", "there is no archive other-events; choose with --archive from: milepost-events"},
-			{"start --rule=x", "there is no rule x; there are: milepost-AccidentHistoryFunctionNewRevision, milepost-"},
+			{"start --rule=x", "there is no rule x; there are: milepost-AccidentHistoryFunctionAskedAgain, milepost-"},
 			{"start --rule=NewRevision", "NewRevision may be any of the rules: milepost-AccidentHistoryFunctionNewRevision, milepost-"},
-			{"start --rule=VinLookup", "the rule milepost-VinLookupFunctionNewRevision takes no replayed events, so that effects are not had twice; a replay can feed: milepost-ProjectFunctionQuoteEvent"},
+			{"start --rule=VinLookupFunctionNewRevision", "the rule milepost-VinLookupFunctionNewRevision takes no replayed events, so that effects are not had twice; a replay can feed: milepost-ProjectFunctionQuoteEvent"},
 			{"start --name=taken", "EventBridge StartReplay: Replay taken already exists. (ResourceAlreadyExistsException)"},
 			{"status x", "there is no replay x; milepost replay status lists them"},
 			{"cancel x", "EventBridge CancelReplay: Replay x does not exist. (ResourceNotFoundException)"},
