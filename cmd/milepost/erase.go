@@ -219,7 +219,7 @@ func (l *logs) forget(ctx context.Context, h quotestore.History) error {
 	return l.projections.PutSearch(ctx, readmodel.Project(h), readmodel.TermsOf(h))
 }
 
-// letters takes out what was written to the customer of a quote before letters were sealed.
+// letters takes out what was written to the customer of a quote before letters were sealed, and the notes on letters.
 func (c *eraseCmd) letters(ctx context.Context, l *logs, quoteID string, did *erasure) error {
 	items, faults, err := l.outbox.OfQuote(ctx, quoteID)
 	if err != nil {
@@ -229,6 +229,11 @@ func (c *eraseCmd) letters(ctx context.Context, l *logs, quoteID string, did *er
 		did.Add(fault)
 	}
 	for _, item := range items {
+		if c.Yes {
+			if _, err := l.outbox.EraseNotes(ctx, item); err != nil {
+				return err
+			}
+		}
 		if !item.Open() {
 			continue
 		}

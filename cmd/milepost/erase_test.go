@@ -69,7 +69,11 @@ func appendValue(text []byte, v types.AttributeValue) []byte {
 		text = append(text, v.Value...)
 	case *types.AttributeValueMemberB:
 		text = append(text, v.Value...)
-	case *types.AttributeValueMemberBOOL:
+	case *types.AttributeValueMemberSS:
+		for _, item := range v.Value {
+			text = append(text, item...)
+		}
+	case *types.AttributeValueMemberBOOL, *types.AttributeValueMemberNULL:
 	default:
 		panic(fmt.Sprintf("%T is not looked into", v))
 	}
@@ -439,6 +443,16 @@ func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 		if out := s.must("mail", "show", id); !strings.Contains(out, "old@example.com") {
 			t.Fatalf("%s", out)
 		}
+		// Somebody who did not know whether it was sent asked her.
+		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET #status = :unknown"),
+			Key:                       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"}},
+			ExpressionAttributeNames:  map[string]string{"#status": "status"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":unknown": &types.AttributeValueMemberS{Value: "UNKNOWN"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.must("mail", "settle", id, "1#QUOTE_READY", "--as", "SENT", "--by", "uwe", "--note", "Mrs. Example has got old@example.com's letter")
 		for _, row := range []struct {
 			way     string
 			letters int
@@ -447,7 +461,7 @@ func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 			var did erasure
 			s.mustJSON(&did, "erase", "ada", "--reason", "X", "--by", "eve", row.way)
 			_, text := tables(t, s.Config())
-			if did.Letters != row.letters || bytes.Contains(text, []byte("old@example.com")) != row.left {
+			if did.Letters != row.letters || bytes.Contains(text, []byte("old@example.com")) != row.left || bytes.Contains(text, []byte("Mrs. Example")) != row.left {
 				t.Errorf("%s: %+v", row.way, did)
 			}
 		}

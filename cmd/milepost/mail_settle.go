@@ -15,7 +15,7 @@ type mailSettleCmd struct {
 	Key      string         `arg:"" help:"The notification's key, as mail list prints it: 1#QUOTE_READY."`
 	As       outbox.Verdict `required:"" enum:"SENT,PAPER_SENT,NOT_SENT" placeholder:"STATUS" help:"What became of it: SENT, it went out; PAPER_SENT, it went out on paper; NOT_SENT, it did not, and is not going to."`
 	By       string         `required:"" env:"USER" placeholder:"NAME" help:"Who says so. It is kept. Default: the user of this machine."`
-	Note     string         `required:"" placeholder:"TEXT" help:"How you know. It is kept, also when the customer is erased, so it names nobody."`
+	Note     string         `required:"" placeholder:"TEXT" help:"How you know. It is kept, until the customer is erased."`
 	JSON     bool           `name:"json" help:"Print JSON."`
 	Endpoint endpoint       `embed:""`
 }
@@ -58,7 +58,7 @@ type mailResendCmd struct {
 	Quote    string   `arg:"" help:"The quote's id."`
 	Key      string   `arg:"" help:"The notification's key, as mail list prints it: 1#QUOTE_READY."`
 	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who wants it. It is kept. Default: the user of this machine."`
-	Note     string   `placeholder:"TEXT" help:"Why. It is kept, also when the customer is erased, so it names nobody."`
+	Note     string   `placeholder:"TEXT" help:"Why. It is kept, until the customer is erased."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }

@@ -44,7 +44,7 @@ type Decision struct {
 	Was Status    `json:"was"`
 	By  string    `json:"by"`
 	At  time.Time `json:"at"`
-	// Note says how the person knows, or why. It stays when the customer is erased, so it names nobody.
+	// Note says how the person knows, or why. It may name somebody, and is taken out when the customer is erased.
 	Note string `json:"note,omitempty"`
 }
 

@@ -88,6 +88,30 @@ func kept(r stored.Reader) Kept {
 // Open reports whether an item has a letter to a customer that is not sealed, as all were once.
 func (i Item) Open() bool { return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff() }
 
+// EraseNotes takes the notes of persons out of the decisions on an item, for a customer who was erased, and reports
+// whether there were any.
+func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
+	set := ""
+	for i, d := range item.Decisions {
+		if d.Note != "" {
+			set = join(set, ", ", fmt.Sprintf("decisions[%d].#note = :none", i))
+		}
+	}
+	if set == "" {
+		return false, nil
+	}
+	// Decisions are only ever added at the end.
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()), UpdateExpression: aws.String("SET " + set),
+		ConditionExpression: aws.String("attribute_exists(decisions)"), ExpressionAttributeNames: map[string]string{"#note": "note"},
+		ExpressionAttributeValues: attributes{":none": text("")},
+	})
+	if err != nil {
+		return false, fmt.Errorf("erase the notes on notification %s of quote %s: %w", item.Key(), item.QuoteID, err)
+	}
+	return true, nil
+}
+
 // EraseOpen takes the letter out of an item that is Open, for a customer who was erased. The item reads as if it had
 // been sealed.
 func (s *Store) EraseOpen(ctx context.Context, item Item, customerID string) error {
