@@ -2,6 +2,7 @@ package plausible_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -377,6 +378,56 @@ func TestMakesAreTheSameByOtherNames(t *testing.T) {
 		vins := map[string]vehicle.Fact{"V1": {Status: vehicle.Found, Make: row.decoded, ModelYear: row.year, BodyClass: "Sedan/Saloon"}}
 		if got := plausible.Contradictions(a, vins); (len(got) == 0) != row.same {
 			t.Errorf("%s and %s of %d: %v, want the same %v", row.decoded, row.stated, row.year, got, row.same)
+		}
+	}
+}
+
+// TestNoApplicationIsTooOdd looks through applications of odd values. Each finding is one once, at a place of the
+// application, with words.
+func TestNoApplicationIsTooOdd(t *testing.T) {
+	t.Parallel()
+	base := application(t, "E02")
+	random := rand.New(rand.NewPCG(7, 11))
+	pick := func(days ...string) civil.Date {
+		if text := days[random.IntN(len(days))]; text != "" {
+			return date(text)
+		}
+		return civil.Date{}
+	}
+	texts := []string{"", " ", "\x00", "\u202e", "🚗", "Ada", "...", strings.Repeat("x", 500), "\xff"}
+	numbers := []int{-1, 0, 1, 1899, 1980, 1981, 2000, 2026, 2027, 2028, 9999, 1 << 40}
+	amounts := []string{"0", "0.01", "1", "8999.99", "28000", "999999999.99"}
+	states := []string{"", "OH", "CA", "WY", "ZZ"}
+	for range 3000 {
+		a := changed(base, func(a *plausible.Application) {
+			a.State = states[random.IntN(len(states))]
+			a.QuoteDate, a.EffectiveDate = pick("2026-05-01", "2026-01-01", "0001-01-01", "9999-12-31"), pick("2026-05-02", "0001-01-01", "9999-12-31", "")
+			a.Policy.PriorInsurance = rating.PriorInsurance{HasPrior: random.IntN(2) == 0, ExpirationDate: pick("", "2026-05-01", "0001-01-01", "9999-12-31"), BILimit: texts[random.IntN(len(texts))]}
+			for i := range a.Drivers {
+				d := &a.Drivers[i]
+				d.DateOfBirth, d.LicensedDate = pick("", "0001-01-01", "1988-03-10", "2000-02-29", "9999-12-31"), pick("", "0001-01-01", "2005-06-01", "9999-12-31")
+				d.LicenseStatus = accident.LicenseStatuses()[random.IntN(7)]
+				d.Incidents = []accident.Incident{{Type: accident.Types()[random.IntN(11)], Date: pick("", "0001-01-01", "2004-01-01", "9999-12-31")}}
+				a.People[i] = plausible.Person{FirstName: texts[random.IntN(len(texts))], LastName: texts[random.IntN(len(texts))], LicenseState: a.State, LicenseNumber: texts[random.IntN(len(texts))]}
+			}
+			for i := range a.Vehicles {
+				v := &a.Vehicles[i]
+				v.ModelYear, v.AnnualMileage, v.OneWayMiles = numbers[random.IntN(len(numbers))], numbers[random.IntN(len(numbers))], numbers[random.IntN(len(numbers))]
+				v.MSRP, v.Value = dollars(amounts[random.IntN(len(amounts))]), dollars(amounts[random.IntN(len(amounts))])
+				v.Make, v.Model, v.BodyClass, v.GaragingZIP = texts[random.IntN(len(texts))], texts[random.IntN(len(texts))], texts[random.IntN(len(texts))], texts[random.IntN(len(texts))]
+			}
+			if random.IntN(4) == 0 {
+				a.People = nil
+			}
+		})
+		vins := map[string]vehicle.Fact{"V1": {Status: vehicle.Found, ModelYear: numbers[random.IntN(len(numbers))], Make: texts[random.IntN(len(texts))]}}
+		seen := map[string]bool{}
+		for _, f := range slices.Concat(plausible.Faults(a), plausible.Contradictions(a, vins), plausible.Notes(a, vins)) {
+			place := string(f.Code) + " " + f.Pointer
+			if seen[place] || f.Text == "" || !strings.HasPrefix(f.Pointer, "/") {
+				t.Fatalf("%+v in %+v", f, a)
+			}
+			seen[place] = true
 		}
 	}
 }
