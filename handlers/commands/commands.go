@@ -106,6 +106,9 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	platform.Note(ctx, after.Subject())
 	platform.Annotate(ctx, "quote", map[string]string{"quote_id": after.Quote.ID, "correlation_id": r.RequestContext.RequestID})
 	p := readmodel.Project(after).At(now)
+	if amended, ok := command.(quote.AmendQuote); ok {
+		p.Notes = amended.Request.Notes(amended.QuoteDate)
+	}
 	if !caller.AsStaff(p.CustomerID) {
 		p = p.ForCustomer()
 	}

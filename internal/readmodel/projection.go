@@ -8,6 +8,7 @@ import (
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
+	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/domain/zone"
@@ -45,6 +46,8 @@ type Projection struct {
 	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
 	// can be read with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
+	// Notes are what is rare in an amended request, in the answer to its amendment. They are not stored.
+	Notes []plausible.Finding `json:"notes,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`
 	// form is that of the stored document, 0 for one of before forms were noted.

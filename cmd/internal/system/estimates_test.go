@@ -63,5 +63,10 @@ func TestWhatNeedsNoQuote(t *testing.T) {
 		if answer.Status != http.StatusAccepted || !strings.Contains(string(answer.Body), `"notes":[{"code":"A11_NO_EFFECT","pointer":"/drivers/0/goodStudent"`) {
 			t.Errorf("%d %s, want 202 with a note", answer.Status, answer.Body)
 		}
+		s.settle()
+		amended := s.command(ada, s.quoteIDs()[0], "amendments", example(`"gender"`, `"matureDriverCourse": true, "gender"`))
+		if amended.Status != http.StatusOK || !strings.Contains(string(amended.Body), `"notes":[{"code":"A11_NO_EFFECT","pointer":"/drivers/0/matureDriverCourse"`) {
+			t.Errorf("%d %s, want 200 with a note", amended.Status, amended.Body)
+		}
 	})
 }
