@@ -181,6 +181,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	estimate.RouteKey = "POST /estimates" // with the names and licenses that an estimate does not want
 	invoke("estimates", estimate)
 	invoke("expire", `{}`)
+	invoke("overdue", `{}`)
 	invoke("rebuild", `{"step":"fold","projections":["quotes","customer-quotes"],"number":0,"of":1}`)
 	invoke("playback", fmt.Sprintf(`{"after":"%s","until":"%s"}`, eventstore.CursorAt(time.Now().Add(-time.Hour)), time.Now().Add(-time.Minute).Format(time.RFC3339)))
 	invoke("snapshot", notice("QuoteWithdrawn"))

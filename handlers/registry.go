@@ -18,6 +18,7 @@ import (
 	"milepost/handlers/head"
 	"milepost/handlers/notify"
 	"milepost/handlers/openapi"
+	"milepost/handlers/overdue"
 	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
@@ -58,6 +59,7 @@ var Registry = map[string]Constructor{
 	"senddue":         senddue.New,
 	"remind":          remind.New,
 	"rebuild":         rebuild.New,
+	"overdue":         overdue.New,
 	"playback":        playback.New,
 	"askagain":        workflow.NewAskAgain,
 	"await":           workflow.NewAwait,

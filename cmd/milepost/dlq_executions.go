@@ -16,8 +16,8 @@ import (
 // redrivable is how long an execution that failed can be redriven.
 const redrivable = 14 * 24 * time.Hour
 
-// failedExecutions are the executions of a state machine that failed and can be redriven, as far as their age
-// goes. Those that somebody stopped are none of them.
+// failedExecutions are the executions of a state machine that ended without success and can be redriven, as far as
+// their age goes: they failed, timed out, or were stopped.
 type failedExecutions struct {
 	sfn     *sfn.Client
 	machine string
@@ -48,11 +48,14 @@ func (e *endpoint) failedExecutions(ctx context.Context, s streams) ([]deadLette
 
 func (f *failedExecutions) name() string { return f.machine }
 
+// ended are the ways in which an execution ends without success.
+var ended = []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted}
+
 // list gives the executions, the one that failed first at the beginning.
 func (f *failedExecutions) list(ctx context.Context) ([]types.ExecutionListItem, error) {
 	oldest := time.Now().Add(-redrivable)
 	var found []types.ExecutionListItem
-	for _, status := range []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut} {
+	for _, status := range ended {
 		for pages := sfn.NewListExecutionsPaginator(f.sfn, &sfn.ListExecutionsInput{StateMachineArn: &f.arn, StatusFilter: status}); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

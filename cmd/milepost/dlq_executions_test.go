@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
 	"milepost/local/fault"
 )
 
@@ -12,7 +14,7 @@ func TestFailedExecutionsAreRedriven(t *testing.T) {
 	function := &breakable{function: "RateFunction"}
 	inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
 		quotes := []string{s.submit(), s.submit()}
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute) // before anybody finds that their outcomes are overdue
 		s.assertDepths(map[string]int{"quote": 2})
 
 		var letters []letter
@@ -32,7 +34,7 @@ func TestFailedExecutionsAreRedriven(t *testing.T) {
 		}
 		s.assertDepths(map[string]int{"quote": 2})
 		s.must("dlq", "redrive", "quote", "--id", letters[0].ID)
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute)
 		s.assertDepths(map[string]int{"quote": 2}) // for it was not mended
 
 		function.mend()
@@ -52,11 +54,33 @@ func TestWhatIsTooOldToBeRedrivenIsNotListed(t *testing.T) {
 	function := &breakable{function: "RateFunction"}
 	inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
 		s.submit()
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute)
 		s.assertDepths(map[string]int{"quote": 1})
-		time.Sleep(14 * 24 * time.Hour)
+		time.Sleep(15 * 24 * time.Hour)
 		if n := s.depths()["quote"]; n != 0 {
 			t.Errorf("%d executions, want none that cannot be redriven", n)
 		}
+	})
+}
+
+func TestStoppedExecutionsAreListedAndRedriven(t *testing.T) {
+	function := &breakable{function: "VinLookup"} // so that the workflow waits
+	inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
+		id := strings.TrimPrefix(s.submit(), "/quotes/")
+		time.Sleep(10 * time.Minute)
+		arn := strings.Replace(s.Outputs()["QuoteWorkflowArn"].Value, ":stateMachine:", ":execution:", 1) + ":" + id + "-1"
+		if _, err := sfn.NewFromConfig(s.Config()).StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
+			t.Fatal(err)
+		}
+		s.assertDepths(map[string]int{"quote": 1, "failed-invocations": 1})
+		if out := s.must("dlq", "show", "quote"); !strings.Contains(out, "given up  ABORTED") {
+			t.Errorf("show:\n%s", out)
+		}
+		function.mend()
+		s.must("dlq", "redrive", "quote", "--all")
+		s.must("dlq", "redrive", "failed-invocations", "--all")
+		time.Sleep(10 * time.Minute)
+		s.assertPriced("/quotes/" + id)
+		s.assertDepths(nil)
 	})
 }

@@ -255,7 +255,7 @@ func expire(q Quote, c ExpireQuote) ([]Event, error) {
 	if !q.Status.Open() || q.StatusOn(c.On) != StatusExpired {
 		return nil, nil
 	}
-	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.Rating.ExpiresOn}}, nil
+	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.LastDay()}}, nil
 }
 
 func decideReferral(q Quote, c DecideReferral) ([]Event, error) {

@@ -298,7 +298,7 @@ func TestAcceptQuote(t *testing.T) {
 		"a revision that never was is not accepted":         {given: l.offered, when: quote.AcceptQuote{Revision: 2, On: l.day}, wantErr: &quote.NoSuchRevision{Revision: 2}},
 		"a quote that does not exist is not accepted":       {when: accept, wantErr: &quote.NoSuchRevision{Revision: 1}},
 		"a revision of nothing is not accepted":             {given: l.offered, when: quote.AcceptQuote{On: l.day}, wantErr: &quote.NoSuchRevision{}},
-		"the expiry of the revision before it is forgotten": {given: with(l.offered, l.amended(t)), when: quote.AcceptQuote{Revision: 2, On: l.after}, wantErr: &quote.NotOffered{Status: quote.StatusRequested}},
+		"the expiry of the revision before it is forgotten": {given: with(l.offered, l.amended(t)), when: quote.AcceptQuote{Revision: 2, On: l.lastDay}, wantErr: &quote.NotOffered{Status: quote.StatusRequested}},
 	})
 }
 
@@ -333,12 +333,14 @@ func TestExpireQuote(t *testing.T) {
 		"a sweep that is weeks late finds the same last day": {given: l.offered, when: quote.ExpireQuote{On: l.after.AddDays(40)}, want: want},
 		"on its last day nothing expires":                    {given: l.offered, when: quote.ExpireQuote{On: l.lastDay}},
 		"a sweep that comes again changes nothing":           {given: with(l.offered, l.expired()), when: sweep},
-		"a quote without a price has no last day":            {given: l.facts(), when: sweep},
-		"neither has one whose amendment has no price yet":   {given: with(l.offered, l.amended(t)), when: sweep},
-		"a quote that was accepted does not expire":          {given: with(l.offered, accepted), when: sweep},
-		"a quote that was declined does not expire":          {given: l.declined, when: sweep},
-		"a quote that was withdrawn does not expire":         {given: with(l.offered, withdrawn), when: sweep},
-		"a quote that does not exist does not expire":        {when: sweep},
+		"a quote that nobody rated expires after a month": {given: l.facts(), when: sweep,
+			want: []quote.Event{quote.QuoteExpired{QuoteID: quotetest.ID, Revision: 1, ExpiresOn: l.day.AddDays(quote.UnratedDays)}}},
+		"so does an amendment that nobody rated": {given: with(l.offered, l.amended(t)), when: sweep,
+			want: []quote.Event{quote.QuoteExpired{QuoteID: quotetest.ID, Revision: 2, ExpiresOn: l.day.AddDays(quote.UnratedDays)}}},
+		"a quote that was accepted does not expire":   {given: with(l.offered, accepted), when: sweep},
+		"a quote that was declined does not expire":   {given: l.declined, when: sweep},
+		"a quote that was withdrawn does not expire":  {given: with(l.offered, withdrawn), when: sweep},
+		"a quote that does not exist does not expire": {when: sweep},
 	})
 }
 
@@ -372,11 +374,11 @@ func TestStatusOn(t *testing.T) {
 		given      []quote.Event
 		now, later quote.Status // on the last day, and after it
 	}{
-		"a quote that waits stays":               {l.facts(), quote.StatusRequested, quote.StatusRequested},
+		"a quote that nobody rated expires":      {l.facts(), quote.StatusRequested, quote.StatusExpired},
 		"an offer expires":                       {l.offered, quote.StatusQuoted, quote.StatusExpired},
 		"a referral expires":                     {l.referred, quote.StatusReferred, quote.StatusExpired},
 		"an approved referral expires":           {with(l.referred, approved), quote.StatusQuoted, quote.StatusExpired},
-		"an amendment that has no price stays":   {with(l.offered, l.amended(t)), quote.StatusRequested, quote.StatusRequested},
+		"an amendment without a price expires":   {with(l.offered, l.amended(t)), quote.StatusRequested, quote.StatusExpired},
 		"an acceptance stays":                    {with(l.offered, accepted), quote.StatusAccepted, quote.StatusAccepted},
 		"a decline stays":                        {l.declined, quote.StatusDeclined, quote.StatusDeclined},
 		"a withdrawal stays":                     {with(l.offered, withdrawn), quote.StatusWithdrawn, quote.StatusWithdrawn},

@@ -274,10 +274,21 @@ func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 // StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
 // not anybody has noted it.
 func (q Quote) StatusOn(day civil.Date) Status {
-	if q.Status.Open() && q.Rating != nil && day.After(q.Rating.ExpiresOn) {
+	if q.Status.Open() && day.After(q.LastDay()) {
 		return StatusExpired
 	}
 	return q.Status
+}
+
+// UnratedDays is how many days a revision is open that nobody could rate.
+const UnratedDays = 30
+
+// LastDay is the last day on which a revision is open.
+func (r Revision) LastDay() civil.Date {
+	if r.Rating != nil {
+		return r.Rating.ExpiresOn
+	}
+	return r.QuoteDate.AddDays(UnratedDays)
 }
 
 // AcceptBy is the last day on which the offer of a rated revision can be accepted as it is: it has to be accepted

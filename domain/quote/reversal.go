@@ -70,7 +70,9 @@ func (q *Quote) restsOn(e Event) []int {
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
 	case QuoteAccepted:
 		return append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
-	case ReferralApproved, ReferralDeclined, QuoteExpired, QuoteCorrected, ConditionWaived:
+	case QuoteExpired:
+		return []int{cmp.Or(q.Grounds.Outcome, q.Grounds.Opened)}
+	case ReferralApproved, ReferralDeclined, QuoteCorrected, ConditionWaived:
 		return []int{q.Grounds.Outcome}
 	}
 	return nil

@@ -269,7 +269,7 @@ func impossible(q quote.Quote, e quote.Event) string {
 	case quote.ReferralDeclined:
 		return need(e.Revision == revision && q.Status == quote.StatusReferred, "there is no referral")
 	case quote.QuoteExpired:
-		return need(e.Revision == revision && q.Status.Open() && q.Rating != nil, "there is nothing to expire")
+		return need(e.Revision == revision && q.Status.Open(), "the quote is closed")
 	case quote.QuoteAmended:
 		return need(e.Revision > revision && q.Status.Open(), "the quote is closed")
 	case quote.QuoteWithdrawn:

@@ -115,13 +115,13 @@ func TestOpenQuotesExpireOnTheDayAfterTheirLast(t *testing.T) {
 		}
 		time.Sleep(days)
 		for range 2 { // the second run meets a projection that does not know of the first yet
-			if got := o.run(t); got != `{"quotes":2}` {
-				t.Errorf("on the day after: %s, want the offer and the referral", got)
+			if got := o.run(t); got != `{"quotes":4}` {
+				t.Errorf("on the day after: %s, want the offer, the referral, and two that nobody rated", got)
 			}
 		}
 		for id, want := range map[int]quote.Status{
-			offered: quote.StatusExpired, referred: quote.StatusExpired, waiting: quote.StatusRequested, accepted: quote.StatusAccepted,
-			withdrawn: quote.StatusWithdrawn, amended: quote.StatusRequested, later: quote.StatusQuoted,
+			offered: quote.StatusExpired, referred: quote.StatusExpired, waiting: quote.StatusExpired, accepted: quote.StatusAccepted,
+			withdrawn: quote.StatusWithdrawn, amended: quote.StatusExpired, later: quote.StatusQuoted,
 		} {
 			if got := o.history(t, quoteID(id)).Quote.Status; got != want {
 				t.Errorf("quote %d is %s, want %s", id, got, want)
@@ -133,7 +133,7 @@ func TestOpenQuotesExpireOnTheDayAfterTheirLast(t *testing.T) {
 			!strings.Contains(string(last.Data), `"expiresOn":"2026-05-31"`) {
 			t.Errorf("%d events, the last %+v", len(events), last)
 		}
-		for _, id := range []int{offered, referred} {
+		for _, id := range []int{offered, referred, waiting, amended} {
 			o.execute(t, quoteID(id)) // the projection hears of it
 		}
 		if got := o.run(t); got != `{"quotes":0}` {

@@ -106,7 +106,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 		"staff read any quote":                              {asking(one, quoteID(1), "eve", "staff"), 200, "Quote", `"customerId":"ann"`},
 		"another customer's quote is not there":             {asking(one, quoteID(1), "bob", "quotes"), 404, "Problem", "not-found"},
 		"a quote that is not there is not there":            {asking(one, quoteID(9), "ann", "quotes"), 404, "Problem", "not-found"},
-		"a quote that is not rated yet is read":             {asking(one, quoteID(2), "ann", "quotes"), 200, "Quote", `"status":"REQUESTED"`},
+		"a quote that nobody rated is read":                 {asking(one, quoteID(2), "ann", "quotes"), 200, "Quote", `"version":1,"status":"EXPIRED"`},
 		"a customer reads her explanation":                  {asking(explanation, quoteID(1), "ann", "quotes"), 200, "Explanation", `"steps":[{"step":"BASE","result":"104.0000"},{"step":"TERRITORY","factor":"1.080","result":"112.3200"}`},
 		"staff read any explanation":                        {asking(explanation, quoteID(1), "eve", "staff"), 200, "Explanation", quoteID(1)},
 		"another customer's explanation is not there":       {asking(explanation, quoteID(1), "bob", "quotes"), 404, "Problem", "not-found"},

@@ -48,7 +48,7 @@ func (f Filter) statuses() []quote.Status {
 		stored = []quote.Status{f.Status}
 	}
 	if f.Status == quote.StatusExpired { // nobody may have noted it yet
-		stored = append(stored, quote.StatusQuoted, quote.StatusReferred)
+		stored = append(stored, quote.StatusRequested, quote.StatusQuoted, quote.StatusReferred)
 	}
 	if !f.ExpiringBy.IsZero() { // open and rated
 		stored = slices.DeleteFunc(stored, func(s quote.Status) bool { return s != quote.StatusQuoted && s != quote.StatusReferred })
@@ -68,6 +68,34 @@ func shardOf(quoteID string) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(quoteID))
 	return h.Sum32() % shards
+}
+
+// RequestedBefore returns the ids of the quotes that were requested before an instant and, as far as the index knows,
+// still wait for an outcome.
+func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, error) {
+	var ids []string
+	for shard := range uint32(shards) {
+		pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+			TableName: &s.CustomerQuotes, IndexName: aws.String("by-status"),
+			KeyConditionExpression: aws.String("statusShard = :shard AND quoteKey < :at"),
+			ExpressionAttributeValues: attributes{
+				":shard": &types.AttributeValueMemberS{Value: statusShard(quote.StatusRequested, shard)},
+				":at":    &types.AttributeValueMemberS{Value: at.UTC().Format(timeLayout)},
+			},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("look for quotes that wait for an outcome: %w", err)
+			}
+			for _, item := range page.Items {
+				if id := CustomerQuotes.quoteID(item); id != "" {
+					ids = append(ids, id)
+				}
+			}
+		}
+	}
+	return ids, nil
 }
 
 // MaxConsidered is how many lines one Find looks at: so many that a page is an answer in good time.

@@ -98,12 +98,12 @@ func (p Projection) At(at time.Time) Projection {
 	return p
 }
 
-// mayExpire gives the last day of a quote that is open and rated.
+// mayExpire gives the last day of a quote that is open.
 func (p Projection) mayExpire() (on civil.Date, ok bool) {
-	if !p.Status.Open() || p.Outcome == nil {
-		return civil.Date{}, false
+	if p.Outcome == nil {
+		return p.QuoteDate.AddDays(quote.UnratedDays), p.Status.Open()
 	}
-	return p.ExpiresOn, true
+	return p.ExpiresOn, p.Status.Open()
 }
 
 // Outcome is what the rating of a quote came to.
@@ -188,7 +188,11 @@ type Line struct {
 
 // At is the line as it reads at an instant, as Projection.At.
 func (l Line) At(at time.Time) Line {
-	if l.Status.Open() && !l.ExpiresOn.IsZero() && zone.Today(l.State, at).After(l.ExpiresOn) {
+	last := l.ExpiresOn
+	if last.IsZero() {
+		last = l.QuoteDate.AddDays(quote.UnratedDays)
+	}
+	if l.Status.Open() && zone.Today(l.State, at).After(last) {
 		l.Status = quote.StatusExpired
 	}
 	return l

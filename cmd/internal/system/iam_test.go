@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,11 +54,25 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			onAWS = append(onAWS, role+": xray:"+action+" on *")
 		}
 	}
-	// tell gives rise to notifications and alerts of all kinds.
-	tell := func(s *running) {
+	type invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error)
+	// jam makes the rating fail while it is set.
+	jam := func(jammed *atomic.Bool) invoke {
+		return func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+			if jammed.Load() && strings.Contains(name, "RateFunction") {
+				return nil, errors.New("jammed")
+			}
+			return next(ctx, payload)
+		}
+	}
+	// tell gives rise to notifications and alerts of all kinds, and to an outcome that is overdue.
+	tell := func(s *running, jammed *atomic.Bool) {
 		s.submit("cyd", referred()) // and nobody decides
 		id := s.submit("bob", example())
 		s.submit("dan", example(`"email": true`, `"email": false`)) // who gets texts
+		jammed.Store(true)
+		s.submit("fay", example()) // whose workflow fails twice
+		time.Sleep(4 * time.Hour)
+		jammed.Store(false)
 		s.settle()
 		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
 		s.settle()
@@ -101,8 +116,11 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
-			s := mustRun(t, system.Options{Faults: oneFactLate(), Parameters: alertAll})
-			tell(s)
+			plan := oneFactLate()
+			jammed := &atomic.Bool{}
+			plan.Invoke = jam(jammed)
+			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
+			tell(s, jammed)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
@@ -110,6 +128,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 				"NotifyFunctionRole" + failedInvocations, "RemindFunctionRole" + failedInvocations, "SendDueFunctionRole" + failedInvocations,
 				"ArchiveFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
+				"OverdueFunctionRole" + failedInvocations,
 				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
 				"RebuildWorkflowRole: states:RedriveExecution on " + awsapi.ARN("states", "execution:milepost-rebuild/*:*"),
 				"HeadFunctionRole" + failedInvocations, "ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
@@ -122,16 +141,16 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	})
 	t.Run("by the failures, when everything that hears of the next quote fails", func(t *testing.T) {
 		onDay(t, today, func(t *testing.T) {
-			broken := false
+			broken, jammed := false, &atomic.Bool{}
 			plan := oneFactLate()
 			plan.Invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 				if broken && !strings.Contains(name, "Publish") {
 					return nil, errors.New("broken")
 				}
-				return next(ctx, payload)
+				return jam(jammed)(ctx, name, payload, next)
 			}
 			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
-			tell(s)
+			tell(s, jammed)
 			id := s.submit("ada", example())
 			s.settle()
 			liveOn(s, id)
@@ -267,7 +286,7 @@ func TestNoRoleMayChangeTheLog(t *testing.T) {
 		}
 	}
 	slices.Sort(appenders)
-	if want := []string{"AccidentHistory", "AskAgain", "Commands", "Expire", "Rate", "Submit", "VinLookup"}; !slices.Equal(appenders, want) {
+	if want := []string{"AccidentHistory", "AskAgain", "Commands", "Expire", "Overdue", "Rate", "Submit", "VinLookup"}; !slices.Equal(appenders, want) {
 		t.Errorf("the roles of %q may append, want %q", appenders, want)
 	}
 }
