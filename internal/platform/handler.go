@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"milepost/internal/eventstore"
 )
 
 // HandlerFunc is a lambda.Handler made of a function.
@@ -62,6 +64,9 @@ func Frame(env Environment) func(context.Context) (context.Context, func(error))
 					level, outcome = slog.LevelInfo, "canceled"
 				}
 				attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
+			}
+			if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
+				attrs = append(attrs, slog.String("stream_id", bad.StreamID), slog.Int("unreadable_version", bad.Version))
 			}
 			env.Logger.LogAttrs(ctx, level, outcome, attrs...)
 		}

@@ -193,6 +193,9 @@ func TestAHandlerLogsOneLineWithoutWhatItWasGiven(t *testing.T) {
 			"level": "ERROR", "msg": "failed", "function": "greet", "request_id": "request-1", "trace": trace,
 			"error_type": "VersionConflict", "error": "append: version 2 of stream s is already written",
 		}},
+		"an event that cannot be read": {fmt.Errorf("load: %w", &eventstore.Unreadable{StreamID: "s", Version: 2, Err: errors.New("no data")}), map[string]any{
+			"level": "ERROR", "error_type": "Failure", "stream_id": "s", "unreadable_version": 2.0,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
