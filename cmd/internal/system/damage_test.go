@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/quote"
 	"milepost/internal/seal"
 )
 
@@ -188,4 +189,33 @@ func (s *running) assertUnconcerned(what, id string) {
 	if answer := s.call(bob, "POST", "/quotes/"+id+"/amendments", example(), "If-Match", "*"); answer.Status != http.StatusOK {
 		s.t.Errorf("%s of another quote damaged: amendment: %d %s", what, answer.Status, answer.Body)
 	}
+}
+
+// TestSweepsGoOnPastAQuoteThatCannotBeRead lets two quotes expire, of which one is damaged. The other's customer is
+// reminded and told, the expiry is noted, and the run that met the damaged one has failed, which names it.
+func TestSweepsGoOnPastAQuoteThatCannotBeRead(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		bad, good := s.submit("ada", example()), s.submit("bob", example())
+		s.settle()
+		s.damage(eventsTable, s.event(bad, 2), "metadata", nil)
+		for _, item := range s.about(notificationsTable, bad, "ada") {
+			s.damage(notificationsTable, item, "createdAt", nil)
+		}
+		time.Sleep(40 * 24 * time.Hour)
+		s.settle()
+		if types := s.mustTypes(good); !slices.Contains(types, quote.TypeQuoteExpired) {
+			t.Errorf("the other quote has %v, want that it expired", types)
+		}
+		if subjects := s.toldOf(good); len(subjects) < 3 { // ready, expiring, expired
+			t.Errorf("the other customer was told %q", subjects)
+		}
+		failed := false
+		for _, m := range s.messages("FailedInvocationsQueueUrl") {
+			failed = failed || strings.Contains(*m.Body, "stream quote-"+bad+" version 2: attribute metadata is not a map")
+		}
+		if !failed {
+			t.Error("no run that failed names the quote")
+		}
+	})
 }
