@@ -33,22 +33,22 @@ const (
 )
 
 var validationTexts = map[Code]string{
-	StateNotSupported:         "We do not offer insurance in this state",
-	PlanNotEffective:          "No rates are in force on the effective date",
-	EffectiveDateRange:        "The effective date is before the quote date or too far ahead",
-	UnsupportedTerm:           "The term is not offered",
-	CoverageNotOffered:        "A selected coverage is not offered in this state",
-	RequiredCoverageMissing:   "A coverage that the state requires is missing",
-	UnknownSelection:          "A limit, deductible or option is not one that is offered",
-	UnknownValue:              "A value or date that the rating needs is missing or not known",
-	LimitBelowMinimum:         "A limit is below the state's minimum",
-	UMBIExceedsBI:             "The uninsured motorist limit is above the bodily injury limit",
-	UMBIMustEqualBI:           "The state requires the uninsured motorist limit to equal the bodily injury limit",
-	CollWithoutComp:           "A vehicle has collision without comprehensive cover",
-	RentWithoutColl:           "A vehicle has rental reimbursement without collision cover",
-	NoVehicleOrRatedDriver:    "There is no vehicle or no rated driver",
-	DriverTooYoung:            "A driver is too young",
-	DriverExclusionNotAllowed: "The state does not allow a driver to be excluded",
+	StateNotSupported:         "We do not offer insurance in this state. Enter the one where the cars are kept.",
+	PlanNotEffective:          "No rates are in force on the effective date. Enter today or a day in the next weeks.",
+	EffectiveDateRange:        "The effective date is past or too far ahead. Enter today or a day in the next weeks.",
+	UnsupportedTerm:           "The term is not offered. Choose one that the options of the state list.",
+	CoverageNotOffered:        "A selected coverage is not offered in this state, or not at this place. Take it out.",
+	RequiredCoverageMissing:   "A coverage that the state requires is missing. Add it; the options list it as required.",
+	UnknownSelection:          "A limit, deductible or option is not offered. Choose one that the options of the state list.",
+	UnknownValue:              "A value or date that the rating needs is missing or not known. Enter it.",
+	LimitBelowMinimum:         "A limit is below the state's minimum. Choose a higher one.",
+	UMBIExceedsBI:             "The uninsured motorist limit is above the bodily injury limit. Lower it, or raise BI.",
+	UMBIMustEqualBI:           "The state requires the uninsured motorist limit to equal the bodily injury limit. Choose the limit of BI.",
+	CollWithoutComp:           "A vehicle has collision without comprehensive cover. Add COMP, or take COLL out.",
+	RentWithoutColl:           "A vehicle has rental reimbursement without collision cover. Add COLL, or take RENT out.",
+	NoVehicleOrRatedDriver:    "There is no vehicle or no rated driver. Add one who is licensed and not excluded.",
+	DriverTooYoung:            "A driver is too young to be insured. Correct the date of birth, or take the driver out.",
+	DriverExclusionNotAllowed: "The state does not allow a driver to be excluded. List the driver as rated.",
 }
 
 // Validate gives the codes of everything that makes a request unfit to be rated, each once, in order.

@@ -63,7 +63,7 @@ func choices(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGateway
 		return api.Respond(api.NewProblem(http.StatusNotFound, "no-offer", "We do not offer insurance in this state",
 			"The states under states of GET /options have offers."))
 	case errors.Is(err, rating.ErrNoPlanInForce):
-		return api.Respond(api.NewProblem(http.StatusNotFound, "no-offer", "No rates are in force on that day", "Give a day from today to 60 days ahead."))
+		return api.Respond(api.NewProblem(http.StatusNotFound, "no-offer", "No rates are in force on that day", "Give today or a day in the next weeks."))
 	case err != nil:
 		return api.Respond(err)
 	}
