@@ -17,6 +17,7 @@ import (
 	"milepost/handlers/expire"
 	"milepost/handlers/head"
 	"milepost/handlers/notify"
+	"milepost/handlers/offers"
 	"milepost/handlers/openapi"
 	"milepost/handlers/overdue"
 	"milepost/handlers/playback"
@@ -43,6 +44,7 @@ var Registry = map[string]Constructor{
 	"submit":          submit.New,
 	"quotes":          quotes.New,
 	"commands":        commands.New,
+	"offers":          offers.New,
 	"openapi":         openapi.New,
 	"estimates":       estimates.New,
 	"publish":         publish.New,

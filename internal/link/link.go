@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,14 +16,29 @@ import (
 
 // Signer makes links and checks them.
 type Signer struct {
-	// Base is the address to which the token is added.
+	// Base is the address to which the token is added, as the last part of its path.
 	Base string
-	// Key signs. Who has it can make links to any quote.
-	Key []byte
+	// Keys are those whose links are good; the first signs. Who has one can make links to any quote.
+	Keys [][]byte
 }
 
-// ErrInvalid says that a token was not signed with the key, or has expired.
-var ErrInvalid = errors.New("the link is not valid, or no longer")
+// Keys are a key that signs and, unless it is "", the one that signed before it: while links under both are good, the
+// key can be changed.
+func Keys(key, before string) [][]byte {
+	keys := [][]byte{[]byte(key)}
+	if before != "" {
+		keys = append(keys, []byte(before))
+	}
+	return keys
+}
+
+// ErrInvalid says that a token was not signed with one of the keys.
+var ErrInvalid = errors.New("the link is not valid")
+
+// Expired says that a link was good until a moment that has passed.
+type Expired struct{ At time.Time }
+
+func (e *Expired) Error() string { return "the link is too old" }
 
 // Link leads to a quote until a moment.
 func (s Signer) Link(quoteID string, until time.Time) (string, error) {
@@ -31,28 +47,30 @@ func (s Signer) Link(quoteID string, until time.Time) (string, error) {
 		return "", err
 	}
 	claim := quoteID + "." + strconv.FormatInt(until.Unix(), 10)
-	query := u.Query()
-	query.Set("token", claim+"."+s.sign(claim))
-	u.RawQuery = query.Encode()
-	return u.String(), nil
+	return u.JoinPath(claim + "." + sign(s.Keys[0], claim)).String(), nil
 }
 
-// Verify gives the quote that a token leads to at a moment. Its error is ErrInvalid.
+// Verify returns the quote that a token leads to at a moment. Its error is ErrInvalid or *Expired.
 func (s Signer) Verify(token string, now time.Time) (quoteID string, err error) {
 	end := strings.LastIndexByte(token, '.')
-	if end < 0 || !hmac.Equal([]byte(token[end+1:]), []byte(s.sign(token[:end]))) {
+	if end < 0 || !slices.ContainsFunc(s.Keys, func(key []byte) bool {
+		return hmac.Equal([]byte(token[end+1:]), []byte(sign(key, token[:end])))
+	}) {
 		return "", ErrInvalid
 	}
 	quoteID, until, _ := strings.Cut(token[:end], ".")
 	seconds, err := strconv.ParseInt(until, 10, 64)
-	if err != nil || !now.Before(time.Unix(seconds, 0)) {
+	if err != nil {
 		return "", ErrInvalid
+	}
+	if at := time.Unix(seconds, 0); !now.Before(at) {
+		return "", &Expired{At: at}
 	}
 	return quoteID, nil
 }
 
-func (s Signer) sign(claim string) string {
-	mac := hmac.New(sha256.New, s.Key)
+func sign(key []byte, claim string) string {
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(claim))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

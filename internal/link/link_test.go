@@ -1,7 +1,9 @@
 package link_test
 
 import (
+	"errors"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -14,17 +16,18 @@ const quoteID = "01KXAMPE0000000000000000QT"
 func TestALinkIsGoodForItsTimeAndItsQuote(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	signer := link.Signer{Base: "https://quotes.example/q?lang=en", Key: []byte("0123456789abcdef0123456789abcdef")}
+	signer := link.Signer{Base: "https://quotes.example/q?lang=en", Keys: link.Keys("0123456789abcdef0123456789abcdef", "")}
 	address, err := signer.Link(quoteID, now.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host != "quotes.example" || u.Path != "/q" || u.Query().Get("lang") != "en" {
+	if err != nil || u.Host != "quotes.example" || !strings.HasPrefix(u.Path, "/q/"+quoteID+".") || u.Query().Get("lang") != "en" {
 		t.Fatalf("Link=%s error=%v", address, err)
 	}
-	token := u.Query().Get("token")
-	other := link.Signer{Base: signer.Base, Key: []byte("another key")}
+	token := path.Base(u.Path)
+	other := link.Signer{Base: signer.Base, Keys: link.Keys("another key", "")}
+	changed := link.Signer{Base: signer.Base, Keys: link.Keys("another key", "0123456789abcdef0123456789abcdef")}
 	for name, test := range map[string]struct {
 		signer link.Signer
 		token  string
@@ -33,6 +36,7 @@ func TestALinkIsGoodForItsTimeAndItsQuote(t *testing.T) {
 	}{
 		"in time":                 {signer, token, now.Add(time.Hour - time.Second), true},
 		"too late":                {signer, token, now.Add(time.Hour), false},
+		"under the key before":    {changed, token, now, true},
 		"signed by somebody else": {other, token, now, false},
 		"for another quote":       {signer, strings.Replace(token, "QT.", "QX.", 1), now, false},
 		"for longer":              {signer, strings.Replace(token, ".1", ".2", 1), now, false},
@@ -43,6 +47,9 @@ func TestALinkIsGoodForItsTimeAndItsQuote(t *testing.T) {
 		got, err := test.signer.Verify(test.token, test.at)
 		if (err == nil) != test.ok || test.ok && got != quoteID {
 			t.Errorf("%s: Verify=%q error=%v, want ok=%v", name, got, err, test.ok)
+		}
+		if _, expired := errors.AsType[*link.Expired](err); expired != (name == "too late") {
+			t.Errorf("%s: error=%v", name, err)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func New(env platform.Environment) (*Postman, error) {
 	p := &Postman{
 		quotes: quotes, outbox: outbox.New(env, vars, quotes.Keys),
 		messenger: messenger.New(env.AWS, vars.Required("MAIL_FROM"), vars.Required("ALERTS_TOPIC_ARN")),
-		links:     link.Signer{Base: vars.Required("LINK_BASE_URL"), Key: []byte(vars.Required("LINK_KEY"))},
+		links:     link.Signer{Base: vars.Required("LINK_BASE_URL"), Keys: link.Keys(vars.Required("LINK_KEY"), "")},
 	}
 	premium, hours := vars.Required("PREMIUM_ALERT_ABOVE"), vars.Required("REFERRAL_ALERT_HOURS")
 	if err := vars.Err(); err != nil {

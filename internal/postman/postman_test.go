@@ -137,7 +137,7 @@ func (o *office) items(t *testing.T) map[string]item {
 	return all
 }
 
-var token = regexp.MustCompile(`token=[^\s]+`)
+var token = regexp.MustCompile(`http://quotes.internal/q/[^\s]+`)
 
 // sent counts what was sent, by its text without the link and the head.
 func (o *office) sent(t *testing.T) map[string]int {

@@ -77,7 +77,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
 		s.settle()
 	}
-	alertAll := map[string]string{"QuotesPerDay": "20", "PremiumAlertAbove": "1"}
+	alertAll := map[string]string{"QuotesPerDay": "20", "LinkKeyBefore": linkKeyBefore, "PremiumAlertAbove": "1"}
 	slices.Sort(onAWS)
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
 	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are
@@ -103,6 +103,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
+		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes", "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes?vin=1HGCV1F33NA000101", "")
 		s.rebuildSearch()

@@ -103,7 +103,7 @@ func Open(o Options) (*System, error) {
 	offered := map[string]string{
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
-		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/quotes", "LinkKey": linkKey,
+		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/offers", "LinkKey": linkKey,
 		"BreakGlassRoleArn": awsapi.Root, // the person at this machine
 	}
 	s.Stack, err = local.Open(local.Options{
