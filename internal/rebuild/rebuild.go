@@ -125,12 +125,32 @@ func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) e
 	return p, nil
 }
 
-// sound picks those quotes whose projection saw no event that the log does not have.
+// sound picks those quotes whose projection saw no event that the log does not have. Where a projection does not say
+// what it saw, the log must have something of the quote.
 func (r *Rebuilder) sound(ctx context.Context) func(quoteIDs []string) ([]string, error) {
 	return func(quoteIDs []string) ([]string, error) {
 		faults, err := r.faults(ctx, quoteIDs)
-		return slices.DeleteFunc(slices.Clone(quoteIDs), func(id string) bool { return faults[id] != "" }), err
+		if err != nil {
+			return nil, err
+		}
+		absent, err := r.absent(ctx, quoteIDs)
+		return slices.DeleteFunc(slices.Clone(quoteIDs), func(id string) bool {
+			return faults[id] != "" || slices.Contains(absent, id)
+		}), err
 	}
+}
+
+// absent are those quotes of which the log has no event.
+func (r *Rebuilder) absent(ctx context.Context, quoteIDs []string) ([]string, error) {
+	streams := make([]string, len(quoteIDs))
+	for i, id := range quoteIDs {
+		streams[i] = quotestore.StreamID(id)
+	}
+	absent, err := r.Quotes.Log.Absent(ctx, streams)
+	for i, stream := range absent {
+		absent[i], _ = quotestore.QuoteID(stream)
+	}
+	return absent, err
 }
 
 // faults compares the projections of quotes with the log, and tells by quote where it does not have what they saw.
@@ -155,14 +175,10 @@ func (r *Rebuilder) faults(ctx context.Context, quoteIDs []string) (map[string]s
 // gone names those quotes of which the log has no event. It picks them if they are to be removed.
 func (r *Rebuilder) gone(ctx context.Context, way Way, f *Figures) func(quoteIDs []string) ([]string, error) {
 	return func(quoteIDs []string) ([]string, error) {
-		streams := make([]string, len(quoteIDs))
-		for i, id := range quoteIDs {
-			streams[i] = quotestore.StreamID(id)
-		}
-		absent, err := r.Quotes.Log.Absent(ctx, streams)
-		for i, stream := range absent {
-			absent[i], _ = quotestore.QuoteID(stream)
-			if fault := fmt.Sprintf("stream %s is gone from the log, as its projection tells", stream); !slices.Contains(f.Named, fault) {
+		absent, err := r.absent(ctx, quoteIDs)
+		for _, id := range absent {
+			fault := fmt.Sprintf("stream %s is gone from the log, as its projection tells", quotestore.StreamID(id))
+			if !slices.Contains(f.Named, fault) {
 				f.Named = append(f.Named, fault)
 			}
 		}

@@ -283,6 +283,23 @@ func TestStrangersStayUntilTheyArePruned(t *testing.T) {
 	}
 }
 
+// TestALineAloneIsEvidence: of a quote whose events and document are gone, its customer's list still tells.
+func TestALineAloneIsEvidence(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.fill(t, 10)
+	d.strangers(t)
+	d.empty(t, readmodel.Quotes)
+	lines := d.items(t, readmodel.CustomerQuotes)
+	done := d.mustRun(t, rebuild.New(rebuild.Wipe, readmodel.Kinds...))
+	if !reflect.DeepEqual(done.Named, []string{strangerFault}) {
+		t.Errorf("faults %q, want that one is gone", done.Named)
+	}
+	if got := d.items(t, readmodel.CustomerQuotes); !reflect.DeepEqual(got, lines) {
+		t.Errorf("%d lines, want the %d that there were", len(got), len(lines))
+	}
+}
+
 // TestEvidenceStays: a projection that saw another log than there is stays, and its quote is named, whatever the way.
 func TestEvidenceStays(t *testing.T) {
 	t.Parallel()
