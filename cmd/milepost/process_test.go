@@ -110,10 +110,11 @@ func (r *record) String() string {
 	return r.text.String()
 }
 
-// freePorts lets the system choose.
-var freePorts = []string{
-	"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0", "--param=QuotesPerDay=0",
-}
+// anyPorts lets the system choose, and freePorts has this system's template take any number of quotes, too.
+var (
+	anyPorts  = []string{"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0"}
+	freePorts = slices.Concat(anyPorts, []string{"--param=QuotesPerDay=0"})
+)
 
 // samePorts are those of an earlier run.
 func (s *served) samePorts() []string {

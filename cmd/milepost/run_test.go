@@ -272,7 +272,7 @@ func TestWrongUse(t *testing.T) {
 		return dir
 	}
 	emptyData, cutKey := damagedData("state.db", ""), damagedData("issuer.pem", "-----BEGIN PRIVATE KEY-----\nMIIE")
-	serve := append([]string{"run", "--memory", "--template=../../template.yaml"}, freePorts...)
+	serve := append([]string{"run", "--memory", "--template=../../template.yaml"}, anyPorts...)
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -289,9 +289,9 @@ func TestWrongUse(t *testing.T) {
 		{"an unknown parameter", append(serve, "--param=Vinprovider=vpic"), 1, "template.yaml:6: Parameters: the template has no parameter Vinprovider"},
 		{"a value that a parameter does not allow", append(serve, "--param=VinProvider=mine"), 1, "VinProvider"},
 		{"a bootstrap that is not there", append(serve, "--isolate=nowhere"), 2, "--isolate: stat"},
-		{"a data file that is empty", append(append([]string{"run", "--template=../../template.yaml"}, freePorts...), "--data="+emptyData), 1,
+		{"a data file that is empty", append(append([]string{"run", "--template=../../template.yaml"}, anyPorts...), "--data="+emptyData), 1,
 			filepath.Join(emptyData, "state.db") + " is damaged: it is empty; put a copy of it back"},
-		{"an issuer's key that is cut off", append(append([]string{"run", "--template=../../template.yaml"}, freePorts...), "--data="+cutKey), 1,
+		{"an issuer's key that is cut off", append(append([]string{"run", "--template=../../template.yaml"}, anyPorts...), "--data="+cutKey), 1,
 			filepath.Join(cutKey, "issuer.pem") + " is damaged: it holds no PEM block; put a copy of it back"},
 		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
 		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
@@ -324,7 +324,7 @@ func TestAnotherTemplate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var errs bytes.Buffer
 	out := &stopper{stop: cancel, at: "Ctrl-C stops it."}
-	status := run(ctx, append([]string{"run", "--memory", "--template=" + path}, freePorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
+	status := run(ctx, append([]string{"run", "--memory", "--template=" + path}, anyPorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
 	if status != 0 || !strings.Contains(out.text.String(), "queue letters") || strings.Contains(out.text.String(), "/quotes") {
 		t.Errorf("status %d, %s\n%s", status, &out.text, &errs)
 	}
