@@ -13,6 +13,7 @@ import (
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/plausible"
+	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
 	"milepost/domain/vehicle"
@@ -223,13 +224,14 @@ func TestThePageHasEveryCode(t *testing.T) {
 	for _, code := range regexp.MustCompile("(?m)`[FCA][0-9]{2}_[A-Z0-9_]+`").FindAllString(string(page), -1) {
 		documented[strings.Trim(code, "`")] = true
 	}
-	for _, code := range plausible.Codes() {
+	all := slices.Concat(plausible.Codes(), quote.CodesElsewhere)
+	for _, code := range all {
 		if !documented[string(code)] {
 			t.Errorf("docs/plausibility.md does not have %s", code)
 		}
 	}
 	for code := range documented {
-		if !slices.Contains(plausible.Codes(), rating.Code(code)) {
+		if !slices.Contains(all, rating.Code(code)) {
 			t.Errorf("docs/plausibility.md has %s, and no rule finds it", code)
 		}
 	}

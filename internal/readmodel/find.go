@@ -266,3 +266,22 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 		}
 	}
 }
+
+// maxOthers is how many other quotes with one term are looked at, the newest.
+const maxOthers = 20
+
+// WithTerm returns the quotes that have a term and were requested at a time or later, the newest first and
+// at most 20, as their lines say. One that was submitted a moment ago may be missing.
+func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.Time) ([]Line, error) {
+	f := Filter{Term: &term, From: since}
+	b, err := f.bounds("")
+	if err != nil {
+		return nil, err
+	}
+	sources, err := s.sources(ctx, f, b, maxOthers)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.find(ctx, sources, f, maxOthers, now)
+	return page.Quotes, err
+}

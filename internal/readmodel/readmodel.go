@@ -48,6 +48,16 @@ func New(env platform.Environment, vars *platform.Variables) *Store {
 	}
 }
 
+// NewSearch is New for who only asks which quotes have a term, and needs no QUOTES_TABLE_NAME.
+func NewSearch(env platform.Environment, vars *platform.Variables) *Store {
+	return &Store{
+		DB:             platform.DynamoDB(env),
+		CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME"),
+		QuoteSearch:    vars.Required("QUOTE_SEARCH_TABLE_NAME"),
+		Tokens:         &Tokens{KMS: platform.KMS(env), Key: vars.Required("SEARCH_KEY_ARN")},
+	}
+}
+
 // Put writes both projections of a quote, but those that are as new already.
 func (s *Store) Put(ctx context.Context, p Projection) error {
 	kinds, err := s.older(ctx, p)

@@ -9,6 +9,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
 )
 
 // rateTask is the state of an execution after both branches have ended.
@@ -49,12 +50,16 @@ func (r Rated) asksAgain(q quote.Quote) bool {
 // was withdrawn or erased, before it was rated. The others are those of rating.
 const Overtaken = "OVERTAKEN"
 
-type rater struct{ quotes *quotestore.Store }
+type rater struct {
+	quotes *quotestore.Store
+	search *readmodel.Store
+}
 
-// NewRate makes the handler of the rate step. It needs the variables of quotestore.NewWithSnapshots.
+// NewRate makes the handler of the rate step. It needs the variables of quotestore.NewWithSnapshots and
+// readmodel.NewSearch.
 func NewRate(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	r := &rater{quotes: quotestore.NewWithSnapshots(env, vars)}
+	r := &rater{quotes: quotestore.NewWithSnapshots(env, vars), search: readmodel.NewSearch(env, vars)}
 	return platform.Handler(env, r.rate), vars.Err()
 }
 
@@ -67,9 +72,22 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 			command.Unanswered = append(command.Unanswered, f.Fact)
 		}
 	}
-	h, err := r.quotes.Execute(ctx, task.QuoteID, quotestore.Order{
+	now := time.Now().UTC()
+	h, err := r.quotes.Current(ctx, task.QuoteID)
+	if err != nil {
+		return Rated{}, err
+	}
+	if h.Quote.Version == 0 {
+		return Rated{}, &quotestore.NotFound{QuoteID: task.QuoteID}
+	}
+	if h.Quote.Number == task.Revision && h.Quote.Rating == nil && !h.Erased {
+		if command.Elsewhere, err = r.elsewhere(ctx, h, now); err != nil {
+			return Rated{}, err
+		}
+	}
+	h, err = r.quotes.ExecuteOn(ctx, h, quotestore.Order{
 		ID: "rate/" + task.Name(), Actor: "rate", CorrelationID: task.CorrelationID, CausationID: task.CausationID,
-		At: time.Now().UTC(), Command: command,
+		At: now, Command: command,
 	})
 	if err != nil && !nobodyWaits(err) {
 		return Rated{}, err

@@ -244,7 +244,7 @@ func TestListPagesThroughACustomersQuotes(t *testing.T) {
 		var want []string // the newest first
 		for range 25 {
 			want = slices.Insert(want, 0, s.submit("ada", example()))
-			s.submit("bob", example())
+			s.submit("bob", example("NA000101", "NA000202"))
 			time.Sleep(time.Second)
 		}
 		s.settle()

@@ -1,0 +1,61 @@
+package quote
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"milepost/domain/plausible"
+	"milepost/domain/quote"
+	"milepost/internal/eventstore"
+	"milepost/internal/quotestore"
+	"milepost/internal/readmodel"
+)
+
+// elsewhere looks for what in a quote contradicts other quotes with the same vehicles and drivers.
+func (r *rater) elsewhere(ctx context.Context, h quotestore.History, now time.Time) ([]plausible.Finding, error) {
+	var others []quote.Other
+	for _, term := range h.Quote.Request.Terms() {
+		within := map[quote.TermField]time.Duration{quote.TermVIN: quote.VINElsewhereWithin, quote.TermLicense: quote.SpeedWithin}[term.Field]
+		if within == 0 {
+			continue
+		}
+		lines, err := r.search.WithTerm(ctx, term, now.Add(-within), now)
+		if err != nil {
+			return nil, err
+		}
+		found, err := r.others(ctx, h.Quote.ID, term, lines)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, found...)
+	}
+	return quote.Elsewhere(h.Quote, others, now), nil
+}
+
+// maxCompared is how many of other quotes are read for what they state: the newest, whoever asks how often.
+const maxCompared = 8
+
+// others are the quotes of lines, but for one. What they state about drivers is read where there are so many that it
+// matters.
+func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lines []readmodel.Line) ([]quote.Other, error) {
+	var others []quote.Other
+	for _, l := range lines {
+		if l.QuoteID == quoteID {
+			continue
+		}
+		o := quote.Other{Term: term, CustomerID: l.CustomerID, Status: l.Status, RequestedAt: l.RequestedAt}
+		if term.Field == quote.TermLicense && len(lines) >= quote.SpeedQuotes && len(others) < maxCompared {
+			h, err := r.quotes.Current(ctx, l.QuoteID)
+			if _, broken := errors.AsType[*eventstore.Unreadable](err); broken {
+				continue // nobody can tell what it states
+			}
+			if err != nil {
+				return nil, err
+			}
+			o.Drivers = h.Quote.Request.Drivers
+		}
+		others = append(others, o)
+	}
+	return others, nil
+}
