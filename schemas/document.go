@@ -208,6 +208,7 @@ var refusals = []struct {
 	{"404", "NotFound", func(path string, _ *yaml.Node) bool { return strings.Contains(path, "{") }},
 	{"413", "TooLarge", func(_ string, operation *yaml.Node) bool { return member(operation, "requestBody") != nil }},
 	{"429", "TooMany", always},
+	{"431", "HeadersTooLarge", always},
 	{"500", "Failed", always},
 	{"503", "Unavailable", always},
 }

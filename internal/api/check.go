@@ -34,6 +34,9 @@ func check(r events.APIGatewayV2HTTPRequest) error {
 	if err != nil {
 		return err
 	}
+	if cursor, ok := r.QueryStringParameters["cursor"]; ok && cursor == "" {
+		return BadCursor
+	}
 	var unknown []Violation
 	for _, name := range slices.Sorted(maps.Keys(r.QueryStringParameters)) {
 		if !slices.Contains(known, name) {
