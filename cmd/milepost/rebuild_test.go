@@ -27,7 +27,7 @@ import (
 func projections(t *testing.T, cfg aws.Config) map[string][]map[string]types.AttributeValue {
 	t.Helper()
 	all := map[string][]map[string]types.AttributeValue{}
-	for _, table := range []string{"milepost-quotes", "milepost-customer-quotes"} {
+	for _, table := range []string{"milepost-quotes", "milepost-customer-quotes", "milepost-quote-search"} {
 		out, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 		if err != nil || out.LastEvaluatedKey != nil {
 			t.Fatalf("scan %s: more=%v error=%v", table, out.LastEvaluatedKey != nil, err)
@@ -36,6 +36,9 @@ func projections(t *testing.T, cfg aws.Config) map[string][]map[string]types.Att
 	}
 	return all
 }
+
+// searchEntries is how many entries of the search a quote of the example has.
+const searchEntries = 5
 
 // assertNoFile checks that a command has tidied up.
 func assertNoFile(t *testing.T, file string) {
@@ -57,7 +60,7 @@ func TestRebuild(t *testing.T) {
 			{[]string{"quotes"}, rebuild.Figures{Written: 1}},
 			{[]string{"customer-quotes", "--wipe", "--yes"}, rebuild.Figures{Written: 3, Removed: 3}},
 			{[]string{"all", "--prune", "--workers", "1"}, rebuild.Figures{Written: 1}},
-			{[]string{"all", "--wipe", "--yes"}, rebuild.Figures{Written: 6, Removed: 5}},
+			{[]string{"all", "--wipe", "--yes"}, rebuild.Figures{Written: 9, Removed: 5 + 3*searchEntries}},
 		} {
 			s.forgetOnly(ids[0])
 			if test.args[0] == "customer-quotes" {
@@ -137,8 +140,8 @@ func TestRebuildGoesOnWhereItWasInterrupted(t *testing.T) {
 		}
 		var got rebuild.Figures
 		s.mustJSON(&got, args...)
-		if got.Streams != 5 || got.Events != 20 || got.Removed != 10 || got.Written > 10 {
-			t.Errorf("%+v, want 20 events of 5 quotes and 10 projections removed, once", got)
+		if got.Streams != 5 || got.Events != 20 || got.Removed != 5*(2+searchEntries) || got.Written > 15 {
+			t.Errorf("%+v, want 20 events of 5 quotes, and all their projections removed, once", got)
 		}
 		if !reflect.DeepEqual(projections(t, s.Config()), before) {
 			t.Error("the projections are not what they were")
@@ -190,8 +193,8 @@ func TestKilledRebuildIsFinishedByTheNext(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil || r.status != 0 {
 		t.Fatalf("status %d: %s%s", r.status, r.out, r.err)
 	}
-	if got.Streams != 40 || got.Events != 160 || got.Removed != 80 {
-		t.Errorf("%+v, want 160 events of 40 quotes, and 80 projections removed, once", got)
+	if got.Streams != 40 || got.Events != 160 || got.Removed != 40*(2+searchEntries) {
+		t.Errorf("%+v, want 160 events of 40 quotes, and all their projections removed, once", got)
 	}
 	if !reflect.DeepEqual(projections(t, s.config()), before) {
 		t.Error("the projections are not what they were")
