@@ -116,7 +116,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	work, err := c.resume(engine)
+	work, err := c.resume(s, engine)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (c *correctCmd) id(engine string) string {
 }
 
 // resume gives where the correction begins: where an earlier run of the command stopped, or at the beginning.
-func (c *correctCmd) resume(engine string) (correction, error) {
+func (c *correctCmd) resume(s streams, engine string) (correction, error) {
 	window := correct.Window{Since: c.Since.Time, Until: cmp.Or(c.Until.Time, time.Now())}
 	begin := correction{ID: c.id(engine), Plan: c.Plan, DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
 	text, ok, err := c.Progress.read()
@@ -199,7 +199,7 @@ func (c *correctCmd) resume(engine string) (correction, error) {
 	}
 	var p correction
 	if err := json.Unmarshal(text, &p); err != nil || p.ID == "" || p.Cursor == "" {
-		return begin, fmt.Errorf("%s does not tell how far a correction is: remove it to begin anew", c.Progress)
+		return begin, c.Progress.setAside(s.err)
 	}
 	sameTime := p.Since.Equal(window.Since) && (c.Until.IsZero() || p.Until.Equal(window.Until))
 	if p.ID != begin.ID || p.Plan != begin.Plan || p.DryRun != begin.DryRun || !sameTime {

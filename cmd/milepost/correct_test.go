@@ -163,7 +163,7 @@ func TestCorrectWrongUse(t *testing.T) {
 		if r := s.milepost("correct", "--dry-run", "--stack", "nowhere"); r.status != 1 || strings.Count(r.err, "\n") != 1 {
 			t.Errorf("no such stack: status %d, %q", r.status, r.err)
 		}
-		for _, text := range []string{"nothing", `{"id":"another","cursor":"2026-05-01T00:00:00.000000000Z"}`} {
+		for _, text := range []string{`{"id":"another","cursor":"2026-05-01T00:00:00.000000000Z"}`} {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -89,6 +90,36 @@ func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
 		var folded rebuild.Figures
 		if got := s.milepost("rebuild", "quotes", "--json"); json.Unmarshal([]byte(got.out), &folded) != nil || got.status != 1 || folded.Count() != 2 {
 			t.Errorf("rebuild as JSON: %+v", got)
+		}
+	})
+}
+
+// TestAProgressFileThatCannotBeReadIsAsGoodAsNone gives the commands that go on where they were files that say nothing.
+func TestAProgressFileThatCannotBeReadIsAsGoodAsNone(t *testing.T) {
+	inMemory(t, nil, func(t *testing.T, s *running) {
+		s.priced()
+		for _, args := range [][]string{
+			{"rebuild", "all"}, {"log", "play"},
+			{"correct", "--until", "2026-05-01T00:00:01Z", "--dry-run"},
+		} {
+			for _, text := range []string{"", "{", "{}", "null", "[]", `{"cursor":7,"parts":"x"}`, "\x00"} {
+				dir := t.TempDir()
+				file := filepath.Join(dir, "progress.json")
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				got := s.milepost(append(args, "--progress", file)...)
+				if got.status != 0 || !strings.Contains(got.err, file+" cannot be read, and is "+file+".damaged-") {
+					t.Errorf("%v with %q: %+v", args, text, got)
+				}
+				left, err := filepath.Glob(filepath.Join(dir, "*"))
+				if err != nil || len(left) != 1 {
+					t.Fatalf("left: %v, %v", left, err)
+				}
+				if kept, err := os.ReadFile(left[0]); err != nil || string(kept) != text {
+					t.Errorf("%s has %q, %v", left[0], kept, err)
+				}
+			}
 		}
 	})
 }

@@ -92,7 +92,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	for _, id := range c.Quote {
 		selection.Streams = append(selection.Streams, quotestore.StreamID(id))
 	}
-	at, err := c.resume()
+	at, err := c.resume(s)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ type playing struct {
 }
 
 // resume gives where the playback begins: where an earlier run of the command stopped, or at the beginning.
-func (c *logPlayCmd) resume() (playing, error) {
+func (c *logPlayCmd) resume(s streams) (playing, error) {
 	begin := playing{Since: c.Since.Time, Types: c.Type, Quotes: c.Quote, Bus: c.bus(), Name: c.mark()}
 	if !c.untilNow {
 		begin.Until = c.Until.Time
@@ -208,7 +208,7 @@ func (c *logPlayCmd) resume() (playing, error) {
 	}
 	var p playing
 	if err := json.Unmarshal(text, &p); err != nil || p.Cursor == "" {
-		return begin, fmt.Errorf("%s does not tell how far a playback is: remove it to begin anew", c.Progress)
+		return begin, c.Progress.setAside(s.err)
 	}
 	if !p.Since.Equal(begin.Since) || !p.Until.Equal(begin.Until) || !slices.Equal(p.Types, begin.Types) ||
 		!slices.Equal(p.Quotes, begin.Quotes) || p.Bus != begin.Bus || p.Name != begin.Name {

@@ -57,6 +57,17 @@ func (f progressFile) write(progress any) error {
 	return os.Rename(part, string(f))
 }
 
+// setAside moves a file that does not say how far anything is out of the way, and says so: the work begins anew, which
+// repeats some and loses nothing. The file may be something else, so that it is not overwritten.
+func (f progressFile) setAside(out io.Writer) error {
+	aside := fmt.Sprintf("%s.damaged-%s", f, time.Now().UTC().Format("20060102T150405Z"))
+	if err := os.Rename(string(f), aside); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s cannot be read, and is %s now; the work begins anew\n", f, aside)
+	return err
+}
+
 // remove says that the work is done.
 func (f progressFile) remove() error {
 	if f == "" {

@@ -78,7 +78,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	progress, err := c.resume()
+	progress, err := c.resume(s)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 }
 
 // resume gives where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
-func (c *rebuildCmd) resume() (rebuild.Progress, error) {
+func (c *rebuildCmd) resume(s streams) (rebuild.Progress, error) {
 	begin := c.start()
 	text, ok, err := c.Progress.read()
 	if !ok || err != nil {
@@ -125,7 +125,7 @@ func (c *rebuildCmd) resume() (rebuild.Progress, error) {
 	}
 	var p rebuild.Progress
 	if err := json.Unmarshal(text, &p); err != nil || len(p.Parts) == 0 {
-		return begin, fmt.Errorf("%s does not tell how far a rebuild is: remove it to begin anew", c.Progress)
+		return begin, c.Progress.setAside(s.err)
 	}
 	if p.Way != begin.Way || !slices.Equal(p.Projections, begin.Projections) {
 		return begin, fmt.Errorf("%s tells how far another rebuild is: give that command again to finish it, or remove the file", c.Progress)

@@ -70,6 +70,9 @@ func spoiled(r *rand.Rand, item map[string]types.AttributeValue, keys ...string)
 	case *types.AttributeValueMemberS:
 		by = append(by, &types.AttributeValueMemberS{Value: v.Value[:r.IntN(len(v.Value)+1)]}, &types.AttributeValueMemberS{Value: v.Value + v.Value})
 	case *types.AttributeValueMemberB:
+		if len(v.Value) == 0 { // it was damaged before
+			break
+		}
 		turned := slices.Clone(v.Value)
 		turned[r.IntN(len(turned))] ^= 1 << r.IntN(8)
 		by = append(by, &types.AttributeValueMemberB{Value: v.Value[:r.IntN(len(v.Value))]}, &types.AttributeValueMemberB{Value: turned})
