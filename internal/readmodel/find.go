@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -271,8 +272,9 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 const maxOthers = 20
 
 // WithTerm returns the quotes that have a term and were requested at a time or later, the newest first and
-// at most 20, as their lines say. One that was submitted a moment ago may be missing.
-func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.Time) ([]Line, error) {
+// at most 20, as their lines say. One that was submitted a moment ago may be missing. Those of the customer except have
+// their ids and when they were requested, and no more: then nothing else is read of them.
+func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.Time, except string) ([]Line, error) {
 	f := Filter{Term: &term, From: since}
 	b, err := f.bounds("")
 	if err != nil {
@@ -281,6 +283,25 @@ func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.T
 	sources, err := s.sources(ctx, f, b, maxOthers)
 	if err != nil {
 		return nil, err
+	}
+	for _, source := range sources {
+		source.read = func(ctx context.Context, entries []attributes) ([]row, error) {
+			var own []row
+			entries = slices.DeleteFunc(entries, func(entry attributes) bool {
+				key, customer := keyOf(entry)
+				if customer != except {
+					return false
+				}
+				at, _, _ := strings.Cut(key, "#")
+				requested, _ := time.Parse(timeLayout, at) // within the bounds of the query
+				own = append(own, row{key: key, Line: Line{QuoteID: CustomerQuotes.quoteID(entry), CustomerID: customer, RequestedAt: requested}})
+				return true
+			})
+			rows, err := s.linesOf(ctx, entries)
+			rows = append(rows, own...)
+			slices.SortFunc(rows, func(a, b row) int { return -cmp.Compare(a.key, b.key) })
+			return rows, err
+		}
 	}
 	page, err := s.find(ctx, sources, f, maxOthers, now)
 	return page.Quotes, err

@@ -20,7 +20,7 @@ func (r *rater) elsewhere(ctx context.Context, h quotestore.History, now time.Ti
 		if within == 0 {
 			continue
 		}
-		lines, err := r.search.WithTerm(ctx, term, now.Add(-within), now)
+		lines, err := r.search.WithTerm(ctx, term, now.Add(-within), now, h.Quote.CustomerID)
 		if err != nil {
 			return nil, err
 		}
@@ -33,8 +33,9 @@ func (r *rater) elsewhere(ctx context.Context, h quotestore.History, now time.Ti
 	return quote.Elsewhere(h.Quote, others, now), nil
 }
 
-// maxCompared is how many of other quotes are read for what they state: the newest, whoever asks how often.
-const maxCompared = 8
+// maxCompared is how many of other quotes are read for what they state: the newest. Each of them was compared with those
+// before it when it was rated.
+const maxCompared = quote.SpeedQuotes - 1
 
 // others are the quotes of lines, but for one. What they state about drivers is read where there are so many that it
 // matters.
