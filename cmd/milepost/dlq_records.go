@@ -20,6 +20,9 @@ const maxEmpty = 100
 // what the functions of the log's stream ask for. There may be more of them than were in the batch,
 // because a shard's records are handed out in several batches at a time.
 func (r *redriver) records(ctx context.Context, at *streamRecords) ([]events.DynamoDBEventRecord, error) {
+	if at.ShardID == "" {
+		return r.parked(ctx, at)
+	}
 	first, err := r.streams.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{
 		StreamArn: &at.StreamArn, ShardId: &at.ShardID,
 		ShardIteratorType: types.ShardIteratorTypeAtSequenceNumber, SequenceNumber: &at.StartSequenceNumber,
@@ -47,6 +50,33 @@ func (r *redriver) records(ctx context.Context, at *streamRecords) ([]events.Dyn
 		iterator = page.NextShardIterator
 	}
 	return nil, fmt.Errorf("the shard %s has no record %s", at.ShardID, at.EndSequenceNumber)
+}
+
+// parked reads a record that a function has parked, in whichever shard it is.
+func (r *redriver) parked(ctx context.Context, at *streamRecords) ([]events.DynamoDBEventRecord, error) {
+	err := fmt.Errorf("the stream has no record %s", at.StartSequenceNumber)
+	in := &dynamodbstreams.DescribeStreamInput{StreamArn: &at.StreamArn}
+	for {
+		out, describeErr := r.streams.DescribeStream(ctx, in)
+		if describeErr != nil {
+			return nil, describeErr
+		}
+		for _, shard := range out.StreamDescription.Shards {
+			here := *at
+			here.ShardID = aws.ToString(shard.ShardId)
+			var found []events.DynamoDBEventRecord
+			found, shardErr := r.records(ctx, &here)
+			if shardErr == nil && len(found) > 0 {
+				return found, nil
+			}
+			if shardErr != nil {
+				err = shardErr
+			}
+		}
+		if in.ExclusiveStartShardId = out.StreamDescription.LastEvaluatedShardId; in.ExclusiveStartShardId == nil {
+			return nil, err
+		}
+	}
 }
 
 // gone reports whether a stream says that it does not keep some records any longer.

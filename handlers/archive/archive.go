@@ -3,13 +3,13 @@ package archive
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
+	"milepost/internal/park"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 	"milepost/internal/stored"
@@ -18,23 +18,24 @@ import (
 
 type handler struct {
 	bucket archive.Bucket
+	// parking has the records that cannot be read.
+	parking *park.Lot
 }
 
-// New makes the handler. It needs ARCHIVE_BUCKET_NAME.
+// New makes the handler. It needs ARCHIVE_BUCKET_NAME and the variable of park.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")}}
+	h := &handler{archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")}, park.New(env, vars)}
 	return platform.Handler(env, h.archive), vars.Err()
 }
 
 // archive puts the events of a batch into an object for each of their days, and each change of an event that stood in
-// the log already into one of its own. It stops at the first record that is no event: the mapping then delivers the
-// batch again from there, and the events before it are not held up.
+// the log already into one of its own. Records that are no events it parks.
 func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	var days archive.Days
 	var answer events.DynamoDBEventResponse
 	var changes []archive.Object
-	for i, record := range batch.Records {
+	for _, record := range batch.Records {
 		if c, changed := tamper.Of(record); changed {
 			key, body, err := c.Object()
 			if err != nil {
@@ -48,12 +49,10 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 			platform.Note(ctx, subject(e))
 			err = days.Add(e, record.Change.SequenceNumber)
 		}
-		if err != nil && i == 0 {
-			return answer, fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, err)
-		}
 		if err != nil {
-			answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: record.Change.SequenceNumber}}
-			break
+			if err := h.parking.Park(ctx, record, err); err != nil {
+				return answer, err
+			}
 		}
 	}
 	for _, object := range append(changes, days.Take()...) {

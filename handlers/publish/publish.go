@@ -18,6 +18,7 @@ import (
 	"milepost/internal/effects/messenger"
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
+	"milepost/internal/park"
 	"milepost/internal/platform"
 	"milepost/internal/quotestore"
 	"milepost/internal/stored"
@@ -33,15 +34,18 @@ type handler struct {
 	// name is the bus's.
 	name   string
 	alerts *messenger.Messenger
-	log    *slog.Logger
+	// parking has the records that cannot be read.
+	parking *park.Lot
+	log     *slog.Logger
 }
 
-// New makes the handler. It needs EVENT_BUS_NAME and ALERTS_TOPIC_ARN.
+// New makes the handler. It needs EVENT_BUS_NAME, ALERTS_TOPIC_ARN and the variable of park.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{
 		bus: platform.EventBridge(env), name: vars.Required("EVENT_BUS_NAME"),
 		alerts: messenger.New(env.AWS, "", vars.Required("ALERTS_TOPIC_ARN")), log: env.Logger,
+		parking: park.New(env, vars),
 	}
 	return platform.Handler(env, h.publish), vars.Err()
 }
@@ -117,14 +121,19 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 			entries[i], err = h.entry(ctx, n, traceHeader)
 		}
 		if err != nil {
-			// Records before the bad one are not held up by it.
-			if i > 0 {
-				if sent, sendErr := h.announce(ctx, records[:i]); sendErr != nil {
-					return sent, sendErr
-				}
+			// Neither the records before the bad one are held up by it, nor those behind it.
+			if sent, sendErr := h.announce(ctx, records[:i]); sendErr != nil {
+				return sent, sendErr
 			}
-			return i, fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, err)
+			if err := h.parking.Park(ctx, record, err); err != nil {
+				return i, err
+			}
+			sent, err := h.announce(ctx, records[i+1:])
+			return i + 1 + sent, err
 		}
+	}
+	if len(records) == 0 {
+		return 0, nil
 	}
 	for try := 1; ; try++ {
 		failed, err := h.put(ctx, entries)
@@ -167,7 +176,7 @@ func (h *handler) entry(ctx context.Context, n eventstore.Notice, traceHeader st
 	}
 	at, err := time.Parse(time.RFC3339Nano, n.OccurredAt)
 	if err != nil {
-		return types.PutEventsRequestEntry{}, err
+		return types.PutEventsRequestEntry{}, &eventstore.Unreadable{StreamID: n.StreamID, Version: n.Version, Err: err}
 	}
 	entry := types.PutEventsRequestEntry{
 		EventBusName: &h.name, Source: aws.String(notice.Source), DetailType: &n.EventType,

@@ -25,6 +25,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/effects/vpic/vpictest"
 	"milepost/internal/eventstore"
+	"milepost/internal/park"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/local/fault"
@@ -366,8 +367,8 @@ func TestPoisonInTheStreamEndsInTheQueue(t *testing.T) {
 				DDBStreamBatchInfo struct{ BatchSize int }
 			}
 			mustDecode(t, []byte(*message.Body), &m)
-			if m.RequestContext.Condition != "RetryAttemptsExhausted" || m.DDBStreamBatchInfo.BatchSize != 1 {
-				t.Errorf("message=%s, want the one record that was given up", *message.Body)
+			if m.RequestContext.Condition != park.Unreadable || m.DDBStreamBatchInfo.BatchSize != 1 {
+				t.Errorf("message=%s, want the one record that cannot be read", *message.Body)
 			}
 			functions = append(functions, m.RequestContext.FunctionARN[strings.LastIndexByte(m.RequestContext.FunctionARN, ':')+1:])
 		}
