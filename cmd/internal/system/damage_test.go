@@ -194,12 +194,12 @@ func (s *running) assertUnconcerned(what, id string) {
 	}
 }
 
-// TestSweepsGoOnPastAQuoteThatCannotBeRead lets two quotes expire, of which one is damaged. The other's customer is
+// TestSweepsGoOnPastAQuoteThatCannotBeRead lets two quotes expire, of which one is damaged. Of the other the customer is
 // reminded and told, the expiry is noted, and the run that met the damaged one has failed, which names it.
 func TestSweepsGoOnPastAQuoteThatCannotBeRead(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
-		bad, good := s.submit("ada", example()), s.submit("bob", example())
+		bad, good := s.submit("ada", example()), s.submit("ada", example())
 		s.settle()
 		s.damage(eventsTable, s.event(bad, 2), "metadata", nil)
 		for _, item := range s.about(notificationsTable, bad, "ada") {
@@ -211,7 +211,7 @@ func TestSweepsGoOnPastAQuoteThatCannotBeRead(t *testing.T) {
 			t.Errorf("the other quote has %v, want that it expired", types)
 		}
 		if subjects := s.toldOf(good); len(subjects) < 3 { // ready, expiring, expired
-			t.Errorf("the other customer was told %q", subjects)
+			t.Errorf("of the other quote was told %q", subjects)
 		}
 		failed := false
 		for _, m := range s.messages("FailedInvocationsQueueUrl") {
