@@ -44,7 +44,7 @@ func TestEveryLogLineSaysWhatItIsAbout(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
 				t.Fatal(err)
 			}
-			if e.Function == "" || slices.Contains([]string{"expire", "senddue", "remind"}, e.Function) {
+			if e.Function == "" || slices.Contains([]string{"expire", "senddue", "remind", "overdue"}, e.Function) {
 				continue // it is of the runtime, or of a run that may be about several quotes
 			}
 			entries = append(entries, e)
