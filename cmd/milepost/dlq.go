@@ -216,7 +216,7 @@ func (c *dlqRedriveCmd) redrive(ctx context.Context, d deadLetters, r *redriver,
 		if err != nil {
 			return report, err
 		}
-		if c.All && !l.Sent.Before(began) || !c.All && !slices.Contains(c.ID, l.ID) {
+		if c.All && l.Sent.After(began) || !c.All && !slices.Contains(c.ID, l.ID) {
 			continue
 		}
 		err := r.redrive(ctx, l)

@@ -72,6 +72,7 @@ func TestStoppedExecutionsAreListedAndRedriven(t *testing.T) {
 		if _, err := sfn.NewFromConfig(s.Config()).StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Second)
 		s.assertDepths(map[string]int{"quote": 1, "failed-invocations": 1})
 		if out := s.must("dlq", "show", "quote"); !strings.Contains(out, "given up  ABORTED") {
 			t.Errorf("show:\n%s", out)

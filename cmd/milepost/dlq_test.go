@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -148,16 +149,19 @@ func TestUndeliveredEventsAreRedrivenToTheirTarget(t *testing.T) {
 }
 
 func TestStreamFailuresAreRedriven(t *testing.T) {
+	if os.Getenv("MILEPOST_SLOW") == "" {
+		t.Skip("it takes minutes until records are given up, which are tried again for 22 hours; MILEPOST_SLOW=1 runs it")
+	}
 	publisher := &breakable{function: "Publish"}
 	inMemory(t, &fault.Plan{Invoke: publisher.invoke}, func(t *testing.T, s *running) {
 		quotes := []string{s.submit(), s.submit(), s.submit()}
-		time.Sleep(time.Hour)
+		time.Sleep(23 * time.Hour) // until the records are too old to be tried again
 		s.assertDepths(map[string]int{"stream-failures": 3})
 
 		out := s.must("dlq", "show", "stream-failures", "--max=1")
 		for _, want := range []string{
 			"\n  what      stream records: 1\n", "\n  function  milepost-PublishFunction\n", "\n  stream    arn:aws:dynamodb:", "\n  shard     shardId-",
-			"\n  arrived   2026-05-01T00:00:00Z to 2026-05-01T00:00:00Z\n", "\n  given up  RetryAttemptsExhausted, attempts: ", "\n  error     Unhandled\n",
+			"\n  arrived   2026-05-01T00:00:00Z to 2026-05-01T00:00:00Z\n", "\n  given up  RecordAgeExceeded, attempts: ", "\n  error     Unhandled\n",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("show:\n%s\nwant %q", out, want)
@@ -251,7 +255,10 @@ func TestARecordThatWasParkedIsFoundInItsStream(t *testing.T) {
 		if out := s.must("dlq", "show", "stream-failures"); !strings.Contains(out, "given up  Unreadable, attempts: 1\n") || !strings.Contains(out, "eventId is not a string") {
 			t.Errorf("show:\n%s", out)
 		}
-		if out := s.must("dlq", "redrive", "stream-failures", "--all"); !strings.HasSuffix(out, "milepost-stream-failures: 2 redriven\n") {
+		var letters []letter
+		s.mustJSON(&letters, "dlq", "show", "stream-failures")
+		time.Sleep(time.Minute) // they are hidden while they are looked at
+		if out := s.must("dlq", "redrive", "stream-failures", "--id", letters[0].ID, "--id", letters[1].ID); !strings.HasSuffix(out, "milepost-stream-failures: 2 redriven\n") {
 			t.Errorf("redrive:\n%s", out)
 		}
 		time.Sleep(time.Minute)
@@ -532,10 +539,13 @@ func (w onLine) Write(p []byte) (int, error) {
 }
 
 func TestWhatTheArchiveMissedIsRedriven(t *testing.T) {
+	if os.Getenv("MILEPOST_SLOW") == "" {
+		t.Skip("it takes minutes until records are given up, which are tried again for 22 hours; MILEPOST_SLOW=1 runs it")
+	}
 	archive := &breakable{function: "Archive"}
 	inMemory(t, &fault.Plan{Invoke: archive.invoke}, func(t *testing.T, s *running) {
 		quote := s.submit()
-		time.Sleep(13 * time.Hour) // until the last record is too old
+		time.Sleep(23 * time.Hour) // until the last record is too old
 		s.assertPriced(quote)
 		if depth := s.depths()["stream-failures"]; depth == 0 {
 			t.Fatal("nothing was given up")
