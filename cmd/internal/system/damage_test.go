@@ -54,6 +54,9 @@ func (s *running) about(table, quoteID, customer string) (items []map[string]typ
 func spoiled(r *rand.Rand, item map[string]types.AttributeValue, keys ...string) (damaged map[string]types.AttributeValue, what string) {
 	damaged = maps.Clone(item)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(item)), func(name string) bool { return slices.Contains(keys, name) })
+	if len(names) == 0 { // all is gone already
+		return damaged, "nothing"
+	}
 	name := names[r.IntN(len(names))]
 	if inner, ok := item[name].(*types.AttributeValueMemberM); ok && len(inner.Value) > 0 && r.IntN(3) > 0 {
 		spoilt, what := spoiled(r, inner.Value)
