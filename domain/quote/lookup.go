@@ -228,8 +228,9 @@ func rateAnew(q Quote, recorded Event) ([]Event, error) {
 
 // elsewhere are the contradictions with other quotes that were found when the revision was rated.
 func (r Revision) elsewhere() []plausible.Finding {
-	own := r.contradictions()
-	return slices.DeleteFunc(slices.Clone(r.Contradictions), func(f plausible.Finding) bool { return slices.Contains(own, f) })
+	return slices.DeleteFunc(slices.Clone(r.Contradictions), func(f plausible.Finding) bool {
+		return !slices.Contains(CodesElsewhere, f.Code)
+	})
 }
 
 // overtaken records the reports about a revision that is no longer in force, or closed: they were paid for.

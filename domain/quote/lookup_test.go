@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"milepost/domain/accident"
+	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
@@ -163,6 +164,52 @@ func TestAVehicleNobodyCouldDecode(t *testing.T) {
 	if err != nil || len(events) != 1 {
 		t.Errorf("waived: %v, error %v", events, err)
 	}
+}
+
+// TestWhatWasSettledRefersNoMore: what was once contradictory is not taken for a contradiction with another quote when it
+// no longer is.
+func TestWhatWasSettledRefersNoMore(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	decoded := e.Vehicles()
+	decoded.Vehicles[0].Fact.ModelYear = e.QuoteDate.Year() + 1
+	e.Request.Vehicles = slices.Clone(e.Request.Vehicles)
+	e.Request.Vehicles[0].ModelYear = e.QuoteDate.Year() + 1
+	silent := e.Vehicles()
+	silent.Vehicles = slices.Clone(silent.Vehicles)
+	silent.Vehicles[0].Fact, silent.Vehicles[0].Retryable = vehicle.Fact{Status: vehicle.Unavailable}, true
+	other := plausible.Finding{Code: quote.VINElsewhere, Pointer: "/vehicles/0/vin", Text: "A vehicle with this VIN is on another quote"}
+	for name, row := range map[string]struct {
+		elsewhere []plausible.Finding
+		before    []rating.Code
+		after     []rating.Code
+	}{
+		"a model year that is early unless it is decoded": {nil, []rating.Code{"C20_MODEL_YEAR_EARLY"}, nil},
+		"beside another quote": {
+			[]plausible.Finding{other}, []rating.Code{"C20_MODEL_YEAR_EARLY", quote.VINElsewhere}, []rating.Code{quote.VINElsewhere},
+		},
+	} {
+		log := quotetest.MustEvents(t, e.Submit(), silent, e.Histories(), quote.RateQuote{Revision: 1, Elsewhere: row.elsewhere},
+			quote.WithdrawQuote{On: e.QuoteDate})
+		if got := codesOf(quote.Fold(log...).Contradictions); !slices.Equal(got, row.before) {
+			t.Errorf("%s: contradictions %v, want %v", name, got, row.before)
+		}
+		// The VIN was decoded while the quote was withdrawn, which was undone since.
+		log = append(log, quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: decoded.Vehicles, Answers: decoded.Answers},
+			undone(5, quote.TypeQuoteWithdrawn))
+		ask := quote.RequestLookups{Revision: 1, At: noon, On: e.QuoteDate}
+		log = append(log, outcomeOf(t, log, ask))
+		if q := quote.Fold(log...); !slices.Equal(codesOf(q.Contradictions), row.after) || len(q.Conditions()) != 0 {
+			t.Errorf("%s: then contradictions %v, conditions %v, want %v", name, codesOf(q.Contradictions), q.Conditions(), row.after)
+		}
+	}
+}
+
+func codesOf(findings []plausible.Finding) (codes []rating.Code) {
+	for _, f := range findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
 }
 
 func TestAskingAgainTakesADay(t *testing.T) {
