@@ -210,10 +210,13 @@ func (s *Store) sources(ctx context.Context, f Filter, b bounds, limit int) ([]*
 	return all, nil
 }
 
+// leastRead is how many items one request reads at the least: a page may be short, and few of many match.
+const leastRead = 20
+
 // within asks for a partition's items between bounds, newest first.
 func (s *Store) within(table, partition, value string, b bounds, limit int) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
-		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit)),
+		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(max(limit, leastRead))),
 		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
 		ExpressionAttributeNames: map[string]string{"#partition": partition},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
@@ -259,6 +262,9 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 		}
 		r := newest.rows[0]
 		newest.rows, last = newest.rows[1:], r.key
+		if n := len(page.Quotes); n > 0 && page.Quotes[n-1].QuoteID == r.QuoteID {
+			continue // it came to another status while the partitions were read, and stands in both
+		}
 		if r.damaged != nil {
 			page.damaged = append(page.damaged, r.damaged)
 		}

@@ -2,11 +2,16 @@ package readmodel_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
@@ -116,5 +121,50 @@ func TestWhatMatchesIsFound(t *testing.T) {
 	}
 	if got := s.find(t, readmodel.Filter{}, 100, now); len(got) != len(all) {
 		t.Errorf("without a filter %d quotes, want %d", len(got), len(all))
+	}
+}
+
+// TestAQuoteThatChangesItsStatusIsFoundOnce: the index may have a quote under two statuses while it is read.
+func TestAQuoteThatChangesItsStatusIsFoundOnce(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	p := projections(t, "E01", "01KXAMPE000000000000000001")[3]
+	mustPut(t, s.write, p)
+	p.CustomerID, p.Status = "the-same", quote.StatusReferred // another item stands in for the other moment
+	mustPut(t, s.write, p)
+	for _, limit := range []int{1, 10} {
+		if got := s.find(t, readmodel.Filter{}, limit, requestedAt); !slices.Equal(got, []string{p.QuoteID}) {
+			t.Errorf("%d at a time: %v, want %s once", limit, got, p.QuoteID)
+		}
+	}
+}
+
+// TestAShortPageIsNotReadItemByItem: a page of one, of which few of many match, is found in few requests.
+func TestAShortPageIsNotReadItemByItem(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	p := projections(t, "E01", "")[3]
+	const quotes, statuses, shards = 60, 7, 4
+	for i := range quotes {
+		p.QuoteID = fmt.Sprintf("01KXAMPE00000000000000%04d", i)
+		mustPut(t, s.write, p)
+	}
+	var queries atomic.Int32
+	read := s.current.Projections
+	read.DB = dynamodb.New(read.DB.Options(), func(o *dynamodb.Options) {
+		o.APIOptions = append(slices.Clone(o.APIOptions), func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("count", func(
+				ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+			) (middleware.InitializeOutput, middleware.Metadata, error) {
+				queries.Add(1)
+				return next.HandleInitialize(ctx, in)
+			}), middleware.Before)
+		})
+	})
+	if page, err := s.current.Find(t.Context(), readmodel.Filter{State: "XX"}, "", 1, requestedAt); err != nil || len(page.Quotes) != 0 {
+		t.Errorf("%d quotes, error=%v", len(page.Quotes), err)
+	}
+	if most := statuses*shards + quotes/20 + shards; int(queries.Load()) > most {
+		t.Errorf("%d requests for %d quotes, want at most %d", queries.Load(), quotes, most)
 	}
 }
