@@ -4,6 +4,7 @@ package milepost_test
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,98 @@ func TestTheLogIsOnlyEverAppendedTo(t *testing.T) {
 	if granted == 0 {
 		t.Error("no function may use the log at all")
 	}
+}
+
+var (
+	// rowOfFunctions is a row of a table whose first cell names functions.
+	rowOfFunctions = regexp.MustCompile("(?m)^\\| ((?:`[a-z]+`(?:, )?)+) \\| (.*) \\|$")
+	codeWord       = regexp.MustCompile("`([A-Za-z]+)`")
+)
+
+// words are those of a text that stand in code.
+func words(text string) []string {
+	var all []string
+	for _, found := range codeWord.FindAllStringSubmatch(text, -1) {
+		all = append(all, found[1])
+	}
+	return all
+}
+
+// TestTheDocumentsSayWhatEachFunctionMay compares the tables of docs/architecture.md with the template: each function
+// stands in both, and the one of its permissions has its actions and no others.
+func TestTheDocumentsSayWhatEachFunctionMay(t *testing.T) {
+	t.Parallel()
+	functions, permissions, found := strings.Cut(mustReadText(t, "docs/architecture.md"), "\n## Security\n")
+	if !found {
+		t.Fatal("docs/architecture.md has no section Security")
+	}
+	var explained []string
+	for _, row := range rowOfFunctions.FindAllStringSubmatch(functions, -1) {
+		explained = append(explained, words(row[1])...)
+	}
+	granted := map[string][]string{}
+	for _, r := range mustLoad(t).OfType("AWS::IAM::Role") {
+		name, ofFunction := strings.CutSuffix(r.LogicalID, "FunctionRole")
+		if !ofFunction {
+			continue
+		}
+		name = strings.ToLower(name)
+		granted[name] = nil
+		if !slices.Contains(explained, name) {
+			t.Errorf("docs/architecture.md does not say what %s does", name)
+		}
+		policies, _ := r.Properties["Policies"].([]any)
+		for _, p := range policies {
+			document, _ := p.(map[string]any)["PolicyDocument"].(map[string]any)
+			for _, statement := range list(document["Statement"]) {
+				s := statement.(map[string]any)
+				for _, action := range list(s["Action"]) {
+					if a := action.(string); !saidOfAll(a, list(s["Resource"])) {
+						granted[name] = append(granted[name], a[strings.Index(a, ":")+1:])
+					}
+				}
+			}
+		}
+	}
+	said := map[string][]string{}
+	for _, row := range rowOfFunctions.FindAllStringSubmatch(permissions, -1) {
+		names, actions := words(row[1]), words(row[2])
+		for _, name := range names {
+			said[name] = actions
+		}
+		for _, action := range actions {
+			if action[0] >= 'A' && action[0] <= 'Z' && !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(granted[name], action) }) {
+				t.Errorf("docs/architecture.md says that %v may %s", names, action)
+			}
+		}
+	}
+	if len(granted) == 0 {
+		t.Error("the template has no functions")
+	}
+	for name, actions := range granted {
+		if _, ok := said[name]; !ok {
+			t.Errorf("docs/architecture.md does not say what %s may", name)
+			continue
+		}
+		for _, action := range actions {
+			if !slices.Contains(said[name], action) {
+				t.Errorf("docs/architecture.md does not say that %s may %s", name, action)
+			}
+		}
+	}
+}
+
+// saidOfAll reports whether an action is one that the document tells of many functions at once: to log, to trace, to
+// note a failure, to open what is sealed, and to read snapshots.
+func saidOfAll(action string, resources []any) bool {
+	if action == "kms:Decrypt" || action == "kms:GenerateDataKey" || action == "sqs:SendMessage" ||
+		strings.HasPrefix(action, "logs:") || strings.HasPrefix(action, "xray:") {
+		return true
+	}
+	return action == "dynamodb:GetItem" && !slices.ContainsFunc(resources, func(v any) bool {
+		of, _ := v.(string)
+		return !strings.HasSuffix(of, "-customer-keys") && !strings.HasSuffix(of, "-snapshots")
+	})
 }
 
 func isTableAction(v any) bool {
