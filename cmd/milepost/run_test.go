@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,6 +103,22 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 	}
 	if _, err := s.send(http.DefaultClient, token("--ttl=-1h"), "late", example.out); err == nil || !strings.HasPrefix(err.Error(), "401") {
 		t.Errorf("an expired token: %v, want 401", err)
+	}
+}
+
+// TestScopesOfTokens: each scope that the API knows can be asked for, and none comes unasked.
+func TestScopesOfTokens(t *testing.T) {
+	t.Parallel()
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/jwt")
+		_, _ = io.WriteString(w, r.FormValue("scope"))
+	}))
+	defer issuer.Close()
+	for flag, want := range map[string]string{"quotes": "quotes", "staff": "staff", "staff,senior": "staff senior"} {
+		out, errs, status := runMilepost(t, "", "token", "--scope", flag, "--aws", strings.TrimPrefix(issuer.URL, "http://"))
+		if status != 0 || strings.TrimSpace(out) != want {
+			t.Errorf("%s: status %d, %s%s, want %s", flag, status, out, errs, want)
+		}
 	}
 }
 

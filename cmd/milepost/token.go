@@ -19,7 +19,7 @@ import (
 // tokenCmd asks the issuer of the system that runs for a token.
 type tokenCmd struct {
 	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
-	Scope   []string      `default:"quotes" enum:"quotes,staff" help:"What it opens: quotes for a customer, staff for an employee."`
+	Scope   []string      `default:"quotes" enum:"quotes,staff,senior" help:"What it opens: quotes for a customer, staff for an employee, senior besides for a senior underwriter."`
 	TTL     time.Duration `default:"12h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
 	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
@@ -28,10 +28,11 @@ type tokenCmd struct {
 func (*tokenCmd) Help() string {
 	return `Give it as "Authorization: Bearer TOKEN" with a request to the API. The system that runs at the AWS endpoint makes it, and takes it while it has the same data.
 
-Examples, for a customer and for an employee:
+Examples, for a customer, for an employee and for a senior underwriter:
 
   milepost token --subject ada
-  milepost token --subject uwe --scope staff`
+  milepost token --subject uwe --scope staff
+  milepost token --subject sue --scope staff,senior`
 }
 
 // Validate is called by the parser.
