@@ -21,13 +21,13 @@ type document struct {
 		OperationID string                `json:"operationId"`
 		Security    []map[string][]string `json:"security"`
 		Parameters  []struct {
-			Name, In string
-			Ref      string `json:"$ref"`
+			Name, In, Description string
+			Ref                   string `json:"$ref"`
 		}
 	}
 	Components struct {
 		Schemas    map[string]any
-		Parameters map[string]struct{ Name, In string }
+		Parameters map[string]struct{ Name, In, Description string }
 	}
 }
 
@@ -286,7 +286,10 @@ func TestParametersAreDescribed(t *testing.T) {
 			for _, p := range op.Parameters {
 				if p.Ref != "" {
 					shared := doc.Components.Parameters[p.Ref[strings.LastIndex(p.Ref, "/")+1:]]
-					p.Name, p.In = shared.Name, shared.In
+					p.Name, p.In, p.Description = shared.Name, shared.In, shared.Description
+				}
+				if p.Description == "" {
+					t.Errorf("%s %s does not say what %s is", method, path, p.Name)
 				}
 				got[p.In] = append(got[p.In], p.Name)
 			}

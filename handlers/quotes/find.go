@@ -64,7 +64,7 @@ var readers = []struct {
 }{
 	{"status", func(text string, f *readmodel.Filter) string {
 		f.Status = quote.Status(text)
-		return unless(slices.Contains(quote.Statuses, f.Status), "a status of quotes, such as REFERRED")
+		return unless(slices.Contains(quote.Statuses, f.Status), "one status of quotes, such as REFERRED")
 	}},
 	{"state", func(text string, f *readmodel.Filter) string {
 		f.State = text
@@ -133,7 +133,7 @@ func filterOf(parameters map[string]string) (readmodel.Filter, error) {
 	var wrong, given []api.Violation
 	for _, name := range exact {
 		if _, ok := parameters[name]; ok {
-			given = append(given, api.Violation{Parameter: name, Detail: "is given together with another of " + strings.Join(exact, ", ")})
+			given = append(given, api.Violation{Parameter: name, Detail: "must not be given together with another of " + strings.Join(exact, ", ")})
 		}
 	}
 	if len(given) > 1 {
@@ -142,7 +142,7 @@ func filterOf(parameters map[string]string) (readmodel.Filter, error) {
 	for _, p := range readers {
 		if text, ok := parameters[p.name]; ok {
 			if takes := p.read(text, &f); takes != "" {
-				wrong = append(wrong, api.Violation{Parameter: p.name, Detail: "is " + takes})
+				wrong = append(wrong, api.Violation{Parameter: p.name, Detail: "must be " + takes})
 			}
 		}
 	}

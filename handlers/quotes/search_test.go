@@ -250,7 +250,7 @@ func TestTheSameTermIsWrittenInManyWays(t *testing.T) {
 		for name := range values {
 			r.QueryStringParameters[name] = values.Get(name)
 		}
-		if got := l.ask(t, r); got.StatusCode != 400 || !strings.Contains(got.Body, "bad-filter") {
+		if got := l.ask(t, r); got.StatusCode != 400 || !strings.Contains(got.Body, "bad-filter") || !strings.Contains(got.Body, `"detail":"must `) {
 			t.Errorf("%s: %d %s", query, got.StatusCode, got.Body)
 		}
 	}

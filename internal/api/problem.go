@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"net/http"
@@ -66,7 +67,14 @@ func problemOf(err error) *Problem {
 		return p
 	}
 	if malformed, ok := errors.AsType[*schemas.Malformed](err); ok {
-		return NewProblem(http.StatusBadRequest, "malformed", "The body is not JSON", "%v", malformed.Err)
+		detail := malformed.Err.Error()
+		switch {
+		case errors.Is(malformed.Err, io.EOF):
+			detail = "The body is empty."
+		case errors.Is(malformed.Err, io.ErrUnexpectedEOF):
+			detail = "The body ends too early."
+		}
+		return NewProblem(http.StatusBadRequest, "malformed", "The body is not JSON", "%s", detail)
 	}
 	if invalid, ok := errors.AsType[*schemas.Invalid](err); ok {
 		p := NewProblem(http.StatusUnprocessableEntity, "invalid-body", "The body does not fit its schema",
