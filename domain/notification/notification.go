@@ -219,7 +219,7 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 	outcome := q.Number == n.Revision && q.Grounds.Outcome == n.Version
 	switch n.Kind {
 	case QuoteReady, PriceChanged:
-		return outcome && (status == quote.StatusQuoted || q.AdverseAction() != nil)
+		return q.Number == n.Revision && offeredAt(q) == n.Version && (status == quote.StatusQuoted || q.AdverseAction() != nil)
 	case Referred:
 		return outcome && (status == quote.StatusReferred || q.AdverseAction() != nil)
 	case Corrected: // one of what had been accepted is for staff, and one of what is over is for the record
@@ -237,6 +237,15 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 		return n.OfKind != Expired || status != quote.StatusExpired // the day has passed all the same
 	}
 	return true
+}
+
+// offeredAt is the version of the event that made the offer of a quote what it is: its outcome, or the waiver of the last
+// condition since.
+func offeredAt(q quote.Quote) int {
+	if n := len(q.Grounds.Waivers); n > 0 && len(q.Conditions()) == 0 {
+		return max(q.Grounds.Outcome, q.Grounds.Waivers[n-1])
+	}
+	return q.Grounds.Outcome
 }
 
 // Legal reports whether the law wants the customer to be told: of a declinature, and of whatever a consumer

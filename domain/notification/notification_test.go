@@ -13,6 +13,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
+	"milepost/domain/vehicle"
 )
 
 var decision = quote.Decision{Underwriter: "eve", ReasonCode: "X", Text: "The car is in order"}
@@ -68,7 +69,16 @@ func lives(t *testing.T) map[string][]quote.Event {
 	result.Outcome, result.Reasons = rating.Quoted, nil
 	lenient[3] = quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: result}
 	strict := decide(lenient, quote.CorrectQuote{Revision: 1, On: day})
+	// undecoded has a vehicle that nobody could decode.
+	silent := offer.Vehicles()
+	silent.Vehicles[0].Fact = vehicle.Fact{Status: vehicle.Unavailable}
+	undecoded := []quote.Command{offer.Submit(), silent, offer.Histories(), quote.RateQuote{Revision: 1}}
+	waive := quote.WaiveCondition{Revision: 1, Condition: rating.VINUnverified, Decision: decision, On: day}
 	return map[string][]quote.Event{
+		"conditional":                 events(undecoded),
+		"waived":                      events(undecoded, waive),
+		"waiver undone":               events(undecoded, waive, undo(5)),
+		"waived, accepted":            events(undecoded, waive, quote.AcceptQuote{Revision: 1, On: day}),
 		"corrected":                   correct(offer.Commands()),
 		"referred, corrected":         correct(referral.Commands()),
 		"corrected to be referred":    strict,
@@ -123,6 +133,10 @@ func TestWhatCustomersAreToldOf(t *testing.T) {
 		"approval undone":             {"1#REFERRED", "1#QUOTE_READY", "RETRACTED#1#QUOTE_READY", "1#REFERRED"},
 		"expired, undone, expired":    {"1#QUOTE_READY", "1#EXPIRED", "RETRACTED#1#EXPIRED", "1#QUOTE_READY", "1#EXPIRED"},
 		"adverse":                     {"1#QUOTE_READY"},
+		"conditional":                 {"1#QUOTE_READY"},
+		"waived":                      {"1#QUOTE_READY", "1#QUOTE_READY#5"},
+		"waiver undone":               {"1#QUOTE_READY", "1#QUOTE_READY#5", "RETRACTED#1#QUOTE_READY#5", "1#QUOTE_READY"},
+		"waived, accepted":            {"1#QUOTE_READY", "1#QUOTE_READY#5"},
 		"corrected":                   {"1#QUOTE_READY", "1#CORRECTED#5"},
 		"accepted, corrected":         {"1#QUOTE_READY", "1#CORRECTED#6"},
 		"referred, corrected":         {"1#REFERRED", "1#CORRECTED#5"},
@@ -158,6 +172,10 @@ func TestWhatStandsIsWhatTheQuoteIs(t *testing.T) {
 		{"offer undone, offered again", day, []string{"RETRACTED#1#QUOTE_READY", "1#QUOTE_READY#5"}},
 		{"amendment undone", day, []string{"1#QUOTE_READY", "RETRACTED#2#PRICE_CHANGED", "1#QUOTE_READY"}},
 		{"adverse", day.AddDays(90), []string{"1#QUOTE_READY"}},
+		{"conditional", day, []string{"1#QUOTE_READY"}},
+		{"waived", day, []string{"1#QUOTE_READY#5"}},
+		{"waiver undone", day, []string{"1#QUOTE_READY", "RETRACTED#1#QUOTE_READY#5", "1#QUOTE_READY"}},
+		{"waived, accepted", day, nil},
 		{"corrected", day, []string{"1#CORRECTED#5"}},
 		{"accepted, corrected", day, nil},
 		{"adverse, taken as corrected", day, []string{"1#CORRECTED#5"}},
