@@ -130,7 +130,7 @@ type bounds struct{ low, high string }
 
 func (f Filter) bounds(cursor string) (bounds, error) {
 	b := bounds{low: f.From.UTC().Format(timeLayout), high: "9999"}
-	if !f.To.IsZero() {
+	if !f.To.IsZero() && f.To.UTC().Year() < 10_000 { // the texts of later times come before those of others
 		b.high = f.To.UTC().Format(timeLayout)
 	}
 	if cursor == "" {

@@ -122,6 +122,10 @@ func TestWhatMatchesIsFound(t *testing.T) {
 	if got := s.find(t, readmodel.Filter{}, 100, now); len(got) != len(all) {
 		t.Errorf("without a filter %d quotes, want %d", len(got), len(all))
 	}
+	ever := readmodel.Filter{To: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)} // the end of the last day that a date can be
+	if got := s.find(t, ever, 100, now); len(got) != len(all) {
+		t.Errorf("before the year 10000 %d quotes, want %d", len(got), len(all))
+	}
 }
 
 // TestAQuoteThatChangesItsStatusIsFoundOnce: the index may have a quote under two statuses while it is read.
