@@ -118,7 +118,7 @@ func (m *moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 	for h, err := range holders {
 		switch {
 		case err != nil && h.CustomerID == "":
-			return err
+			return errors.Join(platform.Each(batch, keysAtATime, one), err)
 		case err != nil:
 			m.Customers++
 			m.Add(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -309,6 +310,23 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 			if r := s.milepost("keys", "import", broken); r.status != 1 || !strings.Contains(r.out+r.err, row.err) {
 				t.Errorf("%s: %+v, want %q", what, r, row.err)
 			}
+		}
+		// What comes before the cut is imported, as the error says.
+		before := s.keysOf()
+		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+			TableName: aws.String("milepost-customer-keys"), Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: ada.CustomerID}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		cut := filepath.Join(dir, "cut")
+		if err := os.WriteFile(cut, []byte(lines[0]+lines[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.milepost("keys", "import", cut); r.status != 1 || !strings.Contains(r.err, "behind 1 customers, whose keys were imported") {
+			t.Errorf("%+v", r)
+		}
+		if after := s.keysOf(); !maps.Equal(after, before) {
+			t.Errorf("keys %v, want %v", after, before)
 		}
 		// A key that cannot be read holds up nobody else.
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
