@@ -199,18 +199,20 @@ func (w *importWorker) bridge(ctx context.Context, fault eventstore.Fault) error
 	return err
 }
 
-// mostData is how many bytes of data are written at once. A transaction takes 4 MB with all that is around them.
+// mostData is how many bytes of data, open and sealed, are written at once. A transaction takes 4 MB with all that is
+// around them.
 const mostData = 2 << 20
 
 // write writes events behind those that it was given before, some at a time.
 func (w *importWorker) write(ctx context.Context, events []eventstore.Event) error {
 	for _, e := range events {
-		if len(w.batch) == eventstore.MaxImported || len(w.batch) > 0 && w.size+len(e.Data) > mostData {
+		size := len(e.Data) + len(e.Sealed)
+		if len(w.batch) == eventstore.MaxImported || len(w.batch) > 0 && w.size+size > mostData {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}
 		}
-		w.batch, w.size = append(w.batch, e), w.size+len(e.Data)
+		w.batch, w.size = append(w.batch, e), w.size+size
 	}
 	return nil
 }

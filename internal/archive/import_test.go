@@ -86,6 +86,23 @@ func TestAnImportIsEqualAndCanBeRunAgain(t *testing.T) {
 	}
 }
 
+// TestLargeSealedEventsAreImported: what is sealed counts for the size of a transaction as what is open does.
+func TestLargeSealedEventsAreImported(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	events := chain("stream-1", 16)
+	for i := range events {
+		events[i].Sealed, events[i].SealedFor = bytes.Repeat([]byte{byte(i)}, 300<<10), "ada"
+		if i > 0 {
+			events[i].PreviousHash = events[i-1].Hash()
+		}
+	}
+	got, err := importAll(t.Context(), log, single(mustPack(t, events...)))
+	if err != nil || got.Written != len(events) || len(got.Named) > 0 {
+		t.Errorf("%+v, error %v, want %d events", got, err, len(events))
+	}
+}
+
 // client is an HTTP client made of a function.
 type client func(*http.Request) (*http.Response, error)
 
