@@ -1,6 +1,7 @@
 package eventstore_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"reflect"
@@ -212,5 +213,27 @@ func TestDisagreeComparesManyStreamsAtOnce(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(faults, want) {
 		t.Errorf("faults=%v error=%v, want %v", faults, err, want)
+	}
+}
+
+// TestLargeEventsArePutBack: however large, a few events fit into one write.
+func TestLargeEventsArePutBack(t *testing.T) {
+	t.Parallel()
+	s := *stacktest.Open(t, nil).Log()
+	events := make([]eventstore.Event, 16)
+	for i := range events {
+		events[i] = eventstore.Event{
+			ID: fmt.Sprint(i), Type: "Noted", SchemaVersion: 1, StreamID: "stream-1", Version: i + 1, OccurredAt: time.Unix(int64(i), 0).UTC(),
+			Data: []byte(`{"noted":null}`), Sealed: bytes.Repeat([]byte{byte(i)}, 300<<10), SealedFor: "ada",
+		}
+		if i > 0 {
+			events[i].PreviousHash = events[i-1].Hash()
+		}
+	}
+	for round, want := range []int{len(events), 0} {
+		restored, err := s.Restore(t.Context(), events, false)
+		if err != nil || len(restored) != want {
+			t.Errorf("round %d: versions %v, error %v, want %d", round, restored, err, want)
+		}
 	}
 }
