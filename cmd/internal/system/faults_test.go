@@ -293,7 +293,8 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
 				s := mustRun(t, system.Options{})
 				id := s.submit("ada", example("RS000001", row.license))
-				s.settle()
+				time.Sleep(50 * time.Second) // what is pending is asked for again after a minute
+				synctest.Wait()
 				s.assertSound(id)
 				driver := s.quote(id).Drivers[0]
 				answers := s.answers(id, quote.TypeAccidentHistoryRetrieved)

@@ -3,6 +3,7 @@ package system_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,10 +16,11 @@ import (
 	"milepost/local/fault"
 )
 
-// brokenUntil fails all calls of a function with a part in the payload until it is mended.
-func brokenUntil(mended *atomic.Bool, function, part string) *fault.Plan {
+// brokenUntil fails all calls of functions, separated by |, with a part in the payload until it is mended.
+func brokenUntil(mended *atomic.Bool, functions, part string) *fault.Plan {
 	return &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
-		if strings.Contains(name, function) && strings.Contains(string(payload), part) && !mended.Load() {
+		if slices.ContainsFunc(strings.Split(functions, "|"), func(f string) bool { return strings.Contains(name, f) }) &&
+			strings.Contains(string(payload), part) && !mended.Load() {
 			return nil, errors.New("broken")
 		}
 		return next(ctx, payload)
@@ -36,7 +38,7 @@ func (s *running) redrive(arn string) {
 func TestAQuoteWhoseRatingFailedForGoodIsRedriven(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var mended atomic.Bool
-		s := mustRun(t, system.Options{Faults: brokenUntil(&mended, "RateFunction", "")})
+		s := mustRun(t, system.Options{Faults: brokenUntil(&mended, "RateFunction|OverdueFunction", "")})
 		id := s.submit("ada", example())
 		s.settle()
 		if v := s.read("ada", id); v.Status != "REQUESTED" {
