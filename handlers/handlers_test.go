@@ -183,6 +183,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 	}
 	invoke("openapi", `{}`)
 	invoke("offers", `{"pathParameters":{"token":"none"}}`)
+	invoke("confirmations", `{"pathParameters":{"token":"none"}}`)
 	estimate := request(string(body))
 	estimate.RouteKey = "POST /estimates" // with the names and licenses that an estimate does not want
 	invoke("estimates", estimate)

@@ -13,6 +13,7 @@ import (
 	"milepost/handlers/accidenthistory"
 	"milepost/handlers/archive"
 	"milepost/handlers/commands"
+	"milepost/handlers/confirmations"
 	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
 	"milepost/handlers/head"
@@ -45,6 +46,7 @@ var Registry = map[string]Constructor{
 	"quotes":          quotes.New,
 	"commands":        commands.New,
 	"offers":          offers.New,
+	"confirmations":   confirmations.New,
 	"openapi":         openapi.New,
 	"estimates":       estimates.New,
 	"publish":         publish.New,

@@ -46,7 +46,7 @@ var events = []quote.Event{
 	quote.QuoteRequested{}, quote.VehiclesIdentified{}, quote.AccidentHistoryRetrieved{},
 	quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.QuoteAmended{}, quote.QuoteAccepted{},
 	quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
-	quote.EventReversed{}, quote.QuoteCorrected{}, quote.PersonalDataErased{}, quote.LookupsRequested{}, quote.ConditionWaived{},
+	quote.EventReversed{}, quote.QuoteCorrected{}, quote.PersonalDataErased{}, quote.LookupsRequested{}, quote.ConditionWaived{}, quote.PhoneConfirmed{},
 }
 
 func TestEventTypesAndSchemasHaveTheSameMembers(t *testing.T) {

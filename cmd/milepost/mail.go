@@ -26,14 +26,14 @@ type mailCmd struct {
 // mailListCmd lists notifications.
 type mailListCmd struct {
 	Quote    string   `placeholder:"ID" help:"Only those about this quote. Without it the whole table is read."`
-	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: what a person has to look at."`
+	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,UNCONFIRMED,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: what a person has to look at."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what the statuses mean.
 func (*mailListCmd) Help() string {
-	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: whoever sent it was cut off. FAILED was refused by the provider. OBSOLETE was no longer true when it was to be sent. PAPER has to go out on paper. With NO_CONTACT and NO_CONSENT there was nobody to send it to; ERASED is one whose customer was erased before. NOT_SENT was not sent, as a person noted.
+	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: whoever sent it was cut off. FAILED was refused by the provider. OBSOLETE was no longer true when it was to be sent. PAPER has to go out on paper. With NO_CONTACT and NO_CONSENT there was nobody to send it to, with UNCONFIRMED only a phone that nobody had confirmed; ERASED is one whose customer was erased before. NOT_SENT was not sent, as a person noted.
 
 Example, what a person has to look at:
 

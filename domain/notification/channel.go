@@ -20,11 +20,14 @@ const (
 	// NoContact and NoConsent are none: the customer left no address, or does not want to be told.
 	NoContact Channel = "NO_CONTACT"
 	NoConsent Channel = "NO_CONSENT"
+	// Unconfirmed is none either: texts are wanted to a phone that nobody has confirmed.
+	Unconfirmed Channel = "UNCONFIRMED"
 )
 
 // Via chooses how a customer may be told: by e-mail who agreed to e-mail, by text who agreed to no more than
-// that. What the law wants in writing goes on paper to who did not agree to e-mail.
-func Via(c *quote.Contact, legal bool) Channel {
+// that and confirmed the phone. What the law wants in writing goes on paper to who did not agree to e-mail.
+func Via(q quote.Quote, legal bool) Channel {
+	c, texting := q.Request.Contact, q.Texting()
 	if c == nil {
 		c = &quote.Contact{}
 	}
@@ -33,8 +36,10 @@ func Via(c *quote.Contact, legal bool) Channel {
 		return Email
 	case legal:
 		return Paper
-	case c.Phone != "" && c.Consents.Text:
+	case texting == quote.TextsAllowed:
 		return Text
+	case texting == quote.TextsUnconfirmed:
+		return Unconfirmed
 	case c.Email == "" && c.Phone == "":
 		return NoContact
 	}

@@ -35,20 +35,29 @@ var headlines = map[Kind]string{
 	Retracted:    "A correction to what we told you about your auto insurance quote",
 }
 
-// Compose words a notification that stands, about the quote whose log has these events. link leads the customer
-// to the quote.
-func Compose(events []quote.Event, n Notification, link string) Message {
+// Links lead a customer from a message.
+type Links struct {
+	// Quote leads to the quote, Confirmation to where a phone is confirmed; it is "" where there is nothing to confirm.
+	Quote, Confirmation string
+}
+
+// Compose words a notification that stands, about the quote whose log has these events.
+func Compose(events []quote.Event, n Notification, links Links) Message {
 	q := quote.Fold(events...)
 	if n.Kind.ForStaff() {
 		return alert(q, n)
 	}
 	headline := headlines[n.Kind]
-	paragraphs := append(body(events, q, n), "See your quote: "+link, "Quote "+q.ID)
+	paragraphs := append(body(events, q, n), "See your quote: "+links.Quote)
+	if links.Confirmation != "" {
+		paragraphs = append(paragraphs, "You asked for text messages. Before we send any, confirm that the phone is yours: "+links.Confirmation)
+	}
+	paragraphs = append(paragraphs, "Quote "+q.ID)
 	paragraphs = slices.DeleteFunc(paragraphs, func(p string) bool { return p == "" })
 	return Message{
 		Subject: headline,
 		Body:    strings.Join(paragraphs, "\n\n") + "\n",
-		Text:    "Milepost: " + headline + ". " + link,
+		Text:    "Milepost: " + headline + ". " + links.Quote,
 	}
 }
 

@@ -240,6 +240,9 @@ func TestConsentDecidesTheChannel(t *testing.T) {
 		contact         *quote.Contact
 		ordinary, legal notification.Channel
 	}{
+		{contact("", "+16145550199", false, true), notification.Unconfirmed, notification.Paper},
+		{contact("", "+19005550100", false, true), notification.NoConsent, notification.Paper},
+		{contact("", "+447700900123", false, true), notification.NoConsent, notification.Paper},
 		{nil, notification.NoContact, notification.Paper},
 		{contact("", "", true, true), notification.NoContact, notification.Paper},
 		{contact(email, "", true, false), notification.Email, notification.Email},
@@ -250,10 +253,11 @@ func TestConsentDecidesTheChannel(t *testing.T) {
 		{contact(email, phone, true, true), notification.Email, notification.Email},
 		{contact(email, phone, false, false), notification.NoConsent, notification.Paper},
 	} {
-		if got := notification.Via(test.contact, false); got != test.ordinary {
+		q := quote.Quote{Revision: quote.Revision{Request: quote.Request{Contact: test.contact}}, ConfirmedPhone: phone}
+		if got := notification.Via(q, false); got != test.ordinary {
 			t.Errorf("%+v: %s, want %s", test.contact, got, test.ordinary)
 		}
-		if got := notification.Via(test.contact, true); got != test.legal {
+		if got := notification.Via(q, true); got != test.legal {
 			t.Errorf("%+v, legal: %s, want %s", test.contact, got, test.legal)
 		}
 	}
@@ -338,7 +342,7 @@ func TestSubjectsAndTextsTellNothingPersonal(t *testing.T) {
 			if !notification.Stands(q, n, q.QuoteDate) && n.Kind != notification.Expiring {
 				continue
 			}
-			m := notification.Compose(events, n, "https://quotes.example/q?token=t")
+			m := notification.Compose(events, n, notification.Links{Quote: "https://quotes.example/q?token=t"})
 			for _, s := range secrets(q) {
 				if strings.Contains(m.Subject+m.Text, s) {
 					t.Errorf("%s: %s tells %q: %q %q", name, n.Key(), s, m.Subject, m.Text)
@@ -379,7 +383,7 @@ func TestWhatMessagesSay(t *testing.T) {
 				told[n.Key()] = true
 			}
 		}
-		m := notification.Compose(events, last, "https://quotes.example")
+		m := notification.Compose(events, last, notification.Links{Quote: "https://quotes.example"})
 		for _, text := range want {
 			if !strings.Contains(m.Body, text) {
 				t.Errorf("%s: no %q in\n%s", life, text, m.Body)

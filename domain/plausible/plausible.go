@@ -23,6 +23,8 @@ type Application struct {
 	Anonymous bool
 	// Texts are further texts of the application.
 	Texts []Text
+	// TextedPhone is the number to which text messages are wanted, "" where none are.
+	TextedPhone string
 }
 
 // Person is what tells people apart.

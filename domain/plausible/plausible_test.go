@@ -180,6 +180,9 @@ func TestEveryRuleFindsItsCase(t *testing.T) {
 		{name: "no prior insurance, and a limit", change: prior(func(p *rating.PriorInsurance) { p.HasPrior = false }), want: []string{"F31_CONTRADICT_PRIOR /policy/priorInsurance/hasPrior"}},
 		{name: "prior insurance below the minimum", change: prior(func(p *rating.PriorInsurance) { p.BILimit = "10/20" }), want: []string{"A33_PRIOR_STATE /policy/priorInsurance/biLimit"}},
 		{name: "prior insurance of a beginner", change: d(func(d *rating.Driver) { d.DateOfBirth, d.LicensedDate = date("2009-05-02"), date("2025-10-01") }), want: []string{"A32_PRIOR_YOUNG /policy/priorInsurance/hasPrior"}},
+		{name: "texts to a premium number", change: func(a *app) { a.TextedPhone = "+19005550100" }, want: []string{"F35_PHONE /contact/phone"}},
+		{name: "texts to another country", change: func(a *app) { a.TextedPhone = "+447700900123" }, want: []string{"F35_PHONE /contact/phone"}},
+		{name: "texts to a phone in Ohio", change: func(a *app) { a.TextedPhone = "+16145550100" }},
 		{name: "an address with a tab", change: func(a *app) { a.Texts = []plausible.Text{{Pointer: "/address/city", Value: "Colum\tbus"}} }, want: []string{"F33_TEXT /address/city"}},
 		{name: "an address of dots", change: func(a *app) { a.Texts = []plausible.Text{{Pointer: "/address/line1", Value: "..."}} }, want: []string{"F33_TEXT /address/line1"}},
 	}

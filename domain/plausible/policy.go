@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"milepost/domain/civil"
+	"milepost/domain/phone"
 	"milepost/domain/rating"
 )
 
@@ -53,6 +54,9 @@ var policyRules = []rule[*policy]{
 			return ok && stated && known && had < least
 		},
 		say[*policy]("The prior limit is below the minimum of the state. Was it a policy of another state?")},
+	{"F35_PHONE", "/contact/phone",
+		func(p *policy) bool { return p.TextedPhone != "" && !phone.Textable(p.TextedPhone) },
+		say[*policy]("Text messages do not go to this number. Enter the number of a phone in the United States, such as +16145550100, or leave the consent to text messages out.")},
 }
 
 // splitLimit reads a limit "person/accident" in thousands of dollars.

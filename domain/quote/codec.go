@@ -33,6 +33,7 @@ var newest = map[string]struct {
 	TypeQuoteCorrected:           {1, decodeAs[QuoteCorrected]},
 	TypeLookupsRequested:         {1, decodeAs[LookupsRequested]},
 	TypeConditionWaived:          {1, decodeAs[ConditionWaived]},
+	TypePhoneConfirmed:           {1, decodeAs[PhoneConfirmed]},
 }
 
 // EventVersions lists every event type and version that Decode understands: all that were ever written.

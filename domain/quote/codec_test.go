@@ -20,7 +20,7 @@ func eventsOfEachType(t *testing.T) []quote.Event {
 	}
 	l := mustLife(t)
 	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"), erased,
-		asked(0), waived(rating.HistoryPending))
+		asked(0), waived(rating.HistoryPending), quote.PhoneConfirmed{QuoteID: quotetest.ID, Revision: 1})
 }
 
 func TestEveryEventIsReadAsItIsWritten(t *testing.T) {

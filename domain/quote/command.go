@@ -123,6 +123,7 @@ func (CorrectQuote) isCommand()          {}
 func (RequestLookups) isCommand()        {}
 func (GiveUpLookups) isCommand()         {}
 func (WaiveCondition) isCommand()        {}
+func (ConfirmPhone) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules of the rating that it fails.
 type InvalidRequest struct {

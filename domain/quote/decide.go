@@ -52,6 +52,8 @@ func Decide(q Quote, c Command) ([]Event, error) {
 		return giveUpLookups(q, c)
 	case WaiveCondition:
 		return waiveCondition(q, c)
+	case ConfirmPhone:
+		return confirmPhone(q, c)
 	}
 	panic("quote: a command that Decide does not know")
 }

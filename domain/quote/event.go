@@ -282,6 +282,7 @@ const (
 	TypeQuoteCorrected           = "QuoteCorrected"
 	TypeLookupsRequested         = "LookupsRequested"
 	TypeConditionWaived          = "ConditionWaived"
+	TypePhoneConfirmed           = "PhoneConfirmed"
 )
 
 func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
@@ -301,6 +302,7 @@ func (PersonalDataErased) EventType() string       { return TypePersonalDataEras
 func (QuoteCorrected) EventType() string           { return TypeQuoteCorrected }
 func (LookupsRequested) EventType() string         { return TypeLookupsRequested }
 func (ConditionWaived) EventType() string          { return TypeConditionWaived }
+func (PhoneConfirmed) EventType() string           { return TypePhoneConfirmed }
 
 func (QuoteRequested) isEvent()           {}
 func (VehiclesIdentified) isEvent()       {}
@@ -319,3 +321,4 @@ func (PersonalDataErased) isEvent()       {}
 func (QuoteCorrected) isEvent()           {}
 func (LookupsRequested) isEvent()         {}
 func (ConditionWaived) isEvent()          {}
+func (PhoneConfirmed) isEvent()           {}

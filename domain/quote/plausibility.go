@@ -23,6 +23,9 @@ func (r Request) application(quoteDate civil.Date) plausible.Application {
 	if r.Address != nil {
 		a.Texts = []plausible.Text{{Pointer: "/address/line1", Value: r.Address.Line1}, {Pointer: "/address/city", Value: r.Address.City}}
 	}
+	if c := r.Contact; c != nil && c.Consents.Text {
+		a.TextedPhone = c.Phone
+	}
 	return a
 }
 

@@ -27,6 +27,7 @@ func TestWhatCannotBeIsRefusedTogetherInTheOrderOfTheRequest(t *testing.T) {
 		r.Vehicles[0].MSRP = decimal.One
 		r.Vehicles[1].VIN = r.Vehicles[0].VIN
 		delete(r.Vehicles[1].Coverages, rating.COMP)
+		r.Contact = &quote.Contact{Phone: "+19005550100", Consents: quote.Consents{Text: true}}
 		r.Address = &quote.Address{Line1: "1 Main St\x00", City: "Columbus", State: "OH", Zip: "43215"}
 	})
 	want := []string{
@@ -39,6 +40,7 @@ func TestWhatCannotBeIsRefusedTogetherInTheOrderOfTheRequest(t *testing.T) {
 		"F22_DUP_VIN /vehicles/1/vin",
 		"V10_COLL_WITHOUT_COMP /vehicles/1/coverages/COLL",
 		"F33_TEXT /address/line1",
+		"F35_PHONE /contact/phone",
 	}
 	amended := quote.AmendQuote{QuoteDate: w.example.QuoteDate, Request: request}
 	submitted := w.submit

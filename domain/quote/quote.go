@@ -53,6 +53,8 @@ type Quote struct {
 	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
 	// before it may be about what no longer stands.
 	Reversal int
+	// ConfirmedPhone is the number of which a customer last said that texts may go to it, "" where none was confirmed.
+	ConfirmedPhone string `json:",omitempty"`
 	// Erasure is set when the personal data were erased: names, dates of birth, VINs and the like are empty.
 	Erasure *Erasure `json:",omitempty"`
 	// Undone counts the events that were undone, by their types; nil where none was.
@@ -186,6 +188,10 @@ func (q *Quote) apply(e Event) {
 	case ConditionWaived:
 		q.Waivers = append(slices.Clip(q.Waivers), Waiver{e.Condition, e.Decision})
 		q.Grounds.Waivers = append(slices.Clip(q.Grounds.Waivers), q.Version)
+	case PhoneConfirmed:
+		if e.Revision == q.Number && q.Request.Contact != nil {
+			q.ConfirmedPhone = q.Request.Contact.Phone
+		}
 	}
 }
 

@@ -312,6 +312,7 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 	seen := map[string]int{}
 	for round := range rounds {
 		e := examples[random.IntN(len(examples))]
+		e.Request.Contact = &quote.Contact{Phone: "+16145550100"}
 		l := ledger{t: t, round: round}
 		l.give(e.Submit())
 		for range random.IntN(30) {
@@ -324,6 +325,7 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 		for range random.IntN(10) {
 			l.give(anyCommand(random, e, l.q))
 		}
+		l.give(quote.ConfirmPhone{Phone: "+16145550100"})
 		if l.q.Version != len(l.log) || !reflect.DeepEqual(l.q, quote.Fold(l.log...)) {
 			t.Fatalf("round %d: the state is not the fold of its %d events", round, len(l.log))
 		}
@@ -464,6 +466,8 @@ func (l *ledger) append(event quote.Event) {
 	switch event.(type) {
 	case quote.VehiclesIdentified, quote.AccidentHistoryRetrieved:
 		return // what had been asked is kept, whatever became of the quote
+	case quote.PhoneConfirmed:
+		return // customers are told of a quote that is closed too
 	case quote.QuoteOffered, quote.QuoteReferred, quote.QuoteDeclined:
 		if slices.Contains(l.outcomes, l.q.Number) && !mayFollow(before, event) {
 			l.t.Fatalf("round %d: revision %d has two outcomes", l.round, l.q.Number)
@@ -511,7 +515,7 @@ func TestAnySequenceOfEventsFolds(t *testing.T) {
 	all := append(mustWay(t, "E02").facts(), quote.QuoteOffered{}, quote.QuoteReferred{}, quote.QuoteDeclined{}, quote.VehiclesIdentified{},
 		quote.AccidentHistoryRetrieved{}, quote.QuoteRequested{}, quote.QuoteAmended{}, quote.QuoteAmended{Request: mustWay(t, "E02").example.Request},
 		quote.QuoteAccepted{}, quote.QuoteWithdrawn{}, quote.QuoteExpired{}, quote.ReferralApproved{}, quote.ReferralDeclined{},
-		quote.QuoteCorrected{}, quote.QuoteCorrected{Outcome: rating.Declined}, quote.LookupsRequested{}, quote.ConditionWaived{},
+		quote.QuoteCorrected{}, quote.QuoteCorrected{Outcome: rating.Declined}, quote.LookupsRequested{}, quote.ConditionWaived{}, quote.PhoneConfirmed{},
 		quote.EventReversed{Version: 1}, quote.EventReversed{Version: 3}, quote.EventReversed{Version: 9})
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {

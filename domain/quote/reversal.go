@@ -64,7 +64,7 @@ func (q *Quote) restsOn(e Event) []int {
 			return nil // it came too late for the revision that it is about
 		}
 		return []int{q.Grounds.Opened}
-	case QuoteAmended, VehiclesIdentified, LookupsRequested:
+	case QuoteAmended, VehiclesIdentified, LookupsRequested, PhoneConfirmed:
 		return []int{q.Grounds.Opened}
 	case QuoteOffered, QuoteReferred, QuoteDeclined:
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)

@@ -174,6 +174,7 @@ func TestAnyReversalLeavesAQuoteThatCouldBe(t *testing.T) {
 	undoneTypes := map[string]int{}
 	for round := range 600 {
 		e := examples[random.IntN(len(examples))]
+		e.Request.Contact = &quote.Contact{Phone: "+16145550100"}
 		log := quotetest.MustEvents(t, e.Submit())
 		for range random.IntN(40) {
 			q := quote.Fold(log...)
@@ -204,6 +205,17 @@ func TestAnyReversalLeavesAQuoteThatCouldBe(t *testing.T) {
 					undoneTypes[r.Type]++
 				}
 				assertAsTheOthersMakeIt(t, round, log)
+			}
+		}
+		for _, c := range []quote.Command{quote.ConfirmPhone{Phone: "+16145550100"}, undo(len(log) + 1)} {
+			events, err := quote.Decide(quote.Fold(log...), c)
+			if err != nil {
+				break // it was erased
+			}
+			log = append(log, events...)
+			assertAsTheOthersMakeIt(t, round, log)
+			if r, ok := events[0].(quote.EventReversed); ok {
+				undoneTypes[r.Type]++
 			}
 		}
 	}
@@ -254,6 +266,8 @@ func impossible(q quote.Quote, e quote.Event) string {
 		return need(e.Revision == revision && (q.Rating == nil || mayFollow(q, e)), "a second outcome")
 	case quote.ConditionWaived:
 		return need(e.Revision == revision && slices.Contains(q.Conditions(), e.Condition), "there is no such condition")
+	case quote.PhoneConfirmed:
+		return need(e.Revision == revision, "a phone of another revision")
 	case quote.LookupsRequested:
 		return need(e.Revision == revision && q.Status.Open(), "the quote is closed")
 	case quote.VehiclesIdentified:

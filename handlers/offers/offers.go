@@ -4,7 +4,6 @@ package offers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -38,12 +37,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 func (h *handler) show(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	now := time.Now()
 	quoteID, err := h.links.Verify(r.PathParameters["token"], now)
-	if expired, ok := errors.AsType[*link.Expired](err); ok {
-		return api.Respond(api.NewProblem(http.StatusGone, "link-expired", "The link is too old",
-			"It was good until %s. Sign in to see the quote, or ask for another message.", expired.At.UTC().Format(time.RFC3339)))
-	}
 	if err != nil {
-		return api.Respond(api.NewProblem(http.StatusNotFound, "not-found", "No such link", "Use the link as it is in the message."))
+		return api.Respond(api.LinkProblem(err))
 	}
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID, Actor: "link"})
 	history, err := h.log.LoadSealed(ctx, quoteID)

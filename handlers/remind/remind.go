@@ -66,7 +66,7 @@ func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	now := time.Now()
 	item, there, err := h.outbox.Get(ctx, quoteID, notification.Reminder(quote.Quote{}).Key())
-	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent}, item.Status) {
+	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent, outbox.Unconfirmed}, item.Status) {
 		return err
 	}
 	history, err := h.quotes.LoadSealed(ctx, quoteID)

@@ -172,6 +172,10 @@ func conflictOf(err error) *Problem {
 		return NewProblem(http.StatusConflict, "customer-erased", "The customer was erased",
 			"No quote is made for this token's subject any more. A customer who comes back needs a new account.")
 	}
+	if _, ok := errors.AsType[*quote.PhoneChanged](err); ok {
+		return NewProblem(http.StatusConflict, "phone-changed", "The quote has another phone",
+			"The link confirms a number that is not the contact's any more. Use the link of a later message.")
+	}
 	if closed, ok := errors.AsType[*quote.NotOpen](err); ok {
 		return NewProblem(http.StatusConflict, "not-open", "The quote is closed", "It is %s; submit a new one.", closed.Status)
 	}

@@ -42,32 +42,66 @@ func (e *Expired) Error() string { return "the link is too old" }
 
 // Link leads to a quote until a moment.
 func (s Signer) Link(quoteID string, until time.Time) (string, error) {
+	return s.link(quoteID + "." + strconv.FormatInt(until.Unix(), 10))
+}
+
+// Confirmation leads to where the phone of a quote's contact is confirmed until a moment. It is good for that number
+// only, and does not show it.
+func (s Signer) Confirmation(quoteID, phone string, until time.Time) (string, error) {
+	return s.link(quoteID+"."+strconv.FormatInt(until.Unix(), 10)+"."+seal(s.Keys[0], quoteID, phone), "confirmation")
+}
+
+func (s Signer) link(claim string, more ...string) (string, error) {
 	u, err := url.Parse(s.Base)
 	if err != nil {
 		return "", err
 	}
-	claim := quoteID + "." + strconv.FormatInt(until.Unix(), 10)
-	return u.JoinPath(claim + "." + sign(s.Keys[0], claim)).String(), nil
+	return u.JoinPath(append([]string{claim + "." + sign(s.Keys[0], claim)}, more...)...).String(), nil
 }
 
 // Verify returns the quote that a token leads to at a moment. Its error is ErrInvalid or *Expired.
 func (s Signer) Verify(token string, now time.Time) (quoteID string, err error) {
+	quoteID, more, err := s.open(token, now)
+	if err == nil && more != "" {
+		err = ErrInvalid // it is a confirmation's
+	}
+	return quoteID, err
+}
+
+// VerifyConfirmation returns the quote whose phone a token confirms at a moment, and what tells whether a number is the
+// one that it is good for. Its error is ErrInvalid or *Expired.
+func (s Signer) VerifyConfirmation(token string, now time.Time) (quoteID string, isFor func(phone string) bool, err error) {
+	quoteID, sealed, err := s.open(token, now)
+	if err == nil && sealed == "" {
+		err = ErrInvalid // it is an offer's
+	}
+	return quoteID, func(phone string) bool {
+		return slices.ContainsFunc(s.Keys, func(key []byte) bool { return hmac.Equal([]byte(sealed), []byte(seal(key, quoteID, phone))) })
+	}, err
+}
+
+// open returns the quote of a token, and what else it claims.
+func (s Signer) open(token string, now time.Time) (quoteID, more string, err error) {
 	end := strings.LastIndexByte(token, '.')
 	if end < 0 || !slices.ContainsFunc(s.Keys, func(key []byte) bool {
 		return hmac.Equal([]byte(token[end+1:]), []byte(sign(key, token[:end])))
 	}) {
-		return "", ErrInvalid
+		return "", "", ErrInvalid
 	}
 	quoteID, until, _ := strings.Cut(token[:end], ".")
+	until, more, _ = strings.Cut(until, ".")
 	seconds, err := strconv.ParseInt(until, 10, 64)
 	if err != nil {
-		return "", ErrInvalid
+		return "", "", ErrInvalid
 	}
 	if at := time.Unix(seconds, 0); !now.Before(at) {
-		return "", &Expired{At: at}
+		return "", "", &Expired{At: at}
 	}
-	return quoteID, nil
+	return quoteID, more, nil
 }
+
+// seal stands for a phone of a quote. Nobody without the key can find the number by trying all that there are.
+func seal(key []byte, quoteID, phone string) string { return sign(key, "phone "+quoteID+" "+phone) }
 
 func sign(key []byte, claim string) string {
 	mac := hmac.New(sha256.New, key)

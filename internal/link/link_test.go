@@ -53,3 +53,37 @@ func TestALinkIsGoodForItsTimeAndItsQuote(t *testing.T) {
 		}
 	}
 }
+
+// TestAConfirmationIsGoodForItsPhone: a link confirms the number for which it was made, and leads to no quote; nor does
+// one to a quote confirm anything.
+func TestAConfirmationIsGoodForItsPhone(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	const phone = "+16145550100"
+	before := link.Signer{Base: "https://quotes.example/q", Keys: link.Keys("0123456789abcdef0123456789abcdef", "")}
+	address, err := before.Confirmation(quoteID, phone, now.Add(time.Hour))
+	if err != nil || strings.Contains(address, "614555") || path.Base(address) != "confirmation" {
+		t.Fatalf("Confirmation=%s error=%v", address, err)
+	}
+	token := path.Base(path.Dir(address))
+	changed := link.Signer{Keys: link.Keys("another key", "0123456789abcdef0123456789abcdef")}
+	id, isFor, err := changed.VerifyConfirmation(token, now)
+	if err != nil || id != quoteID || !isFor(phone) || isFor("+16145550101") || isFor("") {
+		t.Errorf("quote %s, error=%v", id, err)
+	}
+	if _, err := changed.Verify(token, now); !errors.Is(err, link.ErrInvalid) {
+		t.Errorf("it leads to the quote: %v", err)
+	}
+	if _, _, err := changed.VerifyConfirmation(token, now.Add(time.Hour)); err == nil || errors.Is(err, link.ErrInvalid) {
+		t.Errorf("too late: %v", err)
+	}
+	offer, err := before.Link(quoteID, now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{path.Base(offer), token + "x", strings.Replace(token, ".", "..", 1), ""} {
+		if _, _, err := changed.VerifyConfirmation(other, now); !errors.Is(err, link.ErrInvalid) {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
+}

@@ -55,17 +55,19 @@ const (
 	// NoContact and NoConsent: there was nobody to send it to.
 	NoContact Status = "NO_CONTACT"
 	NoConsent Status = "NO_CONSENT"
+	// Unconfirmed: texts were wanted to a phone that nobody had confirmed.
+	Unconfirmed Status = "UNCONFIRMED"
 	// Erased: the customer was erased before it was sent.
 	Erased Status = "ERASED"
 	// NotSent: a person found that it was not sent, and it is not going to be.
 	NotSent Status = "NOT_SENT"
 )
 
-var statuses = []Status{Due, Claimed, Sending, Sent, Unknown, Failed, Obsolete, Paper, NoContact, NoConsent, Erased, NotSent}
+var statuses = []Status{Due, Claimed, Sending, Sent, Unknown, Failed, Obsolete, Paper, NoContact, NoConsent, Unconfirmed, Erased, NotSent}
 
 // Settled reports whether a notification is final, and nobody has to look at it.
 func (s Status) Settled() bool {
-	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Erased, NotSent}, s)
+	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Unconfirmed, Erased, NotSent}, s)
 }
 
 // Item is a notification and what became of it.
@@ -124,13 +126,13 @@ func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.No
 			UpdateExpression: aws.String("SET kind = :kind, revision = :revision, version = :version, reversal = :reversal, about = :about, ofKind = :ofKind, " +
 				"round = :round, #status = :due, dueAt = :dueAt, pending = :pending, " +
 				"createdAt = if_not_exists(createdAt, :now), attempts = if_not_exists(attempts, :zero)"),
-			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent) AND revision < :revision"),
+			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent, :unconfirmed) AND revision < :revision"),
 			ExpressionAttributeNames: map[string]string{"#status": "status"},
 			ExpressionAttributeValues: attributes{
 				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
 				":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
 				":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
-				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)),
+				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)), ":unconfirmed": text(string(Unconfirmed)),
 			},
 		})
 		if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !there {

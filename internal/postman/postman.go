@@ -168,14 +168,14 @@ func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
 		// What was told on paper is taken back on paper, where it cannot be by e-mail.
 		legal = legal || about.Status == outbox.Paper || about.Channel == notification.Paper
 	}
-	address, err := p.links.Link(quoteID, now.Add(linkLife))
+	links, err := p.linksFor(q, now.Add(linkLife), legal)
 	if err != nil {
 		return err
 	}
-	message := notification.Compose(events, item.Notification, address)
+	message := notification.Compose(events, item.Notification, links)
 	channel, letter := p.address(q, item.Kind, message, legal)
 	switch channel {
-	case notification.NoContact, notification.NoConsent:
+	case notification.NoContact, notification.NoConsent, notification.Unconfirmed:
 		return p.outbox.Settle(ctx, item, outbox.Status(channel), "", outbox.Kept{})
 	case notification.Email, notification.Text:
 		if at := notification.SendAt(now, q.Request.Zones()); at.After(now) {
@@ -242,13 +242,24 @@ func (p *Postman) readyAbout(ctx context.Context, item outbox.Item, now time.Tim
 	return about, ready, err
 }
 
+// linksFor makes the links of a message. That by which a phone is confirmed goes by e-mail only.
+func (p *Postman) linksFor(q quote.Quote, until time.Time, legal bool) (links notification.Links, err error) {
+	if links.Quote, err = p.links.Link(q.ID, until); err != nil {
+		return links, err
+	}
+	if q.Texting() == quote.TextsUnconfirmed && notification.Via(q, legal) == notification.Email {
+		links.Confirmation, err = p.links.Confirmation(q.ID, q.Request.Contact.Phone, until)
+	}
+	return links, err
+}
+
 // address chooses the channel and writes the letter for it.
 func (p *Postman) address(q quote.Quote, kind notification.Kind, m notification.Message, legal bool) (notification.Channel, outbox.Letter) {
 	letter := outbox.Letter{Subject: m.Subject, Body: m.Body}
 	if kind.ForStaff() {
 		return notification.Staff, letter
 	}
-	channel := notification.Via(q.Request.Contact, legal)
+	channel := notification.Via(q, legal)
 	switch channel {
 	case notification.Email:
 		letter.To = q.Request.Contact.Email

@@ -173,7 +173,7 @@ func (o *office) check(t *testing.T) {
 			if alert := items[i.Alert(notification.NotSent).Key()]; !i.Kind.ForStaff() && alert.Status != outbox.Sent && alert.Status != outbox.Unknown {
 				t.Errorf("%s is UNKNOWN, and the alert %q", key, alert.Status)
 			}
-		case outbox.Obsolete, outbox.NoConsent, outbox.NoContact, outbox.Paper, outbox.Erased, outbox.NotSent:
+		case outbox.Obsolete, outbox.NoConsent, outbox.NoContact, outbox.Unconfirmed, outbox.Paper, outbox.Erased, outbox.NotSent:
 		default:
 			t.Errorf("%s is still %s", key, i.Status)
 		}
@@ -290,9 +290,9 @@ func TestNothingIsSentTwiceWhateverComesTwiceLateOrAtOnce(t *testing.T) {
 				longer := e.Request
 				longer.TermMonths = 12
 				dearer := quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}
-				undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 6, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"}
+				undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 7, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"}
 				stages := [][]quote.Command{
-					e.Commands(), {dearer, quote.RateQuote{Revision: 2}}, {undo}, {quote.RateQuote{Revision: 2, Reversal: 7}},
+					append(e.Commands(), quote.ConfirmPhone{Phone: phone}), {dearer, quote.RateQuote{Revision: 2}}, {undo}, {quote.RateQuote{Revision: 2, Reversal: 8}},
 				}
 				crash := func() func(aws.HTTPClient) aws.HTTPClient {
 					if random.IntN(3) > 0 {
@@ -340,12 +340,12 @@ func TestNothingIsSentTwiceWhateverComesTwiceLateOrAtOnce(t *testing.T) {
 				o.sweep(t, 24*time.Hour)
 				o.check(t)
 				items := o.items(t)
-				for _, key := range []string{"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED", "2#PRICE_CHANGED#7"} {
+				for _, key := range []string{"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED", "2#PRICE_CHANGED#8"} {
 					if _, ok := items[key]; !ok {
 						t.Errorf("the outbox has no %s", key)
 					}
 				}
-				if s := items["2#PRICE_CHANGED#7"].Status; s != outbox.Sent && s != outbox.Unknown {
+				if s := items["2#PRICE_CHANGED#8"].Status; s != outbox.Sent && s != outbox.Unknown {
 					t.Errorf("what stands in the end is %s", s)
 				}
 				told := func(key string) bool {
@@ -394,6 +394,7 @@ func TestConsentsAndHours(t *testing.T) {
 		{"by e-mail, in the day", "E01", contact(true, true), 16, outbox.Sent, notification.Email, email, 0, ""},
 		{"by e-mail, at 8 in the morning", "E01", contact(true, true), 5, outbox.Sent, notification.Email, email, 7 * time.Hour, ""},
 		{"by text, at 8 in the morning", "E01", contact(false, true), 5, outbox.Sent, notification.Text, phone, 7 * time.Hour, ""},
+		{"by text to a phone that is not confirmed", "E01", contact(false, true), 16, outbox.Unconfirmed, "", "", 0, ""},
 		{"without consent", "E01", contact(false, false), 16, outbox.NoConsent, "", "", 0, ""},
 		{"without a contact", "E01", nil, 16, outbox.NoContact, "", "", 0, ""},
 		{"a declinature by e-mail", "E15", contact(true, false), 16, outbox.Sent, notification.Email, email, 0, ""},
@@ -406,6 +407,9 @@ func TestConsentsAndHours(t *testing.T) {
 				began := time.Now()
 				e := customer(t, test.example, test.contact)
 				o.execute(t, e.Commands()...)
+				if test.channel == notification.Text {
+					o.execute(t, quote.ConfirmPhone{Phone: phone})
+				}
 				if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(4)); err != nil {
 					t.Fatal(err)
 				}

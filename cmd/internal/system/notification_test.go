@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"milepost/cmd/internal/system"
+	"milepost/domain/quote"
 	"milepost/local/awsapi"
 )
 
@@ -139,6 +141,90 @@ func TestWhatAnUnderwriterHasToLookAt(t *testing.T) {
 		}
 		if len(alerts) != 2 || !strings.HasPrefix(alerts[0], "An offer above the limit: Quote "+dear) || !strings.HasPrefix(alerts[1], "A referral waits for an underwriter: Quote "+cheap) {
 			t.Errorf("alerts: %q", alerts)
+		}
+	})
+}
+
+var confirmationLink = regexp.MustCompile(`http://api\.internal(/offers/\S+/confirmation)`)
+
+// TestTextsGoToAPhoneThatWasConfirmed: who wants texts gets none, until the link in a letter was followed, and then to
+// that number only.
+func TestTextsGoToAPhoneThatWasConfirmed(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"LinkKeyBefore": linkKeyBefore}})
+		ada := s.token("ada", "quotes")
+		const number, other = "+16145550100", "+16145550101"
+		for _, refused := range []string{"+19005550100", "+16149765555", "+12425550100", "+14165550100", "+447700900123"} {
+			answer := s.call(ada, "POST", "/quotes", example(number, refused))
+			if body := string(answer.Body); answer.Status != 422 || !strings.Contains(body, `"code":"F35_PHONE","pointer":"/contact/phone"`) {
+				t.Errorf("%s: %d %s", refused, answer.Status, body)
+			}
+		}
+		texts := func() (to []string) {
+			for _, l := range s.sent() {
+				if strings.HasPrefix(l.to, "+") {
+					to = append(to, l.to)
+				}
+			}
+			return to
+		}
+		id := s.submit("ada", example())
+		s.settle()
+		byText := []string{`"email": true`, `"email": false`}
+		s.change(ada, id, "amendments", example(append(byText, `"termMonths": 6`, `"termMonths": 12`)...))
+		time.Sleep(24 * time.Hour)
+		if got := texts(); len(got) > 0 {
+			t.Fatalf("texts to %v, which nobody confirmed", got)
+		}
+
+		target := ""
+		for _, l := range s.sent() {
+			if found := confirmationLink.FindStringSubmatch(l.body); found != nil && l.to == "ada@example.com" && strings.Contains(l.body, id) {
+				target = found[1]
+			}
+		}
+		confirmed := func(yes bool) string { return fmt.Sprintf(`{"quoteId":"%s","confirmed":%v}`, id, yes) }
+		signed := func(key, phone string, until time.Duration) string {
+			return signedConfirmation(t, key, id, phone, until)
+		}
+		for _, row := range []struct {
+			name, method, target string
+			status               int
+			body                 string
+		}{
+			{"looked at", "GET", target, 200, confirmed(false)},
+			{"for another number", "POST", signed(linkKeyBefore, other, time.Hour), 409, "phone-changed"},
+			{"too old", "POST", signed(linkKeyBefore, number, -time.Hour), 410, "link-expired"},
+			{"made up", "POST", signed("a key that somebody made up for it", number, time.Hour), 404, "not-found"},
+			{"the link to the quote", "POST", signedOffer(t, linkKeyBefore, id, time.Hour) + "/confirmation", 404, "not-found"},
+			{"as a link to the quote", "GET", strings.TrimSuffix(target, "/confirmation"), 404, "not-found"},
+			{"still not confirmed", "GET", target, 200, confirmed(false)},
+			{"confirmed", "POST", target, 200, confirmed(true)},
+			{"confirmed again", "POST", target, 200, confirmed(true)},
+			{"under the key before", "POST", signed(linkKeyBefore, number, time.Hour), 200, confirmed(true)},
+			{"looked at again", "GET", target, 200, confirmed(true)},
+		} {
+			if answer := s.call("", row.method, row.target, ""); answer.Status != row.status || !strings.Contains(string(answer.Body), row.body) {
+				t.Errorf("%s: %d %s, want %d %s", row.name, answer.Status, answer.Body, row.status, row.body)
+			}
+		}
+		s.settle()
+		if types := s.mustTypes(id); types[len(types)-1] != quote.TypePhoneConfirmed || types[len(types)-2] == quote.TypePhoneConfirmed {
+			t.Errorf("events: %v", types)
+		}
+
+		s.change(ada, id, "amendments", example(byText...))
+		time.Sleep(24 * time.Hour)
+		if got := texts(); !slices.Equal(got, []string{number}) {
+			t.Errorf("texts to %v, want one to the number that was confirmed", got)
+		}
+		s.change(ada, id, "amendments", example(append(byText, number, other, `"termMonths": 6`, `"termMonths": 12`)...))
+		time.Sleep(24 * time.Hour)
+		if got := texts(); !slices.Equal(got, []string{number}) {
+			t.Errorf("texts to %v, and nobody confirmed the other number", got)
+		}
+		if answer := s.call("", "POST", target, ""); answer.Status != 409 {
+			t.Errorf("the link to the number before: %d %s", answer.Status, answer.Body)
 		}
 	})
 }

@@ -25,6 +25,16 @@ func signedOffer(t *testing.T, key, quoteID string, until time.Duration) string 
 	return address
 }
 
+// signedConfirmation is the path of a link by which a phone is confirmed.
+func signedConfirmation(t *testing.T, key, quoteID, phone string, until time.Duration) string {
+	t.Helper()
+	address, err := link.Signer{Base: "/offers", Keys: link.Keys(key, "")}.Confirmation(quoteID, phone, time.Now().Add(until))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
 // TestTheLinkInALetterShowsItsQuote: who has the letter reads the quote without a token, as its customer does, while the
 // link is good; and nothing else.
 func TestTheLinkInALetterShowsItsQuote(t *testing.T) {
