@@ -33,7 +33,7 @@ func (q *Quote) correct(e QuoteCorrected) {
 	if decided {
 		return
 	}
-	q.Decision = nil
+	q.Decision, q.Grounds.Decision = nil, 0
 	switch q.Status {
 	case StatusQuoted, StatusReferred, StatusDeclined:
 		q.Status = statusOf[e.Outcome]

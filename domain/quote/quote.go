@@ -110,7 +110,7 @@ type Lookups struct{ Vehicles, Drivers int }
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 5
+const FoldVersion = 6
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -162,9 +162,9 @@ func (q *Quote) apply(e Event) {
 	case QuoteDeclined:
 		q.rated(StatusDeclined, &e.Rating, nil)
 	case ReferralApproved:
-		q.Status, q.Decision, q.Grounds.Outcome = StatusQuoted, &e.Decision, q.Version
+		q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = StatusQuoted, &e.Decision, q.Version, q.Version
 	case ReferralDeclined:
-		q.Status, q.Decision, q.Grounds.Outcome = StatusDeclined, &e.Decision, q.Version
+		q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = StatusDeclined, &e.Decision, q.Version, q.Version
 	case QuoteAccepted:
 		q.Status = StatusAccepted
 	case QuoteWithdrawn:
@@ -205,7 +205,7 @@ func (q *Quote) rated(s Status, r *rating.Result, unanswered []Fact, contradicti
 		slices.Equal(before.Contradictions, contradictions) {
 		return
 	}
-	q.Status, q.Decision = s, nil
+	q.Status, q.Decision, q.Grounds.Decision = s, nil, 0
 }
 
 // amend opens a revision with what is still known from the one before it.

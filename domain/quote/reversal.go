@@ -26,6 +26,8 @@ type Grounds struct {
 	Vehicles, Drivers []int
 	// Outcome is its outcome, the underwriter's decision on it, or the last correction.
 	Outcome int
+	// Decision is the underwriter's that stands, 0 where there is none. A later outcome may have left it standing.
+	Decision int `json:",omitempty"`
 	// Waivers are those of its conditions.
 	Waivers []int
 }
@@ -69,7 +71,11 @@ func (q *Quote) restsOn(e Event) []int {
 	case QuoteOffered, QuoteReferred, QuoteDeclined:
 		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
 	case QuoteAccepted:
-		return append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
+		on := append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
+		if d := q.Grounds.Decision; d > 0 && d != q.Grounds.Outcome {
+			on = append(on, d)
+		}
+		return on
 	case QuoteExpired:
 		return []int{cmp.Or(q.Grounds.Outcome, q.Grounds.Opened)}
 	case ReferralApproved, ReferralDeclined, QuoteCorrected, ConditionWaived:

@@ -72,6 +72,7 @@ func TestWhatRestsOnAnEventIsNamed(t *testing.T) {
 		undo  []int
 		want  []string
 	}{
+		"an approval left standing: the acceptance":  {with(l.referred, approved, l.referred[3], accepted), []int{5}, []string{"7 QuoteAccepted"}},
 		"vehicles: the outcome":                      {l.offered, []int{2}, []string{"4 QuoteOffered"}},
 		"vehicles: all that follows from it":         {with(l.referred, approved, accepted), []int{2}, []string{"4 QuoteReferred", "5 ReferralApproved", "6 QuoteAccepted"}},
 		"vehicles: an outcome that used them again":  {amended, []int{2}, []string{"4 QuoteOffered", "6 QuoteOffered", "7 QuoteAccepted"}},
