@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -24,11 +23,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"milepost/cmd/internal/system"
 	"milepost/local/fault"
 )
 
 // givenUp is how long it takes until a function that fails is given up.
 const givenUp = 4 * time.Minute
+
+// impatient are the options of a system in which a function fails, and that gives stream records up soon: the many
+// attempts of the 22 hours that are the default would only take time.
+func impatient(function *breakable) system.Options {
+	return system.Options{Faults: &fault.Plan{Invoke: function.invoke}, Parameters: map[string]string{"StreamRecordAge": "60"}}
+}
 
 func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 	function := &breakable{function: "AccidentHistory"}
@@ -149,13 +155,10 @@ func TestUndeliveredEventsAreRedrivenToTheirTarget(t *testing.T) {
 }
 
 func TestStreamFailuresAreRedriven(t *testing.T) {
-	if os.Getenv("MILEPOST_SLOW") == "" {
-		t.Skip("it takes minutes until records are given up, which are tried again for 22 hours; MILEPOST_SLOW=1 runs it")
-	}
 	publisher := &breakable{function: "Publish"}
-	inMemory(t, &fault.Plan{Invoke: publisher.invoke}, func(t *testing.T, s *running) {
+	inMemoryWith(t, impatient(publisher), func(t *testing.T, s *running) {
 		quotes := []string{s.submit(), s.submit(), s.submit()}
-		time.Sleep(23 * time.Hour) // until the records are too old to be tried again
+		time.Sleep(givenUp)
 		s.assertDepths(map[string]int{"stream-failures": 3})
 
 		out := s.must("dlq", "show", "stream-failures", "--max=1")
@@ -218,7 +221,7 @@ func (s *running) assertSeenBefore(redriven, before [][]byte) {
 
 func TestStreamRecordsThatAreGoneAreNotRedriven(t *testing.T) {
 	publisher := &breakable{function: "Publish"}
-	inMemory(t, &fault.Plan{Invoke: publisher.invoke}, func(t *testing.T, s *running) {
+	inMemoryWith(t, impatient(publisher), func(t *testing.T, s *running) {
 		quote := s.submit()
 		time.Sleep(25 * time.Hour)
 		// The stream forgets at its next record.
@@ -539,13 +542,10 @@ func (w onLine) Write(p []byte) (int, error) {
 }
 
 func TestWhatTheArchiveMissedIsRedriven(t *testing.T) {
-	if os.Getenv("MILEPOST_SLOW") == "" {
-		t.Skip("it takes minutes until records are given up, which are tried again for 22 hours; MILEPOST_SLOW=1 runs it")
-	}
 	archive := &breakable{function: "Archive"}
-	inMemory(t, &fault.Plan{Invoke: archive.invoke}, func(t *testing.T, s *running) {
+	inMemoryWith(t, impatient(archive), func(t *testing.T, s *running) {
 		quote := s.submit()
-		time.Sleep(23 * time.Hour) // until the last record is too old
+		time.Sleep(2 * givenUp) // until the last record is too old
 		s.assertPriced(quote)
 		if depth := s.depths()["stream-failures"]; depth == 0 {
 			t.Fatal("nothing was given up")
@@ -563,9 +563,17 @@ func TestWhatTheArchiveMissedIsRedriven(t *testing.T) {
 	})
 }
 
+// distant is a network on which a request takes its time.
+type distant struct{ aws.HTTPClient }
+
+func (d distant) Do(r *http.Request) (*http.Response, error) {
+	time.Sleep(10 * time.Millisecond)
+	return d.HTTPClient.Do(r)
+}
+
 func TestWhatTheArchiveMissedForADayIsExported(t *testing.T) {
 	archive := &breakable{function: "Archive"}
-	inMemory(t, &fault.Plan{Invoke: archive.invoke}, func(t *testing.T, s *running) {
+	inMemoryWith(t, impatient(archive), func(t *testing.T, s *running) {
 		quote := s.submit()
 		time.Sleep(25 * time.Hour)
 		archive.mend()
@@ -582,6 +590,7 @@ func TestWhatTheArchiveMissedForADayIsExported(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		s.aws = distant{s.aws} // else what is parked anew comes at the very instant at which the command began
 		got := s.milepost("dlq", "redrive", "stream-failures", "--all")
 		const want = "the log has them: milepost log export s3://BUCKET/ (the archive's) --since 2026-04-30T23:5"
 		if got.status != 1 || !strings.Contains(got.out, want) {

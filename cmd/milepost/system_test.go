@@ -35,10 +35,17 @@ type running struct {
 // inMemory runs a test against a system of its own, beside other tests.
 func inMemory(t *testing.T, faults *fault.Plan, test func(t *testing.T, s *running)) {
 	t.Helper()
+	inMemoryWith(t, system.Options{Faults: faults}, test)
+}
+
+// inMemoryWith is inMemory with options of its own; the template is always the project's.
+func inMemoryWith(t *testing.T, options system.Options, test func(t *testing.T, s *running)) {
+	t.Helper()
 	t.Parallel()
+	options.Template = "../../template.yaml"
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)))
-		sys, err := system.Open(system.Options{Template: "../../template.yaml", Faults: faults})
+		sys, err := system.Open(options)
 		if err != nil {
 			t.Fatal(err)
 		}
