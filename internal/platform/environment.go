@@ -64,6 +64,7 @@ func outbound() *http.Transport {
 func Traced(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	awsv2.AWSV2Instrumentor(&cfg.APIOptions)
+	raceIsNoError(&cfg)
 	return cfg
 }
 
