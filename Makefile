@@ -3,9 +3,10 @@ run:
 	go build -o dist/milepost ./cmd/milepost
 	dist/milepost run
 
-# Runs all tests. Vetting is make lint's.
+# Runs all tests. Vetting is make lint's. Each test opens systems of its own and soon drops them: collecting garbage more
+# often than this costs a third of the time.
 test:
-	go test -vet=off ./...
+	GOGC=400 go test -vet=off ./...
 
 # Measures the system and prints a table.
 bench:

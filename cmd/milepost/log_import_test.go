@@ -86,7 +86,11 @@ func TestAnExportIsImported(t *testing.T) {
 				t.Errorf("%s: %q", place, out)
 			}
 			settle()
-			if !reflect.DeepEqual(logOf(t, other.Config()), want) || !reflect.DeepEqual(projections(t, other.Config()), projections(t, s.Config())) {
+			got, wanted := projections(t, other.Config()), projections(t, s.Config())
+			if found, want := entriesOf(got), entriesOf(wanted); !slices.Equal(found, want) {
+				t.Errorf("%s: the entries of the search are %v, want %v", place, found, want)
+			}
+			if !reflect.DeepEqual(logOf(t, other.Config()), want) || !reflect.DeepEqual(got, wanted) {
 				t.Errorf("%s: the other system is not equal", place)
 			}
 			other.assertPriced(quotes...)
