@@ -94,6 +94,11 @@ func run(ctx context.Context, only string) error {
 	var wanted []string
 	if only != "" {
 		wanted = strings.Split(only, ",")
+		for _, name := range wanted {
+			if !slices.ContainsFunc(measures, func(m measure) bool { return m.name == name }) {
+				return fmt.Errorf("-only: there is no measure %q", name)
+			}
+		}
 	}
 	const row = "%-70s  %-24s  %-11s  %s\n" // fixed, since each row is printed when it is known
 	fmt.Printf(row, "measured", "result", "goal", "")

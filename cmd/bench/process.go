@@ -16,6 +16,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/cmd/internal/system"
+	"milepost/local"
+	"milepost/local/lambda"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -43,19 +49,23 @@ func bootstrap(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	env, err := environment("submit")
+	if err != nil {
+		return nil, err
+	}
 	var starts []time.Duration
 	for range 20 {
-		took, err := timeToFirstPoll(ctx, path)
+		took, err := timeToFirstPoll(ctx, path, env)
 		if err != nil {
 			return nil, err
 		}
 		starts = append(starts, took)
 	}
-	arm, err := build(ctx, dir, "bootstrap", "GOOS=linux", "GOARCH=arm64")
-	if err != nil {
-		return nil, err
+	// What is deployed is what make builds.
+	if out, err := exec.CommandContext(ctx, "make", "build").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make build: %w: %s", err, out)
 	}
-	size, err := zipped(arm)
+	size, err := zipped(filepath.Join("dist", "lambda", "bootstrap"))
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +76,22 @@ func bootstrap(ctx context.Context) ([]figure, error) {
 	}, nil
 }
 
-// timeToFirstPoll runs the submit function's binary until it asks for its first event.
-func timeToFirstPoll(ctx context.Context, path string) (time.Duration, error) {
+// environment returns the variables that template.yaml gives a function, as NAME=value.
+func environment(handler string) ([]string, error) {
+	env := []string{"_HANDLER=" + handler}
+	_, err := system.Open(system.Options{Template: "template.yaml", Code: func(f local.Function) (lambda.Handler, error) {
+		if f.Handler == handler {
+			for name, value := range f.Environment {
+				env = append(env, name+"="+value)
+			}
+		}
+		return awslambda.NewHandler(func() {}), nil // nothing is invoked
+	}})
+	return env, err
+}
+
+// timeToFirstPoll runs the Lambda binary with the variables of a function until it asks for its first event.
+func timeToFirstPoll(ctx context.Context, path string, env []string) (time.Duration, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -80,8 +104,10 @@ func timeToFirstPoll(ctx context.Context, path string) (time.Duration, error) {
 	go func() { _ = server.Serve(l) }() // ends with Close
 	defer server.Close()
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=publish", "EVENT_BUS_NAME=events",
-		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x"}
+	cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(),
+		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x"}, env...)
+	var logged bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &logged, &logged
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return 0, err
@@ -94,7 +120,9 @@ func timeToFirstPoll(ctx context.Context, path string) (time.Duration, error) {
 	case at := <-polled:
 		return at.Sub(began), nil
 	case <-time.After(10 * time.Second):
-		return 0, errors.New("the binary did not poll within 10 seconds")
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // logged is whole now
+		return 0, fmt.Errorf("the binary did not poll within 10 seconds: %s", logged.Bytes())
 	}
 }
 
