@@ -88,8 +88,8 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
-	if history.Quote.Version == 0 || !mayGive(caller, route, history.Quote) {
-		return api.Respond(api.NotFound)
+	if err := route.allows(caller, history.Quote); err != nil {
+		return api.Respond(err)
 	}
 	now := time.Now().UTC()
 	command, err := route.read(r, given{caller, history, now})
@@ -115,12 +115,16 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
 }
 
-// mayGive reports whether a caller may give a command: the customer for their own quote, or staff.
-func mayGive(c api.Caller, route route, q quote.Quote) bool {
-	if route.staff {
-		return c.Staff()
+// allows returns why a caller may not give a command, nil if they may: customers for their own quotes, employees for
+// those of others. A command for employees alone nobody gives for their own quote.
+func (r route) allows(c api.Caller, q quote.Quote) error {
+	switch {
+	case q.Version == 0 || !c.MayRead(q.CustomerID) || r.staff && !c.Staff():
+		return api.NotFound
+	case r.staff && !c.AsStaff(q.CustomerID):
+		return api.OwnQuote
 	}
-	return c.MayRead(q.CustomerID)
+	return nil
 }
 
 // orderID names the command. With a key it is the same for a request that comes again.

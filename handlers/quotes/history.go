@@ -122,6 +122,9 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 	if len(page.Events) == 0 {
 		return api.Respond(api.BadCursor)
 	}
+	if !caller.AsStaff(page.CustomerID) {
+		return api.Respond(api.OwnQuote)
+	}
 	log := AuditLog{QuoteID: quoteID, Events: make([]AuditEntry, len(page.Events))}
 	for i, e := range page.Events {
 		log.Events[i] = AuditEntry{
@@ -140,7 +143,7 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		log.Events = log.Events[:n]
 		log.Next = strconv.Itoa(log.Events[n-1].Version)
 	}
-	api.LogRead(ctx, caller, "events", "", quoteID)
+	api.LogRead(ctx, caller, "events", page.CustomerID, quoteID)
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 

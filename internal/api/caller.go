@@ -55,11 +55,11 @@ func scopesOf(claims map[string]string) []string {
 	return strings.Fields(claim)
 }
 
-// Staff reports whether the caller is an employee.
+// Staff reports whether the caller is an employee. What is about one customer asks AsStaff.
 func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 
-// AsStaff reports whether the caller sees what belongs to a customer as an employee does. One who is the customer
-// themselves sees it as any customer.
+// AsStaff reports whether the caller sees what belongs to a customer, and acts on it, as an employee does. One who is the
+// customer themselves does as any customer.
 func (c Caller) AsStaff(customerID string) bool { return c.Staff() && c.Subject != customerID }
 
 // Senior reports whether the caller is a senior underwriter.

@@ -247,6 +247,10 @@ func reversalOf(err error) *Problem {
 var NotFound = NewProblem(http.StatusNotFound, "not-found", "No such quote",
 	"There is no such quote for this token.")
 
+// OwnQuote refuses an employee what only others may do with the employee's own quote.
+var OwnQuote = NewProblem(http.StatusForbidden, "own-quote", "It is your own quote",
+	"On their own quotes employees act as any customer does. Another employee has to do this.")
+
 // KeyReused refuses a request under an Idempotency-Key that a different one was made under.
 var KeyReused = NewProblem(http.StatusUnprocessableEntity, "key-reused", "The Idempotency-Key was used for another request",
 	"Use a new key for a new request.")

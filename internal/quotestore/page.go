@@ -11,6 +11,8 @@ import (
 
 // Page is a part of a quote's log, with what the rest of it says about this part.
 type Page struct {
+	// CustomerID is whose quote it is.
+	CustomerID string
 	// Events are those of the page with their personal data, unless these were erased.
 	Events []eventstore.Event
 	// ReversedBy has the versions of the events that were undone, each with that of its reversal.
@@ -39,6 +41,9 @@ func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) 
 		}
 	}
 	p := Page{Events: events, ReversedBy: map[int]int{}, More: more}
+	if p.CustomerID, err = s.customerIn(ctx, quoteID, events); err != nil {
+		return Page{}, err
+	}
 	effects := events
 	if after > 0 || more {
 		if effects, err = s.Log.OfTypes(ctx, StreamID(quoteID), quote.TypeEventReversed, quote.TypePersonalDataErased); err != nil {
@@ -63,4 +68,20 @@ func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) 
 		p.Erased, err = s.Unseal(ctx, p.Events)
 	}
 	return p, err
+}
+
+// customerIn is the customer whose quote events are of, "" if there are none. Only the first event of a quote has it.
+func (s *Store) customerIn(ctx context.Context, quoteID string, events []eventstore.Event) (string, error) {
+	if len(events) == 0 {
+		return "", nil
+	}
+	first := events[:1]
+	if first[0].Version > 1 {
+		var err error
+		if first, _, err = s.Log.Page(ctx, StreamID(quoteID), 0, 1, pageBytes); err != nil {
+			return "", err
+		}
+	}
+	q, err := Fold(first)
+	return q.CustomerID, err
 }

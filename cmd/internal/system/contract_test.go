@@ -3,9 +3,12 @@ package system_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"go.yaml.in/yaml/v3"
 
@@ -56,7 +59,12 @@ type openAPI struct {
 	Components struct{ Responses map[string]answer }
 }
 
-type operation struct{ Responses map[string]answer }
+type operation struct {
+	Responses map[string]answer
+	// RequestBody is nil if the operation takes none.
+	RequestBody *answer `yaml:"requestBody"`
+	Security    []map[string][]string
+}
 
 type answer struct {
 	Ref     string `yaml:"$ref"`
@@ -95,4 +103,35 @@ func wild(pattern string) string {
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// operations are those of the document, by path and method.
+func operations(t *testing.T) map[string]map[string]operation {
+	t.Helper()
+	doc, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Paths
+}
+
+// body is the example of the operation's body, "" if it takes none.
+func (o operation) body(t *testing.T) string {
+	t.Helper()
+	if o.RequestBody == nil {
+		return ""
+	}
+	component := path.Base(o.RequestBody.Content["application/json"].Schema.Ref)
+	text, err := os.ReadFile("../../../schemas/testdata/api/" + component + ".valid.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// forStaff reports whether the operation is for employees alone.
+func (o operation) forStaff() bool {
+	return len(o.Security) > 0 && !slices.ContainsFunc(o.Security, func(s map[string][]string) bool {
+		return !slices.Contains(s["token"], "staff")
+	})
 }
