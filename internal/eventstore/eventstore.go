@@ -103,6 +103,9 @@ func (e *VersionConflict) Error() string {
 	return fmt.Sprintf("version %d of stream %s is already written", e.Version, e.StreamID)
 }
 
+// ReportedByName marks the type as one that a state machine's Retry looks for.
+func (*VersionConflict) ReportedByName() {}
+
 // Store reads and appends to one table. It is safe for concurrent use.
 type Store struct {
 	// DB is the client to use.

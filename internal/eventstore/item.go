@@ -3,6 +3,7 @@ package eventstore
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -74,6 +75,11 @@ func (e *Unreadable) Error() string {
 }
 
 func (e *Unreadable) Unwrap() error { return e.Err }
+
+// LogAttrs says which event it is.
+func (e *Unreadable) LogAttrs() []slog.Attr {
+	return []slog.Attr{slog.String("stream_id", e.StreamID), slog.Int("unreadable_version", e.Version)}
+}
 
 // EventOf reads an event from its item, as the table or its stream has it. The error is *Unreadable.
 func EventOf(item stored.Item) (Event, error) {

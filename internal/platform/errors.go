@@ -2,15 +2,27 @@ package platform
 
 import (
 	"errors"
+	"log/slog"
 	"reflect"
 
 	"github.com/aws/smithy-go"
-
-	"milepost/internal/eventstore"
 )
 
 // Lambda reports an error under the Go name of its outermost type, and a state machine's Retry and
-// Catch match that name. So what leaves a handler must be one of the types below, returned bare.
+// Catch match that name. So what leaves a handler is a Reported error or a Failure, returned bare.
+
+// Reported is an error whose type a caller of the function looks for. ReportedByName does nothing; it marks the type.
+type Reported interface {
+	error
+	ReportedByName()
+}
+
+// Located is an error that knows what it is about. LogAttrs returns that for the line of the invocation's log;
+// nothing personal may be in it.
+type Located interface {
+	error
+	LogAttrs() []slog.Attr
+}
 
 // TransientFailure is a failure that may be gone at the next try: an AWS service that throttles or
 // does not answer.
@@ -19,22 +31,19 @@ type TransientFailure struct{ Err error }
 func (e *TransientFailure) Error() string { return e.Err.Error() }
 func (e *TransientFailure) Unwrap() error { return e.Err }
 
+// ReportedByName marks the type as one that Retry looks for.
+func (*TransientFailure) ReportedByName() {}
+
 // Failure is a failure that a retry does not mend.
 type Failure struct{ Err error }
 
 func (e *Failure) Error() string { return e.Err.Error() }
 func (e *Failure) Unwrap() error { return e.Err }
 
-// Named gives err the form in which it may leave a handler.
+// Named returns err in the form in which it may leave a handler.
 func Named(err error) error {
-	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
-		return conflict
-	}
-	if bad, ok := errors.AsType[*BadPayload](err); ok {
-		return bad
-	}
-	if transient, ok := errors.AsType[*TransientFailure](err); ok {
-		return transient
+	if reported, ok := errors.AsType[Reported](err); ok {
+		return reported
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() != smithy.FaultServer && !throttled(api) {
 		return &Failure{Err: err}

@@ -11,8 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-
-	"milepost/internal/eventstore"
 )
 
 // HandlerFunc is a lambda.Handler made of a function.
@@ -65,8 +63,8 @@ func Frame(env Environment) func(context.Context) (context.Context, func(error))
 				}
 				attrs = append(attrs, slog.String("error", err.Error()), slog.String("error_type", ErrorType(Named(err))))
 			}
-			if bad, ok := errors.AsType[*eventstore.Unreadable](err); ok {
-				attrs = append(attrs, slog.String("stream_id", bad.StreamID), slog.Int("unreadable_version", bad.Version))
+			if located, ok := errors.AsType[Located](err); ok {
+				attrs = append(attrs, located.LogAttrs()...)
 			}
 			env.Logger.LogAttrs(ctx, level, outcome, attrs...)
 		}
@@ -101,3 +99,6 @@ type BadPayload struct{ Err error }
 
 func (e *BadPayload) Error() string { return fmt.Sprintf("the payload cannot be read: %v", e.Err) }
 func (e *BadPayload) Unwrap() error { return e.Err }
+
+// ReportedByName marks the type as one of its own for whoever called the function.
+func (*BadPayload) ReportedByName() {}
