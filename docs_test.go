@@ -2,12 +2,14 @@ package milepost_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func mustReadText(tb testing.TB, name string) string {
@@ -19,22 +21,104 @@ func mustReadText(tb testing.TB, name string) string {
 	return string(text)
 }
 
-var link = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+// link is a link of a Markdown page, with the page that it leads to and the heading there.
+var link = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
+
+// documents are all Markdown pages of the repository.
+func documents(tb testing.TB) []string {
+	tb.Helper()
+	var pages []string
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && (name == "node_modules" || path != "." && name != ".github" && strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(name, ".md") {
+			pages = append(pages, path)
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pages
+}
+
+// headings are the names under which links reach the headings of a page, as GitHub makes them.
+func headings(page string) (names []string) {
+	fenced := false
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		text, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
+		if fenced || !ok || !strings.HasPrefix(line, "#") {
+			continue
+		}
+		names = append(names, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(text)))
+	}
+	return names
+}
 
 func TestLinksOfTheDocumentsLead(t *testing.T) {
 	t.Parallel()
-	documents, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, document := range append(documents, "README.md") {
-		for _, found := range link.FindAllStringSubmatch(mustReadText(t, document), -1) {
+	for _, document := range documents(t) {
+		text := mustReadText(t, document)
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(found[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(document), found[1])); err != nil {
-				t.Errorf("%s: %v", document, err)
+			target := document
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(document), found[1])
 			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", document, err)
+				continue
+			}
+			if found[2] != "" && !slices.Contains(headings(mustReadText(t, target)), found[2]) {
+				t.Errorf("%s: %s has no heading #%s", document, target, found[2])
+			}
+		}
+	}
+}
+
+func TestEveryDecisionIsListedAndShort(t *testing.T) {
+	t.Parallel()
+	records, err := filepath.Glob("docs/decisions/[0-9]*.md")
+	if err != nil || len(records) == 0 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	list := mustReadText(t, "docs/decisions/README.md")
+	for i, record := range records {
+		text := mustReadText(t, record)
+		title, _, _ := strings.Cut(text, "\n")
+		number := fmt.Sprintf("# %d. ", i+1)
+		if !strings.HasPrefix(title, number) || !strings.HasPrefix(filepath.Base(record), fmt.Sprintf("%04d-", i+1)) {
+			t.Errorf("%s, %q: want number %d", record, title, i+1)
+		}
+		row := fmt.Sprintf("| [%d](%s) | %s | ", i+1, filepath.Base(record), strings.TrimPrefix(title, number))
+		if !strings.Contains(list, row) {
+			t.Errorf("docs/decisions/README.md has no row %q", row)
+		}
+		for _, heading := range []string{"context", "decision", "consequences"} {
+			if !slices.Contains(headings(text), heading) {
+				t.Errorf("%s has no heading %s", record, heading)
+			}
+		}
+		if lines := strings.Count(text, "\n"); lines > 40 {
+			t.Errorf("%s has %d lines, at most 40 are wanted", record, lines)
 		}
 	}
 }
