@@ -116,7 +116,7 @@ func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
 	}
 	w := wanted{
 		missing: vehicleIDs(q.MissingVehicles()), pending: vehicleIDs(q.PendingVehicles()), all: vehicleIDs(q.Request.Vehicles),
-		again: q.Asking.Open,
+		again: q.Asking.Vehicles,
 	}
 	vehicles, answers, err := fill(w, q.Vehicles, c.Vehicles, c.Answers)
 	if vehicles == nil || err != nil {
@@ -140,7 +140,7 @@ func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
 	}
 	w := wanted{
 		missing: driverIDs(q.MissingDrivers()), pending: driverIDs(q.PendingDrivers()), all: driverIDs(q.RatedDrivers()),
-		again: q.Asking.Open,
+		again: q.Asking.Drivers,
 	}
 	drivers, answers, err := fill(w, q.Drivers, c.Drivers, c.Answers)
 	if drivers == nil || err != nil {

@@ -58,8 +58,25 @@ type Asking struct {
 	// Times counts the requests, First and Last are when they were made.
 	Times       int
 	First, Last time.Time
-	// Open is set while nothing was heard since the last one.
-	Open bool
+	// Vehicles and Drivers are set while nothing was heard of them since the last one that asked for them. Two functions
+	// ask, and each answers for its own.
+	Vehicles, Drivers bool
+}
+
+// Open reports whether some answer is still to come.
+func (a Asking) Open() bool { return a.Vehicles || a.Drivers }
+
+// AsksProviders reports whether an event that is about to be appended to a quote has its providers asked, who may want
+// money for each answer: a request for what is pending does, and a revision of which not all is known.
+func AsksProviders(q Quote, e Event) bool {
+	switch e := e.(type) {
+	case QuoteRequested, LookupsRequested:
+		return true
+	case QuoteAmended:
+		after := Evolve(q, e)
+		return len(after.PendingVehicles())+len(after.PendingDrivers()) > 0
+	}
+	return false
 }
 
 // Waiver is a condition that an underwriter waived.
@@ -158,7 +175,7 @@ func requestLookups(q Quote, c RequestLookups) ([]Event, error) {
 		return []Event{outcome}, err
 	case len(e.Vehicles)+len(e.Drivers) == 0:
 		return nil, ErrNothingPending
-	case q.Asking.Open && c.At.Sub(q.Asking.Last) < askingOpen:
+	case q.Asking.Open() && c.At.Sub(q.Asking.Last) < askingOpen:
 		return nil, nil // they are being asked for
 	case q.Asking.Times == MaxAsking:
 		return nil, &AskedTooOften{Times: MaxAsking}

@@ -226,3 +226,62 @@ func TestAskingAgainTakesADay(t *testing.T) {
 		t.Errorf("%d times within %v, at most %v apart", times, sum, last)
 	}
 }
+
+// TestTwoFunctionsAreAskedAndEachAnswers: while one of them has not, nothing is asked for again, and its answer is noted
+// whatever the other said before.
+func TestTwoFunctionsAreAskedAndEachAnswers(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	silent := e.Vehicles()
+	silent.Vehicles = slices.Clone(silent.Vehicles)
+	silent.Vehicles[0].Fact, silent.Vehicles[0].Retryable = vehicle.Fact{Status: vehicle.Unavailable}, true
+	noReport := reported(accident.Unavailable, true)
+	given := quotetest.MustEvents(t, e.Submit(), silent, recorded(noReport), quote.RateQuote{Revision: 1})
+	both := asked(0)
+	both.Vehicles = []string{silent.Vehicles[0].VehicleID}
+	noVehicle := quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: silent.Vehicles, Answers: silent.Answers}
+	again := quote.RequestLookups{Revision: 1, At: noon, On: e.QuoteDate}
+	with := func(events ...quote.Event) []quote.Event { return slices.Concat(given, events) }
+	assertDecisions(t, map[string]decision{
+		"both are asked":                            {given: given, when: again, want: []quote.Event{both}},
+		"not while neither has answered":            {given: with(both), when: again},
+		"not while vehicles are under way":          {given: with(both, noReport), when: again},
+		"not while reports are under way":           {given: with(both, noVehicle), when: again},
+		"but after both have answered":              {given: with(both, noReport, noVehicle), when: again, want: []quote.Event{both}},
+		"the later answer about vehicles is noted":  {given: with(both, noReport), when: silent, want: []quote.Event{noVehicle}},
+		"the later answer about drivers is noted":   {given: with(both, noVehicle), when: recorded(noReport), want: []quote.Event{noReport}},
+		"the same answer is not noted a third time": {given: with(both, noReport, noVehicle), when: silent},
+	})
+}
+
+// TestWhatAsksProviders: a revision of which all is known asks nobody.
+func TestWhatAsksProviders(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	amended := func(change func(*quote.Request)) quote.QuoteAmended {
+		r := e.Request
+		r.Drivers, r.Vehicles = slices.Clone(r.Drivers), slices.Clone(r.Vehicles)
+		change(&r)
+		return quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: e.QuoteDate, Request: r}
+	}
+	known, unknown := quotetest.MustEvents(t, e.Commands()...), conditional(t)
+	longer := amended(func(r *quote.Request) { r.TermMonths = 12 })
+	for name, row := range map[string]struct {
+		given []quote.Event
+		event quote.Event
+		want  bool
+	}{
+		"a submission":                          {nil, known[0], true},
+		"a request for what is pending":         {unknown, asked(0), true},
+		"another term":                          {known, longer, false},
+		"another term, while a fact is pending": {unknown, longer, true},
+		"another license":                       {known, amended(func(r *quote.Request) { r.Drivers[0].LicenseNumber = "RS000099" }), true},
+		"another vehicle":                       {known, amended(func(r *quote.Request) { r.Vehicles[0].VIN = "1HGCV1F33NA000102" }), true},
+		"a withdrawal":                          {unknown, withdrawn, false},
+		"an acceptance":                         {known, accepted, false},
+	} {
+		if got := quote.AsksProviders(quote.Fold(row.given...), row.event); got != row.want {
+			t.Errorf("%s: %v, want %v", name, got, row.want)
+		}
+	}
+}

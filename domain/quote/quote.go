@@ -110,7 +110,7 @@ type Lookups struct{ Vehicles, Drivers int }
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 6
+const FoldVersion = 7
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -147,14 +147,14 @@ func (q *Quote) apply(e Event) {
 	case VehiclesIdentified:
 		q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.Open())
 		q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
-		q.Asking.Open = false
+		q.Asking.Vehicles = false
 	case AccidentHistoryRetrieved:
 		if e.Revision != q.Number {
 			break
 		}
 		q.Drivers = learn(q.Drivers, e.Drivers, q.Status.Open())
 		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
-		q.Asking.Open = false
+		q.Asking.Drivers = false
 	case QuoteOffered:
 		q.rated(StatusQuoted, &e.Rating, nil)
 	case QuoteReferred:
@@ -184,7 +184,8 @@ func (q *Quote) apply(e Event) {
 		if q.Asking.Times == 0 {
 			q.Asking.First = e.RequestedAt
 		}
-		q.Asking.Times, q.Asking.Last, q.Asking.Open = q.Asking.Times+1, e.RequestedAt, true
+		q.Asking.Times, q.Asking.Last = q.Asking.Times+1, e.RequestedAt
+		q.Asking.Vehicles, q.Asking.Drivers = len(e.Vehicles) > 0, len(e.Drivers) > 0
 	case ConditionWaived:
 		q.Waivers = append(slices.Clip(q.Waivers), Waiver{e.Condition, e.Decision})
 		q.Grounds.Waivers = append(slices.Clip(q.Grounds.Waivers), q.Version)

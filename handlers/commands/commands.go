@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -18,16 +20,24 @@ import (
 	"milepost/domain/rating"
 	"milepost/internal/api"
 	"milepost/internal/platform"
+	"milepost/internal/quota"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 )
 
-type handler struct{ quotes *quotestore.Store }
+type handler struct {
+	quotes *quotestore.Store
+	quota  *quota.Store
+}
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots.
+// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and quota.New.
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
+	var err error
+	if h.quota, err = quota.New(env, vars); err != nil {
+		return nil, err
+	}
 	return api.Handler(env, h.carryOut), vars.Err()
 }
 
@@ -96,10 +106,20 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
-	after, err := h.quotes.ExecuteOn(ctx, history, quotestore.Order{
+	order := quotestore.Order{
 		ID: orderID(r, caller, key, history.Quote.ID), Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID,
 		At: now, Command: command, IfVersion: version,
-	})
+	}
+	var usage quota.Usage
+	order.Permit = func(ctx context.Context, q quote.Quote, decided []quote.Event) error {
+		asks := slices.ContainsFunc(decided, func(e quote.Event) bool { return quote.AsksProviders(q, e) })
+		if !asks || caller.AsStaff(q.CustomerID) { // what employees have asked for is not the customer's doing
+			return nil
+		}
+		usage, err = h.quota.TakeLookup(ctx, q.CustomerID, order.ID, now)
+		return err
+	}
+	after, err := h.quotes.ExecuteOn(ctx, history, order)
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -112,7 +132,9 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if !caller.AsStaff(p.CustomerID) {
 		p = p.ForCustomer()
 	}
-	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
+	headers := map[string]string{"etag": api.ETag(p.Version)}
+	maps.Copy(headers, usage.Headers())
+	return api.JSON(http.StatusOK, p, headers)
 }
 
 // allows returns why a caller may not give a command, nil if they may: customers for their own quotes, employees for

@@ -19,6 +19,7 @@ import (
 	"milepost/internal/api"
 	"milepost/internal/eventstore"
 	"milepost/internal/platform"
+	"milepost/internal/quota"
 	"milepost/internal/quotestore"
 	"milepost/schemas"
 )
@@ -50,30 +51,31 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		kind   string
 		errors int
 	}{
-		"a problem is itself":         {api.NewProblem(404, "not-found", "No such quote", "Look elsewhere."), 404, "not-found", 0},
-		"also under other errors":     {fmt.Errorf("read: %w", api.NewProblem(404, "not-found", "No such quote", "")), 404, "not-found", 0},
-		"what is no JSON":             {&schemas.Malformed{Err: errors.New("unexpected end")}, 400, "malformed", 0},
-		"what does not fit":           {&schemas.Invalid{Violations: []schemas.Violation{{Pointer: "/a", Detail: "b"}, {Pointer: "/c", Detail: "d"}}}, 422, "invalid-body", 2},
-		"what cannot be quoted":       {&quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm, rating.DriverTooYoung}}, 422, "not-quotable", 2},
-		"an id that stands twice":     {&quote.RepeatedID{ID: "D1"}, 422, "repeated-id", 0},
-		"a text with a bell":          {&quote.IllegibleText{Pointer: "/text"}, 422, "illegible-text", 1},
-		"a zone that is nowhere":      {&quote.UnknownTimeZone{Name: secret}, 422, "unknown-time-zone", 0},
-		"no such quote":               {&quotestore.NotFound{QuoteID: secret}, 404, "not-found", 0},
-		"a version that has passed":   {&quotestore.VersionMismatch{Want: 3, Have: 4}, 412, "version-mismatch", 0},
-		"a quote that is closed":      {&quote.NotOpen{Status: quote.StatusExpired}, 409, "not-open", 0},
-		"a quote without an offer":    {&quote.NotOffered{Status: quote.StatusReferred}, 409, "not-offered", 0},
-		"an offer with conditions":    {&quote.Conditional{Conditions: []rating.Condition{rating.HistoryPending}}, 409, "conditional", 0},
-		"a policy that has begun":     {&quote.EffectiveDatePassed{EffectiveDate: civil.NewDate(2026, 11, 30), On: civil.NewDate(2026, 12, 28)}, 409, "effective-date-passed", 1},
-		"a quote without a referral":  {&quote.NotReferred{Status: quote.StatusQuoted}, 409, "not-referred", 0},
-		"a revision of the past":      {&quote.Superseded{Revision: 1, Current: 2}, 409, "superseded", 0},
-		"a revision that never was":   {&quote.NoSuchRevision{Revision: 9}, 409, "no-such-revision", 0},
-		"an event that never was":     {&quote.NoSuchEvent{Version: 9, Have: 4}, 422, "no-such-event", 0},
-		"an event that must stand":    {&quote.NotReversible{Version: 1, Type: quote.TypeQuoteRequested}, 409, "not-reversible", 0},
-		"an event undone before":      {&quote.AlreadyReversed{Version: 5, By: 6}, 409, "already-reversed", 0},
-		"an event others rest on":     {&quote.DependedOn{Events: []quote.Entry{{Version: 5, Type: quote.TypeQuoteAccepted}, {Version: 6}}}, 409, "depended-on", 2},
-		"a lost race is our fault":    {&eventstore.VersionConflict{StreamID: secret}, 500, "internal", 0},
-		"whatever else is our fault":  {errors.New(secret), 500, "internal", 0},
-		"a late refusal is our fault": {&quote.FactMissing{Fact: quote.FactVehicles}, 500, "internal", 0},
+		"a problem is itself":                    {api.NewProblem(404, "not-found", "No such quote", "Look elsewhere."), 404, "not-found", 0},
+		"also under other errors":                {fmt.Errorf("read: %w", api.NewProblem(404, "not-found", "No such quote", "")), 404, "not-found", 0},
+		"what is no JSON":                        {&schemas.Malformed{Err: errors.New("unexpected end")}, 400, "malformed", 0},
+		"what does not fit":                      {&schemas.Invalid{Violations: []schemas.Violation{{Pointer: "/a", Detail: "b"}, {Pointer: "/c", Detail: "d"}}}, 422, "invalid-body", 2},
+		"what cannot be quoted":                  {&quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm, rating.DriverTooYoung}}, 422, "not-quotable", 2},
+		"an id that stands twice":                {&quote.RepeatedID{ID: "D1"}, 422, "repeated-id", 0},
+		"a text with a bell":                     {&quote.IllegibleText{Pointer: "/text"}, 422, "illegible-text", 1},
+		"a zone that is nowhere":                 {&quote.UnknownTimeZone{Name: secret}, 422, "unknown-time-zone", 0},
+		"no such quote":                          {&quotestore.NotFound{QuoteID: secret}, 404, "not-found", 0},
+		"a version that has passed":              {&quotestore.VersionMismatch{Want: 3, Have: 4}, 412, "version-mismatch", 0},
+		"a quote that is closed":                 {&quote.NotOpen{Status: quote.StatusExpired}, 409, "not-open", 0},
+		"a quote without an offer":               {&quote.NotOffered{Status: quote.StatusReferred}, 409, "not-offered", 0},
+		"an offer with conditions":               {&quote.Conditional{Conditions: []rating.Condition{rating.HistoryPending}}, 409, "conditional", 0},
+		"a policy that has begun":                {&quote.EffectiveDatePassed{EffectiveDate: civil.NewDate(2026, 11, 30), On: civil.NewDate(2026, 12, 28)}, 409, "effective-date-passed", 1},
+		"a quote without a referral":             {&quote.NotReferred{Status: quote.StatusQuoted}, 409, "not-referred", 0},
+		"a customer who comes too often at once": {&quota.Contended{Err: errors.New(secret)}, 503, "busy", 0},
+		"a revision of the past":                 {&quote.Superseded{Revision: 1, Current: 2}, 409, "superseded", 0},
+		"a revision that never was":              {&quote.NoSuchRevision{Revision: 9}, 409, "no-such-revision", 0},
+		"an event that never was":                {&quote.NoSuchEvent{Version: 9, Have: 4}, 422, "no-such-event", 0},
+		"an event that must stand":               {&quote.NotReversible{Version: 1, Type: quote.TypeQuoteRequested}, 409, "not-reversible", 0},
+		"an event undone before":                 {&quote.AlreadyReversed{Version: 5, By: 6}, 409, "already-reversed", 0},
+		"an event others rest on":                {&quote.DependedOn{Events: []quote.Entry{{Version: 5, Type: quote.TypeQuoteAccepted}, {Version: 6}}}, 409, "depended-on", 2},
+		"a lost race is our fault":               {&eventstore.VersionConflict{StreamID: secret}, 500, "internal", 0},
+		"whatever else is our fault":             {errors.New(secret), 500, "internal", 0},
+		"a late refusal is our fault":            {&quote.FactMissing{Fact: quote.FactVehicles}, 500, "internal", 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

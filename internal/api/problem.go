@@ -119,6 +119,12 @@ func problemOf(err error) *Problem {
 	if used, ok := errors.AsType[*quota.Exceeded](err); ok {
 		return exceeded(used)
 	}
+	if _, ok := errors.AsType[*quota.Contended](err); ok {
+		p := NewProblem(http.StatusServiceUnavailable, "busy", "Too much of yours is going on at once",
+			"Others of your requests came first at every try, and nothing was done. Send it again, with an Idempotency-Key.")
+		p.Headers = map[string]string{"retry-after": "1"}
+		return p
+	}
 	if p := conflictOf(err); p != nil {
 		return p
 	}
@@ -138,7 +144,11 @@ func problemOf(err error) *Problem {
 func exceeded(used *quota.Exceeded) *Problem {
 	p := NewProblem(http.StatusTooManyRequests, "quotes-per-day", "The quotes of the day are used up",
 		"You may ask for %d quotes on a day (UTC). Amend one of them, or try again tomorrow.", used.Usage.PerDay)
-	if used.Policy == quota.OpenPolicy {
+	switch used.Policy {
+	case quota.LookupsPolicy:
+		p = NewProblem(http.StatusTooManyRequests, "lookups-per-day", "The lookups of the day are used up",
+			"You may have the providers asked again %d times on a day (UTC), by amendments or lookups. Try again tomorrow.", used.Usage.Lookups)
+	case quota.OpenPolicy:
 		p = NewProblem(http.StatusTooManyRequests, "open-quotes", "Too many quotes are open",
 			"You may have %d quotes open at once. Withdraw one of them, or amend it.", used.Usage.Open)
 	}

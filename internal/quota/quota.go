@@ -1,47 +1,55 @@
-// Package quota bounds how many quotes a customer asks for: a Store counts those of a day and those that are open at
-// once, in one item for each customer.
+// Package quota bounds how many quotes a customer asks for, and how often they have the providers asked about them: a
+// Store counts the quotes of a day, those that are open at once, and the day's amendments and requests for which
+// providers are asked, in one item for each customer.
 //
-// The item names the quotes, so that one is never counted twice. A count costs one write of that item: a request unit
+// The item names what it counts, so that nothing is counted twice. A count costs one write of that item: a request unit
 // for each started kilobyte, which has room for about 35 quotes; the first of a day costs one more. Where the open
 // quotes are too many, the customer's list is read once to see which of them have closed since.
 package quota
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/platform"
 )
 
-// Store counts quotes. It is safe for concurrent use.
+// Store counts quotes and lookups. It is safe for concurrent use.
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	// PerDay is how many quotes a customer may ask for on a day of UTC; 0 bounds nothing.
+	// PerDay is how many quotes a customer may ask for on a day of UTC; 0 bounds nothing, lookups neither.
 	PerDay int
+	// Lookups is how often on a day a customer may have the providers asked again, by amendments or otherwise.
+	Lookups int
 	// Open is how many of their quotes may be open at once.
 	Open int
 	// StillOpen returns those of a customer's quotes that are open, and those that have closed.
 	StillOpen func(ctx context.Context, customerID string, quoteIDs []string) (open, closed []string, err error)
 }
 
-// New is a Store over the table that QUOTAS_TABLE_NAME names, with the bounds of QUOTES_PER_DAY and OPEN_QUOTES.
+// New is a Store over the table that QUOTAS_TABLE_NAME names, with the bounds of QUOTES_PER_DAY, OPEN_QUOTES and
+// LOOKUPS_PER_DAY.
 func New(env platform.Environment, vars *platform.Variables) (*Store, error) {
 	s := &Store{DB: platform.DynamoDB(env), Table: vars.Required("QUOTAS_TABLE_NAME")}
-	for name, into := range map[string]*int{"QUOTES_PER_DAY": &s.PerDay, "OPEN_QUOTES": &s.Open} {
+	for name, into := range map[string]*int{"QUOTES_PER_DAY": &s.PerDay, "OPEN_QUOTES": &s.Open, "LOOKUPS_PER_DAY": &s.Lookups} {
 		text := vars.Required(name)
 		n, err := strconv.Atoi(text)
 		if text != "" && (err != nil || n < 0) {
-			return nil, fmt.Errorf("%s is %q, not a number of quotes", name, text)
+			return nil, fmt.Errorf("%s is %q, not a number of quotes or lookups", name, text)
 		}
 		*into = n
 	}
@@ -50,21 +58,22 @@ func New(env platform.Environment, vars *platform.Variables) (*Store, error) {
 
 // Usage is what a customer has used of the quotas.
 type Usage struct {
-	PerDay, Open      int // the quotas
-	Today, OpenAtOnce int // what is used of them
+	PerDay, Open, Lookups           int // the quotas
+	Today, OpenAtOnce, LookupsToday int // what is used of them
 	// Resets is when the day ends.
 	Resets time.Duration
 }
 
 // Names of the policies, as the headers have them.
 const (
-	DayPolicy  = "day"
-	OpenPolicy = "open"
+	DayPolicy     = "day"
+	OpenPolicy    = "open"
+	LookupsPolicy = "lookups"
 )
 
 // Exceeded says that a quota is used up.
 type Exceeded struct {
-	Policy string // DayPolicy or OpenPolicy
+	Policy string // DayPolicy, OpenPolicy or LookupsPolicy
 	Usage  Usage
 }
 
@@ -77,95 +86,165 @@ func (u Usage) Headers() map[string]string {
 		return nil
 	}
 	return map[string]string{
-		"ratelimit-policy": fmt.Sprintf(`"%s";q=%d;w=86400, "%s";q=%d`, DayPolicy, u.PerDay, OpenPolicy, u.Open),
-		"ratelimit": fmt.Sprintf(`"%s";r=%d;t=%d, "%s";r=%d`, DayPolicy, max(0, u.PerDay-u.Today), int(u.Resets.Seconds()),
-			OpenPolicy, max(0, u.Open-u.OpenAtOnce)),
+		"ratelimit-policy": fmt.Sprintf(`"%s";q=%d;w=86400, "%s";q=%d, "%s";q=%d;w=86400`,
+			DayPolicy, u.PerDay, OpenPolicy, u.Open, LookupsPolicy, u.Lookups),
+		"ratelimit": fmt.Sprintf(`"%s";r=%d;t=%d, "%s";r=%d, "%s";r=%d;t=%[3]d`,
+			DayPolicy, max(0, u.PerDay-u.Today), int(u.Resets.Seconds()),
+			OpenPolicy, max(0, u.Open-u.OpenAtOnce), LookupsPolicy, max(0, u.Lookups-u.LookupsToday)),
 	}
 }
 
 const (
-	// tries is how often a count is tried while others count for the same customer.
+	// tries is how often a count is tried while others count for the same customer, or the table has no room for it.
 	tries = 5
+	// pause is how long a count waits at the most before its second try, and twice as long before each that follows.
+	pause = 20 * time.Millisecond
 	// keptDays is how long an item is kept after its last count: no quote is open longer.
 	keptDays = 90
 	// flight is how long a submission may be on its way between its count and its event.
 	flight = time.Minute
 )
 
+// Contended says that nothing could be counted, since others counted for the same customer at every try.
+type Contended struct{ Err error }
+
+func (e *Contended) Error() string {
+	return fmt.Sprintf("quota of a customer: none of %d tries to count came through: %v", tries, e.Err)
+}
+func (e *Contended) Unwrap() error { return e.Err }
+
 // Take counts a quote that is about to be made. One that was counted before is not counted again. The error is
-// *Exceeded if there is no room for it.
+// *Exceeded if there is no room for it, *Contended if that cannot be told now.
 func (s *Store) Take(ctx context.Context, customerID, quoteID string, now time.Time) (Usage, error) {
+	return s.take(ctx, count{customerID: customerID, id: quoteID, now: now, attribute: "today", most: s.PerDay, opens: true})
+}
+
+// TakeLookup counts a command for which the providers are asked again. Its errors are those of Take.
+func (s *Store) TakeLookup(ctx context.Context, customerID, commandID string, now time.Time) (Usage, error) {
+	sum := sha256.Sum256([]byte(commandID)) // ids of commands are long, and the item has to stay small
+	id := base64.RawURLEncoding.EncodeToString(sum[:12])
+	return s.take(ctx, count{customerID: customerID, id: id, now: now, attribute: "lookups", most: s.Lookups})
+}
+
+func (s *Store) take(ctx context.Context, c count) (Usage, error) {
 	if s.PerDay == 0 {
 		return Usage{}, nil
 	}
-	now = now.UTC()
-	c := count{Store: s, customerID: customerID, quoteID: quoteID, now: now, day: now.Format(time.DateOnly)}
-	for range tries {
-		usage, err := c.add(ctx)
-		full, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
-		if !ok {
+	c.Store, c.now = s, c.now.UTC()
+	c.day = c.now.Format(time.DateOnly)
+	var err error
+	for try := range tries {
+		if try > 0 {
+			select {
+			case <-time.After(rand.N(pause << try)):
+			case <-ctx.Done():
+				return Usage{}, &Contended{Err: ctx.Err()}
+			}
+		}
+		var usage Usage
+		usage, err = c.once(ctx)
+		_, full := errors.AsType[*types.ConditionalCheckFailedException](err)
+		if !full && !throttled.IsErrorThrottle(err).Bool() {
 			return usage, err
 		}
-		before := read(full.Item)
-		if before.day != c.day {
-			usage, err = c.begin(ctx)
-			if full, ok = errors.AsType[*types.ConditionalCheckFailedException](err); !ok {
-				return usage, err
-			}
-			before = read(full.Item)
-		}
-		if before.day == c.day && len(before.today) >= s.PerDay && !slices.Contains(before.today, quoteID) {
-			return Usage{}, &Exceeded{DayPolicy, c.usage(before)}
-		}
-		if len(before.open) < s.Open {
-			continue // somebody else counted meanwhile
-		}
-		closed, err := c.closed(ctx, before)
-		if err != nil {
-			return Usage{}, err
-		}
-		if len(closed) == 0 {
-			return Usage{}, &Exceeded{OpenPolicy, c.usage(before)}
-		}
-		if err := c.remove(ctx, closed); err != nil {
-			return Usage{}, err
-		}
 	}
-	return Usage{}, &platform.TransientFailure{Err: fmt.Errorf("quota of a customer: others counted at every one of %d tries", tries)}
+	return Usage{}, &Contended{Err: err}
 }
 
-// count is one attempt to count a quote.
+// throttled knows the errors of a table, or of one item, that is written too often.
+var throttled = retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}
+
+// count is what is to be counted.
 type count struct {
 	*Store
-	customerID, quoteID string
-	now                 time.Time
-	day                 string
+	customerID string
+	// id names what is counted, in the attribute that has those of the day, of which there may be so many.
+	id, attribute string
+	most          int
+	// opens says that it is a quote, which is open from then on.
+	opens bool
+	now   time.Time
+	day   string
+}
+
+// once tries to count. The error is a *types.ConditionalCheckFailedException if there may be room at the next try.
+func (c *count) once(ctx context.Context) (Usage, error) {
+	usage, err := c.add(ctx)
+	full, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	if !ok {
+		return usage, err
+	}
+	before := read(full.Item)
+	if before.day != c.day {
+		usage, err = c.begin(ctx)
+		if full, ok = errors.AsType[*types.ConditionalCheckFailedException](err); !ok {
+			return usage, err
+		}
+		before = read(full.Item)
+	}
+	if counted := before.counted(c.attribute); before.day == c.day && len(counted) >= c.most && !slices.Contains(counted, c.id) {
+		policy := DayPolicy
+		if !c.opens {
+			policy = LookupsPolicy
+		}
+		return Usage{}, &Exceeded{policy, c.usage(before)}
+	}
+	if !c.opens || len(before.open) < c.Open {
+		return Usage{}, err // somebody else counted meanwhile
+	}
+	closed, failed := c.closed(ctx, before)
+	if failed != nil {
+		return Usage{}, failed
+	}
+	if len(closed) == 0 {
+		return Usage{}, &Exceeded{OpenPolicy, c.usage(before)}
+	}
+	if failed := c.remove(ctx, closed); failed != nil {
+		return Usage{}, failed
+	}
+	return Usage{}, err
 }
 
 // add counts on a day on which the customer has counted before.
 func (c *count) add(ctx context.Context) (Usage, error) {
-	return c.update(ctx, "SET expiresAt = :expires ADD today :quote, openQuotes :quote",
-		"#day = :day AND (contains(today, :id) OR size(today) < :perDay) AND "+roomForOpen,
-		map[string]types.AttributeValue{":perDay": number(c.PerDay)})
+	return c.update(ctx, "SET expiresAt = :expires ADD #counted :ids"+c.opening(", "),
+		"#day = :day AND (attribute_not_exists(#counted) OR contains(#counted, :id) OR size(#counted) < :most)",
+		map[string]types.AttributeValue{":most": number(c.most), ":id": text(c.id)})
 }
 
-// begin counts the first quote of a day.
+// begin counts the first of a day.
 func (c *count) begin(ctx context.Context) (Usage, error) {
-	return c.update(ctx, "SET expiresAt = :expires, #day = :day, today = :quote ADD openQuotes :quote",
-		"(attribute_not_exists(#day) OR #day <> :day) AND "+roomForOpen, nil)
+	yesterdays := "lookups"
+	if !c.opens {
+		yesterdays = "today"
+	}
+	return c.update(ctx, "SET expiresAt = :expires, #day = :day, #counted = :ids REMOVE "+yesterdays+c.opening(" ADD "),
+		"(attribute_not_exists(#day) OR #day <> :day)", nil)
 }
 
-const roomForOpen = "(attribute_not_exists(openQuotes) OR contains(openQuotes, :id) OR size(openQuotes) < :open)"
+// opening adds a quote to those that are open, "" if it is none.
+func (c *count) opening(before string) string {
+	if !c.opens {
+		return ""
+	}
+	return before + "openQuotes :ids"
+}
+
+const roomForOpen = " AND (attribute_not_exists(openQuotes) OR contains(openQuotes, :id) OR size(openQuotes) < :open)"
 
 func (c *count) update(ctx context.Context, expression, condition string, values map[string]types.AttributeValue) (Usage, error) {
 	all := map[string]types.AttributeValue{
-		":quote": &types.AttributeValueMemberSS{Value: []string{c.quoteID}}, ":id": text(c.quoteID), ":open": number(c.Open),
+		":ids": &types.AttributeValueMemberSS{Value: []string{c.id}},
 		":day": text(c.day), ":expires": number(int(c.now.AddDate(0, 0, keptDays).Unix())),
+	}
+	if c.opens {
+		condition += roomForOpen
+		all[":open"], all[":id"] = number(c.Open), text(c.id)
 	}
 	maps.Copy(all, values)
 	out, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: c.key(), UpdateExpression: &expression, ConditionExpression: &condition,
-		ExpressionAttributeNames: map[string]string{"#day": "day"}, ExpressionAttributeValues: all,
+		ExpressionAttributeNames: map[string]string{"#day": "day", "#counted": c.attribute}, ExpressionAttributeValues: all,
 		ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err != nil {
@@ -204,11 +283,11 @@ func (c *count) remove(ctx context.Context, closed []string) error {
 
 func (c *count) usage(i item) Usage {
 	u := Usage{
-		PerDay: c.PerDay, Open: c.Open, OpenAtOnce: len(i.open),
+		PerDay: c.PerDay, Open: c.Open, Lookups: c.Lookups, OpenAtOnce: len(i.open),
 		Resets: c.now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(c.now),
 	}
 	if i.day == c.day {
-		u.Today = len(i.today)
+		u.Today, u.LookupsToday = len(i.today), len(i.lookups)
 	}
 	return u
 }
@@ -219,19 +298,26 @@ func (c *count) key() map[string]types.AttributeValue {
 
 // item is what is stored of a customer. What cannot be read counts as absent.
 type item struct {
-	day         string
-	today, open []string
+	day                  string
+	today, open, lookups []string
+}
+
+// counted are those of the day that an attribute has.
+func (i item) counted(attribute string) []string {
+	if attribute == "lookups" {
+		return i.lookups
+	}
+	return i.today
 }
 
 func read(stored map[string]types.AttributeValue) (i item) {
 	if day, ok := stored["day"].(*types.AttributeValueMemberS); ok {
 		i.day = day.Value
 	}
-	if today, ok := stored["today"].(*types.AttributeValueMemberSS); ok {
-		i.today = today.Value
-	}
-	if open, ok := stored["openQuotes"].(*types.AttributeValueMemberSS); ok {
-		i.open = open.Value
+	for name, into := range map[string]*[]string{"today": &i.today, "lookups": &i.lookups, "openQuotes": &i.open} {
+		if ids, ok := stored[name].(*types.AttributeValueMemberSS); ok {
+			*into = ids.Value
+		}
 	}
 	return i
 }

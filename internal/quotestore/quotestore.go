@@ -77,6 +77,10 @@ type Order struct {
 	Command quote.Command
 	// IfVersion is the version that the quote must have, 0 for any.
 	IfVersion int
+	// Permit has the last word on what the command came to, before it is appended to a quote; its error refuses the
+	// command. It is not asked about a command that changes nothing or was carried out before, and may be asked again
+	// where others wrote meanwhile. Nil permits everything.
+	Permit func(ctx context.Context, q quote.Quote, decided []quote.Event) error
 }
 
 // VersionMismatch refuses an order whose IfVersion the quote does not have.
@@ -327,6 +331,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	decided, err := quote.Decide(h.Quote, order.Command)
 	if err != nil {
 		return h, err
+	}
+	if order.Permit != nil && len(decided) > 0 {
+		if err := order.Permit(ctx, h.Quote, decided); err != nil {
+			return h, err
+		}
 	}
 	sealing := len(h.Events) == 0 || h.sealed()
 	customer := customerOf(h.Quote, decided)

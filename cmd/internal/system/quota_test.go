@@ -33,7 +33,11 @@ func TestQuotasAreExact(t *testing.T) {
 					switch answer.Status {
 					case http.StatusAccepted:
 						taken = append(taken, key)
-					case http.StatusTooManyRequests, http.StatusInternalServerError:
+					case http.StatusTooManyRequests:
+					case http.StatusServiceUnavailable:
+						if answer.Header.Get("Retry-After") == "" {
+							t.Errorf("%s: 503 without Retry-After: %s", key, answer.Body)
+						}
 					default:
 						t.Errorf("%s: %d %s", key, answer.Status, answer.Body)
 					}
@@ -45,10 +49,10 @@ func TestQuotasAreExact(t *testing.T) {
 		s.call(ada, "POST", "/quotes", example(`"state": "OH"`, `"state": "WY"`)) // 422
 
 		first := submit("first")
-		if got := first.Header.Get("RateLimit-Policy"); got != `"day";q=6;w=86400, "open";q=4` {
+		if got := first.Header.Get("RateLimit-Policy"); got != `"day";q=6;w=86400, "open";q=4, "lookups";q=50;w=86400` {
 			t.Errorf("RateLimit-Policy=%s", got)
 		}
-		if got := first.Header.Get("RateLimit"); !strings.HasPrefix(got, `"day";r=5;t=`) || !strings.HasSuffix(got, `, "open";r=3`) {
+		if got := first.Header.Get("RateLimit"); !strings.HasPrefix(got, `"day";r=5;t=`) || !strings.Contains(got, `, "open";r=3, "lookups";r=50;t=`) {
 			t.Errorf("RateLimit=%s", got)
 		}
 		taken := append(all("a", 20), "first")
@@ -94,6 +98,52 @@ func TestQuotasAreExact(t *testing.T) {
 		if more := all("c", 5); len(more) != 1 {
 			t.Errorf("%v are taken on the next day with 3 open, want 1", more)
 		}
+	})
+}
+
+// TestWhatOrdersReportsIsCounted: amendments that have something looked up, and requests for lookups, count for customer and
+// day; others do not, nor those of staff, nor one that comes again under its key.
+func TestWhatOrdersReportsIsCounted(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"QuotesPerDay": "9", "LookupsPerDay": "3"}})
+		ada, uwe := s.token("ada", "quotes"), s.token("uwe", "staff")
+		id := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		// INVALID1 is a license that the agency refuses, so that nobody asks again by themselves.
+		amend := func(token, license, term, key string) response {
+			body := example(`"licenseNumber": "RS000001"`, `"licenseNumber": "`+license+`"`, `"termMonths": 6`, `"termMonths": `+term)
+			answer := s.call(token, "POST", "/quotes/"+id+"/amendments", body, "If-Match", "*", "Idempotency-Key", key)
+			time.Sleep(time.Minute)
+			return answer
+		}
+		assert := func(what string, answer response, status int, left string) {
+			t.Helper()
+			limit := answer.Header.Get("RateLimit")
+			if answer.Status != status || (left == "") != (limit == "") || !strings.Contains(limit, left) {
+				t.Errorf("%s: %d with RateLimit %q, want %d with %s: %.300s", what, answer.Status, limit, status, left, answer.Body)
+			}
+		}
+		assert("another term", amend(ada, "RS000001", "12", "1"), 200, "")
+		assert("another license", amend(ada, "RS000002", "12", "2"), 200, `"lookups";r=2`)
+		assert("the same again", amend(ada, "RS000002", "12", "2"), 200, "")
+		assert("one that is refused", amend(ada, "RS000003", "7", "3"), 422, "")
+		assert("by staff", amend(uwe, "RS000003", "12", "4"), 200, "")
+		assert("one that nobody can answer", amend(ada, "INVALID1", "12", "5"), 200, `"lookups";r=1`)
+		lookUp := func(token string) response {
+			answer := s.call(token, "POST", "/quotes/"+id+"/lookups", "")
+			time.Sleep(time.Minute)
+			return answer
+		}
+		assert("a request for lookups", lookUp(ada), 200, `"lookups";r=0`)
+		refused := lookUp(ada)
+		assert("one too many", refused, 429, `"lookups";r=0`)
+		if !strings.Contains(string(refused.Body), "lookups-per-day") || refused.Header.Get("Retry-After") == "" {
+			t.Errorf("%s, Retry-After %q", refused.Body, refused.Header.Get("Retry-After"))
+		}
+		assert("by staff", lookUp(uwe), 200, "")
+		assert("an amendment too many", amend(ada, "RS000001", "12", "6"), 429, `"lookups";r=0`)
+		time.Sleep(24 * time.Hour)
+		assert("on the next day", amend(ada, "RS000001", "12", "6"), 200, `"lookups";r=2`)
 	})
 }
 
