@@ -35,10 +35,12 @@ type WrappedKey struct {
 	ID        string    `json:"keyId"`
 	DataKey   []byte    `json:"dataKey"`
 	CreatedAt time.Time `json:"createdAt"`
+	// bad is why the table's entry is no key.
+	bad error
 }
 
 // Holder reads what the table holds of a customer, without decrypting anything. It is the zero Holder but for the
-// customer if that is nothing.
+// customer if that is nothing. The error is *BadKey if an entry is damaged.
 func (k *Keys) Holder(ctx context.Context, customerID string) (Holder, error) {
 	out, err := k.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &k.Table, Key: itemKey(customerID), ConsistentRead: aws.Bool(true),
@@ -110,7 +112,8 @@ func (w WrappedKey) attributes() map[string]types.AttributeValue {
 	}
 }
 
-// holderOf reads an item.
+// holderOf reads an item. If the error is *BadKey, the holder has the keys that can be read, and in place of the others
+// why they cannot.
 func holderOf(customerID string, item stored.Item) (Holder, error) {
 	h := Holder{CustomerID: customerID}
 	if item == nil {
@@ -125,21 +128,38 @@ func holderOf(customerID string, item stored.Item) (Holder, error) {
 		h.Awaited = true
 	default:
 		h.Keys = []WrappedKey{wrappedOf(r.OptionalText(keyIDAttribute), r)}
-		if r.Has(othersAttribute) {
-			others := r.Map(othersAttribute)
-			for _, id := range slices.Sorted(others.Names()) {
-				h.Keys = append(h.Keys, wrappedOf(id, others.Map(id)))
+		for _, id := range otherIDs(item) {
+			others := stored.Read(item).Map(othersAttribute) // each has an error of its own
+			h.Keys = append(h.Keys, wrappedOf(id, others.Map(id)))
+		}
+		if others := stored.Read(item); others.Has(othersAttribute) && others.Map(othersAttribute).Err() != nil {
+			h.Keys = append(h.Keys, WrappedKey{bad: others.Err()})
+		}
+		for _, w := range h.Keys {
+			if w.bad != nil {
+				return h, &BadKey{customerID, w.ID, w.bad}
 			}
 		}
 	}
 	if err := r.Err(); err != nil {
-		return Holder{CustomerID: customerID}, &BadKey{customerID, err}
+		return Holder{CustomerID: customerID}, &BadKey{CustomerID: customerID, Err: err}
 	}
 	return h, nil
 }
 
+// otherIDs are the ids of the keys beside the current one, in order; none if they cannot be read.
+func otherIDs(item stored.Item) []string {
+	r := stored.Read(item)
+	if !r.Has(othersAttribute) {
+		return nil
+	}
+	return slices.Sorted(r.Map(othersAttribute).Names())
+}
+
 func wrappedOf(id string, r stored.Reader) WrappedKey {
-	return WrappedKey{ID: id, DataKey: r.Bytes(dataKeyAttribute), CreatedAt: r.Time(createdAtAttribute, time.RFC3339Nano)}
+	w := WrappedKey{ID: id, DataKey: r.Bytes(dataKeyAttribute), CreatedAt: r.Time(createdAtAttribute, time.RFC3339Nano)}
+	w.bad = r.Err()
+	return w
 }
 
 func itemKey(customerID string) map[string]types.AttributeValue {

@@ -61,14 +61,20 @@ func (e *Damaged) Error() string {
 }
 
 // BadKey reports that what the table holds as a key of a customer is none, or is not the one that it says. A retry does not
-// help.
+// help. The customer's other keys still open what was sealed under them.
 type BadKey struct {
 	CustomerID string
-	Err        error
+	// KeyID is the id of the key, "" if the table does not say it.
+	KeyID string
+	Err   error
 }
 
 func (e *BadKey) Error() string {
-	return "the keys of customer " + e.CustomerID + " cannot be read: " + e.Err.Error()
+	which := "the key"
+	if e.KeyID != "" {
+		which = "key " + e.KeyID
+	}
+	return which + " of customer " + e.CustomerID + " cannot be read: " + e.Err.Error()
 }
 
 func (e *BadKey) Unwrap() error { return e.Err }
@@ -124,7 +130,8 @@ func (k *Keys) Open(ctx context.Context, s Sealed, aad []byte) ([]byte, error) {
 	plaintext, err := k.openWith(ctx, r, s, aad)
 	_, missing := errors.AsType[*NoKey](err)
 	_, damaged := errors.AsType[*Damaged](err)
-	if remembered && (missing || damaged && s.KeyID == "") { // the key may have come since
+	_, bad := errors.AsType[*BadKey](err)
+	if remembered && (missing || bad || damaged && s.KeyID == "") { // the key may have come, or been mended, since
 		if r, err = k.read(ctx, s.CustomerID); err == nil {
 			plaintext, err = k.openWith(ctx, r, s, aad)
 		}
@@ -132,13 +139,19 @@ func (k *Keys) Open(ctx context.Context, s Sealed, aad []byte) ([]byte, error) {
 	return plaintext, err
 }
 
-// openWith decrypts with the key that is named, or with whichever of the customer's fits.
+// openWith decrypts with the key that is named, or with whichever of the customer's fits. The error is *BadKey if none
+// does and one that might is damaged.
 func (k *Keys) openWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]byte, error) {
+	var bad *BadKey
 	for i := range r.wrapped {
 		if of := r.wrapped[i].ID; s.KeyID != "" && of != "" && of != s.KeyID {
 			continue
 		}
 		key, err := k.unwrap(ctx, r, i)
+		if unusable, ok := errors.AsType[*BadKey](err); ok {
+			bad = unusable
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -154,6 +167,9 @@ func (k *Keys) openWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]b
 		if s.KeyID != "" {
 			return nil, &Damaged{CustomerID: s.CustomerID}
 		}
+	}
+	if bad != nil {
+		return nil, bad
 	}
 	if s.KeyID != "" {
 		return nil, &NoKey{CustomerID: s.CustomerID, KeyID: s.KeyID}
@@ -236,7 +252,10 @@ func (k *Keys) ring(ctx context.Context, customerID string) (r *ring, remembered
 // read reads the keys of a customer, and remembers them.
 func (k *Keys) read(ctx context.Context, customerID string) (*ring, error) {
 	h, err := k.Holder(ctx, customerID)
+	_, bad := errors.AsType[*BadKey](err)
 	switch {
+	case bad && len(h.Keys) > 0: // each is refused when it is needed
+		return &ring{customerID: customerID, wrapped: h.Keys}, nil
 	case err != nil:
 		return nil, err
 	case h.Erasure != nil:
@@ -254,16 +273,19 @@ func (k *Keys) unwrap(ctx context.Context, r *ring, i int) (key, error) {
 	if known, ok := r.opened(i); ok {
 		return known, nil
 	}
+	if bad := r.wrapped[i].bad; bad != nil {
+		return key{}, &BadKey{r.customerID, r.wrapped[i].ID, bad}
+	}
 	plaintext, err := k.decrypt(ctx, r.customerID, r.wrapped[i])
 	if err != nil {
 		return key{}, err
 	}
 	opened, err := newKey(plaintext)
 	if err != nil {
-		return key{}, &BadKey{r.customerID, err}
+		return key{}, &BadKey{r.customerID, r.wrapped[i].ID, err}
 	}
 	if id := r.wrapped[i].ID; id != "" && id != opened.id {
-		return key{}, &BadKey{r.customerID, fmt.Errorf("the one that is named %s is %s", id, opened.id)}
+		return key{}, &BadKey{r.customerID, id, fmt.Errorf("it is %s", opened.id)}
 	}
 	r.remember(i, opened)
 	return opened, nil
@@ -273,8 +295,10 @@ func (k *Keys) decrypt(ctx context.Context, customerID string, w WrappedKey) ([]
 	out, err := k.KMS.Decrypt(ctx, &kms.DecryptInput{
 		KeyId: &k.WrappingKey, CiphertextBlob: w.DataKey, EncryptionContext: encryptionContext(customerID),
 	})
-	if _, invalid := errors.AsType[*kmstypes.InvalidCiphertextException](err); invalid {
-		return nil, &BadKey{customerID, errNotWrapped}
+	_, invalid := errors.AsType[*kmstypes.InvalidCiphertextException](err)
+	_, foreign := errors.AsType[*kmstypes.IncorrectKeyException](err)
+	if invalid || foreign {
+		return nil, &BadKey{customerID, w.ID, errNotWrapped}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decrypt the key of customer %s: %w", customerID, err)
