@@ -4,7 +4,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"milepost/internal/bounds"
 	"milepost/internal/effects/messenger"
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
@@ -24,10 +24,6 @@ import (
 	"milepost/internal/stored"
 	"milepost/internal/tamper"
 )
-
-// maxEntries is how many events one PutEvents call takes. A notice is below a kilobyte, so the
-// limit on the size of a call cannot be reached.
-const maxEntries = 10
 
 type handler struct {
 	bus *eventbridge.Client
@@ -76,12 +72,12 @@ func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (even
 
 // together is how many records, from the first, are dealt with at once: those of appended events, or one change.
 func together(records []events.DynamoDBEventRecord) int {
-	for n, r := range records[:min(maxEntries, len(records))] {
+	for n, r := range records[:min(bounds.Announcements, len(records))] {
 		if _, changed := tamper.Of(r); changed {
 			return max(n, 1)
 		}
 	}
-	return min(maxEntries, len(records))
+	return min(bounds.Announcements, len(records))
 }
 
 // alertWithin is how long an alert that fails may hold up the records behind it. The archive keeps the change in any
@@ -132,17 +128,30 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 			return i + 1 + sent, err
 		}
 	}
-	if len(records) == 0 {
-		return 0, nil
+	for call := range notice.Calls(entries) {
+		n, err := h.send(ctx, call)
+		sent += n
+		if err != nil {
+			return sent, err
+		}
 	}
+	return sent, nil
+}
+
+// send sends the entries of one call, and says how many of them, from the first, are on the bus for certain.
+func (h *handler) send(ctx context.Context, call []types.PutEventsRequestEntry) (sent int, err error) {
+	entries := call
 	for try := 1; ; try++ {
 		failed, err := h.put(ctx, entries)
-		if err != nil || len(failed) == 0 {
-			return len(records) - len(entries), err
+		if err != nil {
+			return len(call) - len(entries), err
+		}
+		if len(failed) == 0 {
+			return len(call), nil
 		}
 		if try == announceTries {
 			first := failed[0]
-			return len(records) - len(entries) + first.index, fmt.Errorf("the bus refused an event: %s: %s", first.code, first.message)
+			return len(call) - len(entries) + first.index, fmt.Errorf("the bus refused an event: %s: %s", first.code, first.message)
 		}
 		// Everything from the first refused entry on is sent again, also what was taken behind it:
 		// order counts, and whoever hears a notice twice does nothing the second time.
@@ -170,17 +179,9 @@ func (h *handler) put(ctx context.Context, entries []types.PutEventsRequestEntry
 }
 
 func (h *handler) entry(ctx context.Context, n eventstore.Notice, traceHeader string) (types.PutEventsRequestEntry, error) {
-	detail, err := json.Marshal(n)
+	entry, err := notice.Entry(h.name, n)
 	if err != nil {
-		return types.PutEventsRequestEntry{}, err
-	}
-	at, err := time.Parse(time.RFC3339Nano, n.OccurredAt)
-	if err != nil {
-		return types.PutEventsRequestEntry{}, &eventstore.Unreadable{StreamID: n.StreamID, Version: n.Version, Err: err}
-	}
-	entry := types.PutEventsRequestEntry{
-		EventBusName: &h.name, Source: aws.String(notice.Source), DetailType: &n.EventType,
-		Detail: aws.String(string(detail)), Time: &at,
+		return entry, err
 	}
 	// The stream came with a trace of its own. Each event goes on in the trace in which it was made.
 	if onward := platform.ContinueTrace(ctx, "publish", traceHeader); onward != "" {

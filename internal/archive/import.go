@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"milepost/internal/bounds"
 	"milepost/internal/eventstore"
 	"milepost/internal/stored"
 )
@@ -121,7 +122,7 @@ type importWorker struct {
 	events  chan []eventstore.Event
 	streams Streams
 	batch   []eventstore.Event
-	size    int // of the batch's data
+	size    int // of the batch
 	figures Figures
 	done    *atomic.Int64
 	// skip is told of what cannot be imported, and left are the streams of which nothing more is.
@@ -199,15 +200,11 @@ func (w *importWorker) bridge(ctx context.Context, fault eventstore.Fault) error
 	return err
 }
 
-// mostData is how many bytes of data, open and sealed, are written at once. A transaction takes 4 MB with all that is
-// around them.
-const mostData = 2 << 20
-
 // write writes events behind those that it was given before, some at a time.
 func (w *importWorker) write(ctx context.Context, events []eventstore.Event) error {
 	for _, e := range events {
-		size := len(e.Data) + len(e.Sealed)
-		if len(w.batch) == eventstore.MaxImported || len(w.batch) > 0 && w.size+size > mostData {
+		size := e.Size()
+		if len(w.batch) == eventstore.MaxImported || len(w.batch) > 0 && w.size+size > bounds.Transaction {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}

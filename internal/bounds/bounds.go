@@ -2,6 +2,8 @@
 // can: first the limits of AWS, then ours, each of which follows from one before it. All are bytes.
 package bounds
 
+import "iter"
+
 // The limits of AWS.
 const (
 	// Item is what a DynamoDB item takes with the names of its attributes, and so what a stored event takes.
@@ -12,6 +14,17 @@ const (
 	Execution = 256 << 10
 	// Notice is an event on the bus. Newer quotas allow more; not everywhere.
 	Notice = 256 << 10
+	// Key is what the key of an item takes: its partition key and its sort key.
+	Key = 2<<10 + 1<<10
+	// Transaction is what one TransactWriteItems call takes, and Transacted how many items that are.
+	Transaction = 4 << 20
+	Transacted  = 100
+	// Batch is what one BatchWriteItem call takes, and Batched how many items that are.
+	Batch   = 16 << 20
+	Batched = 25
+	// Announced is what one PutEvents call takes, and Announcements how many events that are.
+	Announced     = Notice
+	Announcements = 10
 )
 
 // Our own limits.
@@ -34,3 +47,24 @@ func Kept(answers int) int { return (Item - Envelope) / answers }
 
 // Whole is what one of so many answers may take in the data of an event.
 func Whole(answers int) int { return (Data - Envelope) / answers }
+
+// Parts cuts elements, in order, into parts of at most count elements and size bytes. An element that is larger than
+// size is a part of its own.
+func Parts[T any](all []T, count, size int, sizeOf func(T) int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		first, sum := 0, 0
+		for i, element := range all {
+			n := sizeOf(element)
+			if i > first && (i-first == count || sum+n > size) {
+				if !yield(all[first:i:i]) {
+					return
+				}
+				first, sum = i, 0
+			}
+			sum += n
+		}
+		if first < len(all) {
+			yield(all[first:])
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package bounds_test
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"milepost/internal/bounds"
@@ -26,9 +28,34 @@ func TestChain(t *testing.T) {
 		"the input of an execution, which is less":       {bounds.Envelope, bounds.Execution},
 		"a report of fifty incidents, at least":          {16 << 10, bounds.Kept(drivers)},
 		"a decoded vehicle, at least":                    {8 << 10, bounds.Kept(drivers * providers)},
+		"full items in a BatchWriteItem call":            {bounds.Batched * bounds.Item, bounds.Batch},
+		"keys in a TransactWriteItems call":              {bounds.Transacted * bounds.Key, bounds.Transaction},
+		"two of an item in a TransactWriteItems call":    {2 * bounds.Item, bounds.Transaction},
+		"notices, which are envelopes, in PutEvents":     {bounds.Announcements * bounds.Envelope, bounds.Announced},
 	} {
 		if part.size > part.holder {
 			t.Errorf("%s: %d bytes do not fit into %d", what, part.size, part.holder)
+		}
+	}
+}
+
+// TestPartsAreBoundedByCountAndSize: an element's value is its size.
+func TestPartsAreBoundedByCountAndSize(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		all  []int
+		want [][]int
+	}{
+		"nothing":                    {nil, nil},
+		"by count":                   {[]int{1, 1, 1, 1}, [][]int{{1, 1, 1}, {1}}},
+		"by size":                    {[]int{6, 4, 1}, [][]int{{6, 4}, {1}}},
+		"one above the size":         {[]int{1, 11, 1}, [][]int{{1}, {11}, {1}}},
+		"two above the size":         {[]int{11, 11}, [][]int{{11}, {11}}},
+		"of no size, by count alone": {[]int{0, 0, 0, 0}, [][]int{{0, 0, 0}, {0}}},
+	} {
+		got := slices.Collect(bounds.Parts(test.all, 3, 10, func(n int) int { return n }))
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -11,10 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/bounds"
+	"milepost/internal/stored"
 )
 
-// MaxImported is how many events Import takes at once.
-const MaxImported = 100
+// MaxImported is how many events Import takes at once, of no more than bounds.Transaction bytes by Size.
+const MaxImported = bounds.Transacted
+
+// Size is at least what the event takes of an Import.
+func (e Event) Size() int { return stored.PutSize(e.item()) }
 
 // ImportedAttribute is the attribute of an imported event's item that names the import. Such an event is announced as
 // part of a playback of that name.

@@ -71,44 +71,17 @@ func (s *Store) Restore(ctx context.Context, events []Event, check bool) (restor
 			puts, restored = append(puts, types.TransactWriteItem{Put: put}), append(restored, e.Version)
 		}
 	}
-	for end := len(puts); end > 0 && !check; {
-		some := puts[lastOf(puts[:end]):end]
+	end := len(puts)
+	for _, some := range slices.Backward(slices.Collect(stored.Transactions(puts))) {
+		if check {
+			break
+		}
 		if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: some}); err != nil {
 			return restored[end:], fmt.Errorf("put %d events of %s back: %w", len(some), events[0].StreamID, err)
 		}
 		end -= len(some)
 	}
 	return restored, nil
-}
-
-// mostRestored is how many bytes are put and compared at once. A transaction takes 4 MB with all that is around them.
-const mostRestored = 2 << 20
-
-// lastOf is where the last writes begin that one transaction takes.
-func lastOf(puts []types.TransactWriteItem) int {
-	first, size := len(puts), 0
-	for first > 0 && len(puts)-first < MaxImported {
-		put := puts[first-1].Put
-		size += sizeOf(put.Item) + sizeOf(put.ExpressionAttributeValues)
-		if size > mostRestored && first < len(puts) {
-			break
-		}
-		first--
-	}
-	return first
-}
-
-// sizeOf is about how large an item is.
-func sizeOf(item stored.Item) (size int) {
-	for _, v := range item {
-		switch v := v.(type) {
-		case *types.AttributeValueMemberS:
-			size += len(v.Value)
-		case *types.AttributeValueMemberB:
-			size += len(v.Value)
-		}
-	}
-	return size
 }
 
 // putBack is the write that puts an event back, nil if it stands there as it was appended.

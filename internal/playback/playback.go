@@ -5,7 +5,6 @@ package playback
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"milepost/internal/bounds"
 	"milepost/internal/eventstore"
 	"milepost/internal/notice"
 	"milepost/internal/quotestore"
@@ -60,9 +60,6 @@ type Progress struct {
 	Done bool `json:"done"`
 }
 
-// maxEntries is how many events one PutEvents call takes.
-const maxEntries = 10
-
 // IndexLag is by how much the time index is taken to be behind the log on AWS. DynamoDB promises nothing; a fraction
 // of a second is usual.
 const IndexLag = 5 * time.Second
@@ -106,7 +103,7 @@ func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) er
 		if len(s.Streams) > 0 && !slices.Contains(s.Streams, place.StreamID) {
 			continue
 		}
-		if batch = append(batch, place); len(batch) == maxEntries {
+		if batch = append(batch, place); len(batch) == bounds.Announcements {
 			if err := flush(); err != nil {
 				return progress, err
 			}
@@ -157,20 +154,19 @@ func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventT
 			continue
 		}
 		n.Playback, n.Milestone = p.Name, quotestore.Milestone(n.EventType, n.Version)
-		detail, err := json.Marshal(n)
+		entry, err := notice.Entry(p.BusName, n)
 		if err != nil {
+			faults.Add(err)
+			continue
+		}
+		entries = append(entries, entry)
+	}
+	for call := range notice.Calls(entries) {
+		if err := p.put(ctx, call); err != nil {
 			return 0, faults, err
 		}
-		at, err := time.Parse(time.RFC3339Nano, n.OccurredAt)
-		if err != nil {
-			return 0, faults, fmt.Errorf("version %d of %s: %w", n.Version, n.StreamID, err)
-		}
-		entries = append(entries, types.PutEventsRequestEntry{
-			EventBusName: &p.BusName, Source: aws.String(notice.Source), DetailType: &n.EventType,
-			Detail: aws.String(string(detail)), Time: &at,
-		})
 	}
-	return len(entries), faults, p.put(ctx, entries)
+	return len(entries), faults, nil
 }
 
 // putTries is how often entries are sent that the bus refuses, and longestPause how long it is left alone between

@@ -106,11 +106,11 @@ const MaxConsidered = 1000
 // may have fewer although others follow, where few of many match; Next says so. Each line is as new as the log. The
 // index may be a moment behind: one that has just come to match may be missing.
 func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, now time.Time) (Page, error) {
-	bounds, err := f.bounds(cursor)
+	span, err := f.span(cursor)
 	if err != nil {
 		return Page{}, err
 	}
-	sources, err := c.Projections.sources(ctx, f, bounds, limit)
+	sources, err := c.Projections.sources(ctx, f, span, limit)
 	if err != nil {
 		return Page{}, err
 	}
@@ -125,11 +125,11 @@ func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, 
 	return page, nil
 }
 
-// bounds are the lowest and the highest key of the lines that are looked for. Of the highest only those before it count.
-type bounds struct{ low, high string }
+// span is the lowest and the highest key of the lines that are looked for. Of the highest only those before it count.
+type span struct{ low, high string }
 
-func (f Filter) bounds(cursor string) (bounds, error) {
-	b := bounds{low: f.From.UTC().Format(timeLayout), high: "9999"}
+func (f Filter) span(cursor string) (span, error) {
+	b := span{low: f.From.UTC().Format(timeLayout), high: "9999"}
 	if !f.To.IsZero() && f.To.UTC().Year() < 10_000 { // the texts of later times come before those of others
 		b.high = f.To.UTC().Format(timeLayout)
 	}
@@ -145,7 +145,7 @@ func (f Filter) bounds(cursor string) (bounds, error) {
 }
 
 // none reports whether no key is within.
-func (b bounds) none() bool { return b.low > b.high }
+func (b span) none() bool { return b.low > b.high }
 
 // row is a line with its place in lists.
 type row struct {
@@ -181,7 +181,7 @@ func (s *source) fill(ctx context.Context) error {
 
 // sources are where the quotes that are looked for stand: under the term, in the customer's list, or in the index by
 // status.
-func (s *Store) sources(ctx context.Context, f Filter, b bounds, limit int) ([]*source, error) {
+func (s *Store) sources(ctx context.Context, f Filter, b span, limit int) ([]*source, error) {
 	if b.none() {
 		return nil, nil
 	}
@@ -213,8 +213,8 @@ func (s *Store) sources(ctx context.Context, f Filter, b bounds, limit int) ([]*
 // leastRead is how many items one request reads at the least: a page may be short, and few of many match.
 const leastRead = 20
 
-// within asks for a partition's items between bounds, newest first.
-func (s *Store) within(table, partition, value string, b bounds, limit int) *dynamodb.QueryInput {
+// within asks for a partition's items between span, newest first.
+func (s *Store) within(table, partition, value string, b span, limit int) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(max(limit, leastRead))),
 		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
@@ -282,7 +282,7 @@ const maxOthers = 20
 // their ids and when they were requested, and no more: then nothing else is read of them.
 func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.Time, except string) ([]Line, error) {
 	f := Filter{Term: &term, From: since}
-	b, err := f.bounds("")
+	b, err := f.span("")
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.T
 					return false
 				}
 				at, _, _ := strings.Cut(key, "#")
-				requested, _ := time.Parse(timeLayout, at) // within the bounds of the query
+				requested, _ := time.Parse(timeLayout, at) // within the span of the query
 				own = append(own, row{key: key, Line: Line{QuoteID: CustomerQuotes.quoteID(entry), CustomerID: customer, RequestedAt: requested}})
 				return true
 			})

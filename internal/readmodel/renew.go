@@ -12,10 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/bounds"
+	"milepost/internal/stored"
 )
 
-// MaxRenewed is how many projections Renew takes: as many as one request reads, and one writes.
-const MaxRenewed = 100
+// MaxRenewed is how many projections Renew takes: as many as one request reads, and one writes if they are small.
+const MaxRenewed = bounds.Transacted
 
 // Renew makes the stored projections of a kind equal to those given, which are of different quotes, and
 // gives how many it wrote. Unlike Put it replaces what was made from the same events and is different, as
@@ -97,27 +100,38 @@ func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection)
 	return found, nil
 }
 
-// replace writes items over what is not newer: all in one request, and where that is refused, because
+// replace writes items over what is not newer: as many in one request as it takes, and if that is refused, because
 // somebody else writes one of them now, one by one.
 func (s *Store) replace(ctx context.Context, table string, items []attributes) (written int, err error) {
-	if len(items) > 1 {
-		puts := make([]types.TransactWriteItem, len(items))
-		for i, item := range items {
-			puts[i].Put = &types.Put{
-				TableName: &table, Item: item,
-				ConditionExpression: overNotNewer, ExpressionAttributeValues: values(item),
-			}
-		}
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
-		if err == nil {
-			return len(items), nil
-		}
-		if _, refused := errors.AsType[*types.TransactionCanceledException](err); !refused {
-			return 0, fmt.Errorf("write %d projections to %s: %w", len(items), table, err)
+	puts := make([]types.TransactWriteItem, len(items))
+	for i, item := range items {
+		puts[i].Put = &types.Put{
+			TableName: &table, Item: item,
+			ConditionExpression: overNotNewer, ExpressionAttributeValues: values(item),
 		}
 	}
-	for _, item := range items {
-		done, err := s.put(ctx, table, item, overNotNewer)
+	for some := range stored.Transactions(puts) {
+		n, err := s.replaceTogether(ctx, table, some)
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+func (s *Store) replaceTogether(ctx context.Context, table string, puts []types.TransactWriteItem) (written int, err error) {
+	if len(puts) > 1 {
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+		if err == nil {
+			return len(puts), nil
+		}
+		if _, refused := errors.AsType[*types.TransactionCanceledException](err); !refused {
+			return 0, fmt.Errorf("write %d projections to %s: %w", len(puts), table, err)
+		}
+	}
+	for _, p := range puts {
+		done, err := s.put(ctx, table, p.Put.Item, overNotNewer)
 		if err != nil {
 			return written, err
 		}
@@ -127,9 +141,6 @@ func (s *Store) replace(ctx context.Context, table string, items []attributes) (
 	}
 	return written, nil
 }
-
-// maxBatchWrite is how many items one BatchWriteItem call takes.
-const maxBatchWrite = 25
 
 // Remove deletes the stored projections of a kind that unwanted picks, beginning behind after, or at the
 // beginning with "". unwanted gets the ids of up to MaxRenewed quotes at a time. After each of these, report is told
@@ -159,7 +170,7 @@ func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted fu
 			return err
 		}
 		keys := slices.DeleteFunc(page.Items, func(key attributes) bool { return !slices.Contains(drop, kind.quoteID(key)) })
-		for batch := range slices.Chunk(keys, maxBatchWrite) {
+		for batch := range slices.Chunk(keys, bounds.Batched) {
 			if err := s.remove(ctx, table, batch); err != nil {
 				return err
 			}
