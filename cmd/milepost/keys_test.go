@@ -319,7 +319,7 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 			"one with a line cut":          {lines[0] + lines[1][:40] + "\n" + lines[3], "line 2 is of no customer"},
 			"one that lacks a line":        {lines[0] + lines[1] + lines[3], "is cut off behind 1 customers"},
 			"one with another's key":       {lines[0] + strings.Replace(lines[1], ada.CustomerID, other, 1) + lines[2] + lines[3], "of customer " + other + " cannot be read"},
-			"one with a key of another id": {lines[0] + strings.Replace(lines[1], ada.Keys[0].ID, strings.Repeat("0", 24), 1) + lines[2] + lines[3], "that is named 000000"},
+			"one with a key of another id": {lines[0] + strings.Replace(lines[1], ada.Keys[0].ID, strings.Repeat("0", 24), 1) + lines[2] + lines[3], "key 000000"},
 		} {
 			broken := filepath.Join(dir, "broken")
 			if err := os.WriteFile(broken, []byte(row.text), 0o600); err != nil {
@@ -353,7 +353,7 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if r := s.milepost("keys", "export", file+".2"); r.status != 1 || !strings.Contains(r.out, "key of customer bob cannot be read") || !strings.Contains(r.out, "2 customers: 1 keys written") {
+		if r := s.milepost("keys", "export", file+".2"); r.status != 1 || !strings.Contains(r.out, "of customer bob cannot be read") || !strings.Contains(r.out, "2 customers: 1 keys written") {
 			t.Errorf("%+v", r)
 		}
 		if r := s.milepost("keys", "copy"); r.status != 2 || !strings.Contains(r.err, "--target-endpoint") {

@@ -3,6 +3,7 @@ package archive
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -56,7 +57,7 @@ func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (even
 		}
 	}
 	for _, object := range append(changes, days.Take()...) {
-		if err := h.bucket.Put(ctx, object); err != nil {
+		if err := h.bucket.Arrive(ctx, object, time.Now()); err != nil {
 			return events.DynamoDBEventResponse{}, err
 		}
 	}

@@ -113,55 +113,85 @@ func (m *Maker) Make(ctx context.Context, now time.Time) (Made, error) {
 
 // before is the newest head before a day that is signed, the zero head if there is none.
 func (m *Maker) before(ctx context.Context, day string, public *ecdsa.PublicKey) (signed, error) {
-	days, err := listed(ctx, m.Bucket)
-	if err != nil {
-		return signed{}, err
-	}
-	for _, d := range slices.Backward(days) {
-		if d >= day {
-			continue
+	// Nearly always it is of the same month or the one before.
+	for _, within := range []string{day[:len("2006-01")], monthBefore(day), ""} {
+		days, err := listed(ctx, m.Bucket, within)
+		if err != nil {
+			return signed{}, err
 		}
-		h, err := open(ctx, m.Bucket, d, public)
-		if _, forged := errors.AsType[*unsigned](err); forged {
-			continue // who verifies names it; what it covered is covered again
+		for _, d := range slices.Backward(days) {
+			if d >= day {
+				continue
+			}
+			h, err := open(ctx, m.Bucket, d, public)
+			if _, forged := errors.AsType[*unsigned](err); forged {
+				continue // who verifies names it; what it covered is covered again
+			}
+			return h, err
 		}
-		return h, err
 	}
 	return signed{}, nil
 }
 
+// monthBefore is the month before that of a day.
+func monthBefore(day string) string {
+	first, _ := time.Parse(time.DateOnly, day[:len("2006-01")]+"-01") // days are made here
+	return first.AddDate(0, -1, 0).Format("2006-01")
+}
+
 // gather reads the objects that came in the time of a head.
 func (m *Maker) gather(ctx context.Context, h *Head) error {
+	objects, err := m.arrived(ctx, h.From, h.Until)
+	if err != nil {
+		return err
+	}
 	last := map[string]eventstore.Event{}
-	for _, prefix := range []string{"events/", tamper.Prefix} {
-		objects, err := m.Bucket.List(ctx, prefix, "")
+	for _, o := range objects {
+		body, err := m.Bucket.File(ctx, o.Name)
 		if err != nil {
 			return err
 		}
-		for _, o := range objects {
-			if o.Modified.Before(h.From) || !o.Modified.Before(h.Until) {
-				continue
-			}
-			body, err := m.Bucket.File(ctx, o.Name)
-			if err != nil {
-				return err
-			}
-			h.Objects = append(h.Objects, Object{o.Name, hashOf(body)})
-			// An object without events, or with broken ones, is under its hash all the same.
-			_ = archive.ReadAll(body, func(events []eventstore.Event) error {
-				for _, e := range events {
-					if e.Version > last[e.StreamID].Version {
-						last[e.StreamID] = e
-					}
+		h.Objects = append(h.Objects, Object{o.Name, hashOf(body)})
+		// An object without events, or with broken ones, is under its hash all the same.
+		_ = archive.ReadAll(body, func(events []eventstore.Event) error {
+			for _, e := range events {
+				if e.Version > last[e.StreamID].Version {
+					last[e.StreamID] = e
 				}
-				return nil
-			})
-		}
+			}
+			return nil
+		})
 	}
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		h.Streams = append(h.Streams, Stream{id, last[id].Version, last[id].Hash()})
 	}
 	return nil
+}
+
+// sinceKey is the object that says since when late objects are noted (archive.Bucket.Arrive).
+const sinceKey = archive.LatePrefix + "since.json"
+
+// arrived lists the objects that came in a time. The whole archive is listed if not all of that time is known to be
+// after late objects began to be noted.
+func (m *Maker) arrived(ctx context.Context, from, until time.Time) ([]archive.Listed, error) {
+	noted, err := m.Bucket.List(ctx, sinceKey, "")
+	if err != nil {
+		return nil, err
+	}
+	if len(noted) > 0 && noted[0].Modified.Before(from) {
+		return m.Bucket.Arrived(ctx, from, until, "events/", tamper.Prefix)
+	}
+	var all []archive.Listed
+	for _, prefix := range []string{"events/", tamper.Prefix} {
+		objects, err := m.Bucket.List(ctx, prefix, "")
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	all = slices.DeleteFunc(all, func(o archive.Listed) bool { return o.Modified.Before(from) || !o.Modified.Before(until) })
+	slices.SortFunc(all, func(a, b archive.Listed) int { return cmp.Compare(a.Name, b.Name) })
+	return all, m.Bucket.Put(ctx, archive.Object{Key: sinceKey, Body: []byte("{}")})
 }
 
 // keep puts a document and its signature where none stand.
@@ -221,9 +251,9 @@ type unsigned struct {
 
 func (e *unsigned) Error() string { return fmt.Sprintf("the head of %s %s", e.day, e.why) }
 
-// listed are the days of all heads, in order.
-func listed(ctx context.Context, files archive.Files) ([]string, error) {
-	objects, err := files.List(ctx, Prefix, documentSuffix)
+// listed are the days of the heads, in order, that begin with a text: all with "".
+func listed(ctx context.Context, files archive.Files, within string) ([]string, error) {
+	objects, err := files.List(ctx, Prefix+within, documentSuffix)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,9 @@ package head_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +29,8 @@ import (
 // desk is an archive in which a test works, with a maker of heads.
 type desk struct {
 	*head.Maker
-	t *testing.T
+	t    *testing.T
+	http s3.HTTPClient
 }
 
 func newDesk(t *testing.T) *desk {
@@ -35,7 +39,7 @@ func newDesk(t *testing.T) *desk {
 	return &desk{&head.Maker{
 		Bucket: archive.Bucket{S3: s3.NewFromConfig(cfg), Name: "milepost-archive-000000000000-us-east-1"},
 		KMS:    kms.NewFromConfig(cfg), KeyID: "alias/milepost-heads",
-	}, t}
+	}, t, cfg.HTTPClient}
 }
 
 // day lets a day pass on which some events of a stream come, and makes its head.
@@ -67,7 +71,7 @@ func (d *desk) come(stream string, from, to int) {
 		}
 	}
 	for _, o := range days.Take() {
-		if err := d.Bucket.Put(d.t.Context(), o); err != nil {
+		if err := d.Bucket.Arrive(d.t.Context(), o, time.Now()); err != nil {
 			d.t.Fatal(err)
 		}
 	}
@@ -150,6 +154,123 @@ func TestAHeadCoversWhatCameSinceTheOneBefore(t *testing.T) {
 			t.Errorf("%+v, want %+v", p, want)
 		}
 	})
+}
+
+// TestAHeadCostsTheSameWhateverTheAge: requests and the names that they list, of a day on which as much comes as on
+// any other, a part of it of a day long ago.
+func TestAHeadCostsTheSameWhateverTheAge(t *testing.T) {
+	t.Parallel()
+	inDays(t, func(t *testing.T, d *desk) {
+		var costs []cost
+		for n := range 75 {
+			for i := range 3 {
+				on := time.Now().AddDate(0, 0, -i)
+				d.arrive(fmt.Sprintf("events/dt=%s/%040d%s", on.Format(time.DateOnly), n, archive.Suffix))
+			}
+			d.arrive(fmt.Sprintf("events/dt=2020-01-01/%040d%s", n, archive.Suffix))
+			time.Sleep(24 * time.Hour)
+			counted := &counter{HTTPClient: d.http}
+			maker := *d.Maker
+			maker.Bucket.S3 = s3.New(d.Bucket.S3.Options(), func(o *s3.Options) { o.HTTPClient = counted })
+			made, err := maker.Make(t.Context(), time.Now())
+			if err != nil || made.Objects != 4 {
+				t.Fatalf("day %d: %+v, error %v", n, made, err)
+			}
+			costs = append(costs, counted.cost)
+		}
+		early, late := costs[9], costs[70] // 10 May and 10 July
+		t.Logf("on day 9 %+v, on day 70 %+v", early, late)
+		if late != early {
+			t.Errorf("%+v, want %+v as before", late, early)
+		}
+		if p := d.verify(); p.Objects != 4*75 || len(p.Faults) > 0 {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+// cost is what a head takes of S3.
+type cost struct{ requests, listings int }
+
+// counter counts requests.
+type counter struct {
+	s3.HTTPClient
+	cost
+}
+
+func (c *counter) Do(r *http.Request) (*http.Response, error) {
+	c.requests++
+	if r.URL.Query().Has("list-type") {
+		c.listings++
+	}
+	return c.HTTPClient.Do(r)
+}
+
+// arrive lets an object without events come now.
+func (d *desk) arrive(key string) {
+	d.t.Helper()
+	if err := d.Bucket.Arrive(d.t.Context(), archive.Object{Key: key, Body: []byte(key)}, time.Now()); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// TestEveryObjectIsUnderAHead: of whatever day it is, and whenever it comes, also while the clock of the function that
+// puts it is a little ahead or behind.
+func TestEveryObjectIsUnderAHead(t *testing.T) {
+	t.Parallel()
+	inDays(t, func(t *testing.T, d *desk) {
+		day := func() {
+			if _, err := d.Make(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(12 * time.Hour)
+		day()
+		want := map[string]bool{}
+		for n := range 6 {
+			midnight := time.Now().Truncate(24 * time.Hour).Add(24 * time.Hour)
+			for _, before := range []time.Duration{time.Second, 0, -time.Second} { // of midnight
+				time.Sleep(time.Until(midnight.Add(-before)))
+				for off := -5; off <= 5; off++ {
+					for _, skew := range []time.Duration{-time.Minute, 0, time.Minute} {
+						key := fmt.Sprintf("events/dt=%s/%d-%s-%s", time.Now().AddDate(0, 0, off).Format(time.DateOnly), n, before, skew)
+						if err := d.Bucket.Arrive(t.Context(), archive.Object{Key: key, Body: []byte(key)}, time.Now().Add(skew)); err != nil {
+							t.Fatal(err)
+						}
+						want[key] = true
+					}
+				}
+			}
+			day()
+		}
+		time.Sleep(48 * time.Hour)
+		day()
+		for _, name := range d.heads() {
+			var h head.Head
+			if err := json.Unmarshal([]byte(d.file(name)), &h); err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range h.Objects {
+				delete(want, o.Key)
+			}
+		}
+		if len(want) > 0 {
+			t.Errorf("%d objects are under no head: %v", len(want), slices.Sorted(maps.Keys(want))[:min(len(want), 5)])
+		}
+	})
+}
+
+// heads are the names of all heads.
+func (d *desk) heads() (names []string) {
+	d.t.Helper()
+	objects, err := d.Bucket.List(d.t.Context(), head.Prefix, ".json")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, o := range objects {
+		names = append(names, o.Name)
+	}
+	return names
 }
 
 // TestWhateverIsForgedIsNamed: and what is proven begins behind it.

@@ -51,7 +51,7 @@ func (p Proof) String() string {
 // Verify checks every head, the chain of them, and what they have.
 func (v *Verifier) Verify(ctx context.Context) (Proof, error) {
 	p := Proof{Faults: []string{}}
-	days, err := listed(ctx, v.Files)
+	days, err := listed(ctx, v.Files, "")
 	if err != nil {
 		return p, err
 	}

@@ -285,7 +285,7 @@ func (k *Keys) unwrap(ctx context.Context, r *ring, i int) (key, error) {
 		return key{}, &BadKey{r.customerID, r.wrapped[i].ID, err}
 	}
 	if id := r.wrapped[i].ID; id != "" && id != opened.id {
-		return key{}, &BadKey{r.customerID, id, fmt.Errorf("it is %s", opened.id)}
+		return key{}, &BadKey{r.customerID, id, fmt.Errorf("it is key %s", opened.id)}
 	}
 	r.remember(i, opened)
 	return opened, nil
