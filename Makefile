@@ -1,3 +1,5 @@
+.DEFAULT_GOAL := help
+
 # Runs the whole system on this machine until Ctrl-C.
 run:
 	go build -o dist/milepost ./cmd/milepost
@@ -31,8 +33,9 @@ validate: .venv/ok
 clients:
 	scripts/with-system.sh scripts/clients.sh
 
-# Tries the served API against its own document for CONTRACT_SECONDS, as a customer and as staff.
 CONTRACT_SECONDS = 180
+
+# Tries the served API against its own document for CONTRACT_SECONDS, as a customer and as staff.
 contract: .venv/ok
 	CONTRACT_SECONDS=$(CONTRACT_SECONDS) SCHEMATHESIS=.venv/bin/schemathesis scripts/with-system.sh scripts/schemathesis.sh
 
@@ -57,4 +60,10 @@ vulncheck:
 deploy: build
 	sam deploy --guided --capabilities CAPABILITY_IAM
 
-.PHONY: run test bench build validate clients contract lint differential vulncheck deploy
+# Prints the targets, each with the first sentence of the comment above it.
+help:
+	@awk '/^# / { about = about substr($$0, 2); next } \
+	  /^[a-z]+:/ && about { sub(/:.*/, ""); sub(/[.;] .*|\.$$/, "", about); printf "make %-14s%s\n", $$0, about } \
+	  { about = "" }' $(MAKEFILE_LIST)
+
+.PHONY: run test bench build validate clients contract lint differential vulncheck deploy help

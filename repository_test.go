@@ -3,6 +3,7 @@ package milepost_test
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -167,6 +168,26 @@ func TestDependabotLooksAtEveryManifest(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(".", update.Directory)); err != nil {
 			t.Errorf("dependabot looks where nothing is: %v", err)
+		}
+	}
+}
+
+func TestMakeExplainsEveryTarget(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("there is no make: ", err)
+	}
+	out, err := exec.Command("make").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, phony, ok := strings.Cut(mustReadText(t, "Makefile"), "\n.PHONY: ")
+	if !ok {
+		t.Fatal("the Makefile names no targets")
+	}
+	for _, target := range strings.Fields(phony) {
+		if !regexp.MustCompile(`(?m)^make ` + target + ` +[A-Z]`).Match(out) {
+			t.Errorf("make does not explain %s: it needs a comment above it", target)
 		}
 	}
 }
