@@ -136,6 +136,24 @@ func TestTheDomainNeedsNothingButDecimals(t *testing.T) {
 	}
 }
 
+// The functions start with every kilobyte of their binary, and have no use for what only the command line asks.
+func TestTheFunctionsHaveNoClientsOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it asks the go command about every package")
+	}
+	const sdk = "github.com/aws/aws-sdk-go-v2/"
+	needed := goList(t, "-deps", "./cmd/bootstrap")
+	for _, client := range []string{"config", "service/cloudformation", "service/dynamodbstreams", "service/lambda", "service/sts", "service/xray"} {
+		if slices.Contains(needed, sdk+client) {
+			t.Errorf("cmd/bootstrap has %s", client)
+		}
+	}
+	if !slices.Contains(needed, sdk+"service/dynamodb") {
+		t.Error("cmd/bootstrap has no client of DynamoDB: the others may have other names, too")
+	}
+}
+
 // TestDaysAreCountedWhereTheRiskIs finds code that turns an instant into a day by another clock than that of the zone of
 // a state. UTC's day is another one than the customer's each evening.
 func TestDaysAreCountedWhereTheRiskIs(t *testing.T) {

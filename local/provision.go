@@ -3,6 +3,7 @@ package local
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"milepost/local/template"
 )
@@ -83,4 +84,15 @@ func (s *Stack) start(format string, args ...any) {
 
 func (s *Stack) leave(r *template.Resource, why string) {
 	s.leftOut = append(s.leftOut, LeftOut{LogicalID: r.LogicalID, Type: r.Type, Why: why})
+}
+
+// why says why a resource, or a part of it, is not run; "" if all of it is.
+func (s *Stack) why(logicalID string) string {
+	var reasons []string
+	for _, l := range s.leftOut {
+		if l.LogicalID == logicalID {
+			reasons = append(reasons, "not run: "+l.Why)
+		}
+	}
+	return strings.Join(reasons, "; ")
 }

@@ -16,11 +16,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/local/apigateway"
 	"milepost/local/awsapi"
+	"milepost/local/cloudformation"
 	"milepost/local/dynamodb"
 	"milepost/local/eventbridge"
 	"milepost/local/fault"
@@ -200,6 +202,7 @@ func (s *Stack) serveAWS() {
 	e.Handle("AWSStepFunctions", "com.amazonaws.swf.service.v2.model", s.machines)
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
 	e.Handle("TrentService", "", s.keys)
+	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
 	e.HandleQuery(sns.Version, sns.Namespace, s.topics)
 	e.HandleREST("/v2/email/", s.mail)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))

@@ -24,6 +24,7 @@ type loader struct {
 
 	sections   map[string]*node
 	parameters map[string]*node
+	given      map[string]Parameter
 	mappings   *node
 	conditions map[string]truth
 
@@ -127,11 +128,8 @@ func (l *loader) load(text []byte) *Template {
 	}
 	l.loadResources(transform != nil)
 	l.named = true
-	t := &Template{File: l.file, StackName: l.opts.StackName, Description: l.sections["Description"].str(),
-		Parameters: map[string]any{}, Resources: l.order, Outputs: map[string]Output{}}
-	for name, v := range l.parameters {
-		t.Parameters[name] = v.plain()
-	}
+	t := &Template{File: l.file, Text: string(text), StackName: l.opts.StackName, StackID: l.stackID(), Description: l.sections["Description"].str(),
+		Parameters: l.given, Resources: l.order, Outputs: map[string]Output{}}
 	for _, r := range l.order {
 		l.resolve(r)
 	}

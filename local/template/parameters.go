@@ -11,7 +11,7 @@ const parameterKeys = "Type Default Description AllowedValues AllowedPattern Min
 
 // loadParameters fixes the value of every parameter.
 func (l *loader) loadParameters(section *node) {
-	l.parameters = map[string]*node{}
+	l.parameters, l.given = map[string]*node{}, map[string]Parameter{}
 	if section != nil {
 		for _, f := range section.fields {
 			l.check(f.value, "a parameter", parameterKeys)
@@ -45,6 +45,7 @@ func (l *loader) parameter(name string, n *node) *node {
 			return nil
 		}
 	}
+	l.given[name] = Parameter{Text: text, NoEcho: n.get("NoEcho").str() == "true"}
 	switch t := n.get("Type").str(); t {
 	case "String":
 		l.checkText(name, n, text)

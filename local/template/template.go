@@ -38,15 +38,25 @@ const DefaultStreamLabel = "2026-01-01T00:00:00.000"
 // A Template is a template with everything resolved.
 type Template struct {
 	// File is the path that the template was read from.
-	File        string
+	File string
+	// Text is what was read.
+	Text        string
 	StackName   string
+	StackID     string // its ARN
 	Description string
-	// Parameters are the values in force. A parameter with NoEcho is among them.
-	Parameters map[string]any
+	Parameters  map[string]Parameter
 	// Resources stand in the order of the template, each followed by what SAM makes out of it. A
 	// resource whose condition is false is not among them.
 	Resources []*Resource
 	Outputs   map[string]Output
+}
+
+// A Parameter is the value of a parameter that is in force.
+type Parameter struct {
+	// Text is the value as it was given, or as the template's default has it.
+	Text string
+	// NoEcho asks that nobody is shown the value.
+	NoEcho bool
 }
 
 // An Output is a value that the stack gives to its users.
