@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
@@ -17,6 +19,24 @@ type Malformed struct{ Err error }
 
 func (e *Malformed) Error() string { return "not JSON: " + e.Err.Error() }
 func (e *Malformed) Unwrap() error { return e.Err }
+
+// Repeated says that an object has two members of the same name. Programs differ in which of them counts, so neither may.
+type Repeated struct {
+	// Pointer is the JSON pointer of the member.
+	Pointer string
+}
+
+func (e *Repeated) Error() string { return fmt.Sprintf("the member %q stands twice", e.Pointer) }
+
+// noneRepeated refuses a JSON text in which an object has two members of the same name.
+func noneRepeated(text []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowInvalidUTF8(true))
+	err := decoder.SkipValue()
+	if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
+		return &Repeated{Pointer: shortened(string(wrong.JSONPointer))}
+	}
+	return nil // what else is wrong with a text, others find
+}
 
 // Invalid says where a value does not fit its schema. Its texts name places and rules, never the
 // values found there, which may be personal data. They are in order, and never more than maxViolations.
@@ -63,11 +83,16 @@ func (e *Invalid) bounded() *Invalid {
 	})
 	e.Violations = e.Violations[:min(len(e.Violations), maxViolations)]
 	for i, v := range e.Violations {
-		if len(v.Pointer) > maxPointer {
-			e.Violations[i].Pointer = strings.ToValidUTF8(v.Pointer[:maxPointer], "") + "…"
-		}
+		e.Violations[i].Pointer = shortened(v.Pointer)
 	}
 	return e
+}
+
+func shortened(pointer string) string {
+	if len(pointer) <= maxPointer {
+		return pointer
+	}
+	return strings.ToValidUTF8(pointer[:maxPointer], "") + "…"
 }
 
 // collect gathers the leaves of the tree of errors: what a person can mend.

@@ -142,25 +142,6 @@ func TestNumbersAreWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsDecodedIsWhatWasChecked(t *testing.T) {
-	t.Parallel()
-	valid := mustRead(t, "testdata/api/QuoteRequest.valid.json")
-	var want quote.Request
-	if err := schemas.DecodeBody("QuoteRequest", valid, &want); err != nil {
-		t.Fatal(err)
-	}
-	// A first, hidden member with what the schema does not allow; Go's decoder would merge the two.
-	hidden := `{"policy":{"priorInsurance":{"biLimit":"no limit"}},"vehicles":[{"oneWayMiles":-7},{"oneWayMiles":-7}],"coverages":{"ANY":"x"},`
-	body := hidden + strings.TrimPrefix(string(valid), "{")
-	var got quote.Request
-	if err := schemas.DecodeBody("QuoteRequest", []byte(body), &got); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("request=%+v\nwant %+v", got, want)
-	}
-}
-
 func TestWhatIsNoJSONIsMalformed(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", " ", "{", `{"a":1}}`, `{"a":1} {}`, "state=OH", `{"a":01}`, "\ufeff{}", `{"a":"` + "\x01" + `"}`} {
@@ -199,7 +180,8 @@ func FuzzDecodeBody(f *testing.F) {
 		}
 		_, malformed := errors.AsType[*schemas.Malformed](err)
 		_, invalid := errors.AsType[*schemas.Invalid](err)
-		if !malformed && !invalid {
+		_, repeated := errors.AsType[*schemas.Repeated](err)
+		if !malformed && !invalid && !repeated {
 			t.Fatalf("%s: %v", body, err)
 		}
 		if len(err.Error()) > 16<<10 {

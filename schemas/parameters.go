@@ -8,18 +8,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// QueryParameters returns the names of the query parameters that a route takes, such as "GET /quotes/{quoteId}", as
-// the OpenAPI document describes them.
-func QueryParameters(route string) ([]string, error) {
+// Parameters says which query parameters a route takes.
+type Parameters struct {
+	Names []string
+	// PassesOver says that others are passed over, and not refused.
+	PassesOver bool
+}
+
+// QueryParameters returns which query parameters a route takes, such as "GET /quotes/{quoteId}", as the OpenAPI document
+// describes them.
+func QueryParameters(route string) (Parameters, error) {
 	routes, err := queryParameters()
 	if err != nil {
-		return nil, err
+		return Parameters{}, err
 	}
-	names, ok := routes[route]
+	p, ok := routes[route]
 	if !ok {
-		return nil, fmt.Errorf("the OpenAPI document has no route %s", route)
+		return Parameters{}, fmt.Errorf("the OpenAPI document has no route %s", route)
 	}
-	return names, nil
+	return p, nil
 }
 
 // parameter is one of an operation, or a reference to one that operations share.
@@ -29,17 +36,18 @@ type parameter struct {
 }
 
 // queryParameters are those of all routes. The document is read when the first request has a parameter.
-var queryParameters = sync.OnceValues(func() (map[string][]string, error) {
+var queryParameters = sync.OnceValues(func() (map[string]Parameters, error) {
 	var doc struct {
 		Paths map[string]map[string]struct {
 			Parameters []parameter
+			PassesOver bool `yaml:"x-passes-over-parameters"`
 		}
 		Components struct{ Parameters map[string]parameter }
 	}
 	if err := yaml.Unmarshal(OpenAPI(), &doc); err != nil {
 		return nil, err
 	}
-	routes := map[string][]string{}
+	routes := map[string]Parameters{}
 	for path, operations := range doc.Paths {
 		for method, operation := range operations {
 			names := []string{}
@@ -51,7 +59,7 @@ var queryParameters = sync.OnceValues(func() (map[string][]string, error) {
 					names = append(names, p.Name)
 				}
 			}
-			routes[strings.ToUpper(method)+" "+path] = names
+			routes[strings.ToUpper(method)+" "+path] = Parameters{Names: names, PassesOver: operation.PassesOver}
 		}
 	}
 	return routes, nil

@@ -57,8 +57,8 @@ func ValidateEvent(eventType string, version int, data []byte) error {
 }
 
 // DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it
-// into v. What is decoded is exactly what was checked, also where a body has a member twice or a whole
-// number as 6.0 or 6e0. The error is *Malformed when the body is no JSON, *Invalid when it does not fit.
+// into v. What is decoded is exactly what was checked, also where a body has a whole number as 6.0 or 6e0.
+// The error is *Malformed if the body is no JSON, *Repeated if a member stands in it twice, *Invalid if it does not fit.
 func DecodeBody(component string, body []byte, v any) error {
 	s, err := schema("openapi.json#/components/schemas/" + component)
 	if err != nil {
@@ -67,6 +67,9 @@ func DecodeBody(component string, body []byte, v any) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return &Malformed{Err: err}
+	}
+	if err := noneRepeated(body); err != nil {
+		return err
 	}
 	value, odd := wholeNumbers(nil, "", value)
 	if odd != nil {
@@ -80,6 +83,15 @@ func DecodeBody(component string, body []byte, v any) error {
 		return err
 	}
 	return json.Unmarshal(checked, v)
+}
+
+// ValidateText checks a text against the schema of a member of a request, such as "Vehicle/properties/vin".
+func ValidateText(member, text string) error {
+	s, err := schema("openapi.json#/components/schemas/" + member)
+	if err != nil {
+		return err
+	}
+	return validate(s, text)
 }
 
 // ValidateBody checks a body against a schema of the Document's components.

@@ -177,8 +177,8 @@ func readAmendment(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, er
 	return c, err
 }
 
-func readAcceptance(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today()}, nil
+func readAcceptance(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today()}, api.NoBody(r)
 }
 
 // Withdrawal is the body of a withdrawal. It may be left out.
@@ -214,8 +214,8 @@ func readDecision(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, err
 	}, nil
 }
 
-func readLookups(_ events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	return quote.RequestLookups{Revision: g.history.Quote.Number, At: g.now, On: g.today()}, nil
+func readLookups(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
+	return quote.RequestLookups{Revision: g.history.Quote.Number, At: g.now, On: g.today()}, api.NoBody(r)
 }
 
 // Waiver is the body of a waiver.

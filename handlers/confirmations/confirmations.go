@@ -40,6 +40,11 @@ type confirmation struct {
 // answer tells whether the phone is confirmed, and confirms it for a POST: programs that look at the links of a letter
 // only GET them.
 func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	if r.RequestContext.HTTP.Method == http.MethodPost {
+		if err := api.NoBody(r); err != nil {
+			return api.Respond(err)
+		}
+	}
 	now := time.Now().UTC()
 	quoteID, isFor, err := h.links.VerifyConfirmation(r.PathParameters["token"], now)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/api"
 	"milepost/internal/readmodel"
+	"milepost/schemas"
 )
 
 // find lists the quotes of all customers that employees look for, newest first.
@@ -85,21 +86,21 @@ var readers = []struct {
 		f.ExpiringBy, err = civil.ParseDate(text)
 		return unless(err == nil, "a day, such as 2026-05-01")
 	}},
-	{"email", term(quote.TermEmail, "an e-mail address")},
-	{"vin", term(quote.TermVIN, "a VIN")},
-	{"license", term(quote.TermLicense, "the number of a license")},
+	{"email", term(quote.TermEmail, "Contact/properties/email", "an e-mail address")},
+	{"vin", term(quote.TermVIN, "Vehicle/properties/vin", "a VIN, 17 letters and digits without I, O and Q")},
+	{"license", term(quote.TermLicense, "Driver/properties/licenseNumber", "the number of a license, up to 30 letters and digits")},
 	{"customer", func(text string, f *readmodel.Filter) string {
 		f.CustomerID = text
 		return unless(text != "" && len(text) <= maxCustomer, "the id of a customer: the subject of their token")
 	}},
 }
 
-// term reads what quotes are found by.
-func term(field quote.TermField, takes string) func(string, *readmodel.Filter) string {
+// term reads what quotes are found by: what can stand in a request as a member, however it is written.
+func term(field quote.TermField, member, takes string) func(string, *readmodel.Filter) string {
 	return func(text string, f *readmodel.Filter) string {
 		t, ok := quote.NewTerm(field, text)
 		f.Term = &t
-		return unless(ok && len(text) <= maxTerm, takes)
+		return unless(ok && len(text) <= maxTerm && schemas.ValidateText(member, t.Value) == nil, takes)
 	}
 }
 

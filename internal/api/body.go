@@ -40,6 +40,16 @@ func DecodeBody(r events.APIGatewayV2HTTPRequest, component string, v any) error
 	return schemas.DecodeBody(component, body, v)
 }
 
+// NoBody refuses a body of a request that takes none, so that nobody believes that it was read. An empty object says
+// nothing, and many clients send one where there is nothing to send.
+func NoBody(r events.APIGatewayV2HTTPRequest) error {
+	if body := strings.TrimSpace(r.Body); body == "" || body == "{}" {
+		return nil
+	}
+	return NewProblem(http.StatusBadRequest, "unexpected-body", "The request has a body",
+		"%s takes none, and nothing was done. Send it without a body.", r.RouteKey)
+}
+
 // textOf is the body of a request as UTF-8, without a byte order mark. The gateway encodes in base64 what is not.
 func textOf(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	body := []byte(r.Body)

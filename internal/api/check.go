@@ -34,12 +34,15 @@ func check(r events.APIGatewayV2HTTPRequest) error {
 	if err != nil {
 		return err
 	}
+	if known.PassesOver {
+		return nil
+	}
 	if cursor, ok := r.QueryStringParameters["cursor"]; ok && cursor == "" {
 		return BadCursor
 	}
 	var unknown []Violation
 	for _, name := range slices.Sorted(maps.Keys(r.QueryStringParameters)) {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(known.Names, name) {
 			unknown = append(unknown, Violation{Parameter: shortened(name), Detail: "is not a parameter of this operation"})
 		}
 	}
@@ -47,8 +50,8 @@ func check(r events.APIGatewayV2HTTPRequest) error {
 		return nil
 	}
 	does := "It takes none."
-	if len(known) > 0 {
-		does = "It takes " + strings.Join(known, ", ") + "."
+	if len(known.Names) > 0 {
+		does = "It takes " + strings.Join(known.Names, ", ") + "."
 	}
 	p := NewProblem(http.StatusBadRequest, "unknown-parameter", "The request has an unknown query parameter",
 		"The parameters under errors are unknown to this operation. %s", does)

@@ -76,6 +76,12 @@ func problemOf(err error) *Problem {
 		}
 		return NewProblem(http.StatusBadRequest, "malformed", "The body is not JSON", "%s", detail)
 	}
+	if twice, ok := errors.AsType[*schemas.Repeated](err); ok {
+		p := NewProblem(http.StatusBadRequest, "repeated-member", "A member stands twice in the body",
+			"Send the member under errors once.")
+		p.Errors = []Violation{{Pointer: twice.Pointer, Detail: "stands twice in its object"}}
+		return p
+	}
 	if invalid, ok := errors.AsType[*schemas.Invalid](err); ok {
 		p := NewProblem(http.StatusUnprocessableEntity, "invalid-body", "The body does not fit its schema",
 			"Correct the members under errors; the schema is in the OpenAPI document.")

@@ -64,6 +64,7 @@ type operation struct {
 	// RequestBody is nil if the operation takes none.
 	RequestBody *answer `yaml:"requestBody"`
 	Security    []map[string][]string
+	PassesOver  bool `yaml:"x-passes-over-parameters"`
 }
 
 type answer struct {
