@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -112,7 +110,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	engine, err := engine()
+	engine, err := programVersion()
 	if err != nil {
 		return err
 	}
@@ -159,25 +157,6 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.print(s.out, work)
-}
-
-// engine is the version of this program: that of its module, or of a build that has none the hash of its file.
-func engine() (string, error) {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version, nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	file, err := os.Open(self)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	_, err = io.Copy(hash, file)
-	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), err
 }
 
 // id is the correction's id: the same for the same command line of the same program.

@@ -17,6 +17,8 @@ import (
 
 // commands is the command line. Each field is one command, in a file of its name.
 type commands struct {
+	Version versionFlag `help:"Print the version of this program."`
+
 	Run     runCmd     `cmd:"" help:"Run the whole system on this machine."`
 	Token   tokenCmd   `cmd:"" help:"Print a token for the API of the system that runs here."`
 	Example exampleCmd `cmd:"" help:"Print a quote request to try the API with."`
