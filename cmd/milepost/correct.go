@@ -34,7 +34,7 @@ type correctCmd struct {
 	Ticket   string       `placeholder:"TICKET" help:"Where the fault is described."`
 	By       string       `placeholder:"NAME" help:"Who has it corrected: you."`
 	ID       string       `name:"id" placeholder:"ID" help:"The correction's id. Under one id a revision is corrected once, also where that was undone since. Default: made of the other flags and the program's version."`
-	Workers  int          `default:"8" help:"Deal with so many quotes at the same time. Default: ${default}."`
+	Workers  int          `default:"8" min:"1" max:"256" help:"Deal with so many quotes at the same time. Default: ${default}."`
 	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
 	JSON     bool         `name:"json" help:"Print a JSON object a line: each quote that is wrong, and the figures at the end."`
 	Endpoint endpoint     `embed:""`
@@ -68,8 +68,6 @@ func (c *correctCmd) Validate() error {
 		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(until))
 	case until.After(time.Now()):
 		return fmt.Errorf("--until (%s) has not passed", clock(until))
-	case c.Workers < 1:
-		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
 	case c.ID != "" && !correctionID.MatchString(c.ID):
 		return errors.New("--id takes letters, digits, dots, dashes and underscores, at most 60")
 	case len(c.Quote) > 0 && c.Progress != "":

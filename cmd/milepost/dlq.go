@@ -85,7 +85,7 @@ func ago(at time.Time) string {
 // dlqShowCmd shows messages.
 type dlqShowCmd struct {
 	Queue    string   `arg:"" help:"The queue or workflow, by its name with or without that of the stack: undelivered-events."`
-	Max      int      `default:"10" placeholder:"N" help:"Show no more than this. Default: ${default}."`
+	Max      int      `default:"10" min:"1" max:"100000" placeholder:"N" help:"Show no more than this. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
@@ -97,14 +97,6 @@ func (*dlqShowCmd) Help() string {
 Example, the oldest three, as a program reads them:
 
   milepost dlq show failed-invocations --max 3 --json`
-}
-
-// Validate is called by the parser.
-func (c *dlqShowCmd) Validate() error {
-	if c.Max < 1 {
-		return fmt.Errorf("--max must be 1 or more, not %d", c.Max)
-	}
-	return nil
 }
 
 // Run prints messages, the oldest first. They stay in the queue.
@@ -211,16 +203,25 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 // are none of them: they may be what it has just redriven, failed again.
 func (c *dlqRedriveCmd) redrive(ctx context.Context, d deadLetters, r *redriver, progress io.Writer) (redriveReport, error) {
 	report := redriveReport{Queue: d.name(), DryRun: c.DryRun, Redriven: []*letter{}, Failed: []failed{}, NotFound: c.ID}
-	began := time.Now()
+	began, err := d.now(ctx)
+	if err != nil {
+		return report, err
+	}
+	const second = time.Second // to which began is exact
+	again := map[string]bool{} // what was redriven
 	for l, err := range d.letters(ctx) {
 		if err != nil {
 			return report, err
 		}
-		if c.All && l.Sent.After(began) || !c.All && !slices.Contains(c.ID, l.ID) {
+		switch later := l.Sent.Sub(began); {
+		case !c.All && !slices.Contains(c.ID, l.ID):
+			continue
+		case c.All && !began.IsZero() && (later > second || later >= 0 && again[l.what()]):
 			continue
 		}
 		err := r.redrive(ctx, l)
 		if err == nil && !c.DryRun {
+			again[l.what()] = true
 			err = d.delete(ctx, l)
 		}
 		if err != nil {

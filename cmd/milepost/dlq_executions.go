@@ -77,6 +77,9 @@ func (f *failedExecutions) depth(ctx context.Context) (int, error) {
 	return len(found), err
 }
 
+// now is zero: the executions are listed before the first of them goes on.
+func (f *failedExecutions) now(context.Context) (time.Time, error) { return time.Time{}, nil }
+
 func (f *failedExecutions) letters(ctx context.Context) iter.Seq2[*letter, error] {
 	return func(yield func(*letter, error) bool) {
 		found, err := f.list(ctx)

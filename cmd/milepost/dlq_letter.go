@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -105,6 +106,21 @@ func functionError(payload []byte) string {
 		return ""
 	}
 	return e.ErrorType + ": " + e.ErrorMessage
+}
+
+// what is the same of letters about the same event or records for the same function.
+func (l *letter) what() string {
+	what := struct {
+		Function, Body string
+		Event          json.RawMessage
+		Records        *streamRecords
+	}{l.Function, l.Body, l.Event, l.Records}
+	text, err := json.Marshal(what) // which compacts the event
+	if err != nil {
+		return l.ID // readLetter takes no event that is no JSON
+	}
+	sum := sha256.Sum256(text)
+	return string(sum[:])
 }
 
 // about says what the message is about.

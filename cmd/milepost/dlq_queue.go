@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
@@ -18,6 +19,8 @@ import (
 // deadLetters are a place with what could not be handled.
 type deadLetters interface {
 	name() string
+	// now is what the clock by which letters are sent says, the zero time if no letter comes while letters gives them.
+	now(ctx context.Context) (time.Time, error)
 	// depth is how many letters there are, also those that somebody looks at.
 	depth(ctx context.Context) (int, error)
 	// letters gives each letter once, in no certain order.
@@ -97,6 +100,19 @@ func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
 		sum += n
 	}
 	return sum, nil
+}
+
+func (q *deadLetterQueue) now(ctx context.Context) (time.Time, error) {
+	out, err := q.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameCreatedTimestamp},
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	if now, ok := middleware.GetServerTime(out.ResultMetadata); ok { // in whole seconds, cut off
+		return now, nil
+	}
+	return time.Now().Truncate(time.Second), nil
 }
 
 // some gives up to n letters, the oldest first.

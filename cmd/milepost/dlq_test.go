@@ -391,6 +391,59 @@ func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
 	})
 }
 
+// failingAgain brings back what is redriven as new messages, at the same instant: as a function that fails at once, while
+// the clock of this machine is ahead.
+type failingAgain struct {
+	aws.HTTPClient
+	again func()
+	times int
+}
+
+func (f *failingAgain) Do(r *http.Request) (*http.Response, error) {
+	resp, err := f.HTTPClient.Do(r)
+	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
+		if f.times++; f.times < 100 {
+			f.again()
+		}
+	}
+	return resp, err
+}
+
+// TestARedriveEnds: also if all that it redrives fails again at once, and whatever the clocks say.
+func TestARedriveEnds(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, time.Hour} { // between the failures and the redrive
+		t.Run(wait.String(), func(t *testing.T) {
+			function := &breakable{function: "AccidentHistory"}
+			inMemory(t, &fault.Plan{Invoke: function.invoke}, func(t *testing.T, s *running) {
+				s.submit()
+				time.Sleep(givenUp)
+				client, queue := sqs.NewFromConfig(s.Config()), s.Outputs()["FailedInvocationsQueueUrl"].Value
+				out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue})
+				if err != nil || len(out.Messages) != 1 {
+					t.Fatalf("%+v, error %v", out, err)
+				}
+				if _, err := client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: out.Messages[0].ReceiptHandle}); err != nil {
+					t.Fatal(err)
+				}
+				var failures []*sqs.SendMessageInput
+				for i := range 3 {
+					body := strings.Replace(*out.Messages[0].Body, `"requestPayload":{`, fmt.Sprintf(`"requestPayload":{"n":%d,`, i), 1)
+					failures = append(failures, &sqs.SendMessageInput{MessageBody: &body})
+					s.send(failures[i], "FailedInvocationsQueueUrl")
+				}
+				time.Sleep(wait)
+				next := 0
+				network := &failingAgain{HTTPClient: s.aws, again: func() { s.send(failures[next%3], "FailedInvocationsQueueUrl"); next++ }}
+				s.aws = network
+				if out := s.must("dlq", "redrive", "failed-invocations", "--all"); !strings.HasSuffix(out, ": 3 redriven\n") {
+					t.Errorf("after %s: %s", wait, out)
+				}
+				s.assertNoMore("failed-invocations", 3)
+			})
+		})
+	}
+}
+
 func TestDlqRefuses(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		for _, row := range []struct{ args, out, err string }{

@@ -121,7 +121,7 @@ func TestWrongUseOfReplayAndDlqSaysWhatIsRight(t *testing.T) {
 		{"dlq", `expected one of "list", "show", "redrive"`},
 		{"dlq list x", "unexpected argument x"},
 		{"dlq show", `expected "<queue>"`},
-		{"dlq show q --max=0", "--max must be 1 or more, not 0"},
+		{"dlq show q --max=0", "--max must be from 1 to 100000, and is 0"},
 		{"dlq redrive q", "give either --id with a message of milepost dlq show, or --all"},
 		{"dlq redrive q --all --id=x", "give either --id"},
 		{"dlq redrive q --every", "unknown flag --every"},

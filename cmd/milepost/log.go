@@ -330,7 +330,7 @@ func printChanges(out io.Writer, changes []change) error {
 type logVerifyCmd struct {
 	Quote    []string      `arg:"" optional:"" help:"Quotes to check. Default: all."`
 	Archive  bool          `help:"Compare the log with the stack's archive, both ways, too."`
-	Lag      time.Duration `default:"5m" help:"What was appended so long ago the archive may lack. Default: ${default}."`
+	Lag      time.Duration `default:"5m" min:"0s" max:"720h" help:"What was appended so long ago the archive may lack. Default: ${default}."`
 	SkipKeys bool          `help:"Do not try the customers' keys, for who may not decrypt with them."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 	Endpoint endpoint      `embed:""`

@@ -22,7 +22,7 @@ type logExportCmd struct {
 	Mask     bool     `help:"Replace all by which somebody or a quote could be found again, for a test environment. Prices stay the same."`
 	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what replaces something depends on this text, so who has it can find everything. Default: a key that is thrown away."`
 	Strict   bool     `help:"With --mask: leave out the customers whom nobody equals in what is kept, so that nobody can be found by that either."`
-	Workers  int      `default:"8" help:"Read so many parts of the log at the same time. Default: ${default}."`
+	Workers  int      `default:"8" min:"1" max:"256" help:"Read so many parts of the log at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
@@ -43,8 +43,6 @@ func (c *logExportCmd) Validate() error {
 	switch {
 	case !c.Until.IsZero() && !c.Since.Before(c.Until.Time):
 		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
-	case c.Workers < 1:
-		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
 	case c.MaskKey != "" && !c.Mask:
 		return errors.New("--mask-key is for --mask; without it nothing is masked")
 	case c.Strict && !c.Mask:

@@ -14,7 +14,7 @@ import (
 type logImportCmd struct {
 	From     place    `arg:"" help:"A file of milepost log export, a directory of such, s3://bucket/prefix/, or - for standard input."`
 	Check    bool     `help:"Read and check all of it, and write nothing."`
-	Workers  int      `default:"16" help:"Write so many parts at the same time. Default: ${default}."`
+	Workers  int      `default:"16" min:"1" max:"256" help:"Write so many parts at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
@@ -30,14 +30,6 @@ The events are announced as a playback, so the projections are made; nobody is a
 Example, into a system that milepost run has just begun:
 
   milepost log import may.ndjson.zst`
-}
-
-// Validate is called by the parser.
-func (c *logImportCmd) Validate() error {
-	if c.Workers < 1 {
-		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
-	}
-	return nil
 }
 
 // Run imports.

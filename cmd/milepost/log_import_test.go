@@ -179,11 +179,11 @@ func TestAnImportRefuses(t *testing.T) {
 			{[]string{"import", filepath.Join(dir, "none")}, 1, "milepost: open " + filepath.Join(dir, "none") + ": no such file or directory\n"},
 			{[]string{"import", "s3://nowhere/"}, 1, "milepost: S3 ListObjectsV2: The specified bucket does not exist (NoSuchBucket)\n"},
 			{[]string{"import", "s3://"}, 2, `"s3://" is no place like`},
-			{[]string{"import", whole, "--workers=0"}, 2, "--workers must be 1 or more"},
+			{[]string{"import", whole, "--workers=0"}, 2, "--workers must be from 1 to 256, and is 0"},
 			{[]string{"export", whole}, 1, "milepost: " + whole + " is there already: name another file\n"},
 			{[]string{"export", filepath.Join(dir, "new"), "--quote=none"}, 1, "milepost: the log has no stream quote-none\n"},
 			{[]string{"export", "-", "--since=2026-05-02T00:00:00Z", "--until=2026-05-01T00:00:00Z"}, 2, "must be before --until"},
-			{[]string{"export", "-", "--workers=0"}, 2, "--workers must be 1 or more"},
+			{[]string{"export", "-", "--workers=0"}, 2, "--workers must be from 1 to 256, and is 0"},
 			{[]string{"export", "-", "--mask-key=x"}, 2, "--mask-key is for --mask"},
 			{[]string{"export", "-", "--mask", "--since=1h"}, 2, "--mask needs whole quotes"},
 		} {

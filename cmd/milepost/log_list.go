@@ -16,7 +16,7 @@ import (
 type logListCmd struct {
 	Since    moment   `placeholder:"TIME" help:"Events from then on: a time (2026-05-01T09:30:00Z) or how long ago (36h). Default: 24h."`
 	Until    moment   `placeholder:"TIME" help:"Events before then. Default: now."`
-	Limit    int      `default:"100" help:"List so many quotes, those with the newest events. Default: ${default}."`
+	Limit    int      `default:"100" min:"1" max:"10000" help:"List so many quotes, those with the newest events. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
@@ -33,9 +33,6 @@ Examples, what happened in the last day, and on the first of May:
 
 // Validate is called by the parser.
 func (c *logListCmd) Validate() error {
-	if c.Limit < 1 {
-		return fmt.Errorf("--limit must be 1 or more, and is %d", c.Limit)
-	}
 	if !c.Until.IsZero() && !c.Since.Before(c.Until.Time) {
 		return fmt.Errorf("--until %s is not after --since %s", clock(c.Until.Time), clock(c.Since.Time))
 	}

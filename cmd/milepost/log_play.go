@@ -26,7 +26,7 @@ type logPlayCmd struct {
 	Type     []string     `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
 	Quote    []string     `placeholder:"ID" help:"Play these quotes only."`
 	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
-	Rate     int          `default:"0" help:"Play so many events in a second at the most; 0 is as many as can be."`
+	Rate     int          `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
 	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
 	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
 	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
@@ -67,8 +67,6 @@ func (c *logPlayCmd) Validate() error {
 		return errors.New("--bus is for the playback by this program; the workflow may use the stack's own bus only")
 	case !c.Since.Before(c.Until.Time):
 		return fmt.Errorf("--since (%s) must be before --until (%s)", clock(c.Since.Time), clock(c.Until.Time))
-	case c.Rate < 0:
-		return fmt.Errorf("--rate must not be negative, and is %d", c.Rate)
 	case c.Name == "":
 		return errors.New("--name must not be empty; --new announces events as new ones")
 	}

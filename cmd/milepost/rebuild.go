@@ -18,7 +18,7 @@ type rebuildCmd struct {
 	Prune      bool         `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
 	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
 	Yes        bool         `help:"Do it, although lists miss quotes meanwhile."`
-	Workers    int          `default:"8" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
+	Workers    int          `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
 	Workflow   bool         `help:"Let the stack do it, in its state machine STACK-rebuild, and follow that. It goes on when this program ends."`
 	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
 	JSON       bool         `name:"json" help:"Print JSON."`
@@ -47,8 +47,6 @@ func (c *rebuildCmd) Validate() error {
 		return errors.New("--yes is for --wipe; without it nothing is lost")
 	case c.Workflow && c.Progress != "":
 		return errors.New("--progress is for the rebuild by this program; a workflow knows itself how far it is")
-	case c.Workers < 1:
-		return fmt.Errorf("--workers must be 1 or more, and is %d", c.Workers)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 type tokenCmd struct {
 	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
 	Scope   []string      `default:"quotes" enum:"quotes,staff,senior" help:"What it opens: quotes for a customer, staff for an employee, senior besides for a senior underwriter."`
-	TTL     time.Duration `default:"12h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
+	TTL     time.Duration `default:"12h" min:"-8760h" max:"8760h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
 	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
 

@@ -17,7 +17,7 @@ import (
 type vinCmd struct {
 	VINs      []string `arg:"" optional:"" name:"vin" help:"Vehicle identification numbers."`
 	Batch     bool     `help:"Read a VIN a line and write a JSON object a line; blank lines are passed over."`
-	YearLimit int      `placeholder:"YEAR" help:"Latest model year to believe in. Default: this year plus two."`
+	YearLimit int      `min:"1982" max:"2100" placeholder:"YEAR" help:"Latest model year to believe in. Default: this year plus two."`
 }
 
 // Help says what is printed.

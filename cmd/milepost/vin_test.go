@@ -74,7 +74,7 @@ func TestVINWantsEitherArgumentsOrBatch(t *testing.T) {
 func TestVINRefusesAYearLimitThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
 	_, errs, status := runMilepost(t, "", "vin", "--year-limit", "28", "1M8GDM9AXKP042788")
-	if status != 1 || !strings.Contains(errs, "year limit 28") {
+	if status != 2 || !strings.Contains(errs, "--year-limit must be from 1982 to 2100, and is 28 ") {
 		t.Errorf("status %d, errors %q", status, errs)
 	}
 }
