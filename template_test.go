@@ -60,6 +60,50 @@ func TestFunctionsHaveOneNameEverywhere(t *testing.T) {
 	}
 }
 
+// TestWhatFunctionsKnowOfTheStackIsAnOutput checks the rule by which the command line finds its way: a variable that
+// names a resource, such as EVENTS_TABLE_NAME, is the output EventsTableName.
+func TestWhatFunctionsKnowOfTheStackIsAnOutput(t *testing.T) {
+	t.Parallel()
+	loaded := mustLoad(t)
+	if n := len(loaded.Outputs); n > 200 {
+		t.Errorf("%d outputs; CloudFormation takes 200", n)
+	}
+	resources := map[string]bool{}
+	for _, r := range loaded.Resources {
+		resources[r.PhysicalID] = true
+		for _, value := range r.Attributes {
+			resources[value] = true
+		}
+	}
+	checked := map[string]bool{}
+	for _, r := range loaded.OfType("AWS::Lambda::Function") {
+		environment, _ := r.Properties["Environment"].(map[string]any)
+		variables, _ := environment["Variables"].(map[string]any)
+		for name, v := range variables {
+			value, _ := v.(string)
+			if !resources[value] {
+				continue
+			}
+			checked[name] = true
+			if output := outputOf(name); loaded.Outputs[output].Value != value {
+				t.Errorf("%s of %s is %s, and the output %s is %q", name, r.LogicalID, value, output, loaded.Outputs[output].Value)
+			}
+		}
+	}
+	if len(checked) < 10 {
+		t.Errorf("only %d variables name a resource", len(checked))
+	}
+}
+
+// outputOf is the name of the output with the value of a variable.
+func outputOf(variable string) string {
+	var name strings.Builder
+	for word := range strings.SplitSeq(variable, "_") {
+		name.WriteString(word[:1] + strings.ToLower(word[1:]))
+	}
+	return name.String()
+}
+
 // TestTheLogIsOnlyEverAppendedTo checks what no function may do to the table of events.
 func TestTheLogIsOnlyEverAppendedTo(t *testing.T) {
 	t.Parallel()
