@@ -73,27 +73,48 @@ var ReportReason = Reason{Code: "CONSUMER_REPORT", Text: "The driving record of 
 // PrincipalReasons are those of an adverse action as the customer is told them, in words.
 func (a AdverseAction) PrincipalReasons() []string { return []string{ReportReason.Text} }
 
-// ReasonsTold are the Reasons as the customer is told them: rules that look at what drivers have done are named by
-// ReportReason if reports tell of anything that the customer did not declare.
+// ReasonsTold are the Reasons as the customer is told them. They follow from what the customer declared and from the
+// outcome: those of the declared facts if reports led to no other outcome, else ReportReason and what no report tells.
 func (r Revision) ReasonsTold() []Reason {
-	told := []Reason{}
-	for _, reason := range r.Reasons() {
-		code := rating.Code(reason.Code)
-		if code.OfRecord() && r.reportsTell() || code.OfLicense() && len(r.worseLicenses()) > 0 {
-			reason = ReportReason
-		}
-		if !slices.Contains(told, reason) {
-			told = append(told, reason)
-		}
+	reasons := r.Reasons()
+	if r.Rating == nil || !r.ReportsTell() {
+		return reasons
 	}
-	return told
+	plan, known := rating.Named(r.Rating.RatePlanVersion)
+	outcome, declared := r.Rating.Outcome, []rating.Code(nil)
+	if known {
+		outcome, declared = plan.DeclaredReasons(r.Request.Rating(r.QuoteDate), r.Rating.Reasons)
+	}
+	told := []Reason{}
+	if known && outcome == r.Rating.Outcome {
+		for _, code := range declared {
+			told = append(told, Reason{Code: string(code), Text: rating.Text(r.Rating.RatePlanVersion, code)})
+		}
+		return append(told, reasons[len(r.Rating.Reasons):]...)
+	}
+	if r.Rating.Outcome != rating.Quoted {
+		told = append(told, ReportReason)
+	}
+	return append(told, slices.DeleteFunc(reasons, func(reason Reason) bool { return rating.Code(reason.Code).OfReport() })...)
 }
 
-// Declared reports whether the customer declared an incident of a driver.
-func (r Revision) Declared(driverID string, t accident.Type, on civil.Date) bool {
-	return slices.ContainsFunc(r.Request.Drivers, func(d Driver) bool {
-		return d.DriverID == driverID && slices.ContainsFunc(d.Incidents, func(i accident.Incident) bool { return i.Type == t && i.Date == on })
-	})
+// AsDeclared rates the revision as it was rated, but as if no consumer report told of anything. ok is false if that
+// cannot be done: this program does not have the plan, or the personal data are not there.
+func (r Revision) AsDeclared() (result rating.Result, ok bool) {
+	if r.Rating == nil {
+		return result, false
+	}
+	plan, known := rating.Named(r.Rating.RatePlanVersion)
+	if !known {
+		return result, false
+	}
+	then := r.whenRated()
+	then.Drivers = slices.Clone(then.Drivers)
+	for i := range then.Drivers {
+		then.Drivers[i].History.Incidents, then.Drivers[i].LicenseStatus = nil, ""
+	}
+	result = then.rateWith(plan.Rate)
+	return result, result.Outcome != rating.Invalid
 }
 
 // worseLicenses are the licenses of rated drivers of which the state's record says something worse than was stated, by
@@ -109,9 +130,8 @@ func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
 	return worse
 }
 
-// reportsTell reports whether a consumer report has an incident that the customer did not declare.
-func (r Revision) reportsTell() bool {
-	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool {
-		return slices.ContainsFunc(d.History.Incidents, func(i accident.Incident) bool { return !r.Declared(d.DriverID, i.Type, i.Date) })
-	})
+// ReportsTell reports whether a consumer report tells of anything: an incident, or a license worse than stated.
+func (r Revision) ReportsTell() bool {
+	return len(r.worseLicenses()) > 0 ||
+		slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return len(d.History.Incidents) > 0 })
 }

@@ -107,14 +107,18 @@ func (r Revision) rateAgain(plan string) (rating.Result, error) {
 		}
 		rate = p.Rate
 	}
-	then := r
-	then.Vehicles, then.Drivers = r.Vehicles[:r.RatedWith.Vehicles], r.Drivers[:r.RatedWith.Drivers]
-	result := then.rateWith(rate)
+	result := r.whenRated().rateWith(rate)
 	if result.Outcome == rating.Invalid {
 		return result, &InvalidRequest{Codes: result.Reasons}
 	}
 	result.ExpiresOn = r.Rating.ExpiresOn
 	return result, nil
+}
+
+// whenRated is a revision with what was known when it was rated.
+func (r Revision) whenRated() Revision {
+	r.Vehicles, r.Drivers = r.RatedWith.Vehicles, r.RatedWith.Drivers
+	return r
 }
 
 // NotRated refuses to correct a revision that was not rated.

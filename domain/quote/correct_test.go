@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
@@ -55,12 +56,12 @@ func TestCorrectQuote(t *testing.T) {
 	l := mustLife(t)
 	dear := misrated(t, l.offered, 14) // 500.00 in place of 486.00
 	dearer := []quote.Event{l.corrected(rating.Quoted, "500.00", "-14.00")}
-	accident := mustWay(t, "E13") // referred, for 714.50
+	crash := mustWay(t, "E13") // referred, for 714.50
 	referral := func(by int64) []quote.Event {
-		return append(accident.facts(), quotetest.Misrated(t, quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: accident.example.Expected}, by))
+		return append(crash.facts(), quotetest.Misrated(t, quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: crash.example.Expected}, by))
 	}
 	cheaper := quote.QuoteCorrected{
-		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Referred, Rating: accident.example.Expected,
+		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Referred, Rating: crash.example.Expected,
 		Previous: quote.Answered{Outcome: rating.Referred, TotalPremium: dollars("704.50")}, Difference: dollars("10.00"),
 	}
 	dui := mustWay(t, "E15") // declined
@@ -284,4 +285,74 @@ func mustJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestACorrectionRatesWithTheFactsOfThen makes up two reports on a driver, of which the second came after a faulty program
+// had rated the first, and made no other price of it, as far as that program knew. What is right follows from the first,
+// also if what was pending was given up meanwhile; once a rating used the second, it follows from that.
+func TestACorrectionRatesWithTheFactsOfThen(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 3))
+	l := mustLife(t)
+	report := func(pending bool) quote.AccidentHistoryRetrieved {
+		c := l.example.Histories()
+		c.Drivers[0].Pending = pending
+		for range r.IntN(3) {
+			c.Drivers[0].History.Status = accident.Hit
+			c.Drivers[0].History.Incidents = append(c.Drivers[0].History.Incidents, accident.Incident{
+				Type: accident.Types()[r.IntN(len(accident.Types()))], Date: l.day.AddDays(-r.IntN(1500)),
+			})
+		}
+		return quote.AccidentHistoryRetrieved{QuoteID: quotetest.ID, Revision: 1, Drivers: c.Drivers}
+	}
+	differ := 0
+	for range 100 {
+		first, second := report(true), report(false)
+		outcomeOf := func(log ...quote.Event) quote.Event {
+			events, err := quote.Decide(quote.Fold(log...), quote.RateQuote{Revision: 1})
+			if err != nil || len(events) != 1 {
+				t.Fatal(events, err)
+			}
+			return events[0]
+		}
+		proposed := func(log ...quote.Event) []quote.Event {
+			events, err := quote.Decide(quote.Fold(log...), correctIt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return events
+		}
+		requested, vehicles := l.offered[0], l.offered[1]
+		right := quote.Fold(requested, vehicles, first, outcomeOf(requested, vehicles, first))
+		told := quotetest.Misrated(t, outcomeOf(requested, vehicles, first), 14)
+		log := []quote.Event{requested, vehicles, first, told}
+		want := proposed(log...)
+		if len(want) == 0 { // declined, and the price is none
+			continue
+		}
+		if got := want[0].(quote.QuoteCorrected).Rating; !got.SamePrice(*right.Rating) {
+			t.Fatalf("corrected to %+v, want %+v", got, right.Rating)
+		}
+		if got := proposed(with(log, second)...); !reflect.DeepEqual(got, want) {
+			t.Fatalf("a report that came later counts: %+v\nwant %+v", got, want)
+		}
+		if right.Outcome() != rating.Declined {
+			result := *quote.Fold(log...).Rating
+			givenUp := quote.QuoteReferred{QuoteID: quotetest.ID, Revision: 1, Rating: result, Unanswered: []quote.Fact{quote.FactVehicles}}
+			after := proposed(with(log, second, quote.LookupsRequested{QuoteID: quotetest.ID, Revision: 1}, givenUp)...)
+			if got := after[0].(quote.QuoteCorrected).Rating; !reflect.DeepEqual(got, want[0].(quote.QuoteCorrected).Rating) {
+				t.Fatalf("given up: corrected to %+v, want %+v", got, want)
+			}
+			again := quotetest.Misrated(t, outcomeOf(requested, vehicles, second), 14)
+			if got := proposed(with(log, second, again)...); !reflect.DeepEqual(got, proposed(requested, vehicles, second, again)) {
+				t.Fatalf("rated again: corrected to %+v", got)
+			}
+			if !reflect.DeepEqual(outcomeOf(requested, vehicles, second), outcomeOf(requested, vehicles, first)) {
+				differ++
+			}
+		}
+	}
+	if differ < 30 {
+		t.Errorf("%d pairs of reports lead to different outcomes, too few", differ)
+	}
 }

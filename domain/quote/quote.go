@@ -1,6 +1,7 @@
 package quote
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/govalues/decimal"
@@ -90,7 +91,7 @@ type Revision struct {
 	Drivers  []DriverLookup
 	// Rating is the outcome, nil until there is one.
 	Rating *rating.Result
-	// RatedWith is how many of the lookups had answered by then. The others came too late for it.
+	// RatedWith is what was known by then. A lookup that came later does not count for it.
 	RatedWith  Lookups
 	Unanswered []Fact
 	// Contradictions are those that were found when it was rated.
@@ -105,12 +106,15 @@ type Revision struct {
 	Grounds Grounds
 }
 
-// Lookups counts the vehicles and drivers that are known.
-type Lookups struct{ Vehicles, Drivers int }
+// Lookups are what a revision was rated with.
+type Lookups struct {
+	Vehicles []VehicleLookup
+	Drivers  []DriverLookup
+}
 
 // FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
 // Fold. A test compares the states of the examples with those that this version gave when it was new.
-const FoldVersion = 7
+const FoldVersion = 8
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
 // among them. All of them count for the version.
@@ -201,12 +205,23 @@ func (q *Quote) apply(e Event) {
 func (q *Quote) rated(s Status, r *rating.Result, unanswered []Fact, contradictions ...plausible.Finding) {
 	before := q.Revision
 	q.Rating, q.Unanswered, q.Contradictions, q.Correction = r, unanswered, contradictions, nil
-	q.RatedWith, q.Grounds.Outcome = Lookups{len(q.Vehicles), len(q.Drivers)}, q.Version
+	if !q.toldAgain(before) {
+		q.RatedWith = Lookups{q.Vehicles, q.Drivers}
+	}
+	q.Grounds.Outcome = q.Version
 	if before.Decision != nil && s == StatusReferred && before.Outcome() == rating.Referred && slices.Equal(before.Rating.Reasons, r.Reasons) &&
 		slices.Equal(before.Contradictions, contradictions) {
 		return
 	}
 	q.Status, q.Decision, q.Grounds.Decision = s, nil, 0
+}
+
+// toldAgain reports whether the outcome is no new rating but the one before, told again because what was pending was
+// given up: it is the same, and no lookup came just before it.
+func (q *Quote) toldAgain(before Revision) bool {
+	came := func(versions []int) bool { return slices.Contains(versions, q.Version-1) }
+	return before.Rating != nil && reflect.DeepEqual(before.Rating, q.Rating) &&
+		!came(q.Grounds.Vehicles) && !came(q.Grounds.Drivers)
 }
 
 // amend opens a revision with what is still known from the one before it.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"milepost/domain/civil"
 )
 
 // TermField says what kind of personal datum a Term is.
@@ -18,8 +16,6 @@ const (
 	TermEmail   TermField = "email"
 	TermVIN     TermField = "vin"
 	TermLicense TermField = "license"
-	// TermPerson is a driver's name and date of birth.
-	TermPerson TermField = "person"
 )
 
 // Term is a personal datum by which quotes are found exactly, in one form for all ways to write it.
@@ -40,15 +36,6 @@ func NewTerm(field TermField, text string) (t Term, ok bool) {
 		text = strings.ToUpper(only(text, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }))
 	}
 	return Term{field, text}, text != ""
-}
-
-// PersonTerm makes the term of a driver, ok is false if the driver is not named in full.
-func PersonTerm(firstName, lastName string, born civil.Date) (t Term, ok bool) {
-	first, last := strings.ToLower(only(firstName, unicode.IsLetter)), strings.ToLower(only(lastName, unicode.IsLetter))
-	if first == "" || last == "" || born.IsZero() {
-		return Term{}, false
-	}
-	return Term{TermPerson, first + " " + last + " " + born.String()}, true
 }
 
 // only is what a text has of some characters.
@@ -77,7 +64,6 @@ func (r Request) Terms() []Term {
 	}
 	for _, d := range r.Drivers {
 		add(NewTerm(TermLicense, d.LicenseNumber))
-		add(PersonTerm(d.FirstName, d.LastName, d.DateOfBirth))
 	}
 	slices.SortFunc(terms, func(a, b Term) int { return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Value, b.Value)) })
 	return slices.Compact(terms)

@@ -16,6 +16,11 @@ func (r Result) SameAnswer(o Result) bool {
 		slices.EqualFunc(r.Drivers, o.Drivers, sameRecord) && samePrice(r.Price, o.Price)
 }
 
+// SamePrice reports whether two results have the same outcome and the same amounts.
+func (r Result) SamePrice(o Result) bool {
+	return r.Outcome == o.Outcome && samePrice(r.Price, o.Price)
+}
+
 func sameRecord(a, b DriverResult) bool {
 	return a.DriverID == b.DriverID && a.Points == b.Points && slices.Equal(a.Charged, b.Charged)
 }

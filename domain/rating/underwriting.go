@@ -10,10 +10,27 @@ import (
 
 // underwrite gives the rules that fire, in the order of the plan, and the outcome they lead to.
 func (k *risk) underwrite() (Outcome, []Code) {
+	return k.plan.outcome(func(rule *rule) bool { return predicates[rule.ID](k, rule) })
+}
+
+// DeclaredReasons returns what a rating that came to the reasons fired would have come to from what the applicant
+// declared alone: of fired it keeps what no consumer report can tell. It needs no personal data.
+func (p *Plan) DeclaredReasons(r Request, fired []Code) (Outcome, []Code) {
+	k := p.risk(&r, Facts{})
+	return p.outcome(func(rule *rule) bool {
+		if rule.ID.OfReport() {
+			return predicates[rule.ID](k, rule)
+		}
+		return slices.Contains(fired, rule.ID)
+	})
+}
+
+// outcome returns the rules that fire, in the order of the plan, and the outcome they lead to.
+func (p *Plan) outcome(fires func(*rule) bool) (Outcome, []Code) {
 	outcome, fired := Quoted, []Code{}
-	for i := range k.plan.Underwriting.Rules {
-		rule := &k.plan.Underwriting.Rules[i]
-		if !predicates[rule.ID](k, rule) {
+	for i := range p.Underwriting.Rules {
+		rule := &p.Underwriting.Rules[i]
+		if !fires(rule) {
 			continue
 		}
 		fired = append(fired, rule.ID)
@@ -81,14 +98,12 @@ var predicates = map[Code]func(*risk, *rule) bool{
 	"R13": func(k *risk, _ *rule) bool { return k.anyCar(func(c *car) bool { return c.outOfState }) },
 }
 
-// recordRules are those that look at what drivers have done, declared or reported.
-var recordRules = []Code{"D01", "D02", "R01", "R02", "R03", "R04"}
+// reportRules are those that look at what drivers have done, and at their licenses.
+var reportRules = []Code{"D01", "D02", "R01", "R02", "R03", "R04", "D07", "R05"}
 
-// OfRecord reports whether an underwriting rule looks at what drivers have done, which consumer reports may tell.
-func (c Code) OfRecord() bool { return slices.Contains(recordRules, c) }
-
-// OfLicense reports whether an underwriting rule looks at the status of a license, which consumer reports may tell.
-func (c Code) OfLicense() bool { return c == "D07" || c == "R05" }
+// OfReport reports whether an underwriting rule looks at what consumer reports may tell beside the applicant: what
+// drivers have done, and their licenses.
+func (c Code) OfReport() bool { return slices.Contains(reportRules, c) }
 
 // rule gives the rule of an id. A plan without it gives one with no numbers.
 func (p *Plan) rule(id Code) *rule {

@@ -71,16 +71,8 @@ var readers = []struct {
 		f.State = text
 		return unless(state.MatchString(text), "the postal code of a state, such as OH")
 	}},
-	{"from", func(text string, f *readmodel.Filter) (takes string) {
-		var ok bool
-		f.From, ok = instant(text, 0)
-		return unless(ok, aMoment)
-	}},
-	{"to", func(text string, f *readmodel.Filter) string {
-		var ok bool
-		f.To, ok = instant(text, 1)
-		return unless(ok, aMoment)
-	}},
+	{"from", func(text string, f *readmodel.Filter) string { return moment(text, &f.FromDay, &f.From) }},
+	{"to", func(text string, f *readmodel.Filter) string { return moment(text, &f.ToDay, &f.To) }},
 	{"expiring", func(text string, f *readmodel.Filter) string {
 		var err error
 		f.ExpiringBy, err = civil.ParseDate(text)
@@ -110,8 +102,6 @@ const maxTerm = 254
 // exact are the parameters of which one is given at the most.
 var exact = []string{"customer", "email", "vin", "license"}
 
-const aMoment = "a day (UTC), such as 2026-05-01, or a time in RFC 3339"
-
 func unless(ok bool, takes string) string {
 	if ok {
 		return ""
@@ -119,13 +109,14 @@ func unless(ok bool, takes string) string {
 	return takes
 }
 
-// instant reads a time in RFC 3339, or a day, which stands for the moment at which so many days after it begin.
-func instant(text string, daysAfter int) (time.Time, bool) {
-	if day, err := civil.ParseDate(text); err == nil {
-		return day.AddDays(daysAfter).In(time.UTC), true
+// moment reads a day, or a time in RFC 3339.
+func moment(text string, day *civil.Date, at *time.Time) (takes string) {
+	var err error
+	if *day, err = civil.ParseDate(text); err == nil {
+		return ""
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	return at.UTC(), err == nil
+	*at, err = time.Parse(time.RFC3339, text)
+	return unless(err == nil, "a day where the risk is, such as 2026-05-01, or a time in RFC 3339")
 }
 
 // filterOf reads which quotes are looked for. The error names every parameter that cannot be read.

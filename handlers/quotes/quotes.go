@@ -103,14 +103,18 @@ func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequ
 	if history.Quote.Rating == nil {
 		return api.Respond(api.NewProblem(http.StatusConflict, "not-rated", "The quote is not rated yet", "Try again in a moment."))
 	}
-	shown, err := readmodel.Explain(history.Quote)
+	explain := readmodel.Explain
+	if !caller.AsStaff(history.Quote.CustomerID) {
+		explain = readmodel.ExplainToCustomer
+		if history, err = h.current.WithPersons(ctx, history); err != nil {
+			return api.Respond(err)
+		}
+	}
+	shown, err := explain(history.Quote)
 	if err != nil {
 		return api.Respond(err)
 	}
 	api.LogRead(ctx, caller, "explanation", history.Quote.CustomerID, history.Quote.ID)
-	if !caller.AsStaff(history.Quote.CustomerID) {
-		shown = shown.ForCustomer(history.Quote)
-	}
 	return api.JSON(http.StatusOK, shown, nil)
 }
 

@@ -258,3 +258,76 @@ func TestTheSameTermIsWrittenInManyWays(t *testing.T) {
 		}
 	}
 }
+
+// TestATermThatIsKeptNoMoreGoes: an entry under what an earlier program let quotes be found by disturbs nobody, and goes
+// with the next write or the next rebuild.
+func TestATermThatIsKeptNoMoreGoes(t *testing.T) {
+	t.Parallel()
+	e := quotetest.MustExample(t, "E01")
+	const old = "person#of-an-earlier-program"
+	longer := e.Request
+	longer.TermMonths = 12
+	for name, write := range map[string]func(library){
+		"an amendment": func(l library) {
+			l.execute(t, quotetest.ID, quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer})
+			l.project(t, quotetest.ID)
+		},
+		"an erasure": func(l library) {
+			l.execute(t, quotetest.ID, quote.RecordErasure{Erasure: quote.Erasure{At: time.Now().UTC(), By: "eve", ReasonCode: "X"}})
+			l.project(t, quotetest.ID)
+		},
+		"a rebuild": func(l library) {
+			if _, err := l.rebuild.Invoke(t.Context(), []byte(`{"step":"fold","projections":["search"],"of":1}`)); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			l.execute(t, quotetest.ID, e.Submit())
+			l.project(t, quotetest.ID)
+			put := func(item map[string]types.AttributeValue) {
+				if _, err := l.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &l.table, Item: item}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			entry := &types.AttributeValueMemberS{Value: old}
+			for _, item := range l.items(t) {
+				if tokens, own := item["tokens"].(*types.AttributeValueMemberL); own {
+					tokens.Value = append(tokens.Value, entry)
+					put(item)
+					put(map[string]types.AttributeValue{"term": entry, "quoteKey": item["quoteKey"], "customerId": &types.AttributeValueMemberS{Value: quotetest.Customer}})
+				}
+			}
+			if got := l.search(t, "license", e.Request.Drivers[0].LicenseNumber); len(got) != 1 {
+				t.Errorf("found %v", got)
+			}
+			if there := fmt.Sprint(l.terms(t)); strings.Count(there, old) != 2 {
+				t.Fatalf("the table has %s", there)
+			}
+			write(l)
+			if there := fmt.Sprint(l.terms(t)); strings.Contains(there, old) {
+				t.Errorf("the table still has %s", there)
+			}
+		})
+	}
+}
+
+// terms are all keys and tokens of the table.
+func (l library) terms(t *testing.T) (all []string) {
+	t.Helper()
+	for _, item := range l.items(t) {
+		if term, ok := item["term"].(*types.AttributeValueMemberS); ok {
+			all = append(all, term.Value)
+		}
+		if tokens, ok := item["tokens"].(*types.AttributeValueMemberL); ok {
+			for _, token := range tokens.Value {
+				if text, ok := token.(*types.AttributeValueMemberS); ok {
+					all = append(all, text.Value)
+				}
+			}
+		}
+	}
+	return all
+}

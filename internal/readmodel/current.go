@@ -82,6 +82,22 @@ func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, erro
 	return p, nil
 }
 
+// WithPersons returns a history that was read sealed with its personal data, if ExplainToCustomer needs them. It costs a
+// read of the whole quote. A history whose key is not here, or was erased, is returned as it is.
+func (c *Current) WithPersons(ctx context.Context, sealed quotestore.History) (quotestore.History, error) {
+	if !sealed.Quote.ReportsTell() || sealed.Erased {
+		return sealed, nil
+	}
+	h, err := c.Log.Load(ctx, sealed.Quote.ID)
+	if err == nil {
+		h, err = h.AtVersion(sealed.Quote.Version)
+	}
+	if err != nil {
+		return sealed, c.ofOneQuote(ctx, err)
+	}
+	return h, nil
+}
+
 // atATime is how many quotes of a list are folded at the same time.
 const atATime = 8
 

@@ -30,18 +30,20 @@ type Rating struct {
 	Drivers         []RatedDriver      `json:"drivers"`
 	// Price is nil for a declined revision; for a referred one it is indicative.
 	*Price
-	DeclaredOnly        DeclaredOnly `json:"declaredOnly"`
-	AdverseActionNotice bool         `json:"adverseActionNotice"`
+	// DeclaredOnly is nil where it is not told: see ExplainToCustomer.
+	DeclaredOnly        *DeclaredOnly `json:"declaredOnly,omitempty"`
+	AdverseActionNotice bool          `json:"adverseActionNotice"`
 }
 
-// RatedDriver is the record and the factors of one rated driver.
+// RatedDriver is the record and the factors of one rated driver. Points, Charged and Factors are nil where they are not
+// told: see ExplainToCustomer.
 type RatedDriver struct {
-	DriverID      string              `json:"driverId"`
-	Age           int                 `json:"age"`
-	YearsLicensed int                 `json:"yearsLicensed"`
-	Points        int                 `json:"points"`
-	Charged       []Charged           `json:"charged"`
-	Factors       rating.GroupFactors `json:"factors"`
+	DriverID      string               `json:"driverId"`
+	Age           int                  `json:"age"`
+	YearsLicensed int                  `json:"yearsLicensed"`
+	Points        *int                 `json:"points,omitempty"`
+	Charged       []Charged            `json:"charged,omitzero"`
+	Factors       *rating.GroupFactors `json:"factors,omitempty"`
 }
 
 // Charged is an incident that counts against a driver.
@@ -53,14 +55,15 @@ type Charged struct {
 
 // Price is the premium and how it was made.
 type Price struct {
-	AverageDriver            rating.GroupFactors `json:"averageDriver"`
-	Tier                     string              `json:"tier,omitempty"`
-	Vehicles                 []RatedVehicle      `json:"vehicles"`
-	CoverageTotal            decimal.Decimal     `json:"coverageTotal"`
-	MinimumPremiumAdjustment decimal.Decimal     `json:"minimumPremiumAdjustment"`
-	Fees                     []rating.Fee        `json:"fees"`
-	Assessment               decimal.Decimal     `json:"assessment"`
-	TotalPremium             decimal.Decimal     `json:"totalPremium"`
+	// AverageDriver is nil where it is not told: see ExplainToCustomer.
+	AverageDriver            *rating.GroupFactors `json:"averageDriver,omitempty"`
+	Tier                     string               `json:"tier,omitempty"`
+	Vehicles                 []RatedVehicle       `json:"vehicles"`
+	CoverageTotal            decimal.Decimal      `json:"coverageTotal"`
+	MinimumPremiumAdjustment decimal.Decimal      `json:"minimumPremiumAdjustment"`
+	Fees                     []rating.Fee         `json:"fees"`
+	Assessment               decimal.Decimal      `json:"assessment"`
+	TotalPremium             decimal.Decimal      `json:"totalPremium"`
 }
 
 // RatedVehicle is the premium of one vehicle and how it was made.
@@ -85,10 +88,10 @@ type RatedCoverage struct {
 // PriceStep is one operation on a running premium.
 type PriceStep struct {
 	Step rating.StepName `json:"step"`
-	// Factor is nil for a step that sets the premium.
+	// Factor is nil for a step that sets the premium, and where it is not told: see ExplainToCustomer.
 	Factor *decimal.Decimal `json:"factor,omitempty"`
-	// Result is the running premium after the step.
-	Result decimal.Decimal `json:"result"`
+	// Result is the running premium after the step, nil where it is not told.
+	Result *decimal.Decimal `json:"result,omitempty"`
 }
 
 // DeclaredOnly is what the outcome would be if the reports had no incidents.
@@ -97,29 +100,65 @@ type DeclaredOnly struct {
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
 }
 
-// ForCustomer is the explanation as the customer of the quote sees it: of what the drivers have done it tells what the
-// customer declared, and not what consumer reports hold.
-func (e Explanation) ForCustomer(q quote.Quote) Explanation {
-	e.Rating.Reasons = nil
-	for _, r := range q.ReasonsTold() {
-		if code := rating.Code(r.Code); slices.Contains(q.Rating.Reasons, code) || r == quote.ReportReason {
-			e.Rating.Reasons = append(e.Rating.Reasons, code)
-		}
+// ExplainToCustomer explains the revision of a quote that is in force to its customer, who may have asked with a
+// stranger's license. What they declared is explained whole. Where consumer reports led to another price or outcome, all
+// that follows from the reports is left out, except for the premiums themselves: two reports that lead to the same
+// price are explained in the same words. The quote has to be read with its personal data; without them less is told.
+func ExplainToCustomer(q quote.Quote) (Explanation, error) {
+	if !q.ReportsTell() {
+		return Explain(q)
 	}
-	e.Rating.Reasons = listed(e.Rating.Reasons)
-	e.Rating.Drivers = slices.Clone(e.Rating.Drivers)
+	declared, ok := q.AsDeclared()
+	told := *q.Rating
+	same := ok && declared.SamePrice(told) && !told.AdverseActionNotice
+	if ok {
+		told.Drivers, told.DeclaredOnly = declared.Drivers, declared.DeclaredOnly
+	}
+	if same {
+		told.Price = declared.Price
+	}
+	reasons := []rating.Code{}
+	others := len(q.Reasons()) - len(told.Reasons) // contradictions and lookups, which stand behind those of the rating
+	for _, r := range q.ReasonsTold()[:len(q.ReasonsTold())-others] {
+		reasons = append(reasons, rating.Code(r.Code))
+	}
+	told.Reasons = reasons
+	q.Rating = &told
+	e, err := Explain(q)
+	if err != nil || same {
+		return e, err
+	}
+	e.Rating.DeclaredOnly = nil
 	for i := range e.Rating.Drivers {
 		d := &e.Rating.Drivers[i]
-		all := len(d.Charged)
-		d.Charged = slices.DeleteFunc(slices.Clone(d.Charged), func(c Charged) bool { return !q.Declared(d.DriverID, c.Type, c.Date) })
-		if len(d.Charged) < all {
-			d.Points = 0
-			for _, c := range d.Charged {
-				d.Points += c.Points
+		d.Factors = nil
+		if !ok {
+			d.Points, d.Charged = nil, nil
+		}
+	}
+	if p := e.Rating.Price; p != nil {
+		p.AverageDriver = nil
+		for _, v := range p.Vehicles {
+			for i := range v.Coverages {
+				v.Coverages[i].Steps = withoutDrivers(v.Coverages[i].Steps)
 			}
 		}
 	}
-	return e
+	return e, nil
+}
+
+// withoutDrivers are steps without the factor of the drivers, and what it follows from. Whether the minimum of the coverage
+// counts is seen in the premium alone.
+func withoutDrivers(steps []PriceStep) []PriceStep {
+	at := slices.IndexFunc(steps, func(s PriceStep) bool { return s.Step == rating.AverageDriver })
+	if at < 0 {
+		return steps
+	}
+	steps[at].Factor = nil
+	for i := at; i < len(steps); i++ {
+		steps[i].Result = nil
+	}
+	return slices.DeleteFunc(steps, func(s PriceStep) bool { return s.Step == rating.CoverageMinimum })
 }
 
 // Explain explains the revision of a quote that is in force, which has to be rated. The error says that a trace in
@@ -131,11 +170,11 @@ func Explain(q quote.Quote) (Explanation, error) {
 		RatePlanVersion: r.RatePlanVersion, Drivers: []RatedDriver{}, AdverseActionNotice: r.AdverseActionNotice,
 	}}
 	if d := r.DeclaredOnly; d != nil {
-		e.Rating.DeclaredOnly = DeclaredOnly(*d)
+		e.Rating.DeclaredOnly = &DeclaredOnly{d.Outcome, d.TotalPremium}
 	}
 	for _, d := range r.Drivers {
-		driver := RatedDriver{DriverID: d.DriverID, Age: d.Age, YearsLicensed: d.YearsLicensed, Points: d.Points,
-			Charged: []Charged{}, Factors: d.Factors}
+		driver := RatedDriver{DriverID: d.DriverID, Age: d.Age, YearsLicensed: d.YearsLicensed, Points: &d.Points,
+			Charged: []Charged{}, Factors: &d.Factors}
 		for _, c := range d.Charged {
 			driver.Charged = append(driver.Charged, Charged(c))
 		}
@@ -150,7 +189,7 @@ func Explain(q quote.Quote) (Explanation, error) {
 	}
 	p := r.Price
 	e.Rating.Price = &Price{
-		AverageDriver: p.AverageDriver, Tier: string(p.Tier), Vehicles: vehicles, CoverageTotal: p.CoverageTotal,
+		AverageDriver: &p.AverageDriver, Tier: string(p.Tier), Vehicles: vehicles, CoverageTotal: p.CoverageTotal,
 		MinimumPremiumAdjustment: p.MinimumPremiumAdjustment, Fees: listed(p.Fees), Assessment: p.Assessment,
 		TotalPremium: p.TotalPremium,
 	}
@@ -181,7 +220,7 @@ func priceSteps(t rating.Trace) ([]PriceStep, error) {
 	}
 	steps := make([]PriceStep, len(read))
 	for i, s := range read {
-		steps[i] = PriceStep{Step: s.Name, Result: s.Premium}
+		steps[i] = PriceStep{Step: s.Name, Result: &s.Premium}
 		if s.Name != rating.Base && s.Name != rating.Flat && s.Name != rating.CoverageMinimum {
 			steps[i].Factor = &s.Factor
 		}

@@ -16,6 +16,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
+	"milepost/domain/zone"
 	"milepost/internal/platform"
 )
 
@@ -26,6 +27,9 @@ type Filter struct {
 	State  string
 	// From and To are when a quote was requested: at From or later, and before To.
 	From, To time.Time
+	// FromDay and ToDay are the days, where the risk is, on which a quote was requested: on FromDay or later, and on ToDay
+	// or earlier.
+	FromDay, ToDay civil.Date
 	// ExpiringBy takes open quotes whose last day is that day or an earlier one.
 	ExpiringBy civil.Date
 	// CustomerID takes the quotes of one customer.
@@ -39,7 +43,27 @@ func (f Filter) matches(l Line) bool {
 	expiring := l.Status.Open() && !l.ExpiresOn.IsZero() && !l.ExpiresOn.After(f.ExpiringBy)
 	return (f.Status == "" || f.Status == l.Status) && (f.State == "" || f.State == l.State) &&
 		(f.CustomerID == "" || f.CustomerID == l.CustomerID) && (f.ExpiringBy.IsZero() || expiring) &&
-		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To))
+		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) && f.onDay(zone.Today(l.State, l.RequestedAt))
+}
+
+// onDay reports whether a quote that was requested on a day is one that is looked for.
+func (f Filter) onDay(day civil.Date) bool {
+	return !day.Before(f.FromDay) && (f.ToDay.IsZero() || !day.After(f.ToDay))
+}
+
+// somewhere is how far, at the most, a day begins before or after that of UTC.
+const somewhere = 14 * time.Hour
+
+// requested are the instants between which every quote was requested that is looked for, zero if there is none.
+func (f Filter) requested() (from, to time.Time) {
+	from, to = f.From, f.To
+	if day := f.FromDay.In(time.UTC).Add(-somewhere); !f.FromDay.IsZero() && day.After(from) {
+		from = day
+	}
+	if day := f.ToDay.AddDays(1).In(time.UTC).Add(somewhere); !f.ToDay.IsZero() && (to.IsZero() || day.Before(to)) {
+		to = day
+	}
+	return from, to
 }
 
 // statuses are those under which the quotes that are looked for may be stored.
@@ -129,9 +153,10 @@ func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, 
 type span struct{ low, high string }
 
 func (f Filter) span(cursor string) (span, error) {
-	b := span{low: f.From.UTC().Format(timeLayout), high: "9999"}
-	if !f.To.IsZero() && f.To.UTC().Year() < 10_000 { // the texts of later times come before those of others
-		b.high = f.To.UTC().Format(timeLayout)
+	from, to := f.requested()
+	b := span{low: from.UTC().Format(timeLayout), high: "9999"}
+	if !to.IsZero() && to.UTC().Year() < 10_000 { // the texts of later times come before those of others
+		b.high = to.UTC().Format(timeLayout)
 	}
 	if cursor == "" {
 		return b, nil

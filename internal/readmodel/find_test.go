@@ -15,6 +15,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
+	"milepost/domain/zone"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
 	"milepost/internal/stacktest"
@@ -101,6 +102,12 @@ func TestWhatMatchesIsFound(t *testing.T) {
 			f.To = requestedAt.Add(time.Duration(c.IntN(20*24)) * time.Hour)
 		}
 		if c.IntN(4) == 0 {
+			f.FromDay = civil.DateOf(requestedAt).AddDays(c.IntN(20))
+		}
+		if c.IntN(4) == 0 {
+			f.ToDay = civil.DateOf(requestedAt).AddDays(c.IntN(20))
+		}
+		if c.IntN(4) == 0 {
 			f.ExpiringBy = civil.DateOf(now).AddDays(c.IntN(20) - 5)
 		}
 		if c.IntN(4) == 0 {
@@ -110,6 +117,7 @@ func TestWhatMatchesIsFound(t *testing.T) {
 		for _, p := range all {
 			l := p.Line().At(now)
 			if (f.Status == "" || l.Status == f.Status) && (f.State == "" || l.State == f.State) && (f.CustomerID == "" || l.CustomerID == f.CustomerID) &&
+				!zone.Today(l.State, l.RequestedAt).Before(f.FromDay) && (f.ToDay.IsZero() || !zone.Today(l.State, l.RequestedAt).After(f.ToDay)) &&
 				!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) &&
 				(f.ExpiringBy.IsZero() || p.Outcome != nil && l.Status.Open() && !l.ExpiresOn.After(f.ExpiringBy)) {
 				want = append(want, l.QuoteID)
@@ -122,9 +130,10 @@ func TestWhatMatchesIsFound(t *testing.T) {
 	if got := s.find(t, readmodel.Filter{}, 100, now); len(got) != len(all) {
 		t.Errorf("without a filter %d quotes, want %d", len(got), len(all))
 	}
-	ever := readmodel.Filter{To: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)} // the end of the last day that a date can be
-	if got := s.find(t, ever, 100, now); len(got) != len(all) {
-		t.Errorf("before the year 10000 %d quotes, want %d", len(got), len(all))
+	for _, ever := range []readmodel.Filter{{ToDay: civil.NewDate(9999, 12, 31)}, {To: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}, {FromDay: civil.NewDate(1, 1, 1)}} {
+		if got := s.find(t, ever, 100, now); len(got) != len(all) {
+			t.Errorf("%+v: %d quotes, want %d", ever, len(got), len(all))
+		}
 	}
 }
 

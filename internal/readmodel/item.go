@@ -123,8 +123,9 @@ func (k Kind) item(p Projection) (attributes, error) {
 }
 
 // form is what a document's members mean. It is raised when they come to mean something else: then documents of before
-// are as good as behind. In the first form a customer was told what consumer reports hold.
-const form = 2
+// are as good as behind. In the first form a customer was told what consumer reports hold, in the second which rules
+// fired on them beside what was declared.
+const form = 3
 
 // Conditions under which an item is put: what stands there was made from fewer events, or from no more, or does not
 // say from how many.

@@ -63,12 +63,12 @@ func (l *lane) deliver(ctx context.Context, batch []stream.Record) bool {
 			continue
 		}
 		if l.BisectBatchOnFunctionError {
-			if v.failed && len(p.records) > 1 {
-				left = slices.Replace(left, 0, 1, halves(*p)...)
-				continue
-			}
 			if !v.failed && v.processed > 0 {
 				continue // split at the number that the function returned
+			}
+			if len(p.records) > 1 {
+				left = slices.Replace(left, 0, 1, halves(*p)...)
+				continue
 			}
 		}
 		if l.retries >= 0 && p.retries >= l.retries {

@@ -5,6 +5,22 @@
 // A function's code is a Handler. In process it is called on its own goroutine, with a context
 // like the one that aws-lambda-go makes; what Lambda enforces by ending a sandbox (timeouts) is
 // then enforced by no longer waiting, so a handler should end when its context does.
+//
+// # What a mapping gives up
+//
+// The documentation of Lambda leaves open which records of a batch are discarded when its retries are used up. It says
+// (services-ddb-batchfailurereporting, kinesis-on-failure-destination in the developer guide) that the lowest number
+// in batchItemFailures is the checkpoint and all from it on is retried; that with BisectBatchOnFunctionError a batch is
+// split at that number and only what remains is retried; that a failed batch is split in two, which isolates bad
+// records and uses up no retries; and that the destination is told of a batch by its first and last number, of which
+// batchSize may be more than 1. So a Mapping does this:
+//
+//   - Without bisecting it gives up the batch from the lowest reported record to the end, those behind it included,
+//     whatever the function made of them.
+//   - With bisecting it first splits the batch at the reported record. A report of the very first record tells of no
+//     success and leaves nothing to split there: it halves the batch, as one that failed. So the record comes to be
+//     alone, it alone is given up, and the ones behind it are then delivered.
+//   - By age it gives up those records at the front that are too old, and none behind them.
 package lambda
 
 import (

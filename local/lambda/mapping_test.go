@@ -211,7 +211,7 @@ func TestBatchesAreDeliveredAndRetriedAsOnAWS(t *testing.T) {
 			"[[1 2 3 4 5 6] [1 2 3] [1] [2 3] [2] [3] [3] [4 5 6]]", []float64{1}},
 		{"with bisecting, a reported number is where the batch is split",
 			lambda.Mapping{MaximumRetryAttempts: number(1), BisectBatchOnFunctionError: true, FunctionResponseTypes: report}, poison(5, true),
-			"[[1 2 3 4 5 6] [5 6] [5 6]]", []float64{2}},
+			"[[1 2 3 4 5 6] [5 6] [5] [5] [6]]", []float64{1}},
 		{"records that the filter drops count as processed",
 			lambda.Mapping{Filter: func(r []byte) bool { return !strings.Contains(string(r), `"value":3`) }}, poison(3, false), "[[1 2 4 5 6]]", nil},
 		{"an empty list is success", lambda.Mapping{FunctionResponseTypes: report}, ok, "[[1 2 3 4 5 6]]", nil},
@@ -257,6 +257,82 @@ func TestBatchesAreDeliveredAndRetriedAsOnAWS(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOnlyBisectingSavesTheRecordsBehindAPoisonedOne poisons each record of a batch in turn. The poisoned record is
+// given up in any case; those before it never are; those behind it are without bisecting, and processed with it.
+func TestOnlyBisectingSavesTheRecordsBehindAPoisonedOne(t *testing.T) {
+	t.Parallel()
+	const count = 6
+	for _, bisect := range []bool{false, true} {
+		for _, reported := range []bool{false, true} {
+			for retries := range 3 {
+				for poisoned := 1; poisoned <= count; poisoned++ {
+					synctest.Test(t, func(t *testing.T) {
+						source := newStream("shard-1")
+						for i := range count {
+							source.put("shard-1", "k", i+1)
+						}
+						m := lambda.Mapping{Stream: source, OnFailure: queueARN, BisectBatchOnFunctionError: bisect, MaximumRetryAttempts: &retries}
+						if reported {
+							m.FunctionResponseTypes = []string{"ReportBatchItemFailures"}
+						}
+						processed := map[int]bool{}
+						tries := 0 // of the poisoned record when it comes first
+						respond := func(batch []delivered) ([]byte, error) {
+							all := values(batch)
+							at := slices.Index(all, poisoned)
+							if at == 0 {
+								tries++
+							}
+							if at >= 0 && !reported {
+								all = nil // the function fails before it has done anything
+							} else if at >= 0 {
+								all = all[:at]
+							}
+							for _, v := range all {
+								processed[v] = true
+							}
+							return poison(poisoned, reported)(batch)
+						}
+						var got batches
+						var box mailbox
+						s := startMapping(t, lambda.Config{DeadLetters: box.deliver}, m, got.handler(respond))
+						time.Sleep(time.Hour)
+						if err := s.Close(); err != nil {
+							t.Fatal(err)
+						}
+						first, last := poisoned, poisoned // of those that are given up
+						if !bisect {
+							last = count
+						}
+						if !bisect && !reported {
+							first = 1
+						}
+						for v := 1; v <= count; v++ {
+							if want := v < first || v > last; processed[v] != want {
+								t.Errorf("record %d processed = %t, want %t", v, processed[v], want)
+							}
+						}
+						told := box.all()
+						if len(told) != 1 {
+							t.Fatalf("the destination was told %v", told)
+						}
+						from, to := at(t, told[0], "DDBStreamBatchInfo", "startSequenceNumber"), at(t, told[0], "DDBStreamBatchInfo", "endSequenceNumber")
+						if from != fmt.Sprintf("%021d", first) || to != fmt.Sprintf("%021d", last) {
+							t.Errorf("given up: %v to %v, want %d to %d", from, to, first, last)
+						}
+						if bisect && tries < retries+1 {
+							t.Errorf("the poisoned record was tried %d times alone or first, want at least %d", tries, retries+1)
+						}
+						if t.Failed() {
+							t.Logf("bisect %t, reported %t, %d retries, record %d poisoned: batches %v", bisect, reported, retries, poisoned, got.String())
+						}
+					})
+				}
+			}
+		}
 	}
 }
 

@@ -55,6 +55,18 @@ func TestStaffFindQuotes(t *testing.T) {
 				t.Errorf("%s: %v, want %v", query, got, want)
 			}
 		}
+		// In Ohio it is still the evening of the first of May when the second has begun in UTC.
+		time.Sleep(time.Date(2026, 5, 2, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
+		evening := s.submit("eve", example())
+		s.change(s.token("eve", "quotes"), evening, "withdrawal", "")
+		for query, want := range map[string][]string{
+			"?customer=eve&from=2026-05-02": {}, "?customer=eve&from=2026-05-01&to=2026-05-01": {evening}, "?customer=eve&to=2026-04-30": {},
+			"?customer=eve&from=2026-05-02T00:00:00Z": {evening}, "?customer=eve&to=2026-05-02T00:00:00Z": {},
+		} {
+			if got := s.found(query); !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", query, got, want)
+			}
+		}
 		for query, names := range map[string][]string{
 			"?status=OPEN&state=ohio": {"status", "state"}, "?from=yesterday&to=1": {"from", "to"},
 			"?expiring=soon": {"expiring"}, "?customer=": {"customer"},
