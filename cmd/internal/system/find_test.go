@@ -58,6 +58,7 @@ func TestStaffFindQuotes(t *testing.T) {
 		// In Ohio it is still the evening of the first of May when the second has begun in UTC.
 		time.Sleep(time.Date(2026, 5, 2, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
 		evening := s.submit("eve", example())
+		time.Sleep(time.Minute)
 		s.change(s.token("eve", "quotes"), evening, "withdrawal", "")
 		for query, want := range map[string][]string{
 			"?customer=eve&from=2026-05-02": {}, "?customer=eve&from=2026-05-01&to=2026-05-01": {evening}, "?customer=eve&to=2026-04-30": {},
