@@ -22,7 +22,7 @@ func mustBuildBootstrap(t *testing.T) string {
 		t.Skip("it builds a binary and starts processes")
 	}
 	path := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags=lambda.norpc", "-o", path, "../bootstrap")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", path, "../bootstrap")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the bootstrap: %v\n%s", err, out)
 	}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // bootstrap builds testdata/bootstrap once; beside an error it gives what the compiler said.
 var bootstrap = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir, "bootstrap")
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", path, "./testdata/bootstrap").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags=-s -w", "-o", path, "./testdata/bootstrap").CombinedOutput()
 	if err != nil {
 		return string(out), err
 	}

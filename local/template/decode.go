@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Decode reads the properties into the struct that v points to, by the names in its json tags. A
@@ -131,19 +131,35 @@ func setScalar(n *node, v reflect.Value) bool {
 }
 
 func (d *decoder) decodeStruct(n *node, v reflect.Value) {
-	fields := reflect.VisibleFields(v.Type())
+	fields := fieldsOf(v.Type())
 	for _, f := range n.fields {
-		i := slices.IndexFunc(fields, func(sf reflect.StructField) bool {
-			name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
-			if name == "" {
-				name = sf.Name
-			}
-			return sf.IsExported() && name == f.name
-		})
-		if i < 0 {
+		index, ok := fields[f.name]
+		if !ok {
 			d.fail(f.line, f.value.path, "the local runtime does not support the property %s of %s", f.name, d.resource.Type)
 			continue
 		}
-		d.decode(f.value, v.FieldByIndex(fields[i].Index))
+		d.decode(f.value, v.FieldByIndex(index))
 	}
+}
+
+// knownFields holds what fieldsOf gives, by type.
+var knownFields sync.Map
+
+// fieldsOf gives the way to each field of a struct, by its name in JSON.
+func fieldsOf(t reflect.Type) map[string][]int {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(map[string][]int)
+	}
+	fields := map[string][]int{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = f.Name
+		}
+		if _, before := fields[name]; f.IsExported() && !before {
+			fields[name] = f.Index
+		}
+	}
+	knownFields.Store(t, fields)
+	return fields
 }

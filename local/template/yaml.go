@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,6 +23,26 @@ var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 // leaves nothing to go on with. Anchors, aliases and merge keys are resolved, as the SAM command line
 // does before it hands a template to CloudFormation.
 func (l *loader) read(text []byte) *node {
+	if last := lastRead.Load(); last != nil && bytes.Equal(last.text, text) {
+		return last.root
+	}
+	root := l.parse(text)
+	if len(l.problems) == 0 {
+		lastRead.Store(&readTemplate{bytes.Clone(text), root})
+	}
+	return root
+}
+
+// lastRead keeps the template that was read last without a problem: a process mostly opens the same one, and to parse
+// it takes longer than all that follows.
+var lastRead atomic.Pointer[readTemplate]
+
+type readTemplate struct {
+	text []byte
+	root *node
+}
+
+func (l *loader) parse(text []byte) *node {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var document, more yaml.Node
 	if err := dec.Decode(&document); err != nil {
