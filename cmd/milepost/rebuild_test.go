@@ -38,7 +38,7 @@ func projections(t *testing.T, cfg aws.Config) map[string][]map[string]types.Att
 }
 
 // searchEntries is how many entries of the search a quote of the example has.
-const searchEntries = 5
+const searchEntries = 4
 
 // assertNoFile checks that a command has tidied up.
 func assertNoFile(t *testing.T, file string) {

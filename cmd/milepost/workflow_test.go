@@ -117,7 +117,12 @@ func TestAWorkflowThatFailsSaysWhy(t *testing.T) {
 
 func TestAWorkflowThatFailedIsRedrivenAndFollowed(t *testing.T) {
 	b := &breakable{function: "Rebuild"}
-	inMemory(t, &fault.Plan{Invoke: b.invoke}, func(t *testing.T, s *running) {
+	// No call ends in the moment that it begins, so that the workflow is still on its way when it is to be followed.
+	lasting := func(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+		time.Sleep(time.Second)
+		return b.invoke(ctx, function, payload, next)
+	}
+	inMemory(t, &fault.Plan{Invoke: lasting}, func(t *testing.T, s *running) {
 		s.priced()
 		if r := s.milepost("rebuild", "all", "--workflow"); r.status != 1 {
 			t.Errorf("status %d: %s", r.status, r.err)
