@@ -195,6 +195,9 @@ func (s *Stack) open() (err error) {
 // serveAWS makes the endpoint that every SDK client of the system calls.
 func (s *Stack) serveAWS() {
 	e := awsapi.NewServer()
+	if s.opts.Faults != nil {
+		e.Before = s.opts.Faults.Call
+	}
 	e.Identify = s.identify
 	e.Handle("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", s.tables)
 	e.Handle("DynamoDBStreams_20120810", "com.amazonaws.dynamodb.v20120810", s.tables.Streams())

@@ -35,6 +35,8 @@ type Server struct {
 	// Identify gives the identity that an access key stands for, and false for an unknown key.
 	// Nil accepts every key as the account itself.
 	Identify func(accessKeyID string) (Caller, bool)
+	// Before is asked before each operation of a JSON protocol: its error is the answer. Nil lets all through.
+	Before func(ctx context.Context, operation string) error
 
 	targets  map[string]target
 	queries  map[string]query // by the version of their API
@@ -156,6 +158,12 @@ func (s *Server) serveTarget(ctx context.Context, identityErr *Error, name strin
 	if err != nil {
 		writeTargetError(w, t, AsError(err))
 		return
+	}
+	if s.Before != nil {
+		if err := s.Before(ctx, operation); err != nil {
+			writeTargetError(w, t, AsError(err))
+			return
+		}
 	}
 	answer, err := t.service.Call(ctx, operation, body)
 	if err != nil {

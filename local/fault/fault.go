@@ -16,6 +16,9 @@ type Plan struct {
 	// Event gives, for one event on its way to one target of one rule, the delay of each delivery.
 	// No delays at all stand for one delivery at once.
 	Event func(ruleARN, targetARN string, event []byte) []time.Duration
+	// Call is asked before each call to a service with a JSON protocol, such as PutEvents: its error, an *awsapi.Error,
+	// is the answer. The caller is awsapi.CallerOf. It may block, so that calls meet.
+	Call func(ctx context.Context, operation string) error
 	// Invoke stands between the runtime and a function's handler. It calls next, or fails or
 	// panics before or after it.
 	Invoke func(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error)

@@ -1,10 +1,15 @@
 package system_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +18,7 @@ import (
 	xraytypes "github.com/aws/aws-sdk-go-v2/service/xray/types"
 
 	"milepost/cmd/internal/system"
+	"milepost/local/awsapi"
 	"milepost/local/fault"
 )
 
@@ -21,7 +27,11 @@ type segment struct {
 	ID, Name, Origin, Type string
 	ParentID               string `json:"parent_id"`
 	InProgress             bool   `json:"in_progress"`
-	Fault                  bool
+	Fault, Error, Throttle bool
+	Cause                  json.RawMessage
+	HTTP                   struct{ Response struct{ Status int } }
+	AWS                    struct{ Operation string }
+	Annotations            map[string]any
 	Subsegments            []segment
 }
 
@@ -337,6 +347,63 @@ func TestAShareOfSubmissionsIsTraced(t *testing.T) {
 			if trace := log.Events[0].TraceID; trace == "" || len(s.segments(trace)) == 0 {
 				t.Errorf("quote %s has the trace %q", id, trace)
 			}
+		}
+	})
+}
+
+// TestALostRaceIsNoErrorInTheTrace: of two commands at once on the same version one loses, by a conditional write. That
+// is no failure of anything: the loser is answered with 412, and nothing in the traces is an error or a fault. The write
+// that lost shows the status that DynamoDB answered with.
+func TestALostRaceIsNoErrorInTheTrace(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		var racing atomic.Int32 // how many writes are to meet
+		meet := make(chan struct{})
+		s := mustRun(t, system.Options{TraceAll: true, Faults: &fault.Plan{Call: func(ctx context.Context, operation string) error {
+			write := operation == "PutItem" || operation == "TransactWriteItems"
+			if write && racing.Load() > 0 && strings.Contains(awsapi.CallerOf(ctx).ARN, "CommandsFunction") {
+				if racing.Add(-1) == 0 {
+					close(meet)
+				}
+				<-meet
+			}
+			return nil
+		}}})
+		id := s.submit("ada", example())
+		s.settle()
+		ada := s.token("ada", "quotes")
+		etag := s.call(ada, "GET", "/quotes/"+id, "").Header.Get("Etag")
+		time.Sleep(time.Second)
+		began := time.Now()
+		racing.Store(2)
+		statuses := make([]int, 2)
+		var wg sync.WaitGroup
+		for i := range statuses {
+			wg.Go(func() { statuses[i] = s.call(ada, "POST", "/quotes/"+id+"/acceptance", "", "If-Match", etag).Status })
+		}
+		wg.Wait()
+		slices.Sort(statuses)
+		if want := []int{http.StatusOK, http.StatusPreconditionFailed}; !slices.Equal(statuses, want) {
+			t.Fatalf("%v, want %v", statuses, want)
+		}
+		time.Sleep(time.Minute)
+		lost := 0
+		for _, found := range s.summaries(began, "") {
+			for _, root := range s.segments(*found.Id) {
+				root.walk(func(seg segment, _ string) {
+					if seg.Fault || seg.Error || seg.Throttle || len(seg.Cause) > 0 {
+						t.Errorf("%s %s: fault=%t error=%t throttle=%t cause=%s", seg.Name, seg.AWS.Operation, seg.Fault, seg.Error, seg.Throttle, seg.Cause)
+					}
+					if seg.Annotations["lost_race"] != nil {
+						if seg.AWS.Operation != "PutItem" || seg.HTTP.Response.Status != http.StatusBadRequest {
+							t.Errorf("%s %s: %d, want the answer of DynamoDB", seg.Name, seg.AWS.Operation, seg.HTTP.Response.Status)
+						}
+						lost++
+					}
+				})
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d lost races in the traces, want 1", lost)
 		}
 	})
 }
