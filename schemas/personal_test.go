@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,8 @@ func TestPersonalFollowsReferencesAndArrays(t *testing.T) {
 		want  string
 	}{
 		{quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1}, "/request/address /request/contact/email /request/contact/phone /request/drivers/*/dateOfBirth /request/drivers/*/firstName " +
-			"/request/drivers/*/lastName /request/drivers/*/licenseNumber /request/drivers/*/licensedDate /request/vehicles/*/vin"},
+			"/request/drivers/*/lastName /request/drivers/*/licenseNumber /request/drivers/*/licensedDate " +
+			"/request/vehicles/*/bodyClass /request/vehicles/*/make /request/vehicles/*/model /request/vehicles/*/vin"},
 		{quote.Versioned{Type: quote.TypeVehiclesIdentified, Version: 1}, "/vehicles/*/answers/*/reply /vehicles/*/answers/*/requestHash"},
 		{quote.Versioned{Type: quote.TypeQuoteWithdrawn, Version: 1}, "/reason"},
 		{quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, ""},
@@ -58,7 +60,7 @@ var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/agency/phone":     "of a company",
 	"events/AccidentHistoryRetrieved.v2.json/drivers/*/reviews/*/reason": "a code",
 	"events/QuoteCorrected.v1.json/text":                                 "of a fault of the program, the same for many quotes",
-	"events/QuoteReferred.v1.json/contradictions/*/text":                 "of vehicles, and of ages and years as the rating has them",
+	"events/QuoteReferred.v1.json/contradictions/*/text":                 "in our words, of what the decoder knows, ages and years",
 	"types/request.v1.json/contact/consents/email":                       "whether it was agreed to",
 	"types/request.v1.json/contact/consents/text":                        "whether it was agreed to",
 }
@@ -127,4 +129,182 @@ func checkMarked(t *testing.T, where string, schema map[string]any, seen map[str
 	if items, ok := schema["items"].(map[string]any); ok {
 		checkMarked(t, where+"/*", items, seen)
 	}
+}
+
+// kept says where an event keeps what the body of a request brings.
+var kept = map[string][]struct{ eventType, at string }{
+	"QuoteRequest":        {{quote.TypeQuoteRequested, "/request"}, {quote.TypeQuoteAmended, "/request"}},
+	"Withdrawal":          {{quote.TypeQuoteWithdrawn, ""}},
+	"Waiver":              {{quote.TypeConditionWaived, "/decision"}},
+	"UnderwriterDecision": {{quote.TypeReferralApproved, "/decision"}, {quote.TypeReferralDeclined, "/decision"}},
+	"Reversal":            {{quote.TypeEventReversed, ""}},
+	"EstimateRequest":     nil, // of which nothing is kept
+}
+
+// TestWordsOfARequestAreSealed goes through the bodies of all requests: whatever takes words is bounded and sealed in each
+// event that keeps it, and all else is a code. So nothing that somebody wrote outlives an erasure, wherever they wrote it.
+func TestWordsOfARequestAreSealed(t *testing.T) {
+	t.Parallel()
+	root := openAPIValue(t).(map[string]any)
+	components := root["components"].(map[string]any)["schemas"].(map[string]any)
+	bodies := map[string]bool{}
+	for _, operations := range root["paths"].(map[string]any) {
+		for _, operation := range operations.(map[string]any) {
+			body, ok := operation.(map[string]any)["requestBody"].(map[string]any)
+			if !ok {
+				continue
+			}
+			for _, content := range body["content"].(map[string]any) {
+				bodies[filepath.Base(content.(map[string]any)["schema"].(map[string]any)["$ref"].(string))] = true
+			}
+		}
+	}
+	words := 0
+	for body := range bodies {
+		keeps, known := kept[body]
+		if !known {
+			t.Errorf("say where events keep %s", body)
+		}
+		texts := map[string]map[string]any{}
+		findTexts(components, components[body].(map[string]any), "", texts)
+		for at, text := range texts {
+			if isCode(text) {
+				continue
+			}
+			if text["maxLength"] == nil && text["pattern"] == nil {
+				t.Errorf("%s%s has no bound", body, at)
+			}
+			for _, k := range keeps {
+				words++
+				paths, err := schemas.Personal(k.eventType, quote.SchemaVersion(k.eventType))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.ContainsFunc(paths, func(p schemas.Path) bool { return strings.HasPrefix(k.at+at+"/", p.String()+"/") }) {
+					t.Errorf("%s%s takes any words, and %s keeps them unsealed: make it a code, or personal", body, at, k.eventType)
+				}
+			}
+		}
+	}
+	if len(bodies) != len(kept) || words == 0 {
+		t.Errorf("%d bodies with %d members that take words, want %d bodies", len(bodies), words, len(kept))
+	}
+}
+
+// findTexts finds the schemas of the strings below a schema of the OpenAPI document, by their paths.
+func findTexts(components, schema map[string]any, at string, found map[string]map[string]any) {
+	if ref, ok := schema["$ref"].(string); ok {
+		findTexts(components, components[filepath.Base(ref)].(map[string]any), at, found)
+	}
+	if strings.Contains(fmt.Sprint(schema["type"]), "string") {
+		found[at] = schema
+	}
+	if properties, ok := schema["properties"].(map[string]any); ok {
+		for name, member := range properties {
+			findTexts(components, member.(map[string]any), at+"/"+name, found)
+		}
+	}
+	for _, each := range []string{"items", "additionalProperties"} {
+		if items, ok := schema[each].(map[string]any); ok {
+			findTexts(components, items, at+"/"+schemas.Each, found)
+		}
+	}
+	for _, list := range []string{"allOf", "anyOf", "oneOf"} {
+		branches, _ := schema[list].([]any)
+		for _, branch := range branches {
+			findTexts(components, branch.(map[string]any), at, found)
+		}
+	}
+}
+
+// isCode reports whether a string can be no words: it is one of a list, a date, or of a pattern without spaces and of few
+// characters.
+func isCode(text map[string]any) bool {
+	if text["enum"] != nil || text["const"] != nil || text["format"] != nil {
+		return true
+	}
+	pattern, ok := text["pattern"].(string)
+	if !ok {
+		return false
+	}
+	if longest, ok := text["maxLength"].(float64); ok && longest > 64 {
+		return false
+	}
+	fits := regexp.MustCompile(pattern)
+	for _, words := range []string{"Philippa Wintergreen", "Philippa, of Ohio", "Philippa\u00a0Wintergreen", "Grüße"} {
+		if fits.MatchString(words) {
+			return false
+		}
+	}
+	bounded := text["maxLength"] != nil
+	return bounded || !slices.ContainsFunc([]string{"a", "A", "_"}, func(c string) bool { return fits.MatchString(strings.Repeat(c, 65)) })
+}
+
+// notWritten are members of events that take any text and that no customer, nor anybody else who gives a command, writes,
+// by their names.
+var notWritten = map[string]string{
+	"driverId": "a code of the request", "vehicleId": "a code of the request", "subjects": "codes of the request",
+	"vehicles": "codes of the request", "drivers": "codes of the request",
+	"name": "of a reporting agency", "address": "of a reporting agency", "phone": "of a reporting agency",
+	"errorCode": "of the VIN decoder", "make": "of the VIN decoder", "model": "of the VIN decoder", "bodyClass": "of the VIN decoder",
+	"gvwr": "of the VIN decoder", "provider": "the name of one", "underwriter": "the subject of a token", "by": "the subject of a token",
+	"customerId": "the subject of a token", "eventId": "made here", "pointer": "made here", "text": "see impersonal",
+	"ticket": "of a correction, which is about many quotes", "engine": "of a correction, which is about many quotes",
+	"type": "of an incident, a code of the request or the agency", "unavailable": "a code, made here",
+}
+
+// TestEveryTextOfAnEventIsAccountedFor: each is personal, a code, or written by nobody who may name a person. Those of
+// types/request.v1.json TestWordsOfARequestAreSealed holds; those of types/rating.v1.json the rating makes itself.
+func TestEveryTextOfAnEventIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, v := range quote.EventVersions() {
+		checkTexts(t, fmt.Sprintf("events/%s.v%d.json", v.Type, v.Version), "", seen)
+	}
+	for name := range notWritten {
+		if !seen[name] {
+			t.Errorf("no event has a text %s", name)
+		}
+	}
+}
+
+func checkTexts(t *testing.T, file, name string, seen map[string]bool) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(any, string)
+	walk = func(value any, name string) {
+		switch value := value.(type) {
+		case []any:
+			for _, v := range value {
+				walk(v, name)
+			}
+		case map[string]any:
+			if value["x-personal"] == true {
+				return
+			}
+			if ref, ok := value["$ref"].(string); ok && !slices.Contains([]string{"request.v1.json", "rating.v1.json"}, filepath.Base(ref)) {
+				checkTexts(t, filepath.Join(filepath.Dir(file), ref), name, seen)
+			}
+			if strings.Contains(fmt.Sprint(value["type"]), "string") && !isCode(value) {
+				seen[name] = true
+				if notWritten[name] == "" {
+					t.Errorf("%s: %s takes any text: make it a code or personal, or say who writes it", file, name)
+				}
+			}
+			for key, v := range value {
+				switch key {
+				case "properties":
+					for name, member := range v.(map[string]any) {
+						walk(member, name)
+					}
+				case "items", "prefixItems", "additionalProperties", "allOf", "anyOf", "oneOf", "if", "then", "else":
+					walk(v, name)
+				}
+			}
+		}
+	}
+	walk(mustValue(t, text), name)
 }

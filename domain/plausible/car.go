@@ -100,12 +100,12 @@ var carRules = []rule[*car]{
 				!sameMake(c.decoded.Make, c.Make, c.decoded.ModelYear)
 		},
 		func(c *car) string {
-			return fmt.Sprintf("Vehicle %s: the VIN is of a %s, stated is a %s; the VIN's is rated", c.VehicleID, c.decoded.Make, oneWord(c.Make))
+			return fmt.Sprintf("Vehicle %s: the VIN is of a %s, stated is another make; the VIN's is rated", c.VehicleID, c.decoded.Make)
 		}},
 	{"C24_VIN_BODY", "/bodyClass", func(c *car) bool { return c.otherModel() && c.otherBody() },
 		func(c *car) string {
-			return fmt.Sprintf("Vehicle %s: the VIN is of a %s (%s), stated is a %s (%s); the VIN's is rated",
-				c.VehicleID, c.decoded.Model, c.body, oneWord(c.Model), c.bodyOf(c.BodyClass))
+			return fmt.Sprintf("Vehicle %s: the VIN is of a %s (%s), stated is another model (%s); the VIN's is rated",
+				c.VehicleID, c.decoded.Model, c.body, c.bodyOf(c.BodyClass))
 		}},
 	{"A24_VIN_MODEL", "/model", func(c *car) bool { return c.otherModel() && !c.otherBody() },
 		say[*car]("The VIN is of another model. Is the VIN right?")},
@@ -179,9 +179,6 @@ func textRule(member string, text func(*car) string) rule[*car] {
 	return rule[*car]{"F33_TEXT", member, func(c *car) bool { return !oneLine(text(c)) },
 		say[*car]("The text has control characters. Enter one line of visible characters.")}
 }
-
-// oneWord is a stated make or model as a reason shows it.
-func oneWord(text string) string { return strings.ToUpper(strings.TrimSpace(text)) }
 
 // makes are the names under which one make is known, by what folded leaves of them.
 var makes = map[string]string{"CHEVY": "CHEVROLET", "VW": "VOLKSWAGEN", "MERCEDES": "MERCEDESBENZ", "BENZ": "MERCEDESBENZ",

@@ -70,7 +70,7 @@ func TestWhatContradictsIsReferred(t *testing.T) {
 	ferrari := example
 	ferrari.Request = edited(t, example.Request, func(r *quote.Request) { r.Vehicles[0].Make = "Ferrari" })
 	contradiction := plausible.Finding{
-		Code: "C23_VIN_MAKE", Pointer: "/vehicles/0/make", Text: "Vehicle V1: the VIN is of a HONDA, stated is a FERRARI; the VIN's is rated",
+		Code: "C23_VIN_MAKE", Pointer: "/vehicles/0/make", Text: "Vehicle V1: the VIN is of a HONDA, stated is another make; the VIN's is rated",
 	}
 	elsewhere := plausible.Finding{Code: "C25_VIN_ELSEWHERE", Pointer: "/vehicles/0/vin", Text: "The VIN is on another quote"}
 	events := quotetest.MustEvents(t, ferrari.Commands()...)
