@@ -178,3 +178,18 @@ func TestEveryKindOfProblemIsExplained(t *testing.T) {
 		t.Error("the code names no kind of problem")
 	}
 }
+
+// TestEveryPackageOfTheLocalRuntimeIsListed finds a package that the room's own page does not mention.
+func TestEveryPackageOfTheLocalRuntimeIsListed(t *testing.T) {
+	t.Parallel()
+	page := mustReadText(t, "local/README.md")
+	entries, err := os.ReadDir("local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !regexp.MustCompile("(?m)^\\| .*`"+entry.Name()+"`.* \\| ").MatchString(page) {
+			t.Errorf("local/README.md does not list %s", entry.Name())
+		}
+	}
+}
