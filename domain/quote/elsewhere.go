@@ -1,10 +1,14 @@
 package quote
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
+	"milepost/domain/accident"
 	"milepost/domain/plausible"
 	"milepost/domain/rating"
 )
@@ -30,6 +34,7 @@ const (
 // Other is another quote that has a Term of this one.
 type Other struct {
 	Term
+	QuoteID     string
 	CustomerID  string
 	Status      Status
 	RequestedAt time.Time
@@ -80,4 +85,83 @@ func tooFast(d Driver, t Term, others []Other, at time.Time) bool {
 		}
 	}
 	return quotes >= SpeedQuotes && differs
+}
+
+// Difference is what another quote states otherwise of a driver with the same license.
+type Difference struct {
+	// QuoteID is the other quote.
+	QuoteID string `json:"quoteId"`
+	// Pointer is the place in the request of this quote, such as /drivers/0/dateOfBirth. Incidents are in the order of
+	// their dates.
+	Pointer string `json:"pointer"`
+	// This is what this quote states there, That what the other one does; "" means nothing.
+	This string `json:"this"`
+	That string `json:"that"`
+}
+
+// Differences returns what other quotes state otherwise of the drivers of a quote whom they have too, by the license.
+func Differences(q Quote, others []Other) []Difference {
+	var all []Difference
+	for i, d := range q.Request.Drivers {
+		t, ok := NewTerm(TermLicense, d.LicenseNumber)
+		if !ok {
+			continue
+		}
+		at := fmt.Sprintf("/drivers/%d", i)
+		this := d.stated(at)
+		for _, o := range others {
+			for _, other := range o.Drivers {
+				if same, ok := NewTerm(TermLicense, other.LicenseNumber); !ok || same != t || o.Term != t {
+					continue
+				}
+				that := other.stated(at)
+				both := maps.Clone(this)
+				maps.Copy(both, that)
+				for _, pointer := range slices.Sorted(maps.Keys(both)) {
+					if this[pointer] != that[pointer] {
+						all = append(all, Difference{QuoteID: o.QuoteID, Pointer: pointer, This: this[pointer], That: that[pointer]})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// stated is what a request says of a driver, by the pointers below at: all but the names that a request gives to drivers
+// and to licenses, of which the latter is the same however it is written.
+func (d Driver) stated(at string) map[string]string {
+	d.DriverID, d.LicenseNumber = "", ""
+	d.Incidents = slices.SortedStableFunc(slices.Values(d.Incidents), func(a, b accident.Incident) int { return a.Date.Compare(b.Date) })
+	said := map[string]string{}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return said
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var members any
+	if decoder.Decode(&members) == nil {
+		flatten(said, at, members)
+	}
+	return said
+}
+
+// flatten notes the text of each value below a place that is no object or array.
+func flatten(into map[string]string, at string, value any) {
+	switch value := value.(type) {
+	case nil:
+	case map[string]any:
+		for name, v := range value {
+			flatten(into, at+"/"+name, v)
+		}
+	case []any:
+		for i, v := range value {
+			flatten(into, fmt.Sprintf("%s/%d", at, i), v)
+		}
+	default:
+		if text := fmt.Sprint(value); text != "" {
+			into[at] = text
+		}
+	}
 }

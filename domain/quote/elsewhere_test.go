@@ -76,3 +76,55 @@ func TestOtherQuotesOfTheSameVehicleOrDriver(t *testing.T) {
 		})
 	}
 }
+
+// TestDifferencesStandSideBySide: each member that two quotes state otherwise of the same driver, and nothing else.
+func TestDifferencesStandSideBySide(t *testing.T) {
+	t.Parallel()
+	submit := quotetest.MustExample(t, "E01").Submit()
+	early := accident.Incident{Type: accident.DUI, Date: civil.MustParseDate("2023-05-01")}
+	late := accident.Incident{Type: accident.SpeedingMajor, Date: civil.MustParseDate("2024-05-01")}
+	submit.Request.Drivers = slices.Clone(submit.Request.Drivers)
+	submit.Request.Drivers[0].LicenseNumber = "RS000001"
+	submit.Request.Drivers[0].Incidents = []accident.Incident{early, late}
+	q := quote.Fold(quotetest.MustEvents(t, submit)...)
+	license, _ := quote.NewTerm(quote.TermLicense, "RS000001")
+	for name, row := range map[string]struct {
+		change func(*quote.Driver)
+		want   []quote.Difference
+	}{
+		"the same": {func(*quote.Driver) {}, nil},
+		"the same under another name, license and order": {func(d *quote.Driver) {
+			d.DriverID, d.LicenseNumber, d.Incidents = "other", "rs 000-001", []accident.Incident{late, early}
+		}, nil},
+		"another driver": {func(d *quote.Driver) { d.LicenseNumber, d.FirstName = "RS000002", "Bob" }, nil},
+		"another name and date": {func(d *quote.Driver) { d.FirstName, d.DateOfBirth = "Bob", civil.MustParseDate("1990-01-02") }, []quote.Difference{
+			{Pointer: "/drivers/0/dateOfBirth", This: submit.Request.Drivers[0].DateOfBirth.String(), That: "1990-01-02"},
+			{Pointer: "/drivers/0/firstName", This: submit.Request.Drivers[0].FirstName, That: "Bob"},
+		}},
+		"what only this one states": {func(d *quote.Driver) { d.Incidents, d.LicensedDate = []accident.Incident{early}, civil.Date{} }, []quote.Difference{
+			{Pointer: "/drivers/0/incidents/1/date", This: "2024-05-01"},
+			{Pointer: "/drivers/0/incidents/1/type", This: string(late.Type)},
+			{Pointer: "/drivers/0/licensedDate", This: submit.Request.Drivers[0].LicensedDate.String()},
+		}},
+		"a flag and what only the other states": {func(d *quote.Driver) { d.SR22, d.LicenseState = true, "TX" }, []quote.Difference{
+			{Pointer: "/drivers/0/licenseState", That: "TX"}, {Pointer: "/drivers/0/sr22", This: "false", That: "true"},
+		}},
+	} {
+		d := submit.Request.Drivers[0]
+		row.change(&d)
+		for i := range row.want {
+			row.want[i].QuoteID = "other"
+		}
+		got := quote.Differences(q, []quote.Other{{Term: license, QuoteID: "other", Drivers: []quote.Driver{d}}})
+		// What an incident says besides may be written out: only what is stated otherwise is looked at.
+		got = slices.DeleteFunc(got, func(d quote.Difference) bool {
+			return strings.HasPrefix(d.Pointer, "/drivers/0/incidents/1/") && !slices.Contains(row.want, d) && d.That == ""
+		})
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s: %+v\nwant %+v", name, got, row.want)
+		}
+	}
+	if drivers := q.Request.Drivers[0]; drivers.DriverID == "" || drivers.Incidents[0] != early {
+		t.Errorf("the quote has changed: %+v", drivers)
+	}
+}

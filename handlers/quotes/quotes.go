@@ -5,6 +5,7 @@ package quotes
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,8 +81,26 @@ func (h *handler) answer(ctx context.Context, caller api.Caller, what string, p 
 	api.LogRead(ctx, caller, what, p.CustomerID, p.QuoteID)
 	if !caller.AsStaff(p.CustomerID) {
 		p = p.ForCustomer()
+	} else if p, err = h.withDifferences(ctx, caller, p); err != nil {
+		return api.Respond(err)
 	}
 	return api.JSON(http.StatusOK, p, map[string]string{"etag": api.ETag(p.Version)})
+}
+
+// withDifferences adds what other quotes state otherwise, and leaves a trail of these quotes too.
+func (h *handler) withDifferences(ctx context.Context, caller api.Caller, p readmodel.Projection) (readmodel.Projection, error) {
+	p, err := h.current.WithDifferences(ctx, p)
+	if err != nil || len(p.Differences) == 0 {
+		return p, err
+	}
+	ids := []string{p.QuoteID}
+	for _, d := range p.Differences {
+		if !slices.Contains(ids, d.QuoteID) {
+			ids = append(ids, d.QuoteID)
+		}
+	}
+	api.LogRead(ctx, caller, "differences", "", ids...)
+	return p, nil
 }
 
 // matches reports whether an If-None-Match names a version: it is a list of tags, weak or strong, or "*".

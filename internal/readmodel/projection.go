@@ -48,6 +48,9 @@ type Projection struct {
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// Notes are what is rare in an amended request, in the answer to its amendment. They are not stored.
 	Notes []plausible.Finding `json:"notes,omitempty"`
+	// Differences are what other quotes state otherwise of the same drivers, where that referred the quote. They are for
+	// employees alone, and not stored.
+	Differences []quote.Difference `json:"differences,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`
 	// form is that of the stored document, 0 for one of before forms were noted.
@@ -137,7 +140,7 @@ type Reported struct {
 
 // ForCustomer is the projection as its customer sees it.
 func (p Projection) ForCustomer() Projection {
-	p.Reported = nil
+	p.Reported, p.Differences = nil, nil
 	return p
 }
 
