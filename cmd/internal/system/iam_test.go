@@ -22,6 +22,7 @@ import (
 
 	"milepost/cmd/internal/system"
 	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/platform"
 	"milepost/local"
@@ -82,7 +83,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	slices.Sort(onAWS)
 	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
 	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are
-	// played, and the customer asks while the key is away.
+	// played, the log of another comes from elsewhere, and the customer asks while the key is away.
 	liveOn := func(s *running, id string) {
 		s.submit("ada", example())
 		for i := range 28 {
@@ -113,6 +114,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.rebuild("prune")
 		s.play(time.Now())
 		s.set(id, 1, "note", "somebody changed it")
+		s.mustStore(quotetest.Logs[0], func(int) int { return 2 }) // whose events come long after they occurred
 		time.Sleep(2 * time.Minute)
 		s.withoutKey("ada")
 	}
