@@ -38,9 +38,9 @@ Example:
 
 // Run prints a line for each queue and each workflow.
 func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
-	places, err := c.Endpoint.deadLetters(ctx, s)
+	st, err := c.Endpoint.open(ctx, s)
 	if err != nil {
-		return plainly(err)
+		return err
 	}
 	type line struct {
 		Queue  string    `json:"queue"`
@@ -48,7 +48,7 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 		Oldest time.Time `json:"oldest,omitzero"`
 	}
 	lines := []line{}
-	for _, d := range places {
+	for _, d := range st.deadLetters() {
 		l := line{Queue: d.name()}
 		if l.Depth, err = d.depth(ctx); err != nil {
 			return plainly(err)
@@ -101,9 +101,13 @@ Example, the oldest three, as a program reads them:
 
 // Run prints messages, the oldest first. They stay in the queue.
 func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
-	d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
+	st, err := c.Endpoint.open(ctx, s)
 	if err != nil {
-		return plainly(err)
+		return err
+	}
+	d, err := st.deadLettersOf(c.Queue)
+	if err != nil {
+		return err
 	}
 	letters, err := some(ctx, d, c.Max)
 	if err != nil {
@@ -174,11 +178,11 @@ type failed struct {
 
 // Run redrives message by message. It fails at the end if any could not be redriven.
 func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
-	d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
+	st, err := c.Endpoint.open(ctx, s)
 	if err != nil {
-		return plainly(err)
+		return err
 	}
-	cfg, err := c.Endpoint.config(ctx, s)
+	d, err := st.deadLettersOf(c.Queue)
 	if err != nil {
 		return err
 	}
@@ -186,7 +190,13 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		progress = s.err
 	}
-	r := &redriver{functions: lambda.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), executions: sfn.NewFromConfig(cfg), dryRun: c.DryRun}
+	r := &redriver{
+		functions: lambda.NewFromConfig(st.aws), streams: dynamodbstreams.NewFromConfig(st.aws), executions: sfn.NewFromConfig(st.aws),
+		archive: st.get("ARCHIVE_FUNCTION_ARN"), dryRun: c.DryRun,
+	}
+	if err := st.err(); err != nil {
+		return err
+	}
 	report, err := c.redrive(ctx, d, r, progress)
 	if c.JSON {
 		err = errors.Join(err, printJSON(s.out, report))

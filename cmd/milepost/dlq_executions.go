@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,34 +18,23 @@ const redrivable = 14 * 24 * time.Hour
 // failedExecutions are the executions of a state machine that ended without success and can be redriven, as far as
 // their age goes: they failed, timed out, or were stopped.
 type failedExecutions struct {
-	sfn     *sfn.Client
-	machine string
-	arn     string
+	sfn       *sfn.Client
+	shortName string
+	arn       string
 }
 
-// failedExecutions gives those of all state machines of the stack.
-func (e *endpoint) failedExecutions(ctx context.Context, s streams) ([]deadLetters, error) {
-	cfg, err := e.config(ctx, s)
-	if err != nil {
-		return nil, err
+// failedExecutions are those of all state machines of the stack.
+func (st *stack) failedExecutions() (found []deadLetters) {
+	client := sfn.NewFromConfig(st.aws)
+	for _, machine := range st.outputsEnding("WorkflowArn") {
+		found = append(found, &failedExecutions{client, machine.name, machine.value})
 	}
-	client := sfn.NewFromConfig(cfg)
-	var found []deadLetters
-	for pages := sfn.NewListStateMachinesPaginator(client, &sfn.ListStateMachinesInput{}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range page.StateMachines {
-			if strings.HasPrefix(*m.Name, e.Stack+"-") {
-				found = append(found, &failedExecutions{client, *m.Name, *m.StateMachineArn})
-			}
-		}
-	}
-	return found, nil
+	return found
 }
 
-func (f *failedExecutions) name() string { return f.machine }
+func (f *failedExecutions) name() string { return nameIn(f.arn) }
+
+func (f *failedExecutions) short() string { return f.shortName }
 
 // ended are the ways in which an execution ends without success.
 var ended = []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted}

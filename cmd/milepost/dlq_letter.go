@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"milepost/internal/notice"
@@ -126,7 +128,7 @@ func (l *letter) what() string {
 // about says what the message is about.
 func (l *letter) about() string {
 	if l.Execution != "" {
-		return "execution of " + strings.Split(l.Execution, ":")[6]
+		return "execution of " + nameIn(l.Execution)
 	}
 	if l.Records != nil {
 		return fmt.Sprintf("stream records: %d", l.Records.BatchSize)
@@ -187,8 +189,15 @@ func (l *letter) print(out io.Writer) {
 	_ = table.Flush() // like all that is printed, as far as somebody reads it
 }
 
-// nameIn is the name at the end of an ARN; $LATEST, which every function has, is none.
-func nameIn(arn string) string {
-	arn = strings.TrimSuffix(arn, ":$LATEST")
-	return arn[strings.LastIndexAny(arn, ":/")+1:]
+// nameIn is the name of the resource that an ARN has: of a function without its version, of an execution that of its
+// state machine, of a rule without its bus. What is no ARN stays as it is.
+func nameIn(text string) string {
+	of, err := arn.Parse(text)
+	if err != nil {
+		return text
+	}
+	if parts := strings.Split(of.Resource, ":"); len(parts) > 1 { // function:name:version, execution:machine:name
+		return parts[1]
+	}
+	return path.Base(of.Resource) // rule/bus/name
 }

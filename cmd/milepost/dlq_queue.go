@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -19,6 +18,8 @@ import (
 // deadLetters are a place with what could not be handled.
 type deadLetters interface {
 	name() string
+	// short is the name without what CloudFormation or the stack's name adds to it: undelivered-events.
+	short() string
 	// now is what the clock by which letters are sent says, the zero time if no letter comes while letters gives them.
 	now(ctx context.Context) (time.Time, error)
 	// depth is how many letters there are, also those that somebody looks at.
@@ -31,56 +32,36 @@ type deadLetters interface {
 
 // deadLetterQueue is a queue of what could not be handled.
 type deadLetterQueue struct {
-	sqs *sqs.Client
-	url string
+	sqs       *sqs.Client
+	shortName string
+	url       string
 }
 
-// deadLetters gives all queues of the stack, which has no others, and the failed executions of its state machines.
-func (e *endpoint) deadLetters(ctx context.Context, s streams) ([]deadLetters, error) {
-	queues, err := e.deadLetterQueues(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	executions, err := e.failedExecutions(ctx, s)
-	return append(queues, executions...), err
-}
-
-func (e *endpoint) deadLetterQueues(ctx context.Context, s streams) ([]deadLetters, error) {
-	cfg, err := e.config(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	client := sqs.NewFromConfig(cfg)
+// deadLetters are all queues of the stack, which has no others, and the failed executions of its state machines.
+func (st *stack) deadLetters() []deadLetters {
+	client := sqs.NewFromConfig(st.aws)
 	var queues []deadLetters
-	for pages := sqs.NewListQueuesPaginator(client, &sqs.ListQueuesInput{QueueNamePrefix: aws.String(e.Stack + "-"), MaxResults: aws.Int32(1000)}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, url := range page.QueueUrls {
-			queues = append(queues, &deadLetterQueue{client, url})
-		}
+	for _, queue := range st.outputsEnding("QueueUrl") {
+		queues = append(queues, &deadLetterQueue{client, queue.name, queue.value})
 	}
-	return queues, nil
+	return append(queues, st.failedExecutions()...)
 }
 
-// deadLettersOf finds a queue or a state machine by its name with or without that of the stack.
-func (e *endpoint) deadLettersOf(ctx context.Context, s streams, name string) (deadLetters, error) {
-	all, err := e.deadLetters(ctx, s)
-	if err != nil {
-		return nil, err
-	}
+// deadLettersOf finds a queue or a state machine by its name, or by that of its output.
+func (st *stack) deadLettersOf(name string) (deadLetters, error) {
 	var names []string
-	for _, d := range all {
-		if d.name() == name || d.name() == e.Stack+"-"+name {
+	for _, d := range st.deadLetters() {
+		if d.name() == name || d.short() == name {
 			return d, nil
 		}
-		names = append(names, strings.TrimPrefix(d.name(), e.Stack+"-"))
+		names = append(names, d.short())
 	}
-	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", e.Stack, name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", st.name, name, strings.Join(names, ", "))
 }
 
 func (q *deadLetterQueue) name() string { return path.Base(q.url) }
+
+func (q *deadLetterQueue) short() string { return q.shortName }
 
 func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{

@@ -23,6 +23,7 @@ type redriver struct {
 	functions  *lambda.Client
 	streams    *dynamodbstreams.Client
 	executions *sfn.Client
+	archive    string // the ARN of the function that keeps events in the archive; others announce them
 	dryRun     bool
 }
 
@@ -55,9 +56,6 @@ func (r *redriver) invoke(ctx context.Context, function string, how types.Invoca
 // maxRecords is how many records a function gets at a time.
 const maxRecords = 100
 
-// archiveFunction is in the name of the function that keeps events in the archive; others announce them.
-const archiveFunction = "-ArchiveFunction"
-
 // slack is how far apart an event's own time and its arrival in the stream may be.
 const slack = 5 * time.Second
 
@@ -68,7 +66,7 @@ func (r *redriver) process(ctx context.Context, l *letter) error {
 	if gone(err) {
 		from, to := clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack))
 		again := "milepost log play --new"
-		if strings.Contains(nameIn(l.Function), archiveFunction) {
+		if l.Function == r.archive || strings.HasPrefix(l.Function, r.archive+":") { // with a version or an alias
 			again = "milepost log export s3://BUCKET/ (the archive's)"
 		}
 		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, from, to)

@@ -449,7 +449,7 @@ func TestDlqRefuses(t *testing.T) {
 		for _, row := range []struct{ args, out, err string }{
 			{"show x", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
 			{"redrive x --all", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
-			{"show stream-failures --stack=other", "", "milepost: the stack other has no queue or workflow stream-failures; it has: \n"},
+			{"show stream-failures --stack=other", "", "milepost: there is no stack other; is --stack its name, and --endpoint its address?\n"},
 			{"redrive stream-failures --id=x", "milepost-stream-failures: 0 redriven, x not found\n", ""},
 		} {
 			if got := s.milepost(append([]string{"dlq"}, strings.Fields(row.args)...)...); got != (result{1, row.out, row.err}) {

@@ -20,7 +20,7 @@ import (
 type endpoint struct {
 	URL   *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where AWS is played. An empty URL is the real AWS. Default: http://127.0.0.1:4566, where milepost run does it."`
 	AWS   bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
-	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack, with which the names of what it has begin. Default: ${default}."`
+	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack, whose outputs say what it has. Default: ${default}."`
 }
 
 // baseURL is the address of an HTTP server, or "".

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -55,19 +54,27 @@ func (t *target) keys(ctx context.Context, source *endpoint, s streams) (*seal.K
 	if err != nil {
 		return nil, err
 	}
-	return keysIn(cfg, e.Stack), nil
+	st, err := openStack(ctx, cfg, e.Stack)
+	if err != nil {
+		return nil, err
+	}
+	return st.keys()
 }
 
 // keys opens the customers' keys of a stack.
 func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
-	cfg, err := e.config(ctx, s)
-	return keysIn(cfg, e.Stack), err
+	st, err := e.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return st.keys()
 }
 
-func keysIn(cfg aws.Config, stack string) *seal.Keys {
+func (st *stack) keys() (*seal.Keys, error) {
 	return &seal.Keys{
-		DB: dynamodb.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Table: stack + "-customer-keys", WrappingKey: "alias/" + stack + "-customer-keys",
-	}
+		DB: dynamodb.NewFromConfig(st.aws), KMS: kms.NewFromConfig(st.aws),
+		Table: st.get("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: st.get("WRAPPING_KEY_ARN"),
+	}, st.err()
 }
 
 // keysAtATime is how many customers' keys are worked on at a time, and keysInABatch how many are read before.

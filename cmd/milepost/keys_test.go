@@ -37,8 +37,16 @@ func (s *running) at(other *running) (url string) {
 // keysOf returns the keys of a system by customer: their ids, or the record of their erasure.
 func (s *running) keysOf() map[string]string {
 	s.t.Helper()
+	st, err := openStack(s.t.Context(), s.Config(), "milepost")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	keys, err := st.keys()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	all := map[string]string{}
-	for h, err := range keysIn(s.Config(), "milepost").All(s.t.Context()) {
+	for h, err := range keys.All(s.t.Context()) {
 		if err != nil {
 			s.t.Fatal(err)
 		}

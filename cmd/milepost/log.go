@@ -15,7 +15,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/outbox"
 	"milepost/internal/quotestore"
@@ -37,32 +39,45 @@ type logCmd struct {
 	Heads   logHeadsCmd   `cmd:"" help:"Check the signed heads of an archive, or of a copy of it."`
 }
 
-// logs are the tables of the stack.
+// logs are the tables of the stack, and its archive.
 type logs struct {
+	stack       *stack
+	archive     archive.Bucket
 	quotes      *quotestore.Store
+	snapshots   *quotestore.Snapshots
 	projections *readmodel.Store
 	outbox      *outbox.Store
 }
 
 // logs opens the tables of the stack.
 func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
-	cfg, err := e.config(ctx, s)
+	st, err := e.open(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	db := dynamodb.NewFromConfig(cfg)
-	keys := keysIn(cfg, e.Stack)
+	return st.logs()
+}
+
+func (st *stack) logs() (*logs, error) {
+	db := dynamodb.NewFromConfig(st.aws)
+	keys, err := st.keys()
+	if err != nil {
+		return nil, err
+	}
 	return &logs{
+		stack:     st,
+		archive:   archive.Bucket{S3: s3.NewFromConfig(st.aws), Name: st.get("ARCHIVE_BUCKET_NAME")},
+		snapshots: &quotestore.Snapshots{DB: db, Table: st.get("SNAPSHOTS_TABLE_NAME")},
 		quotes: &quotestore.Store{
-			Log:  &eventstore.Store{DB: db, Table: e.Stack + "-events", Validate: schemas.ValidateEvent},
+			Log:  &eventstore.Store{DB: db, Table: st.get("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent},
 			Keys: keys,
 		},
-		outbox: &outbox.Store{DB: db, Table: e.Stack + "-notifications", Keys: keys},
+		outbox: &outbox.Store{DB: db, Table: st.get("NOTIFICATIONS_TABLE_NAME"), Keys: keys},
 		projections: &readmodel.Store{
-			DB: db, Quotes: e.Stack + "-quotes", CustomerQuotes: e.Stack + "-customer-quotes", QuoteSearch: e.Stack + "-quote-search",
-			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(cfg), Key: "alias/" + e.Stack + "-quote-search"},
+			DB: db, Quotes: st.get("QUOTES_TABLE_NAME"), CustomerQuotes: st.get("CUSTOMER_QUOTES_TABLE_NAME"), QuoteSearch: st.get("QUOTE_SEARCH_TABLE_NAME"),
+			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(st.aws), Key: st.get("SEARCH_KEY_ARN")},
 		},
-	}, nil
+	}, st.err()
 }
 
 // history reads a quote that has to be there.
@@ -379,7 +394,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	if c.Archive {
-		if v.Archive, err = c.compare(ctx, s, l); err != nil {
+		if v.Archive, err = c.compare(ctx, l); err != nil {
 			return plainly(err)
 		}
 	}

@@ -8,29 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"milepost/internal/archive"
 	"milepost/internal/eventstore"
 	"milepost/internal/head"
 	"milepost/internal/quotestore"
 )
-
-// archive is the stack's own archive. Its name has the account, which the log's table tells.
-func (l *logs) archive(ctx context.Context, e *endpoint, s streams) (archive.Bucket, error) {
-	cfg, err := e.config(ctx, s)
-	if err != nil {
-		return archive.Bucket{}, err
-	}
-	table, err := l.quotes.Log.DB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &l.quotes.Log.Table})
-	if err != nil {
-		return archive.Bucket{}, err
-	}
-	of, err := arn.Parse(*table.Table.TableArn)
-	return archive.Bucket{S3: s3.NewFromConfig(cfg), Name: fmt.Sprintf("%s-archive-%s-%s", e.Stack, of.AccountID, of.Region)}, err
-}
 
 // archived is what the archive told of the log.
 type archived struct {
@@ -43,12 +25,8 @@ type archived struct {
 }
 
 // compare compares the log with the archive.
-func (c *logVerifyCmd) compare(ctx context.Context, s streams, l *logs) (*archived, error) {
-	bucket, err := l.archive(ctx, &c.Endpoint, s)
-	if err != nil {
-		return nil, err
-	}
-	w, err := archive.Look(ctx, bucket)
+func (c *logVerifyCmd) compare(ctx context.Context, l *logs) (*archived, error) {
+	w, err := archive.Look(ctx, l.archive)
 	if errors.Is(err, archive.ErrEmpty) {
 		w, err = &archive.Witness{}, nil // then every event is missed
 	}
@@ -59,11 +37,11 @@ func (c *logVerifyCmd) compare(ctx context.Context, s streams, l *logs) (*archiv
 	if err != nil {
 		return nil, err
 	}
-	public, err := c.Endpoint.headKey(ctx, s)
+	public, err := l.stack.headKey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := (&head.Verifier{Files: bucket, Public: public, Sums: w.Sums, Log: l.quotes.Log}).Verify(ctx)
+	proof, err := (&head.Verifier{Files: l.archive, Public: public, Sums: w.Sums, Log: l.quotes.Log}).Verify(ctx)
 	return &archived{Objects: w.Objects, Compared: compared, Broken: w.Broken, Proof: proof}, err
 }
 

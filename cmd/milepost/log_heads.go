@@ -50,9 +50,7 @@ func (c *logHeadsCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if files, err = l.archive(ctx, &c.Endpoint, s); err != nil {
-			return plainly(err)
-		}
+		files = l.archive
 	}
 	p, err := (&head.Verifier{Files: files, Public: public}).Verify(ctx)
 	if err != nil {
@@ -72,7 +70,11 @@ func (c *logHeadsCmd) Run(ctx context.Context, s streams) error {
 // key is the public key in the file, or else the stack's.
 func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, error) {
 	if c.PublicKey == "" {
-		return c.Endpoint.headKey(ctx, s)
+		st, err := c.Endpoint.open(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return st.headKey(ctx)
 	}
 	text, err := os.ReadFile(c.PublicKey)
 	if err != nil {
@@ -90,12 +92,12 @@ func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, err
 }
 
 // headKey is the stack's public key.
-func (e *endpoint) headKey(ctx context.Context, s streams) (*ecdsa.PublicKey, error) {
-	cfg, err := e.config(ctx, s)
-	if err != nil {
+func (st *stack) headKey(ctx context.Context) (*ecdsa.PublicKey, error) {
+	key := st.get("HEAD_KEY_ARN")
+	if err := st.err(); err != nil {
 		return nil, err
 	}
-	return head.PublicKey(ctx, kms.NewFromConfig(cfg), "alias/"+e.Stack+"-heads")
+	return head.PublicKey(ctx, kms.NewFromConfig(st.aws), key)
 }
 
 // saveKey writes a public key into a new file.

@@ -25,16 +25,17 @@ type logPlayCmd struct {
 	Until    moment       `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
 	Type     []string     `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
 	Quote    []string     `placeholder:"ID" help:"Play these quotes only."`
-	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's, which is named STACK-events."`
+	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
 	Rate     int          `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
 	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
 	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
 	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	Workflow bool         `help:"Let the stack do it, in its state machine STACK-playback, and follow that. It goes on when this program ends."`
+	Workflow bool         `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
 	JSON     bool         `name:"json" help:"Print JSON."`
 	Endpoint endpoint     `embed:""`
 
-	untilNow bool // nobody said until when
+	untilNow bool   // nobody said until when
+	bus      string // the one that they go to
 }
 
 // Help says what happens to whom.
@@ -81,14 +82,19 @@ func (c *logPlayCmd) mark() string {
 	return c.Name
 }
 
-// bus is the bus that they go to.
-func (c *logPlayCmd) bus() string { return cmp.Or(c.Bus, c.Endpoint.Stack+"-events") }
-
 // Run plays them.
 func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	selection := playback.Selection{After: eventstore.CursorAt(c.Since.Time), Until: c.Until.Time, Types: c.Type}
 	for _, id := range c.Quote {
 		selection.Streams = append(selection.Streams, quotestore.StreamID(id))
+	}
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	c.bus = cmp.Or(c.Bus, l.stack.get("EVENT_BUS_NAME"))
+	if err := l.stack.err(); err != nil {
+		return err
 	}
 	at, err := c.resume(s)
 	if err != nil {
@@ -96,18 +102,10 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	}
 	selection.After = max(selection.After, at.Cursor)
 	if c.Workflow {
-		return c.runWorkflow(ctx, s, selection, at)
-	}
-	l, err := c.Endpoint.logs(ctx, s)
-	if err != nil {
-		return err
-	}
-	cfg, err := c.Endpoint.config(ctx, s)
-	if err != nil {
-		return err
+		return c.runWorkflow(ctx, s, l.stack, selection, at)
 	}
 	player := &playback.Player{
-		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(cfg), BusName: c.bus(), Name: c.mark(), PerSecond: c.Rate,
+		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(l.stack.aws), BusName: c.bus, Name: c.mark(), PerSecond: c.Rate,
 	}
 	if c.Endpoint.real() {
 		player.Lag = playback.IndexLag // where milepost run plays AWS, an index is never behind
@@ -176,7 +174,7 @@ func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 		return failedFor(p.Faults, printJSON(s.out, p))
 	}
 	printFaults(s.out, p.Faults)
-	_, err := fmt.Fprintf(s.out, "%d events played to %s\n", p.Played, c.bus())
+	_, err := fmt.Fprintf(s.out, "%d events played to %s\n", p.Played, c.bus)
 	return failedFor(p.Faults, err)
 }
 
@@ -196,7 +194,7 @@ type playing struct {
 
 // resume gives where the playback begins: where an earlier run of the command stopped, or at the beginning.
 func (c *logPlayCmd) resume(s streams) (playing, error) {
-	begin := playing{Since: c.Since.Time, Types: c.Type, Quotes: c.Quote, Bus: c.bus(), Name: c.mark()}
+	begin := playing{Since: c.Since.Time, Types: c.Type, Quotes: c.Quote, Bus: c.bus, Name: c.mark()}
 	if !c.untilNow {
 		begin.Until = c.Until.Time
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // runWorkflow has the stack play, after the events that an earlier run played.
-func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, selection playback.Selection, from playing) error {
-	w, err := c.Endpoint.workflow(ctx, s, "playback")
+func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, selection playback.Selection, from playing) error {
+	w, err := st.workflow("PLAYBACK_WORKFLOW_ARN")
 	if err != nil {
 		return err
 	}

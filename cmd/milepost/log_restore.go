@@ -35,13 +35,8 @@ func (c *logRestoreCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := l.archive(ctx, &c.Endpoint, s)
-	if err != nil {
-		return plainly(err)
-	}
 	r := &tamper.Restorer{
-		Quotes: l.quotes, Projections: l.projections, Bucket: bucket, Check: c.Check,
-		Snapshots: &quotestore.Snapshots{DB: l.quotes.Log.DB, Table: c.Endpoint.Stack + "-snapshots"},
+		Quotes: l.quotes, Projections: l.projections, Bucket: l.archive, Check: c.Check, Snapshots: l.snapshots,
 	}
 	if len(c.Quote) > 0 {
 		r.Only = func(stream string) bool {

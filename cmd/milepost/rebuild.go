@@ -19,7 +19,7 @@ type rebuildCmd struct {
 	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
 	Yes        bool         `help:"Do it, although lists miss quotes meanwhile."`
 	Workers    int          `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
-	Workflow   bool         `help:"Let the stack do it, in its state machine STACK-rebuild, and follow that. It goes on when this program ends."`
+	Workflow   bool         `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
 	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
 	JSON       bool         `name:"json" help:"Print JSON."`
 	Endpoint   endpoint     `embed:""`

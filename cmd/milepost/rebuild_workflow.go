@@ -21,7 +21,11 @@ type rebuildInput struct {
 
 // runWorkflow has the stack rebuild.
 func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
-	w, err := c.Endpoint.workflow(ctx, s, "rebuild")
+	st, err := c.Endpoint.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	w, err := st.workflow("REBUILD_WORKFLOW_ARN")
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type replayCmd struct {
 type replayStartCmd struct {
 	From     moment   `placeholder:"TIME" help:"Replay events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the first event."`
 	Until    moment   `placeholder:"TIME" help:"Replay events up to this time. Default: now."`
-	Archive  string   `placeholder:"NAME" help:"The archive. Default: the stack's, which is named STACK-events."`
+	Archive  string   `placeholder:"NAME" help:"The archive. Default: the stack's."`
 	Rule     []string `placeholder:"NAME" help:"Feed only this rule, and others that are named: by the name, or by a part that no other rule has. Default: all rules of the bus."`
 	Name     string   `help:"Name of the replay, which no other has. Default: one made of the time."`
 	Wait     bool     `help:"Wait for the end, and say how far it is."`
@@ -68,6 +68,16 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Archive == "" {
+		st, err := c.Endpoint.open(ctx, s)
+		if err != nil {
+			return err
+		}
+		c.Archive = st.get("EVENT_ARCHIVE_NAME")
+		if err := st.err(); err != nil {
+			return err
+		}
+	}
 	name, err := c.start(ctx, bus)
 	if err != nil {
 		return plainly(err)
@@ -94,7 +104,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 
 // start begins the replay and gives its name.
 func (c *replayStartCmd) start(ctx context.Context, bus replays) (string, error) {
-	archive, err := bus.archive(ctx, c.Endpoint.Stack, c.Archive)
+	archive, err := bus.archive(ctx, c.Archive)
 	if err != nil {
 		return "", err
 	}
@@ -244,11 +254,8 @@ func (e *endpoint) bus(ctx context.Context, s streams) (replays, error) {
 	return replays{eventbridge.NewFromConfig(cfg)}, err
 }
 
-// archive finds an archive, by default the stack's.
-func (b replays) archive(ctx context.Context, stack, name string) (*eventbridge.DescribeArchiveOutput, error) {
-	if name == "" {
-		name = stack + "-events"
-	}
+// archive finds an archive.
+func (b replays) archive(ctx context.Context, name string) (*eventbridge.DescribeArchiveOutput, error) {
 	archive, err := b.DescribeArchive(ctx, &eventbridge.DescribeArchiveInput{ArchiveName: &name})
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 		list, err := b.ListArchives(ctx, &eventbridge.ListArchivesInput{})

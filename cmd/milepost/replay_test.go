@@ -227,7 +227,7 @@ func TestReplayRefuses(t *testing.T) {
 		s.must("replay", "start", "--name=taken")
 		for _, row := range []struct{ args, want string }{
 			{"start --archive=x", "there is no archive x; choose with --archive from: milepost-events"},
-			{"start --stack=other", "there is no archive other-events; choose with --archive from: milepost-events"},
+			{"start --stack=other", "there is no stack other; is --stack its name, and --endpoint its address?"},
 			{"start --rule=x", "there is no rule x; there are: milepost-AccidentHistoryFunctionAskedAgain, milepost-"},
 			{"start --rule=NewRevision", "NewRevision may be any of the rules: milepost-AccidentHistoryFunctionNewRevision, milepost-"},
 			{"start --rule=VinLookupFunctionNewRevision", "the rule milepost-VinLookupFunctionNewRevision takes no replayed events, so that effects are not had twice; a replay can feed: milepost-ProjectFunctionQuoteEvent"},

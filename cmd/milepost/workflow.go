@@ -20,26 +20,11 @@ type workflow struct {
 	arn    string
 }
 
-// workflow finds the state machine with a name behind that of the stack.
-func (e *endpoint) workflow(ctx context.Context, s streams, name string) (*workflow, error) {
-	cfg, err := e.config(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	w := &workflow{client: sfn.NewFromConfig(cfg), name: e.Stack + "-" + name}
-	for pages := sfn.NewListStateMachinesPaginator(w.client, &sfn.ListStateMachinesInput{}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, plainly(err)
-		}
-		for _, m := range page.StateMachines {
-			if *m.Name == w.name {
-				w.arn = *m.StateMachineArn
-				return w, nil
-			}
-		}
-	}
-	return nil, fmt.Errorf("there is no state machine %s; --stack says what its name begins with", w.name)
+// workflow is the state machine whose ARN a variable has.
+func (st *stack) workflow(variable string) (*workflow, error) {
+	w := &workflow{client: sfn.NewFromConfig(st.aws), arn: st.get(variable)}
+	w.name = nameIn(w.arn)
+	return w, st.err()
 }
 
 // begin starts an execution with an input, or joins the one that runs with the same. One that runs with another

@@ -109,7 +109,7 @@ func TestAWorkflowThatFailsSaysWhy(t *testing.T) {
 		if got.Streams != 1 || got.Written != 3 {
 			t.Errorf("%+v", got)
 		}
-		if r := s.milepost("rebuild", "all", "--workflow", "--stack", "nowhere"); r.status != 1 || !strings.Contains(r.err, "there is no state machine nowhere-rebuild") {
+		if r := s.milepost("rebuild", "all", "--workflow", "--stack", "nowhere"); r.status != 1 || !strings.Contains(r.err, "there is no stack nowhere; is --stack its name") {
 			t.Errorf("no such stack: status %d: %s", r.status, r.err)
 		}
 	})

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/smithy-go"
+)
+
+// stack is the stack that a command works on. Its outputs say what it has.
+type stack struct {
+	aws     aws.Config
+	name    string
+	status  string
+	outputs map[string]string
+	missing []string // outputs that were asked for
+}
+
+// open reads the outputs of the stack.
+func (e *endpoint) open(ctx context.Context, s streams) (*stack, error) {
+	cfg, err := e.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return openStack(ctx, cfg, e.Stack)
+}
+
+func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error) {
+	found, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "ValidationError" && strings.HasSuffix(answer.ErrorMessage(), " does not exist") {
+		return nil, fmt.Errorf("there is no stack %s; is --stack its name, and --endpoint its address?", name)
+	}
+	if err != nil {
+		return nil, plainly(err)
+	}
+	st := &stack{aws: cfg, name: name, status: string(found.Stacks[0].StackStatus), outputs: map[string]string{}}
+	for _, o := range found.Stacks[0].Outputs {
+		st.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	return st, nil
+}
+
+// get returns what functions of the stack find in an environment variable: EVENTS_TABLE_NAME is the output
+// EventsTableName. err names those that are missing.
+func (st *stack) get(variable string) string {
+	output := ""
+	for word := range strings.SplitSeq(variable, "_") {
+		output += word[:1] + strings.ToLower(word[1:])
+	}
+	if st.outputs[output] == "" && !slices.Contains(st.missing, output) {
+		st.missing = append(st.missing, output)
+	}
+	return st.outputs[output]
+}
+
+// err names the outputs that were asked for and are missing, nil if none is.
+func (st *stack) err() error {
+	if len(st.missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the stack %s (%s) has no outputs %s; deploy it with this version's template.yaml", st.name, st.status, strings.Join(st.missing, ", "))
+}
+
+// outputsEnding returns the outputs whose names end in a suffix, in the order of their names. What stands before it is
+// written as a person would: undelivered-events for UndeliveredEventsQueueUrl.
+func (st *stack) outputsEnding(suffix string) (found []namedOutput) {
+	for _, output := range slices.Sorted(maps.Keys(st.outputs)) {
+		if name, ok := strings.CutSuffix(output, suffix); ok {
+			found = append(found, namedOutput{hyphenated(name), st.outputs[output]})
+		}
+	}
+	return found
+}
+
+type namedOutput struct{ name, value string }
+
+// hyphenated writes UndeliveredEvents as undelivered-events.
+func hyphenated(name string) string {
+	var b strings.Builder
+	for i, c := range name {
+		if i > 0 && c >= 'A' && c <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteRune(c)
+	}
+	return strings.ToLower(b.String())
+}
