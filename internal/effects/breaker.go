@@ -37,16 +37,18 @@ func newBreaker(config Config) *breaker {
 	}
 }
 
-// record counts how an attempt for a subject went. In a circuit that is half open every attempt counts: there the
-// party is on probation, whoever asks.
-func (b *breaker) record(subject string, healthy bool) {
-	if b.IsClosed() && !b.first(outcome{subject, healthy}, time.Now()) {
-		return
-	}
-	if healthy {
-		b.RecordSuccess()
-	} else {
+// record counts how an attempt for a subject went. One whose caller went away counts as neither: in a circuit that is half
+// open it leaves the probation to the next. There every other attempt counts, whoever asks.
+func (b *breaker) record(subject string, a *attempt) {
+	switch {
+	case a.gone && b.IsHalfOpen():
+		b.Open() // half open it stays, but for the permit, which no other call gives back
+		b.HalfOpen()
+	case a.gone, b.IsClosed() && !b.first(outcome{subject, !a.sick}, time.Now()):
+	case a.sick:
 		b.RecordFailure()
+	default:
+		b.RecordSuccess()
 	}
 }
 

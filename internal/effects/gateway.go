@@ -167,6 +167,7 @@ type attempt struct {
 	reason Reason // "" when there is an answer
 	err    error
 	sick   bool // the party is in trouble
+	gone   bool // the caller no longer waits, which says nothing of the party
 	retry  bool
 	wait   time.Duration // before the retry
 }
@@ -192,7 +193,7 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 		record.Attempts++
 		attemptCtx, trace := beginTrace(limited, g.config, call, record.Attempts)
 		a := g.try(ctx, attemptCtx, call)
-		g.breaker.record(call.Subject, !a.sick)
+		g.breaker.record(call.Subject, a)
 		trace.end(a)
 		if last == nil || last.answer == nil || a.answer != nil {
 			last = a // an answer to the first attempt stays when the second brings none
@@ -250,7 +251,7 @@ func (g *Gateway) try(caller, limited context.Context, call Call) *attempt {
 		a.sick = answer.Status >= http.StatusInternalServerError
 		a.retry, a.wait = again(answer), answer.RetryAfter()
 	case caller.Err() != nil:
-		a.reason, a.err = goneReason(caller), context.Cause(caller)
+		a.reason, a.err, a.gone = goneReason(caller), context.Cause(caller), true
 	case limited.Err() != nil:
 		a.reason, a.sick = Timeout, true
 	case errors.As(err, new(*tooLarge)):

@@ -166,7 +166,8 @@ func TestReplayIsMuted(t *testing.T) {
 	}
 }
 
-// TestBreaker: a letter is a call for a customer of that name, a capital one fails; a dot is half a minute.
+// TestBreaker: a letter is a call for a customer of that name, a capital one fails, and whoever asks for a
+// digit goes away before the answer; a dot is half a minute.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ calls, refused string }{
@@ -181,12 +182,21 @@ func TestBreaker(t *testing.T) {
 		"the party is back":                         {"ABC.de", ""},
 		"the party is not back":                     {"ABC.De.f", "e"},
 		"one customer is enough on probation":       {"ABC.Aa.a", "a"},
+		"who goes away says nothing good":           {"AB1234Cd", "d"},
+		"and nothing bad":                           {"AB1234d", ""},
+		"nor that the party is back":                {"ABC.1De", "e"},
+		"nor that it is not":                        {"ABC.12de", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				status := 200
-				g := newGateway(t, &party{answer: func(int, *http.Request) (*http.Response, error) { return reply(status, "") }})
+				g := newGateway(t, &party{answer: func(_ int, r *http.Request) (*http.Response, error) {
+					if status == 0 {
+						return hang(r)
+					}
+					return reply(status, "")
+				}})
 				refused := ""
 				for _, who := range test.calls {
 					if who == '.' {
@@ -198,10 +208,18 @@ func TestBreaker(t *testing.T) {
 					if status = 200; c.Subject != string(who) {
 						status = 500
 					}
-					_, err := g.Do(t.Context(), c)
-					if none, ok := errors.AsType[*effects.NoAnswer](err); ok && none.Reason == effects.CircuitOpen {
+					ctx, cancel := context.WithCancel(t.Context())
+					if who >= '0' && who <= '9' {
+						status = 0
+						time.AfterFunc(time.Millisecond, cancel)
+					}
+					_, err := g.Do(ctx, c)
+					cancel()
+					none, ok := errors.AsType[*effects.NoAnswer](err)
+					switch {
+					case ok && none.Reason == effects.CircuitOpen:
 						refused += string(who)
-					} else if err != nil {
+					case err != nil && (!ok || none.Reason != effects.Canceled || status != 0):
 						t.Fatal(err)
 					}
 				}
