@@ -95,6 +95,18 @@ func Verify(stream string, events []Event, w Witness) []Fault {
 	return faults
 }
 
+// Chained reports whether each of consecutive events knows the one before it, and the first the one of a hash, if that is
+// not "".
+func Chained(previousHash string, events []Event) bool {
+	for _, e := range events {
+		if previousHash != "" && e.PreviousHash != previousHash {
+			return false
+		}
+		previousHash = e.Hash()
+	}
+	return true
+}
+
 // before is the event before place i, the zero Event where there is none.
 func before(events []Event, i int) Event {
 	if i < 1 {

@@ -2,6 +2,7 @@ package quotestore_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"testing"
@@ -62,6 +63,65 @@ func TestADamagedSnapshotIsAsGoodAsNone(t *testing.T) {
 		if _, asked := l.current(); asked != 2 {
 			t.Errorf("%s damaged by %v: the next read took %d requests, want 2", damage.attribute, damage.by, asked)
 		}
+	}
+}
+
+// TestNoSnapshotOutlivesAForgedEvent changes an event in the table and puts it back later. What is taken while an event
+// is another than its successor knows is no snapshot, and one that was taken of a forged event is not used once the event
+// stands as it was. A snapshot that stands costs no further request.
+func TestNoSnapshotOutlivesAForgedEvent(t *testing.T) {
+	t.Parallel()
+	actor := func(l *long, version int, who string) {
+		t.Helper()
+		_, err := l.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &l.Log.Table, UpdateExpression: aws.String("SET metadata.actor = :who"),
+			Key: map[string]types.AttributeValue{
+				"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(l.id)},
+				"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
+			},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: who}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("one that its successor does not know", func(t *testing.T) {
+		t.Parallel()
+		l := newLong(t)
+		l.growTo(49)
+		before := mustLoad(t, l.Store, l.id).Events[29].Metadata.Actor
+		actor(l, 30, "mallory")
+		l.growTo(53)
+		if _, asked := l.current(); asked != 3 {
+			t.Errorf("%d requests, want 3: there is to be no snapshot", asked)
+		}
+		actor(l, 30, before)
+		l.takeSnapshot()
+		if h, asked := l.current(); asked != 2 || h.Whole() {
+			t.Errorf("put back: %d requests, want 2", asked)
+		}
+	})
+	for _, later := range []int{1, 3} {
+		t.Run(fmt.Sprintf("the last, and %d more when it is put back", later), func(t *testing.T) {
+			t.Parallel()
+			l := newLong(t)
+			l.growTo(50)
+			before := mustLoad(t, l.Store, l.id).Events[49].Metadata.Actor
+			if err := l.Snapshots.Remove(t.Context(), quotestore.StreamID(l.id)); err != nil {
+				t.Fatal(err)
+			}
+			actor(l, 50, "mallory")
+			l.takeSnapshot()
+			actor(l, 50, before)
+			l.growTo(50 + later)
+			if h, _ := l.current(); !h.Whole() {
+				t.Error("the snapshot of the forged event is used")
+			}
+			l.takeSnapshot()
+			if h, asked := l.current(); asked > 2 || h.Whole() {
+				t.Errorf("replaced: %d requests, want 2", asked)
+			}
+		})
 	}
 }
 

@@ -44,7 +44,9 @@ type Snapshots struct {
 
 // snapshot is a quote as it was at a version. It does not grow with the log.
 type snapshot struct {
-	Quote       quote.Quote
+	Quote quote.Quote
+	// Hash is that of the event at the version of Quote.
+	Hash        string
 	RequestedAt time.Time
 	// Commands are the newest commands that were carried out, the oldest first. Forgotten reports that there were others.
 	Commands  []commandMark
@@ -88,10 +90,7 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 	}
 	kept, err := s.snapshot(ctx, StreamID(quoteID))
 	if damaged, ok := errors.AsType[*damagedSnapshot](err); ok {
-		s.Snapshots.Logger.ErrorContext(ctx, "damaged snapshot", "stream_id", StreamID(quoteID), "error", damaged.err.Error())
-		h, err := s.load(ctx, quoteID, open)
-		h.damaged = true
-		return h, err
+		return s.despite(ctx, quoteID, damaged, open)
 	}
 	if err != nil {
 		return History{}, err
@@ -103,6 +102,9 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
 		return s.load(ctx, quoteID, open)
 	}
+	if !kept.stands(events, tail) {
+		return s.despite(ctx, quoteID, &damagedSnapshot{errors.New("the chain of the log has another event at its version")}, open)
+	}
 	// A snapshot has the personal data, so they are to be there in the events too.
 	erased, err := s.Unseal(ctx, events)
 	if err != nil {
@@ -113,6 +115,23 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 	}
 	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
 	return h.with(events[tail:])
+}
+
+// despite reads a quote from the log whose snapshot cannot be used, and logs it. The next snapshot replaces that.
+func (s *Store) despite(ctx context.Context, quoteID string, damaged *damagedSnapshot, open opener) (History, error) {
+	s.Snapshots.Logger.ErrorContext(ctx, "damaged snapshot", "stream_id", StreamID(quoteID), "error", damaged.err.Error())
+	h, err := s.load(ctx, quoteID, open)
+	h.damaged = true
+	return h, err
+}
+
+// stands reports whether the chain of the newest events, those behind the snapshot from tail on, has the event that it was
+// taken at: by the event itself, where it is among them, and by the one behind it.
+func (kept snapshot) stands(events []eventstore.Event, tail int) bool {
+	if tail > 0 && events[tail-1].Hash() != kept.Hash {
+		return false
+	}
+	return tail == len(events) || events[tail].PreviousHash == kept.Hash
 }
 
 func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }
@@ -157,7 +176,7 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") }
 
 // TakeSnapshot keeps a quote as it is now, sealed for its customer. One that is not sealed itself, or whose
-// customer has no key or was erased, gets no snapshot.
+// customer has no key or was erased, gets no snapshot, nor does one whose events are not chained: somebody changed them.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	h, err := s.Current(ctx, quoteID)
 	if _, none := errors.AsType[*seal.NoKey](err); none {
@@ -172,8 +191,12 @@ func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	if h.Erased || !h.sealed() {
 		return nil
 	}
+	if !eventstore.Chained("", h.Events) {
+		s.Snapshots.Logger.ErrorContext(ctx, "no snapshot of a broken chain", "stream_id", StreamID(quoteID))
+		return nil
+	}
 	marks, all := h.commands()
-	packed, err := pack(snapshot{Quote: h.Quote, RequestedAt: h.RequestedAt(), Commands: marks, Forgotten: !all})
+	packed, err := pack(snapshot{Quote: h.Quote, Hash: h.Events[len(h.Events)-1].Hash(), RequestedAt: h.RequestedAt(), Commands: marks, Forgotten: !all})
 	if err != nil {
 		return fmt.Errorf("encode the snapshot of %s: %w", StreamID(quoteID), err)
 	}
