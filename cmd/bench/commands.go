@@ -4,88 +4,63 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/smithy-go/middleware"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/eventstore"
 	"milepost/internal/quotestore"
 	"milepost/internal/readmodel"
-	"milepost/internal/seal"
-	"milepost/schemas"
 )
 
 // commands tells what a command costs on logs of different lengths, in requests to DynamoDB and in the capacity
 // that these consume.
 func commands(ctx context.Context) ([]figure, error) {
-	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}) // not started: nobody else asks
+	d, err := newDesk()
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	var spent meter
-	db := dynamodb.NewFromConfig(s.Config(), func(o *dynamodb.Options) { o.APIOptions = append(o.APIOptions, spent.attach) })
-	quotes := &quotestore.Store{
-		Log:       &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
-		Snapshots: &quotestore.Snapshots{DB: db, Table: "milepost-snapshots", Logger: slog.Default()},
-		Keys:      customerKeys(s, db),
-	}
-	lines := &readmodel.Store{DB: db, CustomerQuotes: "milepost-customer-quotes"}
-	now := time.Now().UTC()
-	var request quote.Request
-	if err := json.Unmarshal([]byte(system.Example(civil.DateOf(now))), &request); err != nil {
-		return nil, err
-	}
+	defer d.Close()
+	d.withSnapshots()
+	quotes, now := d.quotes, d.now
 	var figures []figure
 	for i, who := range []string{"by a new customer", "by a customer whose key is known"} {
-		spent = meter{}
+		d.spent = meter{}
 		id := fmt.Sprintf("01KXAMPE0000000000000000S%d", i)
-		submit := quote.SubmitQuote{QuoteID: id, CustomerID: "bench", QuoteDate: civil.DateOf(now), Request: request}
-		h, err := quotes.Open(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit})
+		h, err := quotes.Open(ctx, id, d.submit(id))
 		if err != nil {
 			return nil, err
 		}
-		if err := lines.PutLine(ctx, readmodel.Project(h)); err != nil {
+		if err := d.projections.PutLine(ctx, readmodel.Project(h)); err != nil {
 			return nil, err
 		}
-		f := figure{what: "submission " + who, result: spent.String(), goal: noGoal}
+		f := figure{what: "submission " + who, result: d.spent.String(), goal: noGoal}
 		if i > 0 {
-			f.goal, f.met = "0 reads", spent.reads == 0
+			f.goal, f.met = "0 reads", d.spent.reads == 0
 		}
 		figures = append(figures, f)
 	}
 	for i, length := range []int{1, 10, 100, 1_000, 10_000} {
 		id := fmt.Sprintf("01KXAMPE00000000000000000%d", i)
-		if err := grow(ctx, quotes, id, length, request, now); err != nil {
+		if err := grow(ctx, quotes, id, length, d.request, now); err != nil {
 			return nil, err
 		}
-		spent = meter{}
+		d.spent = meter{}
 		order := quotestore.Order{ID: "withdraw/" + id, At: now, Command: quote.WithdrawQuote{On: civil.DateOf(now)}}
 		if _, err := quotes.Execute(ctx, id, order); err != nil {
 			return nil, err
 		}
 		goal := "<= 2 reads"
 		figures = append(figures, figure{
-			fmt.Sprintf("withdrawal of a quote of %d events", length), spent.String(), goal, spent.reads <= 2,
+			fmt.Sprintf("withdrawal of a quote of %d events", length), d.spent.String(), goal, d.spent.reads <= 2,
 		})
 	}
 	return figures, nil
-}
-
-// customerKeys are the keys of a system's customers, read with a client.
-func customerKeys(s *system.System, db *dynamodb.Client) *seal.Keys {
-	return &seal.Keys{
-		DB: db, KMS: kms.NewFromConfig(s.Config()),
-		Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-	}
 }
 
 // otherTerm is the request for six months or for twelve, in turn.
