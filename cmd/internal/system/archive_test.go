@@ -252,16 +252,23 @@ func TestAnImportAnnouncesAPlayback(t *testing.T) {
 	})
 }
 
-// TestAnImportedOfferEndsInSilence: this system has told nobody of the offer, so it tells nobody that it ends. What
-// happens to it here is told.
+// TestAnImportedOfferEndsInSilence: this system has told nobody of the offer, so it tells nobody that it ends, unless
+// its notifications were brought here, too. What happens to it here is told.
 func TestAnImportedOfferEndsInSilence(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
-		left, amended := s.submit("ada", example()), s.submit("ada", example())
+		left, amended, brought := s.submit("ada", example()), s.submit("ada", example()), s.submit("ada", example())
 		time.Sleep(24 * time.Hour)
 		if subjects := s.toldOf(left); !slices.Equal(subjects, []string{ready}) {
 			t.Fatalf("told of %q", subjects)
 		}
+		time.Sleep(17 * time.Hour) // it is night, and letters wait
+		waiting := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		if subjects := s.toldOf(waiting); len(subjects) > 0 {
+			t.Fatalf("told of %q by night", subjects)
+		}
+		notifications := s.scan(notificationsTable)
 		other := mustRun(t, system.Options{})
 		for _, events := range s.logged() {
 			if _, err := other.log.Log.Import(t.Context(), events, "import-test"); err != nil {
@@ -270,6 +277,16 @@ func TestAnImportedOfferEndsInSilence(t *testing.T) {
 		}
 		s.handKeysTo(other)
 		time.Sleep(24 * time.Hour)
+		for _, table := range []string{notificationsTable, waitsTable} {
+			if items := other.scan(table); len(items) > 0 {
+				t.Errorf("the import filled %s with %v", table, items)
+			}
+		}
+		for _, item := range notifications {
+			if text := mustEncode(t, item); strings.Contains(text, brought) || strings.Contains(text, waiting) {
+				other.putItem(notificationsTable, item)
+			}
+		}
 		other.change(other.token("ada", "quotes"), amended, "amendments", example(`"termMonths": 6`, `"termMonths": 12`))
 		time.Sleep(40 * 24 * time.Hour)
 		if subjects := other.toldOf(left); len(subjects) > 0 {
@@ -278,7 +295,13 @@ func TestAnImportedOfferEndsInSilence(t *testing.T) {
 		if subjects, want := other.toldOf(amended), []string{dearer, expiring, expired}; !slices.Equal(subjects, want) {
 			t.Errorf("of the one that was amended: %q, want %q", subjects, want)
 		}
-		for _, id := range []string{left, amended} {
+		if subjects, want := other.toldOf(brought), []string{expiring, expired}; !slices.Equal(subjects, want) {
+			t.Errorf("of the one whose notifications were brought: %q, want %q", subjects, want)
+		}
+		if subjects, want := other.toldOf(waiting), []string{ready, expiring, expired}; !slices.Equal(subjects, want) {
+			t.Errorf("of the one of which the customer was not told yet: %q, want %q", subjects, want)
+		}
+		for _, id := range []string{left, amended, brought, waiting} {
 			if h, err := other.log.Load(t.Context(), id); err != nil || h.Quote.Status != quote.StatusExpired {
 				t.Errorf("quote %s is %s, error %v; want it expired", id, h.Quote.Status, err)
 			}
