@@ -353,7 +353,7 @@ func multiplied(t *testing.T, from, to string, times int) map[string][]eventstor
 func (s *served) awaitEvents(n int) {
 	s.t.Helper()
 	log := eventstore.Store{DB: dynamodb.NewFromConfig(s.config()), Table: "milepost-events"}
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) { // another process: there is nothing to wait on
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // another process: there is nothing to wait on
 		if have, err := log.Count(s.t.Context()); err != nil || have >= n {
 			return
 		}
