@@ -128,11 +128,13 @@ func Differences(q Quote, others []Other) []Difference {
 	return all
 }
 
-// stated is what a request says of a driver, by the pointers below at: all but the names that a request gives to drivers
-// and to licenses, of which the latter is the same however it is written.
+// stated is what a request says of a driver, by the pointers below at: all but the id, which each request chooses, and
+// the number of the license, which is the same however it is written.
 func (d Driver) stated(at string) map[string]string {
 	d.DriverID, d.LicenseNumber = "", ""
-	d.Incidents = slices.SortedStableFunc(slices.Values(d.Incidents), func(a, b accident.Incident) int { return a.Date.Compare(b.Date) })
+	d.Incidents = slices.SortedStableFunc(slices.Values(d.Incidents), func(a, b accident.Incident) int {
+		return a.Date.Compare(b.Date)
+	})
 	said := map[string]string{}
 	text, err := json.Marshal(d)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"milepost/domain/quote"
 )
 
-// WithDifferences adds what other quotes state otherwise of the same drivers, if that referred the quote: those that were
-// requested within a day before it was rated, as their revisions in force state it. It costs a query for each driver and a
-// read of each of these quotes with its personal data. What cannot be read or was erased is left out.
+// WithDifferences adds what other quotes state otherwise of the same drivers, if that referred the quote: those that
+// were requested within a day before it was rated, as their revisions in force state it. It costs a query for each
+// driver and a read of each of these quotes with its personal data. What cannot be read or was erased is left out.
 func (c *Current) WithDifferences(ctx context.Context, p Projection) (Projection, error) {
 	if p.ErasedAt != nil || !p.isFor(quote.Speed) {
 		return p, nil

@@ -45,7 +45,9 @@ func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lin
 		if l.QuoteID == quoteID {
 			continue
 		}
-		o := quote.Other{Term: term, QuoteID: l.QuoteID, CustomerID: l.CustomerID, Status: l.Status, RequestedAt: l.RequestedAt}
+		o := quote.Other{
+			Term: term, QuoteID: l.QuoteID, CustomerID: l.CustomerID, Status: l.Status, RequestedAt: l.RequestedAt,
+		}
 		if term.Field == quote.TermLicense && len(lines) >= quote.SpeedQuotes && len(others) < maxCompared {
 			h, err := r.quotes.Current(ctx, l.QuoteID)
 			if _, broken := errors.AsType[*eventstore.Unreadable](err); broken {
