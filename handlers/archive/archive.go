@@ -27,7 +27,7 @@ type handler struct {
 func New(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
 	h := &handler{archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")}, park.New(env, vars)}
-	return platform.Handler(env, h.archive), vars.Err()
+	return platform.Handler(env, h.parking.Guard(h.archive)), vars.Err()
 }
 
 // archive puts the events of a batch into an object for each of their days, and each change of an event that stood in

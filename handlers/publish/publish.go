@@ -43,7 +43,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 		alerts: messenger.New(env.AWS, "", vars.Required("ALERTS_TOPIC_ARN")), log: env.Logger,
 		parking: park.New(env, vars),
 	}
-	return platform.Handler(env, h.publish), vars.Err()
+	return platform.Handler(env, h.parking.Guard(h.publish)), vars.Err()
 }
 
 // publish announces a batch in order and stops at the first record that cannot be announced: the mapping then

@@ -1,4 +1,4 @@
-// Package park puts aside records of a stream that their function cannot read, so that they do not hold up those
+// Package park puts aside records of a stream that their function cannot read, or panics on, so that they do not hold up those
 // behind them for as long as a record that fails for a passing reason is tried again.
 package park
 
@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -22,15 +23,20 @@ import (
 type Lot struct {
 	SQS   *sqs.Client
 	Queue string // its URL
+	// Logger is told of panics.
+	Logger *slog.Logger
 }
 
 // New is the Lot that STREAM_FAILURES_QUEUE_URL names.
 func New(env platform.Environment, vars *platform.Variables) *Lot {
-	return &Lot{SQS: sqs.NewFromConfig(env.AWS), Queue: vars.Required("STREAM_FAILURES_QUEUE_URL")}
+	return &Lot{SQS: sqs.NewFromConfig(env.AWS), Queue: vars.Required("STREAM_FAILURES_QUEUE_URL"), Logger: env.Logger}
 }
 
-// Unreadable is the condition that a message has.
-const Unreadable = "Unreadable"
+// The conditions that a message has.
+const (
+	Unreadable = "Unreadable"
+	Panicked   = "Panicked"
+)
 
 // message is what Lambda itself writes of records that it gives up, without the shard, which a function is not told.
 type message struct {
@@ -61,16 +67,19 @@ type batch struct {
 	LastArrivedAt  time.Time `json:"approximateArrivalOfLastRecord"`
 }
 
-// Park writes which record cannot be read, and why; nothing of what the record holds. An error that is no
-// *eventstore.Unreadable is given back: a retry may mend it.
+// Park writes which record cannot be read, and why; nothing of what the record holds. An error that is neither an
+// *eventstore.Unreadable nor a *Panic is given back: a retry may mend it.
 func (l *Lot) Park(ctx context.Context, record events.DynamoDBEventRecord, why error) error {
-	if _, unreadable := errors.AsType[*eventstore.Unreadable](why); !unreadable {
+	condition := Unreadable
+	if _, panicked := errors.AsType[*Panic](why); panicked {
+		condition = Panicked
+	} else if _, unreadable := errors.AsType[*eventstore.Unreadable](why); !unreadable {
 		return fmt.Errorf("stream record %s: %w", record.Change.SequenceNumber, why)
 	}
 	m := message{
 		Version: "1.0", Timestamp: time.Now().UTC(),
-		RequestContext:  request{Condition: Unreadable, ApproximateInvokeCount: 1},
-		ResponsePayload: failure{ErrorType: Unreadable, ErrorMessage: why.Error()},
+		RequestContext:  request{Condition: condition, ApproximateInvokeCount: 1},
+		ResponsePayload: failure{ErrorType: condition, ErrorMessage: why.Error()},
 		DDBStreamBatchInfo: batch{
 			StreamARN: record.EventSourceArn, Start: record.Change.SequenceNumber, End: record.Change.SequenceNumber, BatchSize: 1,
 			FirstArrivedAt: record.Change.ApproximateCreationDateTime.UTC(), LastArrivedAt: record.Change.ApproximateCreationDateTime.UTC(),
