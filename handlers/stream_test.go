@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"milepost/handlers"
 	"milepost/internal/stacktest"
 )
@@ -32,6 +34,12 @@ func (p *panicking) Do(r *http.Request) (*http.Response, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	text := string(body)
+	if z, err := zstd.NewReader(bytes.NewReader(body)); err == nil { // as the archive's objects are
+		defer z.Close()
+		if plain, err := io.ReadAll(z); err == nil {
+			text = string(plain)
+		}
+	}
 	switch {
 	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SendMessage"):
 		p.parked = append(p.parked, text)
