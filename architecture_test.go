@@ -144,7 +144,9 @@ func TestTheFunctionsHaveNoClientsOfTheCommandLine(t *testing.T) {
 	}
 	const sdk = "github.com/aws/aws-sdk-go-v2/"
 	needed := goList(t, "-deps", "./cmd/bootstrap")
-	for _, client := range []string{"config", "service/cloudformation", "service/dynamodbstreams", "service/lambda", "service/sts", "service/xray"} {
+	for _, client := range []string{
+		"config", "service/cloudformation", "service/dynamodbstreams", "service/lambda", "service/sts", "service/xray",
+	} {
 		if slices.Contains(needed, sdk+client) {
 			t.Errorf("cmd/bootstrap has %s", client)
 		}

@@ -32,8 +32,10 @@ func (e *endpoint) open(ctx context.Context, s streams) (*stack, error) {
 }
 
 func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error) {
-	found, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "ValidationError" && strings.HasSuffix(answer.ErrorMessage(), " does not exist") {
+	client := cloudformation.NewFromConfig(cfg)
+	found, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	answer, ok := errors.AsType[smithy.APIError](err)
+	if ok && answer.ErrorCode() == "ValidationError" && strings.HasSuffix(answer.ErrorMessage(), " does not exist") {
 		return nil, fmt.Errorf("there is no stack %s; is --stack its name, and --endpoint its address?", name)
 	}
 	if err != nil {
@@ -64,7 +66,8 @@ func (st *stack) err() error {
 	if len(st.missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the stack %s (%s) has no outputs %s; deploy it with this version's template.yaml", st.name, st.status, strings.Join(st.missing, ", "))
+	return fmt.Errorf("the stack %s (%s) has no outputs %s; deploy it with this version's template.yaml",
+		st.name, st.status, strings.Join(st.missing, ", "))
 }
 
 // outputsEnding returns the outputs whose names end in a suffix, in the order of their names. What stands before it is

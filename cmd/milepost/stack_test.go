@@ -41,7 +41,8 @@ func TestWhatTheCommandLineAsksForIsAnOutput(t *testing.T) {
 				}
 				for _, argument := range call.Args {
 					literal, ok := argument.(*ast.BasicLit)
-					if of, method := call.Fun.(*ast.SelectorExpr); ok && method && (of.Sel.Name == "get" || of.Sel.Name == "workflow") {
+					of, method := call.Fun.(*ast.SelectorExpr)
+					if ok && method && (of.Sel.Name == "get" || of.Sel.Name == "workflow") {
 						variable, err := strconv.Unquote(literal.Value)
 						if err != nil {
 							t.Fatal(err)
@@ -61,8 +62,9 @@ func TestWhatTheCommandLineAsksForIsAnOutput(t *testing.T) {
 
 // commandsOnAStack need to know what the stack has.
 var commandsOnAStack = []string{
-	"replay start", "rebuild all", "rebuild all --workflow", "correct --dry-run", "erase ada --reason X --by me --dry-run", "mail list", "log list",
-	"log verify", "log verify --archive", "log restore --check", "log heads", "log play", "log play --workflow", "log export -", "log import -",
+	"replay start", "rebuild all", "rebuild all --workflow", "correct --dry-run", "mail list",
+	"erase ada --reason X --by me --dry-run", "log list", "log verify", "log verify --archive", "log restore --check",
+	"log heads", "log play", "log play --workflow", "log export -", "log import -",
 	"keys copy --target-stack=other", "dlq show quote", "dlq redrive quote --all",
 }
 
@@ -70,7 +72,8 @@ func TestCommandsSayThatThereIsNoSuchStack(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		for _, args := range commandsOnAStack {
 			got := s.milepost(append(strings.Fields(args), "--stack=nowhere")...)
-			if want := (result{1, "", "milepost: there is no stack nowhere; is --stack its name, and --endpoint its address?\n"}); got != want {
+			const why = "milepost: there is no stack nowhere; is --stack its name, and --endpoint its address?\n"
+			if want := (result{1, "", why}); got != want {
 				t.Errorf("%s: %+v, want %+v", args, got, want)
 			}
 		}
@@ -102,8 +105,9 @@ Outputs:
 			continue
 		}
 		got := s.milepost(strings.Fields(args)...)
-		if got.status != 1 || got.out != "" || strings.Count(got.err, "\n") != 1 ||
-			!strings.Contains(got.err, "the stack milepost (CREATE_COMPLETE) has no outputs ") && !strings.Contains(got.err, "has no queue or workflow quote; it has: lost-letters") {
+		named := strings.Contains(got.err, "the stack milepost (CREATE_COMPLETE) has no outputs ") ||
+			strings.Contains(got.err, "has no queue or workflow quote; it has: lost-letters")
+		if got.status != 1 || got.out != "" || strings.Count(got.err, "\n") != 1 || !named {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}

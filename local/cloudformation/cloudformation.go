@@ -41,11 +41,13 @@ type action struct {
 }
 
 var actions = map[string]action{
-	"DescribeStacks":         {[]string{"StackName"}, (*Service).describeStacks},
-	"ListStackResources":     {[]string{"StackName", "NextToken"}, (*Service).listStackResources},
-	"DescribeStackResources": {[]string{"StackName", "LogicalResourceId", "PhysicalResourceId"}, (*Service).describeStackResources},
-	"DescribeStackResource":  {[]string{"StackName", "LogicalResourceId"}, (*Service).describeStackResource},
-	"GetTemplate":            {[]string{"StackName", "TemplateStage"}, (*Service).getTemplate},
+	"DescribeStacks":     {[]string{"StackName"}, (*Service).describeStacks},
+	"ListStackResources": {[]string{"StackName", "NextToken"}, (*Service).listStackResources},
+	"DescribeStackResources": {
+		[]string{"StackName", "LogicalResourceId", "PhysicalResourceId"}, (*Service).describeStackResources,
+	},
+	"DescribeStackResource": {[]string{"StackName", "LogicalResourceId"}, (*Service).describeStackResource},
+	"GetTemplate":           {[]string{"StackName", "TemplateStage"}, (*Service).getTemplate},
 }
 
 // CallQuery answers one action of the API.
@@ -125,8 +127,8 @@ func (s *Service) describeStacks(ctx context.Context, form url.Values) (any, err
 		return nil, err
 	}
 	d := stackDescription{
-		StackId: s.stack.StackID, StackName: s.stack.StackName, Description: s.stack.Description, CreationTime: s.made, StackStatus: complete,
-		Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"},
+		StackId: s.stack.StackID, StackName: s.stack.StackName, Description: s.stack.Description,
+		CreationTime: s.made, StackStatus: complete, Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"},
 	}
 	d.DriftInformation.StackDriftStatus = notChecked
 	for name, p := range s.stack.Parameters {

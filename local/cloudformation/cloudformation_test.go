@@ -38,6 +38,11 @@ Resources:
 `
 }
 
+var parcels = "parcels"
+
+// stacks begins the ids of stacks.
+const stacks = "arn:aws:cloudformation:us-east-1:000000000000:stack/"
+
 var made = time.Date(2026, 5, 1, 9, 30, 0, 0, time.UTC)
 
 // newClient is a client of the stack "parcels", of the template with so many queues.
@@ -50,9 +55,8 @@ func newClient(t *testing.T, queues int, caller awsapi.Caller) *sdk.Client {
 		t.Fatal(err)
 	}
 	server := awsapi.NewServer()
-	server.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(stack, made, func(id string) string {
-		return map[string]string{"Queue1": "not run: it is idle"}[id]
-	}))
+	why := func(id string) string { return map[string]string{"Queue1": "not run: it is idle"}[id] }
+	server.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(stack, made, why))
 	return sdk.New(sdk.Options{
 		Region: awsapi.Region, BaseEndpoint: aws.String("http://local"), Credentials: aws.AnonymousCredentials{},
 		HTTPClient: &http.Client{Transport: &awsapi.Transport{Server: server, Caller: &caller}}, Retryer: aws.NopRetryer{},
@@ -67,7 +71,7 @@ func TestAStackIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := *all.Stacks[0].StackId
-	if !strings.HasPrefix(id, "arn:aws:cloudformation:us-east-1:000000000000:stack/parcels/") {
+	if !strings.HasPrefix(id, stacks+"parcels/") {
 		t.Errorf("StackId=%s", id)
 	}
 	for _, name := range []string{"parcels", id} {
@@ -76,7 +80,8 @@ func TestAStackIsDescribed(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", name, got, err)
 		}
 		s := got.Stacks[0]
-		if *s.StackId != id || *s.StackName != "parcels" || *s.Description != "Some <queues> & nothing else." ||
+		if *s.StackId != id || *s.StackName != "parcels" ||
+			*s.Description != "Some <queues> & nothing else." ||
 			s.StackStatus != types.StackStatusCreateComplete || !s.CreationTime.Equal(made) {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -85,17 +90,21 @@ func TestAStackIsDescribed(t *testing.T) {
 			parameters = append(parameters, *p.ParameterKey+"="+*p.ParameterValue)
 		}
 		for _, o := range s.Outputs {
-			outputs = append(outputs, *o.OutputKey+"="+*o.OutputValue+" "+aws.ToString(o.Description)+" "+aws.ToString(o.ExportName))
+			about := aws.ToString(o.Description) + " " + aws.ToString(o.ExportName)
+			outputs = append(outputs, *o.OutputKey+"="+*o.OutputValue+" "+about)
 		}
 		if got, want := strings.Join(parameters, ","), "Hours=012,Region=west,Secret=****"; got != want {
 			t.Errorf("parameters=%s, want %s", got, want)
 		}
-		const want = "FirstQueueUrl=https://sqs.us-east-1.amazonaws.com/000000000000/parcels-Queue0  ,SecondQueueName=parcels-Queue1 The second. second"
+		const want = "FirstQueueUrl=https://sqs.us-east-1.amazonaws.com/000000000000/parcels-Queue0  ," +
+			"SecondQueueName=parcels-Queue1 The second. second"
 		if got := strings.Join(outputs, ","); got != want {
 			t.Errorf("outputs=%s, want %s", got, want)
 		}
 	}
-	got, err := client.GetTemplate(t.Context(), &sdk.GetTemplateInput{StackName: aws.String("parcels"), TemplateStage: types.TemplateStageOriginal})
+	got, err := client.GetTemplate(t.Context(), &sdk.GetTemplateInput{
+		StackName: &parcels, TemplateStage: types.TemplateStageOriginal,
+	})
 	if err != nil || *got.TemplateBody != text(2) {
 		t.Errorf("GetTemplate=%+v, %v, want the text as it was read", got, err)
 	}
@@ -107,7 +116,8 @@ func TestResourcesAreListedInPages(t *testing.T) {
 	client := newClient(t, queues, awsapi.Caller{})
 	var found []types.StackResourceSummary
 	pages := 0
-	for p := sdk.NewListStackResourcesPaginator(client, &sdk.ListStackResourcesInput{StackName: aws.String("parcels")}); p.HasMorePages(); pages++ {
+	list := sdk.NewListStackResourcesPaginator(client, &sdk.ListStackResourcesInput{StackName: &parcels})
+	for p := list; p.HasMorePages(); pages++ {
 		page, err := p.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -122,9 +132,10 @@ func TestResourcesAreListedInPages(t *testing.T) {
 		if i == 1 {
 			reason = "not run: it is idle"
 		}
-		if *r.LogicalResourceId != fmt.Sprint("Queue", i) || *r.ResourceType != "AWS::SQS::Queue" || r.ResourceStatus != types.ResourceStatusCreateComplete ||
-			!strings.HasSuffix(*r.PhysicalResourceId, fmt.Sprint("/parcels-Queue", i)) || !r.LastUpdatedTimestamp.Equal(made) ||
-			aws.ToString(r.ResourceStatusReason) != reason {
+		if *r.LogicalResourceId != fmt.Sprint("Queue", i) || *r.ResourceType != "AWS::SQS::Queue" ||
+			r.ResourceStatus != types.ResourceStatusCreateComplete ||
+			!strings.HasSuffix(*r.PhysicalResourceId, fmt.Sprint("/parcels-Queue", i)) ||
+			!r.LastUpdatedTimestamp.Equal(made) || aws.ToString(r.ResourceStatusReason) != reason {
 			t.Errorf("resource %d is %+v", i, r)
 		}
 	}
@@ -133,31 +144,36 @@ func TestResourcesAreListedInPages(t *testing.T) {
 		in   sdk.DescribeStackResourcesInput
 		want int
 	}{
-		{sdk.DescribeStackResourcesInput{StackName: aws.String("parcels")}, 100},
+		{sdk.DescribeStackResourcesInput{StackName: &parcels}, 100},
 		{sdk.DescribeStackResourcesInput{PhysicalResourceId: first}, 100},
-		{sdk.DescribeStackResourcesInput{StackName: aws.String("parcels"), LogicalResourceId: aws.String("Queue229")}, 1},
+		{sdk.DescribeStackResourcesInput{StackName: &parcels, LogicalResourceId: aws.String("Queue229")}, 1},
 	} {
 		got, err := client.DescribeStackResources(t.Context(), &row.in)
-		if err != nil || len(got.StackResources) != row.want || *got.StackResources[0].StackName != "parcels" || !got.StackResources[0].Timestamp.Equal(made) {
+		if err != nil || len(got.StackResources) != row.want || *got.StackResources[0].StackName != "parcels" ||
+			!got.StackResources[0].Timestamp.Equal(made) {
 			t.Errorf("%+v: %+v, %v, want %d", row.in, got, err, row.want)
 		}
 	}
-	one, err := client.DescribeStackResource(t.Context(), &sdk.DescribeStackResourceInput{StackName: aws.String("parcels"), LogicalResourceId: aws.String("Queue1")})
-	if err != nil || *one.StackResourceDetail.PhysicalResourceId != *found[1].PhysicalResourceId || !one.StackResourceDetail.LastUpdatedTimestamp.Equal(made) ||
-		!strings.HasPrefix(*one.StackResourceDetail.StackId, "arn:aws:cloudformation:us-east-1:000000000000:stack/parcels/") {
+	one, err := client.DescribeStackResource(t.Context(), &sdk.DescribeStackResourceInput{
+		StackName: &parcels, LogicalResourceId: aws.String("Queue1"),
+	})
+	if err != nil || *one.StackResourceDetail.PhysicalResourceId != *found[1].PhysicalResourceId ||
+		!one.StackResourceDetail.LastUpdatedTimestamp.Equal(made) ||
+		!strings.HasPrefix(*one.StackResourceDetail.StackId, stacks+"parcels/") {
 		t.Errorf("DescribeStackResource=%+v, %v", one, err)
 	}
 }
 
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	policy, err := iam.ParsePolicy("p", []byte(`{"Statement":{"Effect":"Allow","Action":"cloudformation:DescribeStacks","Resource":"arn:aws:cloudformation:*:*:stack/parcels/*"}}`))
+	policy, err := iam.ParsePolicy("p", []byte(`{"Statement":{"Effect":"Allow",
+		"Action":"cloudformation:DescribeStacks","Resource":"arn:aws:cloudformation:*:*:stack/parcels/*"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	role := iam.NewRole("arn:aws:iam::000000000000:role/reader", "reader", policy)
 	reader, nobody := newClient(t, 2, awsapi.Caller{ARN: role.ARN, Policy: role}), aws.String("other")
-	if _, err := reader.DescribeStacks(t.Context(), &sdk.DescribeStacksInput{StackName: aws.String("parcels")}); err != nil {
+	if _, err := reader.DescribeStacks(t.Context(), &sdk.DescribeStacksInput{StackName: &parcels}); err != nil {
 		t.Errorf("who may describe the stack: %v", err)
 	}
 	client := newClient(t, 2, awsapi.Caller{})
@@ -175,11 +191,13 @@ func TestWhatIsRefused(t *testing.T) {
 			return err
 		}, "ValidationError", "Stack with id other does not exist"},
 		"a resource of one": {func() error {
-			_, err := client.DescribeStackResource(ctx, &sdk.DescribeStackResourceInput{StackName: nobody, LogicalResourceId: nobody})
+			in := &sdk.DescribeStackResourceInput{StackName: nobody, LogicalResourceId: nobody}
+			_, err := client.DescribeStackResource(ctx, in)
 			return err
 		}, "ValidationError", "Stack 'other' does not exist"},
 		"a resource that is not there": {func() error {
-			_, err := client.DescribeStackResource(ctx, &sdk.DescribeStackResourceInput{StackName: aws.String("parcels"), LogicalResourceId: nobody})
+			in := &sdk.DescribeStackResourceInput{StackName: &parcels, LogicalResourceId: nobody}
+			_, err := client.DescribeStackResource(ctx, in)
 			return err
 		}, "ValidationError", "Resource other does not exist for stack parcels"},
 		"a physical id of nothing": {func() error {
@@ -191,33 +209,34 @@ func TestWhatIsRefused(t *testing.T) {
 			return err
 		}, "ValidationError", "Either StackName or PhysicalResourceId must be given, and not both"},
 		"a page that is not there": {func() error {
-			_, err := client.ListStackResources(ctx, &sdk.ListStackResourcesInput{StackName: aws.String("parcels"), NextToken: nobody})
+			_, err := client.ListStackResources(ctx, &sdk.ListStackResourcesInput{StackName: &parcels, NextToken: nobody})
 			return err
 		}, "ValidationError", "NextToken is not one of this stack: other"},
 		"the template as it was processed": {func() error {
-			_, err := client.GetTemplate(ctx, &sdk.GetTemplateInput{StackName: aws.String("parcels"), TemplateStage: types.TemplateStageProcessed})
+			in := &sdk.GetTemplateInput{StackName: &parcels, TemplateStage: types.TemplateStageProcessed}
+			_, err := client.GetTemplate(ctx, in)
 			return err
 		}, "NotImplemented", "the local runtime does not support the template stage Processed"},
 		"a template of a change set": {func() error {
-			_, err := client.GetTemplate(ctx, &sdk.GetTemplateInput{StackName: aws.String("parcels"), ChangeSetName: nobody})
+			_, err := client.GetTemplate(ctx, &sdk.GetTemplateInput{StackName: &parcels, ChangeSetName: nobody})
 			return err
 		}, "NotImplemented", "the local runtime does not support the request member ChangeSetName"},
 		"a change": {func() error {
-			_, err := client.DeleteStack(ctx, &sdk.DeleteStackInput{StackName: aws.String("parcels")})
+			_, err := client.DeleteStack(ctx, &sdk.DeleteStackInput{StackName: &parcels})
 			return err
 		}, "NotImplemented", "the local runtime does not support the CloudFormation operation DeleteStack"},
 		"what the policy does not allow": {func() error {
-			_, err := reader.GetTemplate(ctx, &sdk.GetTemplateInput{StackName: aws.String("parcels")})
+			_, err := reader.GetTemplate(ctx, &sdk.GetTemplateInput{StackName: &parcels})
 			return err
-		}, "AccessDenied", "cloudformation:GetTemplate on resource: arn:aws:cloudformation:us-east-1:000000000000:stack/parcels/"},
+		}, "AccessDenied", "cloudformation:GetTemplate on resource: " + stacks + "parcels/"},
 		"another stack than the policy allows": {func() error {
 			_, err := reader.DescribeStacks(ctx, &sdk.DescribeStacksInput{StackName: nobody})
 			return err
-		}, "AccessDenied", "cloudformation:DescribeStacks on resource: arn:aws:cloudformation:us-east-1:000000000000:stack/other/*"},
+		}, "AccessDenied", "cloudformation:DescribeStacks on resource: " + stacks + "other/*"},
 		"all stacks where the policy allows one": {func() error {
 			_, err := reader.DescribeStacks(ctx, &sdk.DescribeStacksInput{})
 			return err
-		}, "AccessDenied", "cloudformation:DescribeStacks on resource: arn:aws:cloudformation:us-east-1:000000000000:stack/*/*"},
+		}, "AccessDenied", "cloudformation:DescribeStacks on resource: " + stacks + "*/*"},
 	} {
 		e, ok := errors.AsType[smithy.APIError](row.call())
 		if !ok || e.ErrorCode() != row.code || !strings.Contains(e.ErrorMessage(), row.message) {

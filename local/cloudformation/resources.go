@@ -23,7 +23,8 @@ type resource struct {
 
 func (s *Service) resource(r *template.Resource) resource {
 	described := resource{
-		LogicalResourceId: r.LogicalID, PhysicalResourceId: r.PhysicalID, ResourceType: r.Type, ResourceStatus: complete, ResourceStatusReason: s.why(r.LogicalID),
+		LogicalResourceId: r.LogicalID, PhysicalResourceId: r.PhysicalID, ResourceType: r.Type,
+		ResourceStatus: complete, ResourceStatusReason: s.why(r.LogicalID),
 	}
 	described.DriftInformation.StackResourceDriftStatus = notChecked
 	return described
