@@ -92,7 +92,7 @@ func TestAdaptersDoNotKnowEachOther(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it asks the go command about every package")
 	}
-	adapters := []string{"internal/eventstore", "internal/bureau", "internal/effects/history", "internal/effects/vpic"}
+	adapters := []string{"internal/log/eventstore", "system/bureau", "internal/effects/history", "internal/effects/vpic"}
 	all := packages(t)
 	for _, adapter := range adapters {
 		imports, ok := all["milepost/"+adapter]
@@ -167,7 +167,7 @@ func TestDaysAreCountedWhereTheRiskIs(t *testing.T) {
 		"domain/rating/plan.go":     "a plan is released on a day of UTC",
 		"handlers/expire/expire.go": "it looks for quotes of all states, and decides on each by its own",
 		"handlers/remind/remind.go": "likewise",
-		"internal/mask/mask.go":     "it shifts days by a number that only has to stay the same",
+		"internal/log/mask/mask.go": "it shifts days by a number that only has to stay the same",
 		"cmd/milepost/log_mask.go":  "likewise",
 		"cmd/milepost/token.go":     "it prints an example, which begins two weeks ahead",
 		"cmd/milepost/run.go":       "likewise",

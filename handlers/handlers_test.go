@@ -18,11 +18,11 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
-	"milepost/internal/bureau"
-	"milepost/internal/eventstore"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
+	"milepost/system/bureau"
 )
 
 // optional are the variables without which a handler works too.

@@ -341,7 +341,7 @@ func hearers(t *testing.T, all functions, eventType string) (live, again []strin
 }
 
 // onCommandLine are commands of cmd/milepost that append events, with the code that does.
-var onCommandLine = map[string]string{"milepost correct": "../internal/correct/*.go", "milepost erase": "../cmd/milepost/erase.go"}
+var onCommandLine = map[string]string{"milepost correct": "../internal/ops/correct/*.go", "milepost erase": "../cmd/milepost/erase.go"}
 
 // producers finds the functions, and commands of the command line, that append each event type: those whose
 // code gives a command for which the domain's code makes such an event.

@@ -13,7 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"milepost/domain/quote"
-	"milepost/internal/notice"
+	"milepost/internal/quotes/notice"
 	"milepost/local/template"
 )
 

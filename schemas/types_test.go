@@ -15,8 +15,8 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/quotes"
 	"milepost/internal/api"
-	"milepost/internal/eventstore"
-	"milepost/internal/readmodel"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
 )
 

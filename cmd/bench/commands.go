@@ -13,9 +13,9 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // commands tells what a command costs on logs of different lengths, in requests to DynamoDB and in the capacity

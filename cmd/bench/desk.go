@@ -8,14 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
-	"milepost/internal/seal"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
+	"milepost/system"
 )
 
 // desk is a system that was not started, so that nobody else asks, and stores over it that count what they spend.

@@ -20,9 +20,9 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
 

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"milepost/cmd/internal/system"
+	"milepost/system"
 )
 
 // A measure is one line or more of the table. Its run function may take some seconds.

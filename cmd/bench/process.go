@@ -19,9 +19,9 @@ import (
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/cmd/internal/system"
-	"milepost/local"
 	"milepost/local/lambda"
+	"milepost/local/stack"
+	"milepost/system"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -79,7 +79,7 @@ func bootstrap(ctx context.Context) ([]figure, error) {
 // environment returns the variables that template.yaml gives a function, as NAME=value.
 func environment(handler string) ([]string, error) {
 	env := []string{"_HANDLER=" + handler}
-	_, err := system.Open(system.Options{Template: "template.yaml", Code: func(f local.Function) (lambda.Handler, error) {
+	_, err := system.Open(system.Options{Template: "template.yaml", Code: func(f stack.Function) (lambda.Handler, error) {
 		if f.Handler == handler {
 			for name, value := range f.Environment {
 				env = append(env, name+"="+value)

@@ -11,13 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/notice"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 	"milepost/local/fault"
 	"milepost/local/issuer"
+	"milepost/system"
 )
 
 // bench is a system in memory with one customer, who calls the API's handler without a socket. It

@@ -7,8 +7,8 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // reads tells what it costs to read a quote and a list, in requests to DynamoDB and in the capacity that these

@@ -13,14 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/quote"
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
-	"milepost/internal/rebuild"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/ops/rebuild"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
+	"milepost/system"
 )
 
 // fromArchive folds the events of many quotes as exports have them, and a tenth of them to see what memory depends on.

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"milepost/cmd/internal/system"
+	"milepost/system"
 )
 
 // overLoopback serves a system in memory on a port of this machine and gives clients that call it there,

@@ -16,10 +16,10 @@ import (
 
 	"github.com/govalues/decimal"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
-	"milepost/internal/correct"
+	"milepost/internal/ops/correct"
+	"milepost/system"
 )
 
 // correctCmd rates quotes again and appends what is right where something else was sent out.

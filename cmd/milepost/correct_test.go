@@ -17,9 +17,9 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
-	"milepost/internal/correct"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/ops/correct"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	"milepost/schemas"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"milepost/internal/rebuild"
+	"milepost/internal/ops/rebuild"
 )
 
 // damage puts NULL in the place of an attribute of an item.

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"milepost/internal/notice"
+	"milepost/internal/quotes/notice"
 )
 
 // The kinds of messages. Which it is shows in the message itself, whatever its queue is called.

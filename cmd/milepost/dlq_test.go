@@ -23,8 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"milepost/cmd/internal/system"
 	"milepost/local/fault"
+	"milepost/system"
 )
 
 // givenUp is how long it takes until a function that fails is given up.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"milepost/cmd/internal/system"
+	"milepost/system"
 )
 
 // The variables of the AWS SDK are the process's, so this test has no others beside it.

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
-	"milepost/internal/seal"
-	"milepost/internal/stored"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // eraseCmd erases a customer's key, and so what all copies of the log say about persons.

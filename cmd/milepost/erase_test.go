@@ -16,13 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/seal"
-	"milepost/internal/stored"
+	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/local/fault"
 	"milepost/local/issuer"
+	"milepost/system"
 )
 
 // plaintexts are what the example says about persons, and what must stand in no table.

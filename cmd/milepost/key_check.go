@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/seal"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/quotes/quotestore"
 )
 
 // keyCheck opens one sealed event for each key of each customer. It is safe for concurrent use.

@@ -18,9 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"milepost/internal/log/seal"
 	"milepost/internal/platform"
-	"milepost/internal/seal"
-	"milepost/internal/stored"
+	"milepost/internal/platform/stored"
 )
 
 // keysCmd brings the customers' keys from one system to another.

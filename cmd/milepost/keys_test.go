@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"milepost/internal/seal"
+	"milepost/internal/log/seal"
 )
 
 // at lets the command lines of a system reach another one, and returns how they name it.

@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/outbox"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/notify/outbox"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
 )
 

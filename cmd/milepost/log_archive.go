@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/head"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/head"
+	"milepost/internal/quotes/quotestore"
 )
 
 // archived is what the archive told of the log.

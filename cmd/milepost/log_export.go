@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 
-	"milepost/internal/archive"
-	"milepost/internal/mask"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/mask"
+	"milepost/internal/quotes/quotestore"
 )
 
 // logExportCmd writes the log into an archive.

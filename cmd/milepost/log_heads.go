@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
-	"milepost/internal/archive"
-	"milepost/internal/head"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/head"
 )
 
 // logHeadsCmd checks signed heads.

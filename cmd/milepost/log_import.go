@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
 )
 
 // logImportCmd reads an archive into the log.

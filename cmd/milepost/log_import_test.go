@@ -16,14 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/oklog/ulid/v2"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/readmodel"
-	"milepost/internal/stored"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/readmodel"
 	"milepost/local/awsapi"
 	"milepost/schemas"
+	"milepost/system"
 )
 
 // logOf gives all events of a log by stream.

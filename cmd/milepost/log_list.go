@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
 )
 
 // logListCmd lists the quotes that something happened to.

@@ -9,10 +9,10 @@ import (
 	"sync"
 
 	"milepost/domain/civil"
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/mask"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/mask"
+	"milepost/internal/quotes/quotestore"
 )
 
 // masking masks an export. It is safe for concurrent use.

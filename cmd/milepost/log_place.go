@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"milepost/internal/archive"
+	"milepost/internal/log/archive"
 )
 
 // place is where an archive is: "-", s3://bucket/prefix, a directory or a file.

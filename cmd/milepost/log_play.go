@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/playback"
-	"milepost/internal/quotestore"
-	"milepost/internal/stored"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/ops/playback"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/quotestore"
 )
 
 // logPlayCmd announces events of the log on a bus once more.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"milepost/internal/playback"
+	"milepost/internal/ops/playback"
 )
 
 // runWorkflow has the stack play, after the events that an earlier run played.

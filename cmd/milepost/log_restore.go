@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"milepost/internal/quotestore"
-	"milepost/internal/tamper"
+	"milepost/internal/log/tamper"
+	"milepost/internal/quotes/quotestore"
 )
 
 // logRestoreCmd puts events back.

@@ -19,9 +19,9 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/seal"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
 

@@ -10,9 +10,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"milepost/internal/outbox"
-	"milepost/internal/seal"
-	"milepost/internal/stored"
+	"milepost/internal/log/seal"
+	"milepost/internal/notify/outbox"
+	"milepost/internal/platform/stored"
 )
 
 // mailCmd shows what customers and staff were told, and settles what the system cannot.

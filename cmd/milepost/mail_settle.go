@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"milepost/internal/outbox"
+	"milepost/internal/notify/outbox"
 )
 
 // mailSettleCmd notes what a person found out about a notification.

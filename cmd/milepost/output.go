@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"milepost/internal/stored"
+	"milepost/internal/platform/stored"
 )
 
 // printJSON writes what a program is to read.

@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"time"
 
-	"milepost/cmd/internal/system"
 	"milepost/local/awsapi"
 	"milepost/local/xray"
+	"milepost/system"
 )
 
 // ports are what a run listens on. They are taken before anything else is done, so that a port which

@@ -28,9 +28,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
+	"milepost/system"
 )
 
 // asProgram makes this test's binary the milepost program, so that the tests below have a real process

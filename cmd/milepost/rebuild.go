@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 
-	"milepost/cmd/internal/system"
-	"milepost/internal/readmodel"
-	"milepost/internal/rebuild"
+	"milepost/internal/ops/rebuild"
+	"milepost/internal/quotes/readmodel"
+	"milepost/system"
 )
 
 // rebuildCmd makes projections again from the log.

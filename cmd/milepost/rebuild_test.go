@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"milepost/internal/rebuild"
+	"milepost/internal/ops/rebuild"
 )
 
 // projections are all items of both projections, with all that they have.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"milepost/internal/readmodel"
-	"milepost/internal/rebuild"
+	"milepost/internal/ops/rebuild"
+	"milepost/internal/quotes/readmodel"
 )
 
 // rebuildInput is the input of the state machine statemachines/rebuild.asl.json.

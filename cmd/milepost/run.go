@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/handlers"
-	"milepost/local"
 	"milepost/local/issuer"
 	"milepost/local/lambda"
+	localstack "milepost/local/stack"
+	"milepost/system"
 )
 
 // runCmd serves the whole system until it is interrupted.
@@ -107,12 +107,12 @@ func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports
 }
 
 // process runs functions as processes of the bootstrap binary, which end with the system.
-func (c *runCmd) process(output io.Writer) func(local.Function) (lambda.Handler, error) {
+func (c *runCmd) process(output io.Writer) func(localstack.Function) (lambda.Handler, error) {
 	level := "WARN"
 	if c.Verbose {
 		level = "INFO"
 	}
-	return func(f local.Function) (lambda.Handler, error) {
+	return func(f localstack.Function) (lambda.Handler, error) {
 		if err := handlers.Known(f.Handler); err != nil {
 			return nil, err
 		}
@@ -139,12 +139,12 @@ func (c *runCmd) greet(out io.Writer, sys *system.System) error {
 	fmt.Fprintln(out, "Left out:")
 	left := sys.LeftOut()
 	for i, l := range left {
-		same := func(o local.LeftOut) bool { return o.Type == l.Type && o.Why == l.Why }
+		same := func(o localstack.LeftOut) bool { return o.Type == l.Type && o.Why == l.Why }
 		if slices.ContainsFunc(left[:i], same) {
 			continue // it is counted already
 		}
 		name := l.LogicalID
-		if others := len(slices.DeleteFunc(slices.Clone(left), func(o local.LeftOut) bool { return !same(o) })) - 1; others > 0 {
+		if others := len(slices.DeleteFunc(slices.Clone(left), func(o localstack.LeftOut) bool { return !same(o) })) - 1; others > 0 {
 			name += fmt.Sprintf(" and %d more", others)
 		}
 		fmt.Fprintf(out, "  %s (%s): %s\n", name, l.Type, l.Why)

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"milepost/cmd/internal/system"
 	"milepost/local/awsapi"
+	"milepost/system"
 )
 
 // What a command asks for may be asked for by no test, so the code is read for it.

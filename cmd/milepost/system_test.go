@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
 	"milepost/local/issuer"
+	"milepost/system"
 )
 
 // running is a system at work in virtual time, in memory, for command lines that call its AWS.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"milepost/cmd/internal/system"
 	"milepost/domain/civil"
+	"milepost/system"
 )
 
 // tokenCmd asks the issuer of the system that runs for a token.

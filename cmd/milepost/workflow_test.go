@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"milepost/internal/rebuild"
+	"milepost/internal/ops/rebuild"
 	"milepost/local/fault"
 )
 

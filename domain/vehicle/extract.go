@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-//go:generate vpicextract/generate.sh
+//go:generate ../../tools/vpicextract/generate.sh
 
 // vpicFile is the decoding data of vPIC; vpic.txt beside it tells where it comes from.
 //

@@ -15,9 +15,9 @@ import (
 	"milepost/domain/accident"
 	"milepost/domain/quote"
 	"milepost/internal/effects/history"
-	"milepost/internal/notice"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 )
 
 // lookbackYears is how far back a report goes: as far as any rule of rating looks.

@@ -18,11 +18,11 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/accidenthistory"
-	"milepost/internal/bureau"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
+	"milepost/system/bureau"
 )
 
 var requested = fmt.Appendf(nil, `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","streamId":"quote-%s","version":1,"correlationId":"request-1"}}`, quotetest.ID)

@@ -8,13 +8,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
-	"milepost/internal/park"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/park"
+	"milepost/internal/log/tamper"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/stored"
-	"milepost/internal/tamper"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct {

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	function "milepost/handlers/archive"
-	"milepost/internal/archive"
-	"milepost/internal/eventstore"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/tamper"
 	"milepost/internal/stacktest"
-	"milepost/internal/tamper"
 )
 
 // newHandler makes the handler, and gives the bucket as a person reads it.

@@ -19,10 +19,10 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/api"
+	"milepost/internal/api/quota"
 	"milepost/internal/platform"
-	"milepost/internal/quota"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 type handler struct {

@@ -15,8 +15,8 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
 	"milepost/handlers/commands"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	"milepost/schemas"
 )

@@ -13,9 +13,9 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/api"
-	"milepost/internal/link"
+	"milepost/internal/notify/link"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct {

@@ -20,7 +20,7 @@ import (
 	"milepost/domain/zone"
 	"milepost/internal/api"
 	"milepost/internal/platform"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/readmodel"
 )
 
 // New makes the handler. It needs no variables.

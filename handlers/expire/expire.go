@@ -16,8 +16,8 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // lookback is how many days back quotes are looked for.

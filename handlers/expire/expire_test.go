@@ -14,8 +14,8 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/expire"
 	"milepost/handlers/project"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
 )
 

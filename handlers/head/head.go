@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/archive"
-	"milepost/internal/head"
+	"milepost/internal/log/archive"
+	"milepost/internal/log/head"
 	"milepost/internal/platform"
 )
 

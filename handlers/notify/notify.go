@@ -6,10 +6,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/notice"
+	"milepost/internal/notify/postman"
 	"milepost/internal/platform"
-	"milepost/internal/postman"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct {

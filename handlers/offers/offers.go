@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/internal/api"
-	"milepost/internal/link"
+	"milepost/internal/notify/link"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 type handler struct {

@@ -22,8 +22,8 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	workflow "milepost/workflows/quote"
 )
 

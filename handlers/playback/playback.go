@@ -7,9 +7,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/internal/ops/playback"
 	"milepost/internal/platform"
-	"milepost/internal/playback"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct{ player *playback.Player }

@@ -9,11 +9,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/eventstore"
-	"milepost/internal/notice"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 type handler struct {

@@ -12,8 +12,8 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/project"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
 )
 

@@ -16,13 +16,13 @@ import (
 
 	"milepost/internal/bounds"
 	"milepost/internal/effects/messenger"
-	"milepost/internal/eventstore"
-	"milepost/internal/notice"
-	"milepost/internal/park"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/park"
+	"milepost/internal/log/tamper"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/stored"
-	"milepost/internal/tamper"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct {

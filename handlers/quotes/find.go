@@ -14,7 +14,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/api"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
 )
 

@@ -17,7 +17,7 @@ import (
 	"milepost/domain/zone"
 	"milepost/handlers/project"
 	"milepost/handlers/quotes"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	"milepost/schemas"
 )

@@ -23,9 +23,9 @@ import (
 	"milepost/domain/rating"
 	"milepost/handlers/project"
 	"milepost/handlers/quotes"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
 )
 

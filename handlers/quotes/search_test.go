@@ -20,8 +20,8 @@ import (
 	"milepost/handlers/quotes"
 	"milepost/handlers/rebuild"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
 )
 

@@ -14,10 +14,10 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/notification"
 	"milepost/domain/quote"
-	"milepost/internal/outbox"
+	"milepost/internal/notify/outbox"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // workers is how many quotes are worked on at a time.

@@ -20,7 +20,7 @@ import (
 	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/startworkflow"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	"milepost/local/lambda"
 	workflow "milepost/workflows/quote"

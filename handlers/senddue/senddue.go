@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/internal/notify/postman"
 	"milepost/internal/platform"
-	"milepost/internal/postman"
 )
 
 // Swept is what a run gives back.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/notice"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 )
 
 type handler struct{ quotes *quotestore.Store }

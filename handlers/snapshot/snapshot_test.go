@@ -10,7 +10,7 @@ import (
 
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/snapshot"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
 

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"milepost/domain/quote"
-	"milepost/internal/notice"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 	workflow "milepost/workflows/quote"
 )
 

@@ -19,7 +19,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/startworkflow"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	workflow "milepost/workflows/quote"
 )

@@ -20,11 +20,11 @@ import (
 	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/internal/api"
-	"milepost/internal/eventstore"
+	"milepost/internal/api/quota"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
-	"milepost/internal/quota"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 type handler struct {

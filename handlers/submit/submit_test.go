@@ -16,7 +16,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/submit"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
 

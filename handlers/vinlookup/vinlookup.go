@@ -18,9 +18,9 @@ import (
 	"milepost/domain/vehicle"
 	"milepost/internal/effects"
 	"milepost/internal/effects/vpic"
-	"milepost/internal/notice"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/notice"
+	"milepost/internal/quotes/quotestore"
 )
 
 // The providers, as VIN_PROVIDER and VIN_FALLBACK name them.

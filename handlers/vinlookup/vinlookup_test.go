@@ -15,7 +15,7 @@ import (
 	"milepost/handlers/vinlookup"
 	"milepost/internal/effects/vpic/vpictest"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
 

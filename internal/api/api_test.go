@@ -17,10 +17,10 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/api"
-	"milepost/internal/eventstore"
+	"milepost/internal/api/quota"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
-	"milepost/internal/quota"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
 

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"milepost/internal/link"
+	"milepost/internal/notify/link"
 )
 
 // LinkProblem says why a link does not lead anywhere.

@@ -18,10 +18,10 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/rating"
-	"milepost/internal/eventstore"
-	"milepost/internal/quota"
-	"milepost/internal/quotestore"
-	"milepost/internal/seal"
+	"milepost/internal/api/quota"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
 

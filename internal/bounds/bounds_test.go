@@ -12,7 +12,7 @@ import (
 func TestChain(t *testing.T) {
 	t.Parallel()
 	const (
-		drivers   = 20 // schemas/openapi.yaml; the largest request is tried in cmd/internal/system
+		drivers   = 20 // schemas/openapi.yaml; the largest request is tried in system
 		providers = 2  // of a vehicle
 	)
 	for what, part := range map[string]struct{ size, holder int }{

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 
-	"milepost/internal/eventstore"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
 )
 

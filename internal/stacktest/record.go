@@ -8,8 +8,8 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
 )
 
 // MustRecord appends events to a quote as an earlier program did, whether it was right or not. Events that follow

@@ -14,13 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/domain/quote/quotetest"
-	"milepost/internal/eventstore"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/seal"
-	"milepost/local"
+	"milepost/internal/quotes/quotestore"
 	"milepost/local/awsapi"
 	"milepost/local/lambda"
+	"milepost/local/stack"
 	"milepost/schemas"
 )
 
@@ -32,16 +32,16 @@ const LinkKey = "0123456789abcdef0123456789abcdef"
 
 // Stack is the template in the local runtime.
 type Stack struct {
-	*local.Stack
-	functions map[string]local.Function
+	*stack.Stack
+	functions map[string]stack.Function
 }
 
 // Open opens the template. Functions that code does not have fail when they are called.
 func Open(tb testing.TB, code Code) *Stack {
 	tb.Helper()
-	s := &Stack{functions: map[string]local.Function{}}
+	s := &Stack{functions: map[string]stack.Function{}}
 	var err error
-	s.Stack, err = local.Open(local.Options{
+	s.Stack, err = stack.Open(stack.Options{
 		Template: filepath.Join(quotetest.Root(tb), "template.yaml"), StackName: "milepost",
 		Parameters: map[string]string{
 			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
@@ -49,7 +49,7 @@ func Open(tb testing.TB, code Code) *Stack {
 			"QuotesPerDay":      "0",
 			"BreakGlassRoleArn": awsapi.Root, // tests damage what is stored
 		},
-		Functions: func(f local.Function) (lambda.Handler, error) {
+		Functions: func(f stack.Function) (lambda.Handler, error) {
 			s.functions[f.Handler] = f
 			if make := code[f.Handler]; make != nil {
 				return make(s.Environment(f.Handler))

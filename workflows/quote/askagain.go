@@ -10,7 +10,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 )
 
 // lastAnswer is how long the workflow waits for what the last request brings before it gives up.

@@ -9,7 +9,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 )
 
 // awaitTask is what the state machine gives the await step.

@@ -7,9 +7,9 @@ import (
 
 	"milepost/domain/plausible"
 	"milepost/domain/quote"
-	"milepost/internal/eventstore"
-	"milepost/internal/quotestore"
-	"milepost/internal/readmodel"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/quotes/readmodel"
 )
 
 // elsewhere looks for what in a quote contradicts other quotes with the same vehicles and drivers.

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"milepost/internal/eventstore"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/stacktest"
 	"milepost/local/lambda"

@@ -13,7 +13,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 	workflow "milepost/workflows/quote"
 )

@@ -18,8 +18,8 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/platform"
-	"milepost/internal/quotestore"
-	"milepost/internal/stored"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/quotestore"
 )
 
 // Tokens keeps the task tokens of waiting branches and answers them.

@@ -13,10 +13,10 @@ import (
 
 	"milepost/domain/accident"
 	"milepost/domain/civil"
-	"milepost/internal/bureau"
 	"milepost/internal/effects"
 	"milepost/internal/effects/history"
 	"milepost/local/awsapi"
+	"milepost/system/bureau"
 )
 
 // counted is a handler that counts its requests and keeps the last one's headers.

@@ -1,0 +1,330 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/smithy-go"
+
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/handlers"
+	"milepost/internal/platform"
+	"milepost/local/awsapi"
+	"milepost/local/fault"
+	"milepost/local/iam"
+	"milepost/local/lambda"
+	"milepost/local/stack"
+	"milepost/local/template"
+	"milepost/system"
+)
+
+// unused gives the permissions that were never used as "role: action on resource".
+func (s *running) unused() []string {
+	var all []string
+	for role, grants := range s.Unused() {
+		for _, g := range grants {
+			all = append(all, role+": "+g.Action+" on "+g.Resource)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestEveryPermissionIsUsed(t *testing.T) {
+	t.Parallel()
+	const failedInvocations = ": sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-failed-invocations"
+	// On AWS, Step Functions itself sends traces with these.
+	var onAWS []string
+	for _, role := range []string{"PlaybackWorkflowRole", "QuoteWorkflowRole", "RebuildWorkflowRole"} {
+		for _, action := range []string{"GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"} {
+			onAWS = append(onAWS, role+": xray:"+action+" on *")
+		}
+	}
+	type invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error)
+	// jam makes the rating fail while it is set.
+	jam := func(jammed *atomic.Bool) invoke {
+		return func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+			if jammed.Load() && strings.Contains(name, "RateFunction") {
+				return nil, errors.New("jammed")
+			}
+			return next(ctx, payload)
+		}
+	}
+	// tell gives rise to notifications and alerts of all kinds, and to an outcome that is overdue.
+	tell := func(s *running, jammed *atomic.Bool) {
+		s.submit("cyd", referred()) // and nobody decides
+		id := s.submit("bob", example())
+		dan := s.submit("dan", example(`"email": true`, `"email": false`)) // who gets texts
+		s.call("", "POST", signedConfirmation(s.t, linkKeyBefore, dan, "+16145550100", time.Hour), "")
+		jammed.Store(true)
+		s.submit("fay", example()) // whose workflow fails twice
+		time.Sleep(4 * time.Hour)
+		jammed.Store(false)
+		s.settle()
+		s.change(s.token("eve", "staff"), id, "reversals", reversal(4))
+		s.settle()
+	}
+	alertAll := map[string]string{"QuotesPerDay": "20", "LinkKeyBefore": linkKeyBefore, "PremiumAlertAbove": "1"}
+	slices.Sort(onAWS)
+	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
+	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are
+	// played, the log of another comes from elsewhere, and the customer asks while the key is away.
+	liveOn := func(s *running, id string) {
+		s.submit("ada", example())
+		for i := range 28 {
+			license := "RS000001"
+			if i == 27 {
+				license = "PENDING1" // and is asked for again
+			}
+			s.change(s.token("ada", "quotes"), id, "amendments", example("RS000001", license, "NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
+			s.settle()
+		}
+		time.Sleep(32 * 24 * time.Hour)
+		for _, table := range []string{quotesTable, customerQuotesTable} {
+			for _, item := range s.scan(table) {
+				if strings.HasSuffix(text(item, "quoteKey"), id) || text(item, "quoteId") == id {
+					s.damage(table, item, "document", nil)
+				}
+			}
+		}
+		s.read("ada", id)
+		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
+		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
+		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
+		s.call(s.token("eve", "staff"), "GET", "/quotes", "")
+		s.call(s.token("eve", "staff"), "GET", "/quotes?vin=1HGCV1F33NA000101", "")
+		s.rebuildSearch()
+		s.rebuild("wipe")
+		s.stranger()
+		s.rebuild("prune")
+		s.play(time.Now())
+		s.set(id, 1, "note", "somebody changed it")
+		s.mustStore(quotetest.Logs[0], func(int) int { return 2 }) // whose events come long after they occurred
+		time.Sleep(2 * time.Minute)
+		s.withoutKey("ada")
+	}
+	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {
+		onDay(t, today, func(t *testing.T) {
+			plan := oneFactLate()
+			jammed := &atomic.Bool{}
+			plan.Invoke = jam(jammed)
+			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
+			tell(s, jammed)
+			id := s.submit("ada", example())
+			s.settle()
+			liveOn(s, id)
+			want := slices.Concat(onAWS, []string{
+				"NotifyFunctionRole" + failedInvocations, "RemindFunctionRole" + failedInvocations, "SendDueFunctionRole" + failedInvocations,
+				"ArchiveFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
+				"AccidentHistoryFunctionRole" + failedInvocations, "ExpireFunctionRole" + failedInvocations, "ProjectFunctionRole" + failedInvocations,
+				"OverdueFunctionRole" + failedInvocations,
+				"PublishFunctionRole: sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:milepost-stream-failures",
+				"RebuildWorkflowRole: states:RedriveExecution on " + awsapi.ARN("states", "execution:milepost-rebuild/*:*"),
+				"HeadFunctionRole" + failedInvocations, "ResumeWorkflowFunctionRole" + failedInvocations, "SnapshotFunctionRole" + failedInvocations, "StartWorkflowFunctionRole" + failedInvocations, "VinLookupFunctionRole" + failedInvocations,
+			})
+			slices.Sort(want)
+			if got := s.unused(); !slices.Equal(got, want) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	})
+	t.Run("by the failures, when everything that hears of the next quote fails", func(t *testing.T) {
+		onDay(t, today, func(t *testing.T) {
+			broken, jammed := false, &atomic.Bool{}
+			plan := oneFactLate()
+			plan.Invoke = func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+				if broken && !strings.Contains(name, "Publish") {
+					return nil, errors.New("broken")
+				}
+				return jam(jammed)(ctx, name, payload, next)
+			}
+			s := mustRun(t, system.Options{Faults: plan, Parameters: alertAll})
+			tell(s, jammed)
+			id := s.submit("ada", example())
+			s.settle()
+			liveOn(s, id)
+			broken = true
+			put := func(key, version string, item map[string]types.AttributeValue) {
+				item["streamId"] = &types.AttributeValueMemberS{Value: key}
+				item["version"] = &types.AttributeValueMemberN{Value: version}
+				if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			events := s.scan(eventsTable)
+			for eventType, version := range map[string]string{quote.TypeQuoteRequested: "1", quote.TypeVehiclesIdentified: "50", quote.TypeQuoteOffered: "4"} {
+				of := slices.IndexFunc(events, func(e map[string]types.AttributeValue) bool { return text(e, "eventType") == eventType })
+				put("quote-copy-"+eventType, version, maps.Clone(events[of]))
+			}
+			put("poison", "1", map[string]types.AttributeValue{})
+			s.redrive(*s.rebuilt("over").ExecutionArn)
+			time.Sleep(24 * time.Hour) // and the next sweep
+			s.settle()
+			if got := s.unused(); !slices.Equal(got, onAWS) {
+				t.Errorf("unused permissions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(onAWS, "\n"))
+			}
+		})
+	})
+}
+
+// oneFactLate is a plan under which one fact is there before the workflow waits for it, and one comes after.
+func oneFactLate() *fault.Plan {
+	return delayed(map[string]time.Duration{"StartWorkflow": time.Minute, "AccidentHistory": 2 * time.Minute})
+}
+
+// identities gives the AWS configuration that each function works with, by its name in the registry.
+func identities(t *testing.T) map[string]aws.Config {
+	t.Helper()
+	found := map[string]aws.Config{}
+	mustRun(t, system.Options{Code: func(f stack.Function) (lambda.Handler, error) {
+		found[f.Handler] = f.AWS
+		return platform.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errors.New("never called") }), nil
+	}})
+	return found
+}
+
+func TestFunctionsMayDoNothingElse(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		functions := identities(t)
+		if len(functions) != len(handlers.Registry) {
+			t.Errorf("%d functions, want one for each of %d handlers", len(functions), len(handlers.Registry))
+		}
+		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
+		table := aws.String(eventsTable)
+		ctx := t.Context()
+		forbidden := map[string]func(*dynamodb.Client) error{
+			"dynamodb:DeleteItem": func(db *dynamodb.Client) error {
+				_, err := db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: key})
+				return err
+			},
+			"dynamodb:UpdateItem": func(db *dynamodb.Client) error {
+				_, err := db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: table, Key: key})
+				return err
+			},
+			"dynamodb:BatchWriteItem": func(db *dynamodb.Client) error {
+				_, err := db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{eventsTable: {{DeleteRequest: &types.DeleteRequest{Key: key}}}}})
+				return err
+			},
+			"dynamodb:DeleteItem in a transaction": func(db *dynamodb.Client) error {
+				_, err := db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Delete: &types.Delete{TableName: table, Key: key}}}})
+				return err
+			},
+		}
+		for name, config := range functions {
+			db := dynamodb.NewFromConfig(config)
+			for action, try := range forbidden {
+				assertDenied(t, name+" "+action, try(db), "dynamodb:")
+			}
+		}
+		err := forbidden["dynamodb:DeleteItem"](dynamodb.NewFromConfig(functions["publish"]))
+		want := "User: arn:aws:sts::000000000000:assumed-role/milepost-PublishFunctionRole/milepost-PublishFunction is not authorized to perform: " +
+			"dynamodb:DeleteItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/milepost-events " +
+			"because no identity-based policy allows the dynamodb:DeleteItem action"
+		if denied, ok := errors.AsType[smithy.APIError](err); !ok || denied.ErrorMessage() != want {
+			t.Errorf("error=%v, want %s", err, want)
+		}
+
+		_, err = eventbridge.NewFromConfig(functions["submit"]).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+			EventBusName: aws.String("milepost-events"), Source: aws.String("milepost.quote"), DetailType: aws.String("QuoteOffered"), Detail: aws.String("{}"),
+		}}})
+		assertDenied(t, "submit events:PutEvents", err, "events:PutEvents")
+		_, err = sfn.NewFromConfig(functions["resumeworkflow"]).StartExecution(ctx, &sfn.StartExecutionInput{
+			StateMachineArn: aws.String(awsapi.ARN("states", "stateMachine:milepost-quote")),
+		})
+		assertDenied(t, "resumeworkflow states:StartExecution", err, "states:StartExecution")
+	})
+}
+
+func assertDenied(t *testing.T, what string, err error, action string) {
+	t.Helper()
+	denied, ok := errors.AsType[smithy.APIError](err)
+	if !ok || denied.ErrorCode() != "AccessDeniedException" || !strings.Contains(denied.ErrorMessage(), "is not authorized to perform: "+action) {
+		t.Errorf("%s: error=%v, want AccessDeniedException for %s", what, err, action)
+	}
+}
+
+func TestNoRoleMayChangeTheLog(t *testing.T) {
+	t.Parallel()
+	tmpl, err := template.Load("../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
+		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "k",
+		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := tmpl.OfType("AWS::IAM::Role")
+	functions, machines := len(tmpl.OfType("AWS::Lambda::Function")), len(tmpl.OfType("AWS::StepFunctions::StateMachine"))
+	if len(roles) != functions+machines {
+		t.Errorf("%d roles, want one for each of %d functions and %d state machines", len(roles), functions, machines)
+	}
+	log := awsapi.ARN("dynamodb", "table/"+eventsTable)
+	var appenders []string
+	for _, r := range roles {
+		role := mustRole(t, r)
+		for _, action := range []string{"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete",
+			"DeleteTable", "UpdateTable", "UpdateTimeToLive", "RestoreTableToPointInTime", "ImportTable"} {
+			for _, resource := range []string{log, log + "/index/by-time"} {
+				if role.Authorize("dynamodb:"+action, resource) == nil {
+					t.Errorf("%s allows dynamodb:%s on %s", r.LogicalID, action, resource)
+				}
+			}
+		}
+		if role.Authorize("dynamodb:PutItem", log) == nil {
+			appenders = append(appenders, strings.TrimSuffix(r.LogicalID, "FunctionRole"))
+		}
+	}
+	slices.Sort(appenders)
+	if want := []string{"AccidentHistory", "AskAgain", "Commands", "Confirmations", "Expire", "Overdue", "Rate", "Submit", "VinLookup"}; !slices.Equal(appenders, want) {
+		t.Errorf("the roles of %q may append, want %q", appenders, want)
+	}
+}
+
+// mustRole makes a session of a role of the template.
+func mustRole(t *testing.T, r *template.Resource) *iam.Role {
+	t.Helper()
+	var in struct {
+		RoleName, Description, Path string
+		AssumeRolePolicyDocument    any
+		ManagedPolicyArns           []string
+		Policies                    []struct {
+			PolicyName     string
+			PolicyDocument json.RawMessage
+		}
+		MaxSessionDuration int
+		Tags               any
+	}
+	if err := r.Decode(&in); err != nil {
+		t.Fatal(err)
+	}
+	var policies []*iam.Policy
+	for _, arn := range in.ManagedPolicyArns {
+		p, err := iam.ManagedPolicy(arn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, p)
+	}
+	for _, inline := range in.Policies {
+		p, err := iam.ParsePolicy(inline.PolicyName, inline.PolicyDocument)
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, p)
+	}
+	return iam.NewRole(r.ARN, "test", policies...)
+}

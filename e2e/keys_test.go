@@ -1,0 +1,33 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// withoutKey takes the key of a customer who has sealed quotes away, checks that the customer gets no other, and puts it
+// back. No function may remember the key.
+func (s *running) withoutKey(customer string) {
+	s.t.Helper()
+	key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: customer}}
+	out, err := s.db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
+		TableName: aws.String(keysTable), Key: key, ReturnValues: types.ReturnValueAllOld,
+	})
+	if err != nil || out.Attributes["dataKey"] == nil {
+		s.t.Fatalf("%v, error %v", out, err)
+	}
+	answer := s.call(s.token(customer, "quotes"), "POST", "/quotes", example())
+	if answer.Status != http.StatusServiceUnavailable || !strings.Contains(string(answer.Body), "/problems/key-missing") {
+		s.t.Errorf("a submission without the key: %d %s", answer.Status, answer.Body)
+	}
+	if there, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String(keysTable), Key: key}); err != nil || there.Item != nil {
+		s.t.Errorf("another key was made: %v, error %v", there, err)
+	}
+	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(keysTable), Item: out.Attributes}); err != nil {
+		s.t.Fatal(err)
+	}
+}

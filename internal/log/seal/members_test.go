@@ -1,0 +1,133 @@
+package seal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/internal/log/seal"
+	"milepost/internal/stacktest"
+	"milepost/schemas"
+)
+
+func TestCutTakesOutWhatPathsSay(t *testing.T) {
+	t.Parallel()
+	paths := []schemas.Path{{"name"}, {"cars", schemas.Each, "vin"}, {"at"}, {"tags", schemas.Each}, {"notThere", "x"}}
+	for _, test := range []struct{ data, rest, members string }{
+		{`{"name":"A \"b\" <c>","n":1.50,"cars":[{"vin":"1"},{"x":[]},{"vin":null},{"vin":"é"}],"at":{"zip":"1"},"tags":{"a/b":1}}`,
+			`{"name":null,"n":1.50,"cars":[{"vin":null},{"x":[]},{"vin":null},{"vin":null}],"at":null,"tags":{"a/b":null}}`,
+			`{"/name":"A \"b\" <c>","/cars/0/vin":"1","/cars/3/vin":"é","/at":{"zip":"1"},"/tags/a~1b":1}`},
+		{`{"n":1}`, `{"n":1}`, ``},
+		{`{"cars":"none","notThere":{}}`, `{"cars":"none","notThere":{}}`, ``},
+		{`{}`, `{}`, ``},
+	} {
+		rest, members := seal.Cut([]byte(test.data), paths)
+		if string(rest) != test.rest || string(members) != test.members {
+			t.Errorf("%s is cut into\n%s\n%s\nwant\n%s\n%s", test.data, rest, members, test.rest, test.members)
+		}
+		if members == nil {
+			continue
+		}
+		if whole, err := seal.Join(rest, members); err != nil || string(whole) != test.data {
+			t.Errorf("joined it is\n%s\nerror=%v, want\n%s", whole, err, test.data)
+		}
+	}
+}
+
+func TestWhatHasNoPlaceIsAnError(t *testing.T) {
+	t.Parallel()
+	if whole, err := seal.Join([]byte(`{"cars":[{"vin":null}]}`), []byte(`{"/cars/1/vin":"1"}`)); err == nil || !strings.Contains(err.Error(), "1 members") {
+		t.Errorf("%s, error=%v", whole, err)
+	}
+}
+
+// examples are the valid examples of all events, by their files.
+func examples(t *testing.T) map[quote.Versioned][]byte {
+	t.Helper()
+	all := map[quote.Versioned][]byte{}
+	for _, v := range quote.EventVersions() {
+		text, err := os.ReadFile(filepath.Join(quotetest.Root(t), "schemas/testdata/events", v.Type+".v"+string(rune('0'+v.Version))+".valid.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, text); err != nil {
+			t.Fatal(err)
+		}
+		all[v] = compact.Bytes()
+	}
+	return all
+}
+
+// Whatever an event holds, it comes back byte for byte, and without its members it can still be read.
+func TestEveryEventIsCutAndJoined(t *testing.T) {
+	t.Parallel()
+	for v, data := range examples(t) {
+		paths, err := schemas.Personal(v.Type, v.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, members := seal.Cut(data, paths)
+		if (members == nil) != (len(paths) == 0) {
+			t.Errorf("%v: the example has members %s for the paths %v", v, members, paths)
+		}
+		if members == nil {
+			continue
+		}
+		if whole, err := seal.Join(rest, members); err != nil || !bytes.Equal(whole, data) {
+			t.Errorf("%v: joined it is\n%s\nerror=%v, want\n%s", v, whole, err, data)
+		}
+		if _, err := quote.Decode(v, rest); err != nil {
+			t.Errorf("%v cannot be read any more: %v", v, err)
+		}
+	}
+}
+
+func BenchmarkSealAndOpen(b *testing.B) {
+	text, err := os.ReadFile(filepath.Join(quotetest.Root(b), "schemas/testdata/events/QuoteRequested.v1.valid.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		b.Fatal(err)
+	}
+	data := compact.Bytes()
+	paths, err := schemas.Personal(quote.TypeQuoteRequested, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, _ := process(stacktest.Open(b, nil))
+	if err := k.Make(b.Context(), "ada", nil); err != nil {
+		b.Fatal(err)
+	}
+	var rest []byte
+	var sealed seal.Sealed
+	b.Run("seal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var members []byte
+			rest, members = seal.Cut(data, paths)
+			if sealed, err = k.Seal(b.Context(), "ada", aad, members); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			members, err := k.Open(b.Context(), sealed, aad)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := seal.Join(rest, members); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

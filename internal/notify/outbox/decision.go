@@ -1,0 +1,138 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform/stored"
+)
+
+// Verdict is what a person makes of a notification that the system cannot settle.
+type Verdict string
+
+// The verdicts.
+const (
+	// AsSent: it went out. AsPaperSent: it went out on paper.
+	AsSent      Verdict = "SENT"
+	AsPaperSent Verdict = "PAPER_SENT"
+	// AsNotSent: it did not go out, and is not going to.
+	AsNotSent Verdict = "NOT_SENT"
+	// Resend: it is to be sent, though it may have been sent already.
+	Resend Verdict = "RESEND"
+)
+
+// verdicts says from which statuses a verdict takes an item, and to what.
+var verdicts = map[Verdict]struct {
+	from []Status
+	set  attributes
+}{
+	AsSent:      {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(Sent))}},
+	AsPaperSent: {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(Sent)), "channel": text(string(Paper))}},
+	AsNotSent:   {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(NotSent))}},
+	Resend:      {[]Status{Unknown, Failed}, attributes{"status": text(string(Due)), "pending": text(onTheWay)}},
+}
+
+// Decision is a person's verdict on an item.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	// Was is the status that the item had.
+	Was Status    `json:"was"`
+	By  string    `json:"by"`
+	At  time.Time `json:"at"`
+	// Note says how the person knows, or why. It may name somebody, and is taken out when the customer is erased.
+	Note string `json:"note,omitempty"`
+}
+
+// String is the decision in one line.
+func (d Decision) String() string {
+	line := fmt.Sprintf("%s by %s at %s, was %s", d.Verdict, d.By, d.At.UTC().Format(time.RFC3339), d.Was)
+	if d.Note != "" {
+		line += ": " + d.Note
+	}
+	return line
+}
+
+// NotToDecide refuses a verdict on an item whose status does not allow it.
+type NotToDecide struct {
+	Item    Item
+	Verdict Verdict
+}
+
+func (e *NotToDecide) Error() string {
+	var from []string
+	for _, s := range verdicts[e.Verdict].from {
+		from = append(from, string(s))
+	}
+	what := "settled"
+	if e.Verdict == Resend {
+		what = "sent again"
+	}
+	return fmt.Sprintf("notification %s of quote %s is %s; only one that is %s can be %s",
+		e.Item.Key(), e.Item.QuoteID, e.Item.Status, strings.Join(from, " or "), what)
+}
+
+// Decide carries out a person's verdict on an item as the person saw it, and notes it there. The error is *NotToDecide
+// where the item's status does not allow it.
+func (s *Store) Decide(ctx context.Context, item Item, d Decision) (Item, error) {
+	v := verdicts[d.Verdict]
+	if !slices.Contains(v.from, item.Status) {
+		return item, &NotToDecide{item, d.Verdict}
+	}
+	d.Was = item.Status
+	c := change{set: attributes{}, decision: d.attribute(), settles: d.Verdict != Resend, from: []Status{item.Status}, claim: item.claim}
+	for name, value := range v.set {
+		c.set[name] = value
+	}
+	if d.Verdict == Resend {
+		c.set["dueAt"] = moment(d.At)
+	}
+	decided, ok, err := s.update(ctx, item.QuoteID, item.Key(), c)
+	if err != nil || ok {
+		return decided, err
+	}
+	now, _, err := s.Get(ctx, item.QuoteID, item.Key())
+	if err != nil {
+		return item, err
+	}
+	if n := len(now.Decisions); n > len(item.Decisions) && now.Decisions[n-1].At.Equal(d.At) && now.Decisions[n-1].By == d.By {
+		return now, nil // the first answer to the very call was lost
+	}
+	return now, &NotToDecide{now, d.Verdict}
+}
+
+// resent counts how often a person had an item sent again.
+func (i Item) resent() (n int) {
+	for _, d := range i.Decisions {
+		if d.Verdict == Resend {
+			n++
+		}
+	}
+	return n
+}
+
+// Told reports whether the customer was told, may have been, or has to be told by a person.
+func (i Item) Told() bool {
+	return i.Status == Sent || i.Status == Unknown || i.Status == Paper ||
+		i.Status != NotSent && slices.ContainsFunc(i.Decisions, func(d Decision) bool { return d.Was == Unknown })
+}
+
+func (d Decision) attribute() types.AttributeValue {
+	return &types.AttributeValueMemberM{Value: attributes{
+		"verdict": text(string(d.Verdict)), "was": text(string(d.Was)), "by": text(d.By), "at": moment(d.At), "note": text(d.Note),
+	}}
+}
+
+// decisionsOf reads the decisions of an item.
+func decisionsOf(r stored.Reader) (all []Decision) {
+	for _, d := range r.OptionalMaps("decisions") {
+		all = append(all, Decision{
+			Verdict: Verdict(d.Text("verdict")), Was: Status(d.Text("was")), By: d.Text("by"), Note: d.Text("note"), At: d.Time("at", timeLayout),
+		})
+	}
+	return all
+}

@@ -1,0 +1,349 @@
+// Package outbox keeps in DynamoDB what customers and staff are to be told, are being told and were told. It
+// is the proof of what was sent: the exact words, to whom, how and when.
+//
+// An item is one notification, under the quote and the notification's key. Its status only moves along
+// these ways, each a conditional write:
+//
+//	DUE ──claim──► CLAIMED ──begin──► SENDING ──settle──► SENT
+//	 ▲                │ lease over        │ refused: surely not sent
+//	 └────────────────┴───────────────────┘
+//
+// One process sends, the one that came from CLAIMED to SENDING. Who stays in SENDING longer than any process
+// works on it has been left by a crash: nobody knows whether it was sent. It becomes UNKNOWN, for a person to
+// look at, and is not sent again unless that person says so.
+//
+// The letter is sealed under the customer's key, so that erasing the key leaves the proof that something was sent,
+// and not what.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/domain/notification"
+	"milepost/internal/log/seal"
+	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
+)
+
+// Status is how far a notification is.
+type Status string
+
+// The statuses. Due, Claimed and Sending are on their way; the others are final, but for what Put and
+// Decide say.
+const (
+	Due     Status = "DUE"
+	Claimed Status = "CLAIMED"
+	Sending Status = "SENDING"
+	Sent    Status = "SENT"
+	// Unknown: the process that sent it was cut off; it may or may not have been sent.
+	Unknown Status = "UNKNOWN"
+	// Failed: the provider refused it, or refused it too often. It was not sent.
+	Failed Status = "FAILED"
+	// Obsolete: it was no longer true when it was to be sent.
+	Obsolete Status = "OBSOLETE"
+	// Paper: the law wants it sent, and the customer did not agree to e-mail. A person has to print it.
+	Paper Status = "PAPER"
+	// NoContact and NoConsent: there was nobody to send it to.
+	NoContact Status = "NO_CONTACT"
+	NoConsent Status = "NO_CONSENT"
+	// Unconfirmed: texts were wanted to a phone that nobody had confirmed.
+	Unconfirmed Status = "UNCONFIRMED"
+	// Erased: the customer was erased before it was sent.
+	Erased Status = "ERASED"
+	// NotSent: a person found that it was not sent, and it is not going to be.
+	NotSent Status = "NOT_SENT"
+)
+
+var statuses = []Status{Due, Claimed, Sending, Sent, Unknown, Failed, Obsolete, Paper, NoContact, NoConsent, Unconfirmed, Erased, NotSent}
+
+// Settled reports whether a notification is final, and nobody has to look at it.
+func (s Status) Settled() bool {
+	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Unconfirmed, Erased, NotSent}, s)
+}
+
+// Item is a notification and what became of it.
+type Item struct {
+	notification.Notification
+	Status Status
+	// DueAt is when it is to be sent; while somebody works on it, when their lease ends.
+	DueAt     time.Time
+	CreatedAt time.Time
+	// Attempts counts how often somebody began to send it.
+	Attempts int
+	Channel  notification.Channel
+	// SentAt and MessageID are when the provider took it, and its id there.
+	SentAt    time.Time
+	MessageID string
+	// Problem says why it was not sent. It names no person.
+	Problem string
+	// Decisions are what persons made of it, the oldest first.
+	Decisions []Decision
+
+	// claim is the claim under which the item was read.
+	claim string
+	// kept is what was sent, or was about to be.
+	kept Kept
+}
+
+// Alert tells staff what became of an item, once for each time that it was given up.
+func (i Item) Alert(kind notification.Kind) notification.Notification {
+	return i.Notification.Alert(kind, i.resent())
+}
+
+// Store is the table.
+type Store struct {
+	DB    *dynamodb.Client
+	Table string
+	// Keys are those of the customers. Who neither writes nor reads letters needs none.
+	Keys *seal.Keys
+}
+
+// New is a Store over the table that NOTIFICATIONS_TABLE_NAME names.
+func New(env platform.Environment, vars *platform.Variables, keys *seal.Keys) *Store {
+	return &Store{DB: platform.DynamoDB(env), Table: vars.Required("NOTIFICATIONS_TABLE_NAME"), Keys: keys}
+}
+
+// onTheWay is the value of the attribute pending, the key of the index by-due, of all that is on its way. What
+// is settled has no such attribute.
+const onTheWay = "1"
+
+// Put takes notifications in that are due from a moment on. Those that are there already stay as they are, with
+// two exceptions, which become due again: what was obsolete, since it may be true again, and what could not be sent
+// to a customer who has amended the request since, perhaps in the contact.
+func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
+	for _, n := range all {
+		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.Table, Key: keyOf(n.QuoteID, n.Key()),
+			UpdateExpression: aws.String("SET kind = :kind, revision = :revision, version = :version, reversal = :reversal, about = :about, ofKind = :ofKind, " +
+				"round = :round, #status = :due, dueAt = :dueAt, pending = :pending, " +
+				"createdAt = if_not_exists(createdAt, :now), attempts = if_not_exists(attempts, :zero)"),
+			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent, :unconfirmed) AND revision < :revision"),
+			ExpressionAttributeNames: map[string]string{"#status": "status"},
+			ExpressionAttributeValues: attributes{
+				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
+				":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
+				":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
+				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)), ":unconfirmed": text(string(Unconfirmed)),
+			},
+		})
+		if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !there {
+			return fmt.Errorf("put notification %s of quote %s: %w", n.Key(), n.QuoteID, err)
+		}
+	}
+	return nil
+}
+
+// Claim takes an item that is due for as long as the lease; ok is false where there is nothing to do: it is not
+// due yet, somebody else has it, or it is settled.
+func (s *Store) Claim(ctx context.Context, quoteID, key, claim string, now time.Time, lease time.Duration) (item Item, ok bool, err error) {
+	return s.update(ctx, quoteID, key, change{
+		set:  attributes{"status": text(string(Claimed)), "claim": text(claim), "dueAt": moment(now.Add(lease))},
+		from: []Status{Due, Claimed}, dueBy: now,
+	})
+}
+
+// Abandoned reports whether the process that was sending an item has been gone for longer than its lease.
+func (i Item) Abandoned(now time.Time) bool { return i.Status == Sending && !i.DueAt.After(now) }
+
+// Abandon gives an abandoned item up.
+func (s *Store) Abandon(ctx context.Context, item Item, now time.Time) error {
+	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
+		set: attributes{"status": text(string(Unknown)), "problem": text("the process that sent it was cut off")}, settles: true,
+		from: []Status{Sending}, dueBy: now,
+	})
+	return err
+}
+
+// Begin is the last step before an item is sent; who gets false must not send it. The letter is kept first, so
+// that it is known what may have been sent.
+func (s *Store) Begin(ctx context.Context, item Item, channel notification.Channel, letter Kept) (bool, error) {
+	set := attributes{"status": text(string(Sending)), "channel": text(string(channel))}
+	letter.set(set)
+	_, ok, err := s.update(ctx, item.QuoteID, item.Key(), change{
+		// Sending under this very claim is what the call itself left when its first answer was lost.
+		set: set, count: true, from: []Status{Claimed, Sending}, claim: item.claim,
+	})
+	return ok, err
+}
+
+// SentAs settles an item that was sent. It counts even where somebody had taken it for lost meanwhile, or a person
+// had decided on it.
+func (s *Store) SentAs(ctx context.Context, item Item, messageID string, at time.Time) error {
+	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
+		set: attributes{"status": text(string(Sent)), "messageId": text(messageID), "sentAt": moment(at), "problem": text("")}, settles: true,
+		from: []Status{Sending, Unknown, NotSent, Due}, claim: item.claim,
+	})
+	return err
+}
+
+// Settle ends an item that was not sent and is not going to be. letter is the zero Kept where none was written.
+func (s *Store) Settle(ctx context.Context, item Item, status Status, problem string, letter Kept) error {
+	set := attributes{"status": text(string(status)), "problem": text(problem)}
+	letter.set(set)
+	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{set: set, settles: true, from: []Status{Claimed, Sending}, claim: item.claim})
+	return err
+}
+
+// Postpone makes an item that was surely not sent due again at a moment.
+func (s *Store) Postpone(ctx context.Context, item Item, until time.Time, problem string) error {
+	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
+		set:  attributes{"status": text(string(Due)), "dueAt": moment(until), "problem": text(problem)},
+		from: []Status{Claimed, Sending}, claim: item.claim,
+	})
+	return err
+}
+
+// Ref names an item.
+type Ref struct{ QuoteID, Key string }
+
+// DueBy gives the items that are to be sent by a moment, and those whose lease has ended by then, the oldest
+// first. What was put a moment ago may be missing.
+func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
+	var refs []Ref
+	err := s.each(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, IndexName: aws.String("by-due"),
+		KeyConditionExpression:    aws.String("pending = :pending AND dueAt <= :now"),
+		ExpressionAttributeValues: attributes{":pending": text(onTheWay), ":now": moment(now)},
+	}, func(item attributes) {
+		r := stored.Read(item)
+		refs = append(refs, Ref{r.Text("quoteId"), r.Text("key")})
+	})
+	return refs, err
+}
+
+// OfQuote returns all items of a quote, in the order of their keys, but those that cannot be read: these are *Damaged, among
+// the faults.
+func (s *Store) OfQuote(ctx context.Context, quoteID string) (items []Item, faults []error, err error) {
+	err = s.each(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("quoteId = :quote"),
+		ExpressionAttributeValues: attributes{":quote": text(quoteID)},
+	}, func(a attributes) {
+		if item, err := decode(a); err != nil {
+			faults = append(faults, err)
+		} else {
+			items = append(items, item)
+		}
+	})
+	return items, faults, err
+}
+
+// All calls fn with every item, or with the *Damaged of one that cannot be read. It reads the whole table, so it is for
+// people and not for functions.
+func (s *Store) All(ctx context.Context, fn func(Item, error)) error {
+	pages := dynamodb.NewScanPaginator(s.DB, &dynamodb.ScanInput{TableName: &s.Table})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("read the notifications: %w", err)
+		}
+		for _, a := range page.Items {
+			fn(decode(a))
+		}
+	}
+	return nil
+}
+
+// Get gives one item; ok is false when there is none.
+func (s *Store) Get(ctx context.Context, quoteID, key string) (item Item, ok bool, err error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: keyOf(quoteID, key), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return item, false, fmt.Errorf("read notification %s of quote %s: %w", key, quoteID, err)
+	}
+	if out.Item == nil {
+		return item, false, nil
+	}
+	item, err = decode(out.Item)
+	return item, true, err
+}
+
+func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attributes)) error {
+	pages := dynamodb.NewQueryPaginator(s.DB, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("read the notifications: %w", err)
+		}
+		for _, item := range page.Items {
+			fn(item)
+		}
+	}
+	return nil
+}
+
+// change is one step of an item along its way.
+type change struct {
+	set attributes
+	// count counts an attempt; settles takes the item from what is on its way.
+	count, settles bool
+	// decision is added to the decisions, nil where there is none.
+	decision types.AttributeValue
+	// from are the statuses that it may have.
+	from []Status
+	// claim must be the item's, dueBy not before its DueAt; "" and the zero time do not ask.
+	claim string
+	dueBy time.Time
+}
+
+// update makes a change where its conditions hold; ok is false where not.
+func (s *Store) update(ctx context.Context, quoteID, key string, c change) (item Item, ok bool, err error) {
+	names, values := map[string]string{"#status": "status"}, attributes{}
+	set, condition := "", ""
+	for name, value := range c.set {
+		names["#"+name], values[":"+name] = name, value
+		set = join(set, ", ", fmt.Sprintf("#%s = :%s", name, name))
+	}
+	expression := "SET " + set
+	if c.count {
+		values[":one"] = number(1)
+		expression += ", attempts = attempts + :one"
+	}
+	if c.decision != nil {
+		values[":none"], values[":decision"] = &types.AttributeValueMemberL{Value: []types.AttributeValue{}}, &types.AttributeValueMemberL{Value: []types.AttributeValue{c.decision}}
+		expression += ", decisions = list_append(if_not_exists(decisions, :none), :decision)"
+	}
+	if c.settles {
+		expression += " REMOVE pending"
+	}
+	for i, from := range c.from {
+		name := ":from" + strconv.Itoa(i)
+		values[name] = text(string(from))
+		condition = join(condition, ", ", name)
+	}
+	condition = "#status IN (" + condition + ")"
+	if c.claim != "" {
+		names["#claim"], values[":mine"] = "claim", text(c.claim)
+		condition += " AND #claim = :mine"
+	}
+	if !c.dueBy.IsZero() {
+		names["#dueAt"], values[":by"] = "dueAt", moment(c.dueBy)
+		condition += " AND #dueAt <= :by"
+	}
+	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: keyOf(quoteID, key), UpdateExpression: &expression, ConditionExpression: &condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values, ReturnValues: types.ReturnValueAllNew,
+	})
+	if _, not := errors.AsType[*types.ConditionalCheckFailedException](err); not {
+		return item, false, nil
+	}
+	if err != nil {
+		return item, false, fmt.Errorf("change notification %s of quote %s: %w", key, quoteID, err)
+	}
+	item, err = decode(out.Attributes)
+	return item, true, err
+}
+
+func join(list, separator, item string) string {
+	if list == "" {
+		return item
+	}
+	return list + separator + item
+}

@@ -1,0 +1,132 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"milepost/internal/log/eventstore"
+	"milepost/internal/quotes/readmodel"
+)
+
+// Step says what a Task does.
+type Step string
+
+// The steps of a rebuild.
+const (
+	// Empty removes the projections.
+	Empty Step = "empty"
+	// Fold deals with one part of the log.
+	Fold Step = "fold"
+	// Tidy names what the log knows nothing of, and removes it if the way is Prune.
+	Tidy Step = "tidy"
+)
+
+// Task is one step of a rebuild, and how far it is: what goes from one call of a function to the next.
+type Task struct {
+	Step        Step             `json:"step"`
+	Projections []readmodel.Kind `json:"projections"`
+	// Way is that of the rebuild. Only to tidy needs it.
+	Way Way `json:"way,omitempty"`
+	// Number and Of say which part of the log is dealt with.
+	Number int `json:"number"`
+	Of     int `json:"of"`
+	// After is what was dealt with last, "" at the beginning: a stream, or a place in the first of Projections.
+	After string `json:"after"`
+	Done  bool   `json:"done"`
+	Figures
+}
+
+// errEnough ends a task before it is done.
+var errEnough = errors.New("enough for one call")
+
+// Do takes a task on until it is done, or until enough says after a batch that there is no time for another. A
+// batch that an earlier call was interrupted in is done again, which changes nothing.
+func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, error) {
+	if err := t.check(); err != nil {
+		return t, err
+	}
+	t.Projections, t.Named = slices.Clone(t.Projections), slices.Clone(t.Named)
+	var err error
+	switch t.Step {
+	case Empty:
+		err = r.remove(ctx, &t, r.sound(ctx), enough)
+	case Tidy:
+		err = r.remove(ctx, &t, r.gone(ctx, t.Way, &t.Figures), enough)
+	case Fold:
+		err = r.fold(ctx, &t, enough)
+	}
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return t, err
+}
+
+// check refuses a task that is none.
+func (t *Task) check() error {
+	for _, kind := range t.Projections {
+		if !slices.Contains(readmodel.All, kind) {
+			return fmt.Errorf("there is no projection %q", kind)
+		}
+	}
+	if !slices.Contains([]Step{Empty, Fold, Tidy}, t.Step) {
+		return fmt.Errorf("a rebuild has no step %q", t.Step)
+	}
+	if t.Step == Fold && (t.Number < 0 || t.Number >= t.Of) {
+		return fmt.Errorf("there is no part %d of %d", t.Number, t.Of)
+	}
+	return nil
+}
+
+// remove takes one projection after the other. Those that are dealt with are left out of what remains.
+func (r *Rebuilder) remove(ctx context.Context, t *Task, unwanted func(quoteIDs []string) ([]string, error), enough func() bool) error {
+	for len(t.Projections) > 0 {
+		err := r.Projections.Remove(ctx, t.Projections[0], t.After, unwanted, func(after string, removed int) error {
+			t.After = after
+			t.Removed += removed
+			t.Bound()
+			if after != "" && enough() {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		t.Projections, t.After = t.Projections[1:], ""
+	}
+	t.Done = true
+	return nil
+}
+
+func (r *Rebuilder) fold(ctx context.Context, t *Task, enough func() bool) error {
+	return r.foldPart(ctx, eventstore.Part{Number: t.Number, Of: t.Of}, Part{After: t.After}, t.Projections, func(part Part, done Figures) error {
+		t.After, t.Done = part.After, part.Done
+		t.add(done)
+		t.Bound()
+		if !t.Done && enough() {
+			return errEnough
+		}
+		return nil
+	})
+}
+
+// Sum gives the figures of a whole rebuild: those of what was removed first, of the parts, which have to be all and
+// done, and of the rest.
+func Sum(removal Task, folded []Task, rest Task) (Figures, error) {
+	sum := newFigures()
+	sum.add(removal.Figures)
+	sum.add(rest.Figures)
+	done := map[int]bool{}
+	for _, t := range folded {
+		if t.Done && t.Of == len(folded) {
+			done[t.Number] = true
+		}
+		sum.add(t.Figures)
+	}
+	if len(folded) == 0 || len(done) != len(folded) {
+		return sum, fmt.Errorf("%d parts of the log are done, and %d are told of", len(done), len(folded))
+	}
+	return sum, nil
+}

@@ -1,0 +1,453 @@
+// Package quotestore loads quotes from the log and carries out commands on them: it is where the
+// pure aggregate of domain/quote meets internal/log/eventstore.
+package quotestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"milepost/domain/quote"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/log/seal"
+	"milepost/internal/platform"
+	"milepost/schemas"
+)
+
+// streamPrefix begins the stream id of every quote.
+const streamPrefix = "quote-"
+
+// StreamID is the stream that holds a quote's events.
+func StreamID(quoteID string) string { return streamPrefix + quoteID }
+
+// QuoteID is the quote whose events a stream holds; ok is false for any other stream.
+func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
+
+// Store loads quotes and executes commands on them. What is personal in the events of a quote it seals under the
+// key of the customer, from the first event on; a quote whose first event has nothing sealed stays as it is.
+type Store struct {
+	Log *eventstore.Store
+	// Keys are those of the customers. A Store without them cannot open quotes, nor load those that have
+	// something sealed.
+	Keys *seal.Keys
+	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
+	Snapshots *Snapshots
+	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that opens quotes asks it before it makes a
+	// customer's first key: nobody gets another key whose quotes are sealed under one that is not here. Nil means that no
+	// customer has quotes.
+	OfCustomer func(ctx context.Context, customerID string) (quoteIDs []string, err error)
+}
+
+// New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
+// WRAPPING_KEY_ARN.
+func New(env platform.Environment, vars *platform.Variables) *Store {
+	return &Store{Log: NewLog(env, vars), Keys: seal.New(env, vars)}
+}
+
+// NewLog is the log alone, over the table that EVENTS_TABLE_NAME names, for who opens no event.
+func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Store {
+	return &eventstore.Store{
+		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
+	}
+}
+
+// NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
+func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store {
+	s := New(env, vars)
+	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME"), Logger: env.Logger}
+	return s
+}
+
+// Order is a command with what has to be known about it besides what it wants.
+type Order struct {
+	// ID identifies the command; a repeated command has the same one and changes nothing. KeyedID makes those of commands
+	// that are given under an idempotency key.
+	ID string
+	// Actor, CorrelationID and CausationID go into the metadata of the events.
+	Actor, CorrelationID, CausationID string
+	// At is when the command was given.
+	At      time.Time
+	Command quote.Command
+	// IfVersion is the version that the quote must have, 0 for any.
+	IfVersion int
+	// Permit has the last word on what the command came to, before it is appended to a quote; its error refuses the
+	// command. It is not asked about a command that changes nothing or was carried out before, and may be asked again
+	// where others wrote meanwhile. Nil permits everything.
+	Permit func(ctx context.Context, q quote.Quote, decided []quote.Event) error
+}
+
+// VersionMismatch refuses an order whose IfVersion the quote does not have.
+type VersionMismatch struct{ Want, Have int }
+
+func (e *VersionMismatch) Error() string {
+	return fmt.Sprintf("the quote is at version %d, not %d", e.Have, e.Want)
+}
+
+// NotFound refuses an order about a quote that has no events.
+type NotFound struct{ QuoteID string }
+
+func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
+
+// History is a quote with the log behind it.
+type History struct {
+	Quote quote.Quote
+	// Events are those that made it. Current leaves out the older ones of a long log.
+	Events []eventstore.Event
+	// Erased tells that personal data are missing, as the customer's key was erased.
+	Erased bool
+	// base is the snapshot from which the quote was made, nil where it was made from all events.
+	base *snapshot
+	// damaged tells that there is a snapshot that cannot be read.
+	damaged bool
+}
+
+// Subject is what the last event of the history is about, for the log.
+func (h History) Subject() platform.Subject {
+	s := platform.Subject{QuoteID: h.Quote.ID, Version: h.Quote.Version}
+	if len(h.Events) > 0 {
+		s.EventType = h.Events[len(h.Events)-1].Type
+	}
+	return s
+}
+
+// Whole reports whether Events has all events of the quote.
+func (h History) Whole() bool { return h.base == nil }
+
+// RequestedAt is when the quote was requested.
+func (h History) RequestedAt() time.Time {
+	if h.base != nil {
+		return h.base.RequestedAt
+	}
+	return h.Events[0].OccurredAt
+}
+
+// Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
+// personal data are empty.
+func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.Unseal)
+}
+
+// LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
+// key, except where a quote was amended: what still holds then, depends on who and which car stayed the same.
+func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error) {
+	return s.load(ctx, quoteID, s.openAmended)
+}
+
+// opener is Unseal or openAmended.
+type opener func(context.Context, []eventstore.Event) (erased bool, err error)
+
+func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
+	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
+	if err != nil {
+		return History{}, err
+	}
+	return historyOf(ctx, events, open)
+}
+
+// historyOf is what all events of a quote make.
+func historyOf(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, err
+	}
+	q, err := Fold(events)
+	return History{Quote: q, Events: events, Erased: erased}, err
+}
+
+// openAmended is Unseal for a quote that was amended, and does nothing with any other.
+func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
+		return false, nil
+	}
+	return s.Unseal(ctx, events)
+}
+
+// AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
+// there already; the first that was not, and all behind it, are left out.
+func (h History) AsOf(keep func(eventstore.Event) bool) (History, error) {
+	n := slices.IndexFunc(h.Events, func(e eventstore.Event) bool { return !keep(e) })
+	if n < 0 {
+		return h, nil
+	}
+	return h.first(n)
+}
+
+// AtVersion is the history as it was at a version.
+func (h History) AtVersion(version int) (History, error) {
+	return h.AsOf(func(e eventstore.Event) bool { return e.Version <= version })
+}
+
+// first is the history as it was after n events.
+func (h History) first(n int) (History, error) {
+	if n == len(h.Events) {
+		return h, nil
+	}
+	q, err := Fold(h.Events[:n])
+	q.Erasure = h.Quote.Erasure // it takes in the past
+	return History{Quote: q, Events: h.Events[:n:n], Erased: h.Erased}, err
+}
+
+// Fold is the quote that a stream's events make, all of them from the first on.
+func Fold(events []eventstore.Event) (quote.Quote, error) {
+	decoded, err := decodeAll(events, recalled)
+	return quote.Fold(decoded...), err
+}
+
+// Decoded are the events of the history as the domain knows them.
+func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, recalled) }
+
+// FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
+// nobody needs again soon: it keeps nothing of them.
+func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
+	h, _, err := readOnce(ctx, events, s.openAmended)
+	return h.Quote, err
+}
+
+// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives, and the events as the domain
+// knows them.
+func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, []quote.Event, error) {
+	return readOnce(ctx, events, s.Unseal)
+}
+
+func readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, []quote.Event, error) {
+	erased, err := open(ctx, events)
+	if err != nil {
+		return History{}, nil, err
+	}
+	decoded, err := decodeAll(events, decode)
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, decoded, err
+}
+
+// with is the history after further events. What they undo has to be found in all of it.
+func (h History) with(events []eventstore.Event) (History, error) {
+	all := slices.Concat(h.Events, events)
+	if slices.ContainsFunc(events, undoes) {
+		q, err := Fold(all)
+		return History{Quote: q, Events: all, Erased: h.Erased}, err
+	}
+	decoded, err := decodeAll(events, recalled)
+	q := h.Quote
+	for _, e := range decoded {
+		q = quote.Evolve(q, e)
+	}
+	return History{Quote: q, Events: all, Erased: h.Erased, base: h.base}, err
+}
+
+// decodeAll decodes events up to the first that it cannot read; then the error is *eventstore.Unreadable.
+func decodeAll(events []eventstore.Event, read func(eventstore.Event) (quote.Event, error)) ([]quote.Event, error) {
+	decoded := make([]quote.Event, 0, len(events))
+	for _, stored := range events {
+		e, err := read(stored)
+		if err != nil {
+			return decoded, &eventstore.Unreadable{StreamID: stored.StreamID, Version: stored.Version, Err: err}
+		}
+		decoded = append(decoded, e)
+	}
+	return decoded, nil
+}
+
+// maxRaces is how often a command starts over when others keep appending to the same quote.
+const maxRaces = 20
+
+// Execute carries out a command on a quote: it loads, decides and appends, and starts over when
+// somebody else appended meanwhile. It gives the quote as the command leaves it. A command that was
+// carried out before changes nothing and gives the quote as it was left then.
+func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
+	h, err := s.loadFor(ctx, quoteID, order.Command)
+	if err != nil {
+		return History{}, err
+	}
+	if h.Quote.Version == 0 {
+		return h, &NotFound{QuoteID: quoteID}
+	}
+	return s.ExecuteOn(ctx, h, order)
+}
+
+// loadFor reads what a command is decided on: only a reversal has to know all events.
+func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (History, error) {
+	if _, reversal := c.(quote.ReverseEvent); reversal {
+		return s.Load(ctx, quoteID)
+	}
+	if quote.Impersonal(c) {
+		return s.CurrentSealed(ctx, quoteID)
+	}
+	return s.Current(ctx, quoteID)
+}
+
+// ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
+// History has to be whole. A command that needs the personal data of a customer who was erased is refused with
+// *quote.Erased.
+func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
+	for race := 0; ; race++ {
+		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {
+			return then, err
+		}
+		if order.IfVersion != 0 && order.IfVersion != h.Quote.Version {
+			return h, &VersionMismatch{Want: order.IfVersion, Have: h.Quote.Version}
+		}
+		if !quote.Impersonal(order.Command) && slices.ContainsFunc(h.Events, eventstore.Event.IsSealed) {
+			if h.Erased {
+				return h, &quote.Erased{QuoteID: h.Quote.ID}
+			}
+			return h, fmt.Errorf("quote %s was loaded without the personal data that the command needs", h.Quote.ID)
+		}
+		after, err := s.decideAndAppend(ctx, h.Quote.ID, h, order)
+		if _, lost := errors.AsType[*eventstore.VersionConflict](err); !lost || race == maxRaces {
+			return after, err
+		}
+		if h, err = s.loadFor(ctx, h.Quote.ID, order.Command); err != nil {
+			return History{}, err
+		}
+	}
+}
+
+// Open carries out the first command on a quote without reading first: one request, when all is
+// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event. A
+// customer's first quote makes the customer's key; one who was erased gets none, and the error is *seal.Erased.
+func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History, error) {
+	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
+	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
+		existing := []eventstore.Event{conflict.Existing}
+		erased, err := s.Unseal(ctx, existing)
+		if err != nil {
+			return h, err
+		}
+		if erased {
+			return h, &quote.Erased{QuoteID: quoteID}
+		}
+		conflict.Existing = existing[0]
+	}
+	return h, err
+}
+
+func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, order Order) (History, error) {
+	decided, err := quote.Decide(h.Quote, order.Command)
+	if err != nil {
+		return h, err
+	}
+	if order.Permit != nil && len(decided) > 0 {
+		if err := order.Permit(ctx, h.Quote, decided); err != nil {
+			return h, err
+		}
+	}
+	sealing := len(h.Events) == 0 || h.sealed()
+	customer := customerOf(h.Quote, decided)
+	if len(h.Events) == 0 {
+		if s.Keys == nil {
+			return h, errNoKeys
+		}
+		if err := s.Keys.Make(ctx, customer, s.sealedBefore(customer)); err != nil {
+			return h, err
+		}
+	}
+	events := make([]eventstore.Event, len(decided))
+	for i, e := range decided {
+		data, err := encode(e)
+		if err != nil {
+			return h, err
+		}
+		events[i] = eventstore.Event{
+			ID: uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(), StreamID: StreamID(quoteID),
+			Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
+			Metadata: eventstore.Metadata{
+				CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
+				Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
+			},
+		}
+		if sealing {
+			err := s.seal(ctx, customer, &events[i])
+			if _, erased := errors.AsType[*seal.Erased](err); erased && len(h.Events) > 0 {
+				err = &quote.Erased{QuoteID: quoteID} // since it was loaded
+			}
+			if err != nil {
+				return h, err
+			}
+		}
+	}
+	if len(events) > 0 && len(h.Events) > 0 {
+		events[0].PreviousHash = h.Events[len(h.Events)-1].Hash()
+	}
+	if err := s.Log.Append(ctx, StreamID(quoteID), h.Quote.Version, events); err != nil {
+		return h, err
+	}
+	// What the log has counts: the events of a repeated command may say otherwise than those decided now.
+	erased, err := s.Unseal(ctx, events)
+	if err != nil {
+		return h, err
+	}
+	h.Erased = h.Erased || erased
+	return h.with(events)
+}
+
+// sealedBefore is what Make asks about a customer without a key, nil if nobody can tell.
+func (s *Store) sealedBefore(customerID string) func(context.Context) (bool, error) {
+	if s.OfCustomer == nil {
+		return nil
+	}
+	return func(ctx context.Context) (bool, error) { return s.hasSealed(ctx, customerID) }
+}
+
+// encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is no
+// part of a web page, the trace of a premium is full of arrows, and those are read again and again.
+func encode(e quote.Event) (json.RawMessage, error) {
+	text, err := marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", e.EventType(), err)
+	}
+	return text, nil
+}
+
+// eventIDs is the name space of event ids: the id of an event is made of its command's id and its
+// place among the command's events.
+var eventIDs = uuid.MustParse("6f1c1d3e-6d0b-5b0e-9a58-3c2f7b1f5a10")
+
+// KeyReused refuses an order under an idempotency key that another one was carried out under.
+type KeyReused struct{ QuoteID string }
+
+func (e *KeyReused) Error() string {
+	return "the idempotency key belongs to another command on quote " + e.QuoteID
+}
+
+// keyedPrefix begins the ids of commands that were given under an idempotency key.
+const keyedPrefix = "command/"
+
+// KeyedID is the id of a command that is given under an idempotency key, made of all that the key is for and of what the
+// command wants. Both are hashed: the id is stored with each event, and the texts of callers may be long.
+func KeyedID(key string, wanted []byte) string {
+	return fmt.Sprintf("%s%x/%x", keyedPrefix, sha256.Sum256([]byte(key)), sha256.Sum256(wanted))
+}
+
+// keyOf is what the ids of all commands under an idempotency key begin with; of another command it is the id.
+func keyOf(commandID string) string {
+	if i := strings.LastIndexByte(commandID, '/'); i >= len(keyedPrefix) && strings.HasPrefix(commandID, keyedPrefix) {
+		return commandID[:i+1]
+	}
+	return commandID
+}
+
+// after is the history as a command left it; done is false when it has left no event. The error is *KeyReused if its key
+// belongs to another command. A snapshot only says whether it is worth while to look in the whole log.
+func (s *Store) after(ctx context.Context, h History, commandID string) (then History, done bool, err error) {
+	if marks, all := h.commands(); !h.Whole() && (!all || slices.Contains(marks, markOf(commandID))) {
+		if h, err = s.Load(ctx, h.Quote.ID); err != nil {
+			return h, false, err
+		}
+	}
+	for i, e := range slices.Backward(h.Events) {
+		switch {
+		case e.Metadata.CommandID == commandID:
+			then, err = h.first(i + 1)
+			return then, true, err
+		case keyOf(e.Metadata.CommandID) == keyOf(commandID):
+			return h, false, &KeyReused{QuoteID: h.Quote.ID}
+		}
+	}
+	return History{}, false, nil
+}

@@ -1,0 +1,343 @@
+package readmodel
+
+import (
+	"slices"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"milepost/domain/accident"
+	"milepost/domain/civil"
+	"milepost/domain/plausible"
+	"milepost/domain/quote"
+	"milepost/domain/rating"
+	"milepost/domain/zone"
+	"milepost/internal/quotes/quotestore"
+)
+
+// Projection is one quote as its customer sees it. It names no person: drivers and vehicles appear
+// under the ids of the request.
+type Projection struct {
+	QuoteID string `json:"quoteId"`
+	// Version is the number of events that made it.
+	Version       int          `json:"version"`
+	Status        quote.Status `json:"status"`
+	Revision      int          `json:"revision"`
+	CustomerID    string       `json:"customerId"`
+	State         string       `json:"state"`
+	QuoteDate     civil.Date   `json:"quoteDate"`
+	EffectiveDate civil.Date   `json:"effectiveDate"`
+	// TimeZone is the IANA name of the zone in which the dates count. It follows from the state and is not stored.
+	TimeZone    string    `json:"timeZone,omitempty"`
+	TermMonths  int       `json:"termMonths"`
+	RequestedAt time.Time `json:"requestedAt"`
+	// UpdatedAt is when the last event occurred.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
+	*Outcome
+	// Reported is for employees alone, nil where nothing is.
+	Reported *Reported `json:"reported,omitempty"`
+	// Decision is the underwriter's on a referral, nil where there is none.
+	Decision *Decision `json:"decision,omitempty"`
+	// ErasedAt is when the personal data of the quote were erased, nil where they are there.
+	ErasedAt *time.Time `json:"personalDataErasedAt,omitempty"`
+	// Correction is the last one of the revision, nil where nothing was corrected.
+	Correction *Correction `json:"correction,omitempty"`
+	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
+	// can be read with asOf.
+	Earlier []Revision `json:"earlierRevisions,omitempty"`
+	// Notes are what is rare in an amended request, in the answer to its amendment. They are not stored.
+	Notes []plausible.Finding `json:"notes,omitempty"`
+	// Differences are what other quotes state otherwise of the same drivers, where that referred the quote. They are for
+	// employees alone, and not stored.
+	Differences []quote.Difference `json:"differences,omitempty"`
+	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
+	LogHash string `json:"-"`
+	// form is that of the stored document, 0 for one of before forms were noted.
+	form int
+	// terms is the version of the last event that may have changed by what the quote is found.
+	terms int
+}
+
+// Decision is an underwriter's decision as the customer may see it.
+type Decision struct {
+	ReasonCode string `json:"reasonCode"`
+	// Text is the underwriter's own words. They may name somebody, so no projection keeps them (Current.WithWords).
+	Text string `json:"text,omitempty"`
+}
+
+// Correction is what a customer is told of a correction: what the quote came to before it and what is right.
+type Correction struct {
+	CorrectedOn civil.Date `json:"correctedOn"`
+	ReasonCode  string     `json:"reasonCode"`
+	Text        string     `json:"text"`
+	// Outcome and TotalPremium are what is right. Where the quote had been accepted they are not what is in force.
+	Outcome      rating.Outcome   `json:"outcome"`
+	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
+	Previous     quote.Answered   `json:"previous"`
+	Difference   *decimal.Decimal `json:"difference,omitempty"`
+	// Review says that the quote had been accepted, and an underwriter has to see what becomes of the difference.
+	Review bool `json:"review"`
+}
+
+// Revision is what a revision that was amended came to.
+type Revision struct {
+	Revision      int              `json:"revision"`
+	QuoteDate     civil.Date       `json:"quoteDate"`
+	EffectiveDate civil.Date       `json:"effectiveDate"`
+	Outcome       rating.Outcome   `json:"outcome,omitempty"`
+	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
+	// LastVersion is the last version of the quote at which it was in force.
+	LastVersion int `json:"lastVersion"`
+}
+
+// At is the projection as it reads at an instant: an open quote whose last day has passed where the risk is is
+// expired, whether or not that stands in the log.
+func (p Projection) At(at time.Time) Projection {
+	if on, ok := p.mayExpire(); ok && zone.Today(p.State, at).After(on) {
+		p.Status = quote.StatusExpired
+	}
+	p.TimeZone = zone.Of(p.State).String()
+	return p
+}
+
+// mayExpire gives the last day of a quote that is open.
+func (p Projection) mayExpire() (on civil.Date, ok bool) {
+	if p.Outcome == nil {
+		return p.QuoteDate.AddDays(quote.UnratedDays), p.Status.Open()
+	}
+	return p.ExpiresOn, p.Status.Open()
+}
+
+// Outcome is what the rating of a quote came to.
+type Outcome struct {
+	ExpiresOn           civil.Date         `json:"expiresOn"`
+	RatePlanVersion     string             `json:"ratePlanVersion"`
+	Reasons             []quote.Reason     `json:"reasons"`
+	Conditions          []rating.Condition `json:"conditions"`
+	Waivers             []Waiver           `json:"waivers,omitempty"`
+	AdverseActionNotice bool               `json:"adverseActionNotice"`
+	// AdverseAction is what the notice has to tell, nil where none is due.
+	AdverseAction *AdverseAction `json:"adverseAction,omitempty"`
+	// Premium is nil for a declined quote; for a referred one it is indicative.
+	*Premium
+}
+
+// Waiver is a condition that an underwriter waived. The underwriter's words are for employees alone.
+type Waiver struct {
+	Condition  rating.Condition `json:"condition"`
+	ReasonCode string           `json:"reasonCode"`
+}
+
+// Reported is what consumer reports hold, and what came of it. A customer never sees it: they may have asked with a
+// stranger's license.
+type Reported struct {
+	// Reasons are those of the outcome, where the customer is told less.
+	Reasons []quote.Reason `json:"reasons,omitempty"`
+	// Incidents are the entries that counted, such as "at-fault accident 31 October 2024".
+	Incidents []string `json:"incidents,omitempty"`
+}
+
+// ForCustomer is the projection as its customer sees it.
+func (p Projection) ForCustomer() Projection {
+	p.Reported, p.Differences = nil, nil
+	return p
+}
+
+// AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not tell what
+// the reports hold.
+type AdverseAction struct {
+	Agencies []accident.Agency `json:"agencies"`
+	Reasons  []string          `json:"reasons"`
+}
+
+// Premium is what a quote costs. Amounts are dollars and cents.
+type Premium struct {
+	TotalPremium             decimal.Decimal `json:"totalPremium"`
+	CoverageTotal            decimal.Decimal `json:"coverageTotal"`
+	MinimumPremiumAdjustment decimal.Decimal `json:"minimumPremiumAdjustment"`
+	Assessment               decimal.Decimal `json:"assessment"`
+	Fees                     []rating.Fee    `json:"fees"`
+	Vehicles                 []Vehicle       `json:"vehicles"`
+}
+
+// Vehicle is the premium of one vehicle.
+type Vehicle struct {
+	VehicleID string          `json:"vehicleId"`
+	Coverages []Coverage      `json:"coverages"`
+	Total     decimal.Decimal `json:"total"`
+}
+
+// Coverage is the premium of one coverage of one vehicle.
+type Coverage struct {
+	Code      rating.Coverage  `json:"code"`
+	Selection rating.Selection `json:"selection"`
+	Premium   decimal.Decimal  `json:"premium"`
+}
+
+// Line is one quote in its customer's list.
+type Line struct {
+	QuoteID       string           `json:"quoteId"`
+	CustomerID    string           `json:"customerId"`
+	Version       int              `json:"version"`
+	Status        quote.Status     `json:"status"`
+	State         string           `json:"state"`
+	QuoteDate     civil.Date       `json:"quoteDate"`
+	EffectiveDate civil.Date       `json:"effectiveDate"`
+	RequestedAt   time.Time        `json:"requestedAt"`
+	ExpiresOn     civil.Date       `json:"expiresOn,omitzero"`
+	TotalPremium  *decimal.Decimal `json:"totalPremium,omitempty"`
+}
+
+// At is the line as it reads at an instant, as Projection.At.
+func (l Line) At(at time.Time) Line {
+	last := l.ExpiresOn
+	if last.IsZero() {
+		last = l.QuoteDate.AddDays(quote.UnratedDays)
+	}
+	if l.Status.Open() && zone.Today(l.State, at).After(last) {
+		l.Status = quote.StatusExpired
+	}
+	return l
+}
+
+// Project is the projection of a quote's history, which has at least one event.
+func Project(h quotestore.History) Projection {
+	q, last := h.Quote, h.Events[len(h.Events)-1]
+	p := Projection{
+		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
+		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
+		TermMonths:  q.Request.TermMonths,
+		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
+		Outcome: outcome(q.Revision), Reported: reported(q.Revision), form: form,
+		Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
+	}
+	if q.Erasure != nil {
+		p.erase(q.Erasure.At)
+	}
+	for _, e := range h.Events {
+		if slices.Contains(changing, e.Type) {
+			p.terms = e.Version
+		}
+	}
+	return p
+}
+
+// TermsOf are by what the quote of a history is found, which was read with its personal data. An erased one is found by
+// nothing.
+func TermsOf(h quotestore.History) Terms {
+	t := Terms{Version: Project(h).terms}
+	if h.Quote.Erasure == nil && !h.Erased {
+		t.Terms = h.Quote.Request.Terms()
+	}
+	return t
+}
+
+// erase takes out what consumer reports said about the customer's household.
+func (p *Projection) erase(at time.Time) {
+	p.ErasedAt = &at
+	if p.Outcome != nil {
+		p.AdverseAction = nil
+	}
+	p.Reported = nil
+}
+
+// reported is what employees see of consumer reports besides what the customer is told.
+func reported(r quote.Revision) *Reported {
+	var seen Reported
+	if reasons := r.Reasons(); !slices.Equal(reasons, r.ReasonsTold()) {
+		seen.Reasons = reasons
+	}
+	if a := r.AdverseAction(); a != nil {
+		for _, i := range a.Incidents {
+			seen.Incidents = append(seen.Incidents, i.String())
+		}
+	}
+	if seen.Reasons == nil && seen.Incidents == nil {
+		return nil
+	}
+	return &seen
+}
+
+func decision(d *quote.Decision) *Decision {
+	if d == nil {
+		return nil
+	}
+	return &Decision{ReasonCode: d.ReasonCode}
+}
+
+func correction(c *quote.Correction) *Correction {
+	if c == nil {
+		return nil
+	}
+	e := c.Event
+	return &Correction{
+		CorrectedOn: e.CorrectedOn, ReasonCode: e.ReasonCode, Text: e.Text,
+		Outcome: e.Outcome, TotalPremium: e.Total(), Previous: e.Previous, Difference: e.Difference, Review: c.Review,
+	}
+}
+
+// earlier are the revisions that were amended.
+func earlier(q quote.Quote) []Revision {
+	var revisions []Revision
+	for _, r := range q.Earlier {
+		revisions = append(revisions, Revision{
+			Revision: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.EffectiveDate,
+			Outcome: r.Outcome, TotalPremium: r.TotalPremium, LastVersion: r.LastVersion,
+		})
+	}
+	return revisions
+}
+
+func outcome(q quote.Revision) *Outcome {
+	r := q.Rating
+	if r == nil {
+		return nil
+	}
+	o := &Outcome{
+		ExpiresOn: r.ExpiresOn, RatePlanVersion: r.RatePlanVersion, Reasons: q.ReasonsTold(),
+		Conditions: q.Conditions(), AdverseActionNotice: r.AdverseActionNotice,
+	}
+	for _, w := range q.Waivers {
+		o.Waivers = append(o.Waivers, Waiver{w.Condition, w.ReasonCode})
+	}
+	if a := q.AdverseAction(); a != nil {
+		o.AdverseAction = &AdverseAction{Agencies: a.Agencies, Reasons: a.PrincipalReasons()}
+	}
+	o.Premium = PremiumOf(r.Price)
+	return o
+}
+
+// PremiumOf is a price as customers see it, nil where there is none.
+func PremiumOf(p *rating.Price) *Premium {
+	if p == nil {
+		return nil
+	}
+	premium := &Premium{
+		TotalPremium: p.TotalPremium, CoverageTotal: p.CoverageTotal, Assessment: p.Assessment,
+		MinimumPremiumAdjustment: p.MinimumPremiumAdjustment, Fees: p.Fees,
+	}
+	for _, v := range p.Vehicles {
+		vehicle := Vehicle{VehicleID: v.VehicleID, Total: v.Total}
+		for _, c := range v.Coverages {
+			vehicle.Coverages = append(vehicle.Coverages, Coverage{Code: c.Code, Selection: c.Selection, Premium: c.Premium})
+		}
+		premium.Vehicles = append(premium.Vehicles, vehicle)
+	}
+	return premium
+}
+
+// Line is the projection as a line of its customer's list.
+func (p Projection) Line() Line {
+	line := Line{
+		QuoteID: p.QuoteID, CustomerID: p.CustomerID, Version: p.Version, Status: p.Status, State: p.State,
+		QuoteDate: p.QuoteDate, EffectiveDate: p.EffectiveDate, RequestedAt: p.RequestedAt,
+	}
+	if p.Outcome != nil {
+		line.ExpiresOn = p.ExpiresOn
+		if p.Premium != nil {
+			line.TotalPremium = &p.TotalPremium
+		}
+	}
+	return line
+}

@@ -1,0 +1,324 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"milepost/local/apigateway"
+	"milepost/local/awsapi"
+	"milepost/local/eventpattern"
+	"milepost/local/iam"
+	"milepost/local/lambda"
+	"milepost/local/stepfunctions"
+	"milepost/local/template"
+)
+
+func (s *Stack) provisionPermission(r *template.Resource) error {
+	var in struct{ Action, FunctionName, Principal, SourceArn, SourceAccount string }
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	arn := awsapi.ARN("lambda", "function:"+nameOf(in.FunctionName))
+	s.permit(arn, iam.Permission(arn, in.Action, in.Principal, in.SourceArn, in.SourceAccount))
+	return nil
+}
+
+// goRuntimes are Lambda's runtimes for programs that bring their own loop, as those in Go do.
+var goRuntimes = []string{"provided.al2023", "provided.al2"}
+
+type destination struct{ Destination string }
+
+type destinationConfig struct{ OnSuccess, OnFailure destination }
+
+func (s *Stack) provisionFunction(r *template.Resource) error {
+	var in struct {
+		FunctionName, Description, Handler, Runtime, Role, PackageType string
+		Architectures                                                  []string
+		MemorySize, Timeout                                            int
+		ReservedConcurrentExecutions                                   *int
+		Environment                                                    struct{ Variables map[string]string }
+		TracingConfig                                                  struct{ Mode string }
+		Code, LoggingConfig, Tags                                      any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	switch {
+	case in.PackageType != "" && in.PackageType != "Zip":
+		return r.Problem("the local runtime runs functions packaged as Zip, not as "+in.PackageType, "PackageType")
+	case !slices.Contains(goRuntimes, in.Runtime):
+		return r.Problem(fmt.Sprintf("the local runtime runs functions of the runtimes %s, not of %q", strings.Join(goRuntimes, " and "), in.Runtime), "Runtime")
+	}
+	async, err := s.asyncConfig(r)
+	if err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	caller, err := s.assume(in.Role, name)
+	if err != nil {
+		return err
+	}
+	accessKey := "ASIA" + strings.ToUpper(strings.ReplaceAll(name, "-", ""))
+	s.sessions[accessKey] = caller
+	handler, err := s.opts.Functions(Function{
+		Name: name, Handler: in.Handler, Environment: in.Environment.Variables,
+		AWS: s.configFor(caller), AccessKey: accessKey, SecretKey: "local",
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.functions.CreateFunction(lambda.Function{
+		Name: name, HandlerName: in.Handler, Handler: handler, Timeout: time.Duration(in.Timeout) * time.Second,
+		MemorySize: in.MemorySize, Environment: in.Environment.Variables, RoleARN: in.Role,
+		Tracing: in.TracingConfig.Mode == "Active", ReservedConcurrency: in.ReservedConcurrentExecutions, Async: async,
+	}); err != nil {
+		return err
+	}
+	s.start("function %s", name)
+	return nil
+}
+
+// asyncConfig finds the settings for asynchronous calls, which the template keeps in a resource of their own.
+func (s *Stack) asyncConfig(function *template.Resource) (config lambda.AsyncConfig, err error) {
+	for _, r := range s.template.OfType("AWS::Lambda::EventInvokeConfig") {
+		var in struct {
+			FunctionName, Qualifier  string
+			MaximumRetryAttempts     *int
+			MaximumEventAgeInSeconds int
+			DestinationConfig        destinationConfig
+		}
+		if err := r.Decode(&in); err != nil {
+			return config, err
+		}
+		if in.FunctionName != function.PhysicalID {
+			continue
+		}
+		config = lambda.AsyncConfig{
+			MaximumRetryAttempts: in.MaximumRetryAttempts,
+			MaximumEventAge:      time.Duration(in.MaximumEventAgeInSeconds) * time.Second,
+			OnFailure:            in.DestinationConfig.OnFailure.Destination,
+			OnSuccess:            in.DestinationConfig.OnSuccess.Destination,
+		}
+		for _, arn := range []string{config.OnFailure, config.OnSuccess} {
+			if arn != "" && !strings.HasPrefix(arn, "arn:"+awsapi.Partition+":sqs:") {
+				return config, r.Problem("the local runtime sends to queues only, not to " + arn)
+			}
+		}
+	}
+	return config, nil
+}
+
+// provisionEventInvokeConfig does nothing: its function was made with it.
+func (s *Stack) provisionEventInvokeConfig(*template.Resource) error { return nil }
+
+func (s *Stack) provisionMapping(r *template.Resource) error {
+	var in struct {
+		FunctionName, EventSourceArn, StartingPosition string
+		BatchSize, ParallelizationFactor               int
+		MaximumBatchingWindowInSeconds                 int
+		BisectBatchOnFunctionError                     bool
+		MaximumRetryAttempts                           *int
+		MaximumRecordAgeInSeconds                      int
+		FunctionResponseTypes                          []string
+		Enabled                                        *bool
+		FilterCriteria                                 struct{ Filters []struct{ Pattern string } }
+		DestinationConfig                              destinationConfig
+		Tags                                           any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	stream, err := s.tables.OpenStream(in.EventSourceArn)
+	if err != nil {
+		return err
+	}
+	if err := s.mayRead(in.FunctionName, in.EventSourceArn); err != nil {
+		return err
+	}
+	mapping := lambda.Mapping{
+		FunctionName: in.FunctionName, StreamARN: in.EventSourceArn, Stream: stream,
+		StartingPosition: in.StartingPosition, BatchSize: in.BatchSize, ParallelizationFactor: in.ParallelizationFactor,
+		MaximumBatchingWindow:      time.Duration(in.MaximumBatchingWindowInSeconds) * time.Second,
+		BisectBatchOnFunctionError: in.BisectBatchOnFunctionError, MaximumRetryAttempts: in.MaximumRetryAttempts,
+		MaximumRecordAge:      time.Duration(in.MaximumRecordAgeInSeconds) * time.Second,
+		FunctionResponseTypes: in.FunctionResponseTypes, OnFailure: in.DestinationConfig.OnFailure.Destination,
+		Disabled: in.Enabled != nil && !*in.Enabled,
+	}
+	var filters []*eventpattern.Pattern
+	for _, f := range in.FilterCriteria.Filters {
+		p, err := eventpattern.Compile([]byte(f.Pattern))
+		if err != nil {
+			return r.Problem(err.Error(), "FilterCriteria")
+		}
+		filters = append(filters, p)
+		mapping.FilterCriteria = append(mapping.FilterCriteria, f.Pattern)
+	}
+	if len(filters) > 0 {
+		mapping.Filter = func(record []byte) bool {
+			return slices.ContainsFunc(filters, func(p *eventpattern.Pattern) bool {
+				matched, err := p.Match(record)
+				return err == nil && matched
+			})
+		}
+	}
+	if _, err := s.functions.CreateEventSourceMapping(mapping); err != nil {
+		return err
+	}
+	s.start("event source mapping from %s to %s", in.EventSourceArn, in.FunctionName)
+	return nil
+}
+
+// mayRead checks, as Lambda does when a mapping is made, that the function's role may read the stream.
+func (s *Stack) mayRead(function, streamARN string) error {
+	for _, r := range s.template.OfType("AWS::Lambda::Function") {
+		if r.PhysicalID != function {
+			continue
+		}
+		roleARN, _ := r.Properties["Role"].(string)
+		caller, err := s.assume(roleARN, nameOf(r.ARN))
+		if err != nil {
+			return err
+		}
+		for _, action := range []string{"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"} {
+			if err := caller.Policy.Authorize(action, streamARN); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stack) provisionStateMachine(r *template.Resource) error {
+	var in struct {
+		StateMachineName, StateMachineType, RoleArn, DefinitionString string
+		TracingConfiguration                                          struct{ Enabled bool }
+		LoggingConfiguration, Tags                                    any
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	name := nameOf(r.ARN)
+	if err := s.checkTasks(in.DefinitionString); err != nil {
+		return fmt.Errorf("state machine %s: %w", name, err)
+	}
+	if _, err := s.serviceCaller(in.RoleArn); err != nil {
+		return err
+	}
+	if _, err := s.machines.CreateStateMachine(stepfunctions.StateMachine{
+		Name: name, Definition: in.DefinitionString, RoleARN: in.RoleArn, Type: in.StateMachineType,
+		Tracing: in.TracingConfiguration.Enabled,
+	}); err != nil {
+		return err
+	}
+	if in.LoggingConfiguration != nil {
+		s.leave(r, "executions are not logged; their history can be read")
+	}
+	s.start("state machine %s", name)
+	return nil
+}
+
+// serviceCaller is the identity under which a service acts with a role.
+func (s *Stack) serviceCaller(roleARN string) (awsapi.Caller, error) {
+	r, ok := s.roles[roleARN]
+	if !ok {
+		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
+	}
+	if len(r.sessions) == 0 {
+		return s.assume(roleARN, "StepFunctions")
+	}
+	return awsapi.Caller{ARN: r.sessions[0].ARN, Policy: r.sessions[0]}, nil
+}
+
+// checkTasks refuses a definition with a task that tasks.Run cannot do.
+func (s *Stack) checkTasks(definition string) error {
+	var walk func(v any) error
+	walk = func(v any) error {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				if err := walk(e); err != nil {
+					return err
+				}
+			}
+		case map[string]any:
+			resource, _ := v["Resource"].(string)
+			if v["Type"] == "Task" && !strings.HasPrefix(resource, "arn:aws:states:::lambda:invoke") && !strings.HasPrefix(resource, "arn:aws:lambda:") {
+				return awsapi.Unsupported("the task resource " + resource)
+			}
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if err := walk(v[name]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	var document any
+	if err := json.Unmarshal([]byte(definition), &document); err != nil {
+		return err
+	}
+	return walk(document)
+}
+
+func (s *Stack) provisionAPI(r *template.Resource) error {
+	in, err := r.HTTPAPI()
+	if err != nil {
+		return err
+	}
+	if s.api != nil {
+		return r.Problem("the local runtime serves one HTTP API only")
+	}
+	config := apigateway.Config{
+		ID: r.PhysicalID, CORS: (*apigateway.CORS)(in.CORS), Authorizers: map[string]apigateway.JWTAuthorizer{},
+		Invoke: s.invokeForAPI, HTTPClient: s.opts.HTTP, Logger: s.log,
+	}
+	for name, a := range in.Authorizers {
+		config.Authorizers[name] = apigateway.JWTAuthorizer(a)
+	}
+	for _, route := range in.Routes {
+		source := awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+route.Path)
+		if !s.permits[route.FunctionARN].Allows("apigateway.amazonaws.com", "lambda:InvokeFunction", route.FunctionARN, source) {
+			return fmt.Errorf("no AWS::Lambda::Permission lets the route %s %s call %s", route.Method, route.Path, route.FunctionARN)
+		}
+		config.Routes = append(config.Routes, apigateway.Route(route))
+	}
+	if s.api, err = apigateway.New(config); err != nil {
+		return err
+	}
+	s.start("HTTP API with %d routes", len(config.Routes))
+	return nil
+}
+
+func (s *Stack) invokeForAPI(ctx context.Context, functionARN string, payload []byte) ([]byte, string, error) {
+	result, err := s.functions.Invoke(ctx, functionARN, payload)
+	return result.Payload, result.FunctionError, err
+}
+
+func (s *Stack) provisionStage(r *template.Resource) error {
+	var in struct {
+		ApiId, StageName, Description string
+		AutoDeploy                    bool
+		Tags                          any
+		DefaultRouteSettings          struct {
+			ThrottlingRateLimit  float64
+			ThrottlingBurstLimit int
+		}
+	}
+	if err := r.Decode(&in); err != nil {
+		return err
+	}
+	if in.StageName != "$default" {
+		return r.Problem("the local runtime serves the stage $default only", "StageName")
+	}
+	limits := in.DefaultRouteSettings
+	if (limits.ThrottlingRateLimit > 0) != (limits.ThrottlingBurstLimit > 0) {
+		return r.Problem("the local runtime throttles by a rate and a burst together", "DefaultRouteSettings")
+	}
+	s.api.Throttle(apigateway.Throttle{RateLimit: limits.ThrottlingRateLimit, BurstLimit: limits.ThrottlingBurstLimit})
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package system puts the whole quote system together on one machine: template.yaml in the local
+// runtime, the functions' code from the registry, a token issuer, and the outside parties. A System
+// is what milepost run serves, and what the end-to-end tests and benchmarks drive in memory.
+package system
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/handlers"
+	"milepost/internal/effects/vpic"
+	"milepost/internal/platform"
+	"milepost/local/awsapi"
+	"milepost/local/fault"
+	"milepost/local/issuer"
+	"milepost/local/lambda"
+	"milepost/local/stack"
+	"milepost/system/bureau"
+)
+
+// Audience is the audience of the local issuer's tokens.
+const Audience = "milepost"
+
+// bureauKey is the key that the reference bureau wants. It protects nothing.
+const bureauKey = "local-key"
+
+// linkKey signs the links in messages to customers, which nobody but this machine gets.
+const linkKey = "a key that protects nothing at all"
+
+// Unbounded are parameters under which one customer may do what many do: for tests and measurements.
+func Unbounded() map[string]string {
+	return map[string]string{
+		"QuotesPerDay": "0", "RequestsPerSecond": "1000000", "RequestBurst": "1000000", "SubmitConcurrency": "1000",
+	}
+}
+
+// Options say how the system is put together. The zero value of a field is its default.
+type Options struct {
+	// Template is the path of template.yaml.
+	Template string
+	// Parameters override those that the system sets itself.
+	Parameters map[string]string
+	// DataDir keeps all state; "" keeps it in memory.
+	DataDir string
+	// API, AWS and Bureau are the base URLs under which the caller serves these. In memory nobody
+	// serves them, and the defaults are names that only this process knows.
+	API, AWS, Bureau string
+	// Agency answers for the accident history provider; nil stands for the reference bureau.
+	Agency http.Handler
+	// VPIC answers for NHTSA's service; nil leaves it to the network.
+	VPIC http.Handler
+	// Code makes a function's handler; nil takes it from the registry, in this process.
+	Code func(stack.Function) (lambda.Handler, error)
+	// Faults disturb the messages between the services.
+	Faults *fault.Plan
+	// TraceAll traces every request.
+	TraceAll bool
+	// Logger gets the functions' lines and what goes wrong in the runtime; nil discards them.
+	Logger *slog.Logger
+}
+
+// System is the system, put together.
+type System struct {
+	*stack.Stack
+	// Issuer makes the tokens that the API accepts.
+	Issuer *issuer.Issuer
+	// Agency is who orders for accident histories reach.
+	Agency http.Handler
+}
+
+// Open puts the system together. Nothing moves before Start.
+func Open(o Options) (*System, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.API, o.AWS, o.Bureau = cmp.Or(o.API, "http://api.internal"), cmp.Or(o.AWS, "http://aws.internal"), cmp.Or(o.Bureau, "https://bureau.internal")
+	s := &System{Agency: o.Agency}
+	if s.Agency == nil {
+		s.Agency = bureau.New(bureau.Options{Key: bureauKey})
+	}
+	keyFile := ""
+	if o.DataDir != "" {
+		keyFile = filepath.Join(o.DataDir, KeyFile)
+	}
+	var err error
+	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, keyFile); err != nil {
+		return nil, err
+	}
+	outside := &http.Client{Transport: parties{
+		hostOf(o.AWS):       http.StripPrefix(IssuerPath, s.Issuer),
+		hostOf(o.Bureau):    s.Agency,
+		hostOf(vpic.Public): o.VPIC,
+	}}
+	if o.Code == nil {
+		o.Code = inProcess(outside, o.Logger)
+	}
+	offered := map[string]string{
+		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
+		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
+		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/offers", "LinkKey": linkKey,
+		"BreakGlassRoleArn": awsapi.Root, // the person at this machine
+	}
+	s.Stack, err = stack.Open(stack.Options{
+		Template: o.Template, StackName: "milepost", Parameters: o.Parameters, Offered: offered, Functions: o.Code,
+		DataDir: o.DataDir, APIEndpoint: o.API, AWSEndpoint: o.AWS, HTTP: outside,
+		Faults: o.Faults, TraceAll: o.TraceAll, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// TakesQuotes tells whether the template is of this system, and not another one that has been started instead.
+func (s *System) TakesQuotes() bool {
+	return slices.Contains(s.Started(), "function milepost-SubmitFunction")
+}
+
+// KeyFile is the name of the issuer's key in the data directory.
+const KeyFile = "issuer.pem"
+
+// IssuerPath is where the token issuer is served, below the AWS endpoint.
+const IssuerPath = "/issuer"
+
+// inProcess takes a function's code from the registry.
+func inProcess(outside *http.Client, logger *slog.Logger) func(stack.Function) (lambda.Handler, error) {
+	return func(f stack.Function) (lambda.Handler, error) {
+		var h awslambda.Handler
+		h, err := handlers.New(platform.Environment{
+			Function: f.Handler, Getenv: func(name string) string { return f.Environment[name] },
+			AWS: platform.Traced(f.AWS), HTTP: outside, Logger: logger,
+		})
+		return h, err
+	}
+}
+
+// parties answers requests to the hosts that this process plays, in memory; all others go out.
+type parties map[string]http.Handler
+
+// RoundTrip sends a request to whom it is for.
+func (p parties) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h := p[r.URL.Host]; h != nil {
+		return (&awsapi.Transport{Server: h}).RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
