@@ -20,7 +20,7 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/head"
-	"milepost/internal/log/tamper"
+	"milepost/internal/ops/restore"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/local/awsapi"
@@ -234,7 +234,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 					assertNames(t, "rebuild "+way, strings.Join(s.rebuild(way).Named, " "), stream, tampering.rebuilt)
 				}
 
-				restorer := &tamper.Restorer{
+				restorer := &restore.Restorer{
 					Quotes: s.log, Bucket: s.bucket(), Snapshots: &quotestore.Snapshots{DB: s.db, Table: "milepost-snapshots"},
 					Projections: &readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable},
 				}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"milepost/internal/log/tamper"
+	"milepost/internal/ops/restore"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -35,7 +35,7 @@ func (c *logRestoreCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	r := &tamper.Restorer{
+	r := &restore.Restorer{
 		Quotes: l.quotes, Projections: l.projections, Bucket: l.archive, Check: c.Check, Snapshots: l.snapshots,
 	}
 	if len(c.Quote) > 0 {

@@ -4,6 +4,7 @@ package tamper
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,7 +19,6 @@ import (
 
 	"milepost/internal/log/eventstore"
 	"milepost/internal/platform/stored"
-	"milepost/internal/quotes/quotestore"
 )
 
 // Prefix begins the keys of changes in the archive, Suffix ends them.
@@ -62,17 +62,25 @@ func Of(r events.DynamoDBEventRecord) (Change, bool) {
 	return c, true
 }
 
-// quote names the quote, or another stream by its id.
-func (c Change) quote() string {
-	if id, ok := quotestore.QuoteID(c.StreamID); ok {
-		return "quote " + id
+// Before reports whether a change came before another one of the same event. Sequence numbers are compared as numbers.
+func (c Change) Before(other Change) bool {
+	return cmp.Or(cmp.Compare(len(c.Sequence), len(other.Sequence)), cmp.Compare(c.Sequence, other.Sequence)) < 0
+}
+
+// Original returns the event as it was before the change. The error is *eventstore.Unreadable.
+func (c Change) Original() (eventstore.Event, error) { return eventstore.EventOf(stored.Image(c.Old)) }
+
+// subject names what the stream is about: the stream quote-01J… is that of quote 01J….
+func (c Change) subject() string {
+	if aggregate, id, ok := strings.Cut(c.StreamID, "-"); ok {
+		return aggregate + " " + id
 	}
 	return "stream " + c.StreamID
 }
 
 // Alert is what staff are told. It names no person but by id, and nothing of what the event says.
 func (c Change) Alert() (subject, text string) {
-	subject = "The log was changed: " + c.quote()
+	subject = "The log was changed: " + c.subject()
 	if len(subject) > 100 {
 		subject = subject[:100]
 	}
@@ -87,7 +95,7 @@ func (c Change) Alert() (subject, text string) {
 		what = "was changed in " + strings.Join(c.attributes(), ", ")
 	}
 	of := "it could not be read before either"
-	if e, err := eventstore.EventOf(stored.Image(c.Old)); err == nil {
+	if e, err := c.Original(); err == nil {
 		of = fmt.Sprintf("%s by %s", e.Type, e.Metadata.Actor)
 	}
 	who := "DynamoDB does not say who did it. CloudTrail does, if it records the data events of the table."
@@ -96,7 +104,7 @@ func (c Change) Alert() (subject, text string) {
 	}
 	text = fmt.Sprintf("Event %d of %s (%s) %s at about %s.\n\nNo event may ever be changed or deleted. %s\n\n"+
 		"The event as it was is kept in the archive. Find out what happened, then put it back:\n\n  milepost log verify --archive\n  milepost log restore %s\n",
-		c.Version, c.quote(), of, what, c.At.Format(time.RFC3339), who, strings.TrimPrefix(c.quote(), "quote "))
+		c.Version, c.subject(), of, what, c.At.Format(time.RFC3339), who, strings.TrimPrefix(c.subject(), "quote "))
 	return subject, text
 }
 

@@ -1,4 +1,5 @@
-package tamper
+// Package restore puts events back that somebody changed or deleted.
+package restore
 
 import (
 	"cmp"
@@ -10,7 +11,7 @@ import (
 
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
-	"milepost/internal/platform/stored"
+	"milepost/internal/log/tamper"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -109,29 +110,29 @@ func (r *Restorer) renew(ctx context.Context, stream string) error {
 
 // changed are the events as the changes that were kept say they were, before the first of each.
 func (r *Restorer) changed(ctx context.Context, witness *archive.Witness, done *Restored) (map[Place]eventstore.Event, error) {
-	objects, err := r.Bucket.List(ctx, Prefix, Suffix)
+	objects, err := r.Bucket.List(ctx, tamper.Prefix, tamper.Suffix)
 	if err != nil {
 		return nil, err
 	}
-	first := map[Place]Change{}
+	first := map[Place]tamper.Change{}
 	for _, o := range objects {
 		body, err := r.Bucket.File(ctx, o.Name)
 		if err != nil {
 			return nil, err
 		}
-		c, err := Parse(o.Name, body)
+		c, err := tamper.Parse(o.Name, body)
 		if err != nil {
 			done.Faults = append(done.Faults, err.Error())
 			continue
 		}
 		p := Place{c.StreamID, c.Version}
-		if other, ok := first[p]; r.wants(c.StreamID) && (!ok || before(c, other)) {
+		if other, ok := first[p]; r.wants(c.StreamID) && (!ok || c.Before(other)) {
 			first[p] = c
 		}
 	}
 	originals := map[Place]eventstore.Event{}
 	for p, c := range first {
-		e, err := eventstore.EventOf(stored.Image(c.Old))
+		e, err := c.Original()
 		hash, known := witness.Hash(p.StreamID, p.Version)
 		switch {
 		case err != nil && known, err == nil && known && hash != e.Hash():
@@ -143,11 +144,6 @@ func (r *Restorer) changed(ctx context.Context, witness *archive.Witness, done *
 		}
 	}
 	return originals, nil
-}
-
-// before reports whether a change came before another one of the same event. Sequence numbers are compared as numbers.
-func before(a, b Change) bool {
-	return cmp.Or(cmp.Compare(len(a.Sequence), len(b.Sequence)), cmp.Compare(a.Sequence, b.Sequence)) < 0
 }
 
 func (r *Restorer) wants(stream string) bool { return r.Only == nil || r.Only(stream) }
