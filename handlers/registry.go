@@ -21,20 +21,18 @@ import (
 	"milepost/handlers/offers"
 	"milepost/handlers/openapi"
 	"milepost/handlers/overdue"
-	"milepost/handlers/playback"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
 	"milepost/handlers/quotes"
-	"milepost/handlers/rebuild"
 	"milepost/handlers/remind"
-	"milepost/handlers/resumeworkflow"
 	"milepost/handlers/senddue"
 	"milepost/handlers/snapshot"
-	"milepost/handlers/startworkflow"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
 	"milepost/internal/platform"
+	"milepost/workflows/playback"
 	workflow "milepost/workflows/quote"
+	"milepost/workflows/rebuild"
 )
 
 // Constructor makes a handler. It fails when the environment lacks what the handler needs.
@@ -54,8 +52,8 @@ var Registry = map[string]Constructor{
 	"head":            head.New,
 	"vinlookup":       vinlookup.New,
 	"accidenthistory": accidenthistory.New,
-	"startworkflow":   startworkflow.New,
-	"resumeworkflow":  resumeworkflow.New,
+	"startworkflow":   workflow.NewStartWorkflow,
+	"resumeworkflow":  workflow.NewResumeWorkflow,
 	"project":         project.New,
 	"snapshot":        snapshot.New,
 	"expire":          expire.New,

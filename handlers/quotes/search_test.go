@@ -18,11 +18,11 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/quotes"
-	"milepost/handlers/rebuild"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
+	"milepost/workflows/rebuild"
 )
 
 // library is a log whose quotes staff search for, and the table by which they are found.

@@ -1,4 +1,4 @@
-package resumeworkflow_test
+package quote_test
 
 import (
 	"context"
@@ -17,8 +17,6 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
-	"milepost/handlers/resumeworkflow"
-	"milepost/handlers/startworkflow"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
@@ -58,10 +56,10 @@ func newRoad(t *testing.T) road {
 	})
 	r := road{log: stack.Quotes(), workflows: sfn.NewFromConfig(stack.Config()), machine: stack.Outputs()["QuoteWorkflowArn"].Value}
 	var err error
-	if r.start, err = startworkflow.New(stack.Environment("startworkflow")); err != nil {
+	if r.start, err = workflow.NewStartWorkflow(stack.Environment("startworkflow")); err != nil {
 		t.Fatal(err)
 	}
-	if r.resume, err = resumeworkflow.New(stack.Environment("resumeworkflow")); err != nil {
+	if r.resume, err = workflow.NewResumeWorkflow(stack.Environment("resumeworkflow")); err != nil {
 		t.Fatal(err)
 	}
 	return r.withQuote(t, 0)

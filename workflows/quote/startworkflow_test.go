@@ -1,4 +1,4 @@
-package startworkflow_test
+package quote_test
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
-	"milepost/handlers/startworkflow"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
@@ -32,7 +31,7 @@ const requested = `{"detail":{"eventId":"event-1","eventType":"QuoteRequested","
 func newHandler(t *testing.T, commands ...quote.Command) (awslambda.Handler, *sfn.Client, string) {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
-	h, err := startworkflow.New(stack.Environment("startworkflow"))
+	h, err := workflow.NewStartWorkflow(stack.Environment("startworkflow"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,4 @@
-// Package startworkflow is the function that starts the workflow of a quote revision when the revision is in
-// the log, and once more when its price was undone.
-package startworkflow
+package quote
 
 import (
 	"context"
@@ -17,29 +15,30 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
-	workflow "milepost/workflows/quote"
 )
 
-type handler struct {
+// starter is the function that starts the workflow of a quote revision when the revision is in the log, and again when
+// its price was undone.
+type starter struct {
 	quotes    *quotestore.Store
 	workflows *sfn.Client
 	// machine is the ARN of the state machine.
 	machine string
 }
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and QUOTE_WORKFLOW_ARN.
-func New(env platform.Environment) (lambda.Handler, error) {
+// NewStartWorkflow makes the function that starts executions. It needs the variables of quotestore.NewWithSnapshots and QUOTE_WORKFLOW_ARN.
+func NewStartWorkflow(env platform.Environment) (lambda.Handler, error) {
 	vars := env.Variables()
-	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
-	return platform.Handler(env, h.start), vars.Err()
+	s := &starter{quotes: quotestore.NewWithSnapshots(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
+	return platform.Handler(env, s.start), vars.Err()
 }
 
-func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (s *starter) start(ctx context.Context, n notice.Notice) (struct{}, error) {
 	none := struct{}{}
 	if n.Replayed() {
 		return none, nil
 	}
-	history, current, err := n.LoadSealed(ctx, h.quotes)
+	history, current, err := n.LoadSealed(ctx, s.quotes)
 	if err != nil || !current {
 		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err
@@ -47,7 +46,7 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	if q := history.Quote; q.Reversal > 0 && q.Status != quote.StatusRequested {
 		return none, nil // what is left after the reversal needs no price
 	}
-	in := workflow.Input{
+	in := Input{
 		QuoteID: history.Quote.ID, Revision: history.Quote.Number, Reversal: history.Quote.Reversal,
 		CausationID: n.Detail.EventID, CorrelationID: n.Detail.CorrelationID,
 	}
@@ -57,11 +56,11 @@ func (h *handler) start(ctx context.Context, n notice.Notice) (struct{}, error) 
 	}
 	// The name says which revision it is about, after which reversal. Step Functions refuses a second execution of that
 	// name, which makes a notice that comes twice harmless.
-	start := &sfn.StartExecutionInput{StateMachineArn: &h.machine, Name: aws.String(in.Name()), Input: aws.String(string(text))}
+	start := &sfn.StartExecutionInput{StateMachineArn: &s.machine, Name: aws.String(in.Name()), Input: aws.String(string(text))}
 	if header := platform.TraceHeader(ctx); header != "" {
 		start.TraceHeader = &header
 	}
-	_, err = h.workflows.StartExecution(ctx, start)
+	_, err = s.workflows.StartExecution(ctx, start)
 	if _, started := errors.AsType[*types.ExecutionAlreadyExists](err); started {
 		return none, nil
 	}
