@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // dlqCmd works with the dead-letter queues of the stack, and with the executions of its workflows that failed.
@@ -19,6 +19,37 @@ type dlqCmd struct {
 	List    dlqListCmd    `cmd:"" help:"List the queues, how many messages they have, and since when, and the workflows with their failed executions."`
 	Show    dlqShowCmd    `cmd:"" help:"Show the messages of a queue, or the failed executions of a workflow: what failed, when and why."`
 	Redrive dlqRedriveCmd `cmd:"" help:"Do once more what failed, and delete its message when that was accepted. Let an execution go on where it failed."`
+}
+
+// letters are the dead letters of a queue or a workflow, by its name without what CloudFormation or the stack's name adds to
+// it: undelivered-events.
+type letters struct {
+	Place
+	short string
+}
+
+// deadLetters are all queues of the stack, which has no others, and the failed executions of its state machines.
+func (st *stack) deadLetters() (found []letters) {
+	messages, executions := sqs.NewFromConfig(st.aws), sfn.NewFromConfig(st.aws)
+	for _, queue := range st.outputsEnding("QueueUrl") {
+		found = append(found, letters{&Queue{SQS: messages, URL: queue.value}, queue.name})
+	}
+	for _, machine := range st.outputsEnding("WorkflowArn") {
+		found = append(found, letters{&Executions{SFN: executions, ARN: machine.value}, machine.name})
+	}
+	return found
+}
+
+// deadLettersOf finds a queue or a state machine by its name, or by that of its output.
+func (st *stack) deadLettersOf(name string) (Place, error) {
+	var names []string
+	for _, d := range st.deadLetters() {
+		if d.Name() == name || d.short == name {
+			return d, nil
+		}
+		names = append(names, d.short)
+	}
+	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", st.name, name, strings.Join(names, ", "))
 }
 
 // dlqListCmd lists the queues and the workflows.
@@ -49,12 +80,12 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 	}
 	lines := []line{}
 	for _, d := range st.deadLetters() {
-		l := line{Queue: d.name()}
-		if l.Depth, err = d.depth(ctx); err != nil {
+		l := line{Queue: d.Name()}
+		if l.Depth, err = d.Depth(ctx); err != nil {
 			return plainly(err)
 		}
 		// Of more than some, the oldest of those that the queue gives out has to do.
-		found, err := some(ctx, d, min(l.Depth, 100))
+		found, err := Some(ctx, d, min(l.Depth, 100))
 		if err != nil {
 			return plainly(err)
 		}
@@ -109,7 +140,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	letters, err := some(ctx, d, c.Max)
+	letters, err := Some(ctx, d, c.Max)
 	if err != nil {
 		return plainly(err)
 	}
@@ -120,10 +151,10 @@ func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
 		if i > 0 {
 			fmt.Fprintln(s.out)
 		}
-		l.print(s.out)
+		printLetter(s.out, l)
 	}
 	if len(letters) == 0 {
-		fmt.Fprintf(s.out, "%s is empty.\n", d.name())
+		fmt.Fprintf(s.out, "%s is empty.\n", d.Name())
 	}
 	return nil
 }
@@ -165,14 +196,14 @@ func (c *dlqRedriveCmd) Validate() error {
 type redriveReport struct {
 	Queue    string    `json:"queue"`
 	DryRun   bool      `json:"dryRun,omitempty"`
-	Redriven []*letter `json:"redriven"`
+	Redriven []*Letter `json:"redriven"`
 	Failed   []failed  `json:"failed"`
 	NotFound []string  `json:"notFound,omitempty"`
 }
 
 // failed is a message that stays in its queue.
 type failed struct {
-	*letter
+	*Letter
 	Problem string `json:"problem"`
 }
 
@@ -190,14 +221,25 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		progress = s.err
 	}
-	r := &redriver{
-		functions: lambda.NewFromConfig(st.aws), streams: dynamodbstreams.NewFromConfig(st.aws), executions: sfn.NewFromConfig(st.aws),
-		archive: st.get("ARCHIVE_FUNCTION_ARN"), dryRun: c.DryRun,
+	r := &Redriver{
+		Functions: lambda.NewFromConfig(st.aws), Streams: dynamodbstreams.NewFromConfig(st.aws), Executions: sfn.NewFromConfig(st.aws),
+		DryRun: c.DryRun,
 	}
+	archive := st.get("ARCHIVE_FUNCTION_ARN")
 	if err := st.err(); err != nil {
 		return err
 	}
-	report, err := c.redrive(ctx, d, r, progress)
+	report := redriveReport{Queue: d.Name(), DryRun: c.DryRun, Redriven: []*Letter{}, Failed: []failed{}}
+	report.NotFound, err = r.Run(ctx, d, c.ID, func(l *Letter, err error) {
+		if err != nil {
+			err = problem(err, archive)
+			report.Failed = append(report.Failed, failed{l, err.Error()})
+			fmt.Fprintf(progress, "%s  failed: %v\n", l.ID, err)
+			return
+		}
+		report.Redriven = append(report.Redriven, l)
+		fmt.Fprintf(progress, "%s  %s%s\n", l.ID, about(l), toWhom(l))
+	})
 	if c.JSON {
 		err = errors.Join(err, printJSON(s.out, report))
 	} else {
@@ -209,44 +251,20 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	return plainly(err)
 }
 
-// redrive goes through the messages that are asked for, each once. Those that come while it is at work
-// are none of them: they may be what it has just redriven, failed again.
-func (c *dlqRedriveCmd) redrive(ctx context.Context, d deadLetters, r *redriver, progress io.Writer) (redriveReport, error) {
-	report := redriveReport{Queue: d.name(), DryRun: c.DryRun, Redriven: []*letter{}, Failed: []failed{}, NotFound: c.ID}
-	began, err := d.now(ctx)
-	if err != nil {
-		return report, err
+// problem says why a letter could not be redriven. archive is the ARN of the function that keeps events in the archive; others
+// announce them.
+func problem(err error, archive string) error {
+	if gone, ok := errors.AsType[*Gone](err); ok {
+		again := "milepost log play --new"
+		if gone.Function == archive || strings.HasPrefix(gone.Function, archive+":") { // with a version or an alias
+			again = "milepost log export s3://BUCKET/ (the archive's)"
+		}
+		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, clock(gone.Since), clock(gone.Until))
 	}
-	const second = time.Second // to which began is exact
-	again := map[string]bool{} // what was redriven
-	for l, err := range d.letters(ctx) {
-		if err != nil {
-			return report, err
-		}
-		switch later := l.Sent.Sub(began); {
-		case !c.All && !slices.Contains(c.ID, l.ID):
-			continue
-		case c.All && !began.IsZero() && (later > second || later >= 0 && again[l.what()]):
-			continue
-		}
-		err := r.redrive(ctx, l)
-		if err == nil && !c.DryRun {
-			again[l.what()] = true
-			err = d.delete(ctx, l)
-		}
-		if err != nil {
-			report.Failed = append(report.Failed, failed{l, plainly(err).Error()})
-			fmt.Fprintf(progress, "%s  failed: %v\n", l.ID, plainly(err))
-		} else {
-			report.Redriven = append(report.Redriven, l)
-			fmt.Fprintf(progress, "%s  %s%s\n", l.ID, l.about(), l.to())
-		}
-		report.NotFound = slices.DeleteFunc(slices.Clone(report.NotFound), func(id string) bool { return id == l.ID })
-		if !c.All && len(report.NotFound) == 0 {
-			break
-		}
+	if still, ok := errors.AsType[*StillThere](err); ok {
+		return &StillThere{Err: plainly(still.Err)}
 	}
-	return report, nil
+	return plainly(err)
 }
 
 // String is the report in one line.

@@ -10,41 +10,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"milepost/internal/platform"
 )
 
 // redrivable is how long an execution that failed can be redriven.
 const redrivable = 14 * 24 * time.Hour
 
-// failedExecutions are the executions of a state machine that ended without success and can be redriven, as far as
+// Executions are the executions of a state machine that ended without success and can be redriven, as far as
 // their age goes: they failed, timed out, or were stopped.
-type failedExecutions struct {
-	sfn       *sfn.Client
-	shortName string
-	arn       string
+type Executions struct {
+	SFN *sfn.Client
+	ARN string
 }
 
-// failedExecutions are those of all state machines of the stack.
-func (st *stack) failedExecutions() (found []deadLetters) {
-	client := sfn.NewFromConfig(st.aws)
-	for _, machine := range st.outputsEnding("WorkflowArn") {
-		found = append(found, &failedExecutions{client, machine.name, machine.value})
-	}
-	return found
-}
-
-func (f *failedExecutions) name() string { return nameIn(f.arn) }
-
-func (f *failedExecutions) short() string { return f.shortName }
+func (f *Executions) Name() string { return platform.NameIn(f.ARN) }
 
 // ended are the ways in which an execution ends without success.
 var ended = []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted}
 
 // list gives the executions, the one that failed first at the beginning.
-func (f *failedExecutions) list(ctx context.Context) ([]types.ExecutionListItem, error) {
+func (f *Executions) list(ctx context.Context) ([]types.ExecutionListItem, error) {
 	oldest := time.Now().Add(-redrivable)
 	var found []types.ExecutionListItem
 	for _, status := range ended {
-		for pages := sfn.NewListExecutionsPaginator(f.sfn, &sfn.ListExecutionsInput{StateMachineArn: &f.arn, StatusFilter: status}); pages.HasMorePages(); {
+		for pages := sfn.NewListExecutionsPaginator(f.SFN, &sfn.ListExecutionsInput{StateMachineArn: &f.ARN, StatusFilter: status}); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
 				return nil, err
@@ -60,30 +50,30 @@ func (f *failedExecutions) list(ctx context.Context) ([]types.ExecutionListItem,
 	return found, nil
 }
 
-func (f *failedExecutions) depth(ctx context.Context) (int, error) {
+func (f *Executions) Depth(ctx context.Context) (int, error) {
 	found, err := f.list(ctx)
 	return len(found), err
 }
 
 // now is zero: the executions are listed before the first of them goes on.
-func (f *failedExecutions) now(context.Context) (time.Time, error) { return time.Time{}, nil }
+func (f *Executions) now(context.Context) (time.Time, error) { return time.Time{}, nil }
 
-func (f *failedExecutions) letters(ctx context.Context) iter.Seq2[*letter, error] {
-	return func(yield func(*letter, error) bool) {
+func (f *Executions) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
+	return func(yield func(*Letter, error) bool) {
 		found, err := f.list(ctx)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		for _, item := range found {
-			e, err := f.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: item.ExecutionArn})
+			e, err := f.SFN.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: item.ExecutionArn})
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			l := &letter{
-				ID: *item.Name, Sent: item.StopDate.UTC(), Kind: failedExecution, Execution: *item.ExecutionArn,
-				Condition: string(item.Status), Attempts: int(aws.ToInt32(item.RedriveCount)) + 1, Error: reason(e),
+			l := &Letter{
+				ID: *item.Name, Sent: item.StopDate.UTC(), Kind: FailedExecution, Execution: *item.ExecutionArn,
+				Condition: string(item.Status), Attempts: int(aws.ToInt32(item.RedriveCount)) + 1, Error: Reason(e),
 			}
 			if !yield(l, nil) {
 				return
@@ -93,15 +83,15 @@ func (f *failedExecutions) letters(ctx context.Context) iter.Seq2[*letter, error
 }
 
 // delete has nothing to do: an execution that was redriven is no longer one that failed.
-func (f *failedExecutions) delete(context.Context, *letter) error { return nil }
+func (f *Executions) delete(context.Context, *Letter) error { return nil }
 
 // again lets an execution go on where it failed. In a dry run it is only asked whether it can.
-func (r *redriver) again(ctx context.Context, execution string) error {
-	if !r.dryRun {
-		_, err := r.executions.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution})
+func (r *Redriver) again(ctx context.Context, execution string) error {
+	if !r.DryRun {
+		_, err := r.Executions.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution})
 		return err
 	}
-	e, err := r.executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	e, err := r.Executions.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 	if err == nil && e.RedriveStatus != types.ExecutionRedriveStatusRedrivable {
 		err = fmt.Errorf("it cannot be redriven: %s", aws.ToString(e.RedriveStatusReason))
 	}

@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -15,60 +14,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// deadLetters are a place with what could not be handled.
-type deadLetters interface {
-	name() string
-	// short is the name without what CloudFormation or the stack's name adds to it: undelivered-events.
-	short() string
-	// now is what the clock by which letters are sent says, the zero time if no letter comes while letters gives them.
+// Place is a place with what could not be handled.
+type Place interface {
+	Name() string
+	// now is what the clock by which letters are sent says, the zero time if no letter comes while Letters gives them.
 	now(ctx context.Context) (time.Time, error)
-	// depth is how many letters there are, also those that somebody looks at.
-	depth(ctx context.Context) (int, error)
-	// letters gives each letter once, in no certain order.
-	letters(ctx context.Context) iter.Seq2[*letter, error]
+	// Depth is how many letters there are, also those that somebody looks at.
+	Depth(ctx context.Context) (int, error)
+	// Letters gives each letter once, in no certain order.
+	Letters(ctx context.Context) iter.Seq2[*Letter, error]
 	// delete deletes a letter that was redriven.
-	delete(ctx context.Context, l *letter) error
+	delete(ctx context.Context, l *Letter) error
 }
 
-// deadLetterQueue is a queue of what could not be handled.
-type deadLetterQueue struct {
-	sqs       *sqs.Client
-	shortName string
-	url       string
+// Queue is a queue of what could not be handled.
+type Queue struct {
+	SQS *sqs.Client
+	URL string
 }
 
-// deadLetters are all queues of the stack, which has no others, and the failed executions of its state machines.
-func (st *stack) deadLetters() []deadLetters {
-	client := sqs.NewFromConfig(st.aws)
-	var queues []deadLetters
-	for _, queue := range st.outputsEnding("QueueUrl") {
-		queues = append(queues, &deadLetterQueue{client, queue.name, queue.value})
-	}
-	return append(queues, st.failedExecutions()...)
-}
+func (q *Queue) Name() string { return path.Base(q.URL) }
 
-// deadLettersOf finds a queue or a state machine by its name, or by that of its output.
-func (st *stack) deadLettersOf(name string) (deadLetters, error) {
-	var names []string
-	for _, d := range st.deadLetters() {
-		if d.name() == name || d.short() == name {
-			return d, nil
-		}
-		names = append(names, d.short())
-	}
-	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", st.name, name, strings.Join(names, ", "))
-}
-
-func (q *deadLetterQueue) name() string { return path.Base(q.url) }
-
-func (q *deadLetterQueue) short() string { return q.shortName }
-
-func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
+func (q *Queue) Depth(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 	}
-	out, err := q.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: names})
+	out, err := q.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.URL, AttributeNames: names})
 	if err != nil {
 		return 0, err
 	}
@@ -76,16 +48,16 @@ func (q *deadLetterQueue) depth(ctx context.Context) (int, error) {
 	for _, name := range names {
 		n, err := strconv.Atoi(out.Attributes[string(name)])
 		if err != nil {
-			return 0, fmt.Errorf("queue %s: %s: %w", q.name(), name, err)
+			return 0, fmt.Errorf("queue %s: %s: %w", q.Name(), name, err)
 		}
 		sum += n
 	}
 	return sum, nil
 }
 
-func (q *deadLetterQueue) now(ctx context.Context) (time.Time, error) {
-	out, err := q.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameCreatedTimestamp},
+func (q *Queue) now(ctx context.Context) (time.Time, error) {
+	out, err := q.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &q.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameCreatedTimestamp},
 	})
 	if err != nil {
 		return time.Time{}, err
@@ -96,13 +68,13 @@ func (q *deadLetterQueue) now(ctx context.Context) (time.Time, error) {
 	return time.Now().Truncate(time.Second), nil
 }
 
-// some gives up to n letters, the oldest first.
-func some(ctx context.Context, d deadLetters, n int) ([]*letter, error) {
-	found := []*letter{}
+// Some gives up to n letters, the oldest first.
+func Some(ctx context.Context, p Place, n int) ([]*Letter, error) {
+	found := []*Letter{}
 	if n == 0 {
 		return found, nil
 	}
-	for l, err := range d.letters(ctx) {
+	for l, err := range p.Letters(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -110,25 +82,25 @@ func some(ctx context.Context, d deadLetters, n int) ([]*letter, error) {
 			break
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *letter) int { return a.Sent.Compare(b.Sent) })
+	slices.SortStableFunc(found, func(a, b *Letter) int { return a.Sent.Compare(b.Sent) })
 	return found, nil
 }
 
-// hiddenFor is how long a message that is looked at is hidden from others, unless it is given back
+// HiddenFor is how long a message that is looked at is hidden from others, unless it is given back
 // before: as long as it takes to redrive the ten that come at a time. When it was not enough, a message
 // is redriven twice.
-const hiddenFor = time.Minute
+const HiddenFor = time.Minute
 
-// letters gives the messages of the queue, each once, in no certain order. When the loop ends, those
+// Letters gives the messages of the queue, each once, in no certain order. When the loop ends, those
 // that were not deleted are given back; if the process does not live to do it, they come back by
 // themselves.
-func (q *deadLetterQueue) letters(ctx context.Context) iter.Seq2[*letter, error] {
-	return func(yield func(*letter, error) bool) {
-		held := map[string]*letter{}
+func (q *Queue) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
+	return func(yield func(*Letter, error) bool) {
+		held := map[string]*Letter{}
 		defer func() { q.giveBack(ctx, held) }()
 		for {
-			out, err := q.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-				QueueUrl: &q.url, MaxNumberOfMessages: 10, VisibilityTimeout: int32(hiddenFor.Seconds()),
+			out, err := q.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+				QueueUrl: &q.URL, MaxNumberOfMessages: 10, VisibilityTimeout: int32(HiddenFor.Seconds()),
 				WaitTimeSeconds:             1, // asks all servers of the queue, so that none is missed
 				MessageAttributeNames:       []string{"All"},
 				MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
@@ -137,7 +109,7 @@ func (q *deadLetterQueue) letters(ctx context.Context) iter.Seq2[*letter, error]
 				yield(nil, err)
 				return
 			}
-			var fresh []*letter
+			var fresh []*Letter
 			for _, m := range out.Messages {
 				if again := held[*m.MessageId]; again != nil {
 					again.receipt = *m.ReceiptHandle
@@ -165,22 +137,31 @@ func (q *deadLetterQueue) letters(ctx context.Context) iter.Seq2[*letter, error]
 
 // giveBack lets others see messages at once. A message whose time is over is seen already, and any
 // other failure is mended by time.
-func (q *deadLetterQueue) giveBack(ctx context.Context, held map[string]*letter) {
+func (q *Queue) giveBack(ctx context.Context, held map[string]*Letter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for _, l := range held {
 		if !l.deleted {
-			_, _ = q.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
+			_, _ = q.SQS.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.URL, ReceiptHandle: &l.receipt})
 		}
 	}
 }
 
 // delete deletes a message, even if the command is interrupted: what it asks for is done.
-func (q *deadLetterQueue) delete(ctx context.Context, l *letter) error {
-	_, err := q.sqs.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
+func (q *Queue) delete(ctx context.Context, l *Letter) error {
+	_, err := q.SQS.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: &q.URL, ReceiptHandle: &l.receipt})
 	if err != nil {
-		return fmt.Errorf("it was redriven, but is still in the queue: %w", plainly(err))
+		return &StillThere{err}
 	}
 	l.deleted = true
 	return nil
 }
+
+// StillThere is the error of a letter that was redriven and could not be deleted.
+type StillThere struct{ Err error }
+
+func (e *StillThere) Error() string {
+	return "it was redriven, but is still in the queue: " + e.Err.Error()
+}
+
+func (e *StillThere) Unwrap() error { return e.Err }

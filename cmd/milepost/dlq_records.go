@@ -19,11 +19,11 @@ const maxEmpty = 100
 // records reads records from their stream: all insertions between the first and the last, since that is
 // what the functions of the log's stream ask for. There may be more of them than were in the batch,
 // because a shard's records are handed out in several batches at a time.
-func (r *redriver) records(ctx context.Context, at *streamRecords) ([]events.DynamoDBEventRecord, error) {
+func (r *Redriver) records(ctx context.Context, at *Records) ([]events.DynamoDBEventRecord, error) {
 	if at.ShardID == "" {
 		return r.parked(ctx, at)
 	}
-	first, err := r.streams.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{
+	first, err := r.Streams.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{
 		StreamArn: &at.StreamArn, ShardId: &at.ShardID,
 		ShardIteratorType: types.ShardIteratorTypeAtSequenceNumber, SequenceNumber: &at.StartSequenceNumber,
 	})
@@ -33,7 +33,7 @@ func (r *redriver) records(ctx context.Context, at *streamRecords) ([]events.Dyn
 	var found []events.DynamoDBEventRecord
 	iterator := first.ShardIterator
 	for empty := 0; iterator != nil && empty < maxEmpty; empty++ {
-		page, err := r.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator})
+		page, err := r.Streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator})
 		if err != nil {
 			return nil, err
 		}
@@ -53,11 +53,11 @@ func (r *redriver) records(ctx context.Context, at *streamRecords) ([]events.Dyn
 }
 
 // parked reads a record that a function has parked, in whichever shard it is.
-func (r *redriver) parked(ctx context.Context, at *streamRecords) ([]events.DynamoDBEventRecord, error) {
+func (r *Redriver) parked(ctx context.Context, at *Records) ([]events.DynamoDBEventRecord, error) {
 	err := fmt.Errorf("the stream has no record %s", at.StartSequenceNumber)
 	in := &dynamodbstreams.DescribeStreamInput{StreamArn: &at.StreamArn}
 	for {
-		out, describeErr := r.streams.DescribeStream(ctx, in)
+		out, describeErr := r.Streams.DescribeStream(ctx, in)
 		if describeErr != nil {
 			return nil, describeErr
 		}

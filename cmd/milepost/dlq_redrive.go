@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -18,22 +17,57 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// redriver does once more what a message is about.
-type redriver struct {
-	functions  *lambda.Client
-	streams    *dynamodbstreams.Client
-	executions *sfn.Client
-	archive    string // the ARN of the function that keeps events in the archive; others announce them
-	dryRun     bool
+// Redriver does once more what a message is about.
+type Redriver struct {
+	Functions  *lambda.Client
+	Streams    *dynamodbstreams.Client
+	Executions *sfn.Client
+	// DryRun only asks whether a redrive would be accepted.
+	DryRun bool
+}
+
+// Run redrives the letters of a place that have the ids, or all that are there if no ids are given, each once. Those that
+// come while it is at work are none of them: they may be what it has just redriven, failed again. It tells each of them
+// with why it was not redriven, nil if it was. It returns the ids that no letter had.
+func (r *Redriver) Run(ctx context.Context, p Place, ids []string, tell func(*Letter, error)) (notFound []string, err error) {
+	notFound = slices.Clone(ids)
+	began, err := p.now(ctx)
+	if err != nil {
+		return notFound, err
+	}
+	const second = time.Second // to which began is exact
+	again := map[string]bool{} // what was redriven
+	for l, err := range p.Letters(ctx) {
+		if err != nil {
+			return notFound, err
+		}
+		switch later := l.Sent.Sub(began); {
+		case len(ids) > 0 && !slices.Contains(ids, l.ID):
+			continue
+		case len(ids) == 0 && !began.IsZero() && (later > second || later >= 0 && again[l.what()]):
+			continue
+		}
+		err := r.redrive(ctx, l)
+		if err == nil && !r.DryRun {
+			again[l.what()] = true
+			err = p.delete(ctx, l)
+		}
+		tell(l, err)
+		notFound = slices.DeleteFunc(notFound, func(id string) bool { return id == l.ID })
+		if len(ids) > 0 && len(notFound) == 0 {
+			break
+		}
+	}
+	return notFound, nil
 }
 
 // redrive is done when the function has accepted the event of a message, or processed its records, or when the
 // execution goes on. In a dry run the function is only asked whether it could be called.
-func (r *redriver) redrive(ctx context.Context, l *letter) error {
+func (r *Redriver) redrive(ctx context.Context, l *Letter) error {
 	if l.Execution != "" {
 		return r.again(ctx, l.Execution)
 	}
-	if at, err := arn.Parse(l.Function); l.Kind != unknownLetter && (err != nil || at.Service != "lambda") {
+	if at, err := arn.Parse(l.Function); l.Kind != Unknown && (err != nil || at.Service != "lambda") {
 		return fmt.Errorf("its target is not a function but %s; send it there by hand", l.Function)
 	}
 	switch {
@@ -46,11 +80,11 @@ func (r *redriver) redrive(ctx context.Context, l *letter) error {
 	return errors.New("it is no message of EventBridge or Lambda, and nobody knows what to do with it")
 }
 
-func (r *redriver) invoke(ctx context.Context, function string, how types.InvocationType, payload []byte) (*lambda.InvokeOutput, error) {
-	if r.dryRun {
+func (r *Redriver) invoke(ctx context.Context, function string, how types.InvocationType, payload []byte) (*lambda.InvokeOutput, error) {
+	if r.DryRun {
 		how = types.InvocationTypeDryRun
 	}
-	return r.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: how, Payload: payload})
+	return r.Functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: how, Payload: payload})
 }
 
 // maxRecords is how many records a function gets at a time.
@@ -61,15 +95,10 @@ const slack = 5 * time.Second
 
 // process has a function process records of its stream, and waits for its answer: only that says
 // whether it was all of them.
-func (r *redriver) process(ctx context.Context, l *letter) error {
+func (r *Redriver) process(ctx context.Context, l *Letter) error {
 	records, err := r.records(ctx, l.Records)
 	if gone(err) {
-		from, to := clock(l.Records.ApproximateArrivalOfFirstRecord.Add(-slack)), clock(l.Records.ApproximateArrivalOfLastRecord.Add(slack))
-		again := "milepost log play --new"
-		if l.Function == r.archive || strings.HasPrefix(l.Function, r.archive+":") { // with a version or an alias
-			again = "milepost log export s3://BUCKET/ (the archive's)"
-		}
-		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, from, to)
+		return &Gone{l.Function, l.Records.ApproximateArrivalOfFirstRecord.Add(-slack), l.Records.ApproximateArrivalOfLastRecord.Add(slack)}
 	}
 	if err != nil {
 		return err
@@ -95,4 +124,16 @@ func (r *redriver) process(ctx context.Context, l *letter) error {
 		}
 	}
 	return nil
+}
+
+// Gone is the error of stream records that the stream no longer has. The log has them: they are about events of between
+// two instants.
+type Gone struct {
+	// Function is the ARN of the one that was to process them.
+	Function     string
+	Since, Until time.Time
+}
+
+func (e *Gone) Error() string {
+	return fmt.Sprintf("the stream no longer has these records; the log has them, from %s to %s", e.Since.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
 }

@@ -14,12 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
-	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -44,9 +41,9 @@ func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 		time.Sleep(givenUp)
 		s.assertDepths(map[string]int{"failed-invocations": 2})
 
-		var letters []letter
+		var letters []Letter
 		s.mustJSON(&letters, "dlq", "show", "failed-invocations")
-		if len(letters) != 2 || letters[0].Kind != failedInvocation || !json.Valid(letters[0].Event) {
+		if len(letters) != 2 || letters[0].Kind != FailedInvocation || !json.Valid(letters[0].Event) {
 			t.Fatalf("messages=%+v, want two failed invocations with their events", letters)
 		}
 		out := s.must("dlq", "show", "milepost-failed-invocations", "--max=1")
@@ -97,7 +94,7 @@ func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 // assertNoMore checks how many messages a queue shows.
 func (s *running) assertNoMore(queue string, want int) {
 	s.t.Helper()
-	var letters []letter
+	var letters []Letter
 	if s.mustJSON(&letters, "dlq", "show", queue); len(letters) != want {
 		s.t.Errorf("%s shows %d messages, want %d", queue, len(letters), want)
 	}
@@ -258,7 +255,7 @@ func TestARecordThatWasParkedIsFoundInItsStream(t *testing.T) {
 		if out := s.must("dlq", "show", "stream-failures"); !strings.Contains(out, "given up  Unreadable, attempts: 1\n") || !strings.Contains(out, "eventId is not a string") {
 			t.Errorf("show:\n%s", out)
 		}
-		var letters []letter
+		var letters []Letter
 		s.mustJSON(&letters, "dlq", "show", "stream-failures")
 		time.Sleep(time.Minute) // they are hidden while they are looked at
 		if out := s.must("dlq", "redrive", "stream-failures", "--id", letters[0].ID, "--id", letters[1].ID); !strings.HasSuffix(out, "milepost-stream-failures: 2 redriven\n") {
@@ -297,7 +294,7 @@ func TestARedriveThatIsCutOffLosesNothing(t *testing.T) {
 		}
 		s.aws = network
 		s.assertNoMore("failed-invocations", 0) // yet, since it is hidden
-		time.Sleep(hiddenFor)
+		time.Sleep(HiddenFor)
 		if out := s.must("dlq", "redrive", "failed-invocations", "--all"); !strings.HasSuffix(out, ": 1 redriven\n") {
 			t.Errorf("once more: %q", out)
 		}
@@ -318,13 +315,13 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 			t.Errorf("list:\n%s", out)
 		}
 		for range 2 {
-			var letters []letter
+			var letters []Letter
 			s.mustJSON(&letters, "dlq", "show", "stream-failures", "--max=15")
 			if len(letters) != 15 {
 				t.Fatalf("%d messages, want 15", len(letters))
 			}
 			for i, l := range letters {
-				if want := fmt.Sprint("message ", i); l.Body != want || l.Kind != unknownLetter {
+				if want := fmt.Sprint("message ", i); l.Body != want || l.Kind != Unknown {
 					t.Errorf("message %d is %+v, want %q", i, l, want)
 				}
 			}
@@ -334,7 +331,7 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 		}
 		got := s.milepost("dlq", "redrive", "stream-failures", "--all", "--json")
 		var report struct {
-			Redriven []letter
+			Redriven []Letter
 			Failed   []struct{ ID, Problem string }
 		}
 		if err := json.Unmarshal([]byte(got.out), &report); err != nil {
@@ -380,7 +377,7 @@ func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
 			if lines++; lines > 2 {
 				return // the messages are given back
 			}
-			time.Sleep(2 * hiddenFor) // so that the others come a second time
+			time.Sleep(2 * HiddenFor) // so that the others come a second time
 			s.send(message, "StreamFailuresQueueUrl")
 		}}
 		status := run(t.Context(), []string{"dlq", "redrive", "stream-failures", "--all"}, streams{out: another, err: io.Discard, aws: s.aws})
@@ -463,124 +460,6 @@ func TestDlqRefuses(t *testing.T) {
 			t.Errorf("an empty queue: %q", out)
 		}
 	})
-}
-
-func TestStreamRecordsAreTheInsertionsOfTheirRange(t *testing.T) {
-	inMemory(t, nil, func(t *testing.T, s *running) {
-		db, table := dynamodb.NewFromConfig(s.Config()), aws.String("milepost-events")
-		item := func(version string) map[string]dbtypes.AttributeValue {
-			return map[string]dbtypes.AttributeValue{
-				"streamId": &dbtypes.AttributeValueMemberS{Value: "one"}, "version": &dbtypes.AttributeValueMemberN{Value: version},
-			}
-		}
-		for _, version := range []string{"1", "2", "3"} {
-			if _, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: table, Item: item(version)}); err != nil {
-				t.Fatal(err)
-			}
-			if version == "2" {
-				if _, err := db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: table, Key: item("1")}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		r := &redriver{streams: dynamodbstreams.NewFromConfig(s.Config())}
-		at, sequence := s.shardWithRecords(r.streams)
-		if len(sequence) != 4 {
-			t.Fatalf("%d records, want 4", len(sequence))
-		}
-		for _, row := range []struct {
-			first, last int
-			versions    string
-		}{{0, 3, "[1 2 3]"}, {0, 2, "[1 2]"}, {1, 1, "[2]"}, {2, 2, "[]"}} {
-			at.StartSequenceNumber, at.EndSequenceNumber = sequence[row.first], sequence[row.last]
-			records, err := r.records(t.Context(), at)
-			versions := []string{}
-			for _, record := range records {
-				versions = append(versions, record.Change.NewImage["version"].Number())
-			}
-			if err != nil || fmt.Sprint(versions) != row.versions {
-				t.Errorf("from record %d to %d: versions %v, %v, want %s", row.first, row.last, versions, err, row.versions)
-			}
-		}
-		at.StartSequenceNumber, at.EndSequenceNumber = sequence[0], "1"
-		if records, err := r.records(t.Context(), at); err != nil || len(records) != 0 {
-			t.Errorf("up to a record before the first: %d records, %v", len(records), err)
-		}
-		at.EndSequenceNumber = "2" + sequence[3]
-		if _, err := r.records(t.Context(), at); err == nil || !strings.HasSuffix(err.Error(), "has no record 2"+sequence[3]) {
-			t.Errorf("up to a record that never was: %v", err)
-		}
-	})
-}
-
-// shardWithRecords finds the only shard of the log's stream that has records, and their numbers.
-func (s *running) shardWithRecords(client *dynamodbstreams.Client) (*streamRecords, []string) {
-	s.t.Helper()
-	listed, err := client.ListStreams(s.t.Context(), &dynamodbstreams.ListStreamsInput{TableName: aws.String("milepost-events")})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	arn := listed.Streams[0].StreamArn
-	described, err := client.DescribeStream(s.t.Context(), &dynamodbstreams.DescribeStreamInput{StreamArn: arn})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, shard := range described.StreamDescription.Shards {
-		begin, err := client.GetShardIterator(s.t.Context(), &dynamodbstreams.GetShardIteratorInput{
-			StreamArn: arn, ShardId: shard.ShardId, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon,
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		page, err := client.GetRecords(s.t.Context(), &dynamodbstreams.GetRecordsInput{ShardIterator: begin.ShardIterator})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		var sequence []string
-		for _, r := range page.Records {
-			sequence = append(sequence, *r.Dynamodb.SequenceNumber)
-		}
-		if len(sequence) > 0 {
-			return &streamRecords{StreamArn: *arn, ShardID: *shard.ShardId}, sequence
-		}
-	}
-	s.t.Fatal("no shard has records")
-	return nil, nil
-}
-
-func TestStreamValuesAreThoseThatLambdaHandsOver(t *testing.T) {
-	t.Parallel()
-	value := &streamtypes.AttributeValueMemberM{Value: map[string]streamtypes.AttributeValue{
-		"s":    &streamtypes.AttributeValueMemberS{Value: "text"},
-		"n":    &streamtypes.AttributeValueMemberN{Value: "1.50"},
-		"b":    &streamtypes.AttributeValueMemberB{Value: []byte{1, 2}},
-		"yes":  &streamtypes.AttributeValueMemberBOOL{Value: true},
-		"null": &streamtypes.AttributeValueMemberNULL{Value: true},
-		"ss":   &streamtypes.AttributeValueMemberSS{Value: []string{"a", "b"}},
-		"ns":   &streamtypes.AttributeValueMemberNS{Value: []string{"1", "2"}},
-		"bs":   &streamtypes.AttributeValueMemberBS{Value: [][]byte{{3}}},
-		"list": &streamtypes.AttributeValueMemberL{Value: []streamtypes.AttributeValue{
-			&streamtypes.AttributeValueMemberS{Value: ""}, &streamtypes.AttributeValueMemberM{Value: map[string]streamtypes.AttributeValue{}},
-		}},
-	}}
-	got, err := json.Marshal(map[string]events.DynamoDBAttributeValue{"v": lambdaValue(value)})
-	const want = `{"v":{"M":{"b":{"B":"AQI="},"bs":{"BS":["Aw=="]},"list":{"L":[{"S":""},{"M":{}}]},"n":{"N":"1.50"},` +
-		`"ns":{"NS":["1","2"]},"null":{"NULL":true},"s":{"S":"text"},"ss":{"SS":["a","b"]},"yes":{"BOOL":true}}}}`
-	if err != nil || string(got) != want {
-		t.Errorf("value=%s, %v, want %s", got, err, want)
-	}
-}
-
-func TestSequenceNumbersAreComparedAsNumbers(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		a, b string
-		want int
-	}{{"9", "10", -1}, {"100", "99", 1}, {"41", "42", -1}, {"42", "42", 0}} {
-		if got := compareSequence(row.a, row.b); got != row.want {
-			t.Errorf("compareSequence(%s, %s)=%d, want %d", row.a, row.b, got, row.want)
-		}
-	}
 }
 
 // onLine calls a function before each line is written.

@@ -21,18 +21,18 @@ import (
 
 // logPlayCmd announces events of the log on a bus once more.
 type logPlayCmd struct {
-	Since    moment       `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment       `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
-	Type     []string     `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
-	Quote    []string     `placeholder:"ID" help:"Play these quotes only."`
-	Bus      string       `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
-	Rate     int          `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
-	Name     string       `default:"playback" help:"The name by which listeners know that the events are not new."`
-	New      bool         `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
-	Progress progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	Workflow bool         `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
-	JSON     bool         `name:"json" help:"Print JSON."`
-	Endpoint endpoint     `embed:""`
+	Since    moment   `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment   `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
+	Type     []string `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
+	Quote    []string `placeholder:"ID" help:"Play these quotes only."`
+	Bus      string   `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
+	Rate     int      `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
+	Name     string   `default:"playback" help:"The name by which listeners know that the events are not new."`
+	New      bool     `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
+	Progress File     `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	Workflow bool     `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 
 	untilNow bool   // nobody said until when
 	bus      string // the one that they go to
@@ -116,12 +116,12 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	before, faults := at.Played, at.Faults
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
 		at.Cursor, at.Played, at.Faults = p.Cursor, before+p.Played, joined(faults, p.Faults)
-		return c.Progress.write(at)
+		return c.Progress.Write(at)
 	})
 	progress.Played += before
 	progress.Faults = joined(faults, progress.Faults)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", progress.Played, c.Progress.goOn())
+		return fmt.Errorf("interrupted behind %d events%s", progress.Played, goOn(c.Progress))
 	}
 	if err != nil {
 		return plainly(err)
@@ -153,7 +153,7 @@ func (c *logPlayCmd) check(ctx context.Context, l *logs, bus *eventbridge.Client
 
 // end tells what was played, when there is nothing more to play.
 func (c *logPlayCmd) end(s streams, p playback.Progress) error {
-	if err := c.Progress.remove(); err != nil {
+	if err := c.Progress.Remove(); err != nil {
 		return err
 	}
 	return c.print(s, p)
@@ -198,13 +198,13 @@ func (c *logPlayCmd) resume(s streams) (playing, error) {
 	if !c.untilNow {
 		begin.Until = c.Until.Time
 	}
-	text, ok, err := c.Progress.read()
+	text, ok, err := c.Progress.Read()
 	if !ok || err != nil {
 		return begin, err
 	}
 	var p playing
 	if err := json.Unmarshal(text, &p); err != nil || p.Cursor == "" {
-		return begin, c.Progress.setAside(s.err)
+		return begin, setAside(c.Progress, s.err)
 	}
 	if !p.Since.Equal(begin.Since) || !p.Until.Equal(begin.Until) || !slices.Equal(p.Types, begin.Types) ||
 		!slices.Equal(p.Quotes, begin.Quotes) || p.Bus != begin.Bus || p.Name != begin.Name {

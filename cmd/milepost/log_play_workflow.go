@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
-
 	"milepost/internal/ops/playback"
 )
 
@@ -20,15 +16,16 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, sele
 		return err
 	}
 	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: from.Played, Faults: from.Faults}
-	arn, err := begin(ctx, w, task, c.same)
+	arn, err := Begin(ctx, w, task, c.same)
 	if err != nil {
-		return err
+		return plainly(err)
 	}
 	fmt.Fprintln(s.err, arn)
 	shown := time.Now()
 	var done playback.Task
-	err = w.follow(ctx, arn, func() error {
-		at, ok, err := stretch(ctx, w, arn)
+	err = follow(ctx, w, arn, func() error {
+		var at playback.Task
+		ok, err := w.Last(ctx, arn, &at)
 		if !ok || err != nil {
 			return err
 		}
@@ -37,7 +34,7 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, sele
 			fmt.Fprintf(s.err, "%d events played\n", at.Played)
 		}
 		from.Cursor, from.Played, from.Faults = at.After, at.Played, at.Faults
-		return c.Progress.write(from)
+		return c.Progress.Write(from)
 	}, &done)
 	if err != nil {
 		return err
@@ -58,23 +55,4 @@ func (c *logPlayCmd) same(running, wanted playback.Task) bool {
 	a, errA := json.Marshal(running)
 	b, errB := json.Marshal(wanted)
 	return errA == nil && errB == nil && string(a) == string(b)
-}
-
-// stretch gives how far an execution is: what the last call of its function gave back.
-func stretch(ctx context.Context, w *workflow, arn string) (playback.Task, bool, error) {
-	history, err := w.client.GetExecutionHistory(ctx, &sfn.GetExecutionHistoryInput{
-		ExecutionArn: &arn, ReverseOrder: true, MaxResults: 20, IncludeExecutionData: aws.Bool(true),
-	})
-	if err != nil {
-		return playback.Task{}, false, err
-	}
-	for _, e := range history.Events {
-		if e.Type != types.HistoryEventTypeTaskStateExited {
-			continue
-		}
-		var task playback.Task
-		err := json.Unmarshal([]byte(aws.ToString(e.StateExitedEventDetails.Output)), &task)
-		return task, err == nil, err
-	}
-	return playback.Task{}, false, nil
 }

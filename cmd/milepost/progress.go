@@ -4,21 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
-// progressFile is the name of a file that keeps how far a work is, so that it can be taken up after an
+// File is the name of a file that keeps how far a work is, so that it can be taken up after an
 // interruption. "" keeps nothing.
-type progressFile string
+type File string
 
 // Validate is called by the parser. Who works for hours learns before, and not with the first write, that the file
 // cannot be kept.
-func (f progressFile) Validate() error {
+func (f File) Validate() error {
 	if info, err := os.Stat(string(f)); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a directory, and no file", f)
 	}
@@ -29,8 +27,8 @@ func (f progressFile) Validate() error {
 	return nil
 }
 
-// read gives what the file keeps; ok is false where it is not there.
-func (f progressFile) read() (text []byte, ok bool, err error) {
+// Read returns what the file keeps; ok is false where it is not there.
+func (f File) Read() (text []byte, ok bool, err error) {
 	if f == "" {
 		return nil, false, nil
 	}
@@ -41,8 +39,8 @@ func (f progressFile) read() (text []byte, ok bool, err error) {
 	return text, err == nil, err
 }
 
-// write replaces what the file keeps. The rename makes sure that it is never half written.
-func (f progressFile) write(progress any) error {
+// Write replaces what the file keeps. The rename makes sure that it is never half written.
+func (f File) Write(progress any) error {
 	if f == "" {
 		return nil
 	}
@@ -57,19 +55,15 @@ func (f progressFile) write(progress any) error {
 	return os.Rename(part, string(f))
 }
 
-// setAside moves a file that does not say how far anything is out of the way, and says so: the work begins anew, which
-// repeats some and loses nothing. The file may be something else, so that it is not overwritten.
-func (f progressFile) setAside(out io.Writer) error {
-	aside := fmt.Sprintf("%s.damaged-%s", f, time.Now().UTC().Format("20060102T150405Z"))
-	if err := os.Rename(string(f), aside); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "%s cannot be read, and is %s now; the work begins anew\n", f, aside)
-	return err
+// SetAside moves a file that does not say how far anything is out of the way, and returns where it is then: the work
+// begins anew, which repeats some and loses nothing. The file may be something else, so that it is not overwritten.
+func (f File) SetAside() (aside string, err error) {
+	aside = fmt.Sprintf("%s.damaged-%s", f, time.Now().UTC().Format("20060102T150405Z"))
+	return aside, os.Rename(string(f), aside)
 }
 
-// remove says that the work is done.
-func (f progressFile) remove() error {
+// Remove says that the work is done.
+func (f File) Remove() error {
 	if f == "" {
 		return nil
 	}
@@ -77,87 +71,4 @@ func (f progressFile) remove() error {
 		return err
 	}
 	return nil
-}
-
-// goOn says how an interrupted command is taken up.
-func (f progressFile) goOn() string {
-	if f == "" {
-		return "; with --progress FILE it could go on there"
-	}
-	return "; the same command goes on there"
-}
-
-// bar shows how far a work is: on a terminal in one line that is drawn again, elsewhere in a line now and
-// then.
-type bar struct {
-	out      io.Writer
-	terminal bool
-	// first is how much was done when it began, and total about how much there is, 0 where nobody knows.
-	first, total int
-	began, shown time.Time
-}
-
-// newBar begins a bar.
-func newBar(out io.Writer, first, total int) *bar {
-	now := time.Now()
-	return &bar{out: out, terminal: isTerminal(out), first: first, total: total, began: now, shown: now}
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&fs.ModeCharDevice != 0
-}
-
-// show draws it, unless it was drawn a moment ago.
-func (b *bar) show(done int) {
-	interval := 5 * time.Second
-	if b.terminal {
-		interval = time.Second / 10
-	}
-	if now := time.Now(); now.Sub(b.shown) >= interval {
-		b.shown = now
-		b.draw(done)
-	}
-}
-
-// end leaves the terminal's line behind.
-func (b *bar) end(done int) {
-	if b.terminal {
-		b.draw(done)
-		fmt.Fprintln(b.out)
-	}
-}
-
-func (b *bar) draw(done int) {
-	if b.terminal {
-		const back, clear = "\r", "\x1b[K"
-		fmt.Fprint(b.out, back, b.picture(done), b.figures(done, time.Since(b.began)), clear)
-		return
-	}
-	fmt.Fprintln(b.out, b.figures(done, time.Since(b.began)))
-}
-
-// picture is the bar itself.
-func (b *bar) picture(done int) string {
-	const width = 30
-	if b.total == 0 {
-		return ""
-	}
-	full := min(done, b.total) * width / b.total
-	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", width-full) + "] "
-}
-
-// figures say how much is done, how fast it goes, and how long it will take.
-func (b *bar) figures(done int, took time.Duration) string {
-	perSecond := float64(done-b.first) / max(took.Seconds(), 1e-9)
-	if b.total == 0 || done == b.first {
-		return fmt.Sprintf("%d events, %.0f/s", done, perSecond)
-	}
-	left := time.Duration(float64(max(b.total-done, 0)) / perSecond * float64(time.Second))
-	return fmt.Sprintf("%d of about %d events, %d%%, %.0f/s, %v left",
-		done, max(b.total, done), min(100*done/b.total, 100), perSecond, left.Round(time.Second))
 }

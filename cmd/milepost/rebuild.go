@@ -14,15 +14,15 @@ import (
 
 // rebuildCmd makes projections again from the log.
 type rebuildCmd struct {
-	Projection string       `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
-	Prune      bool         `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
-	Wipe       bool         `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
-	Yes        bool         `help:"Do it, although lists miss quotes meanwhile."`
-	Workers    int          `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
-	Workflow   bool         `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
-	Progress   progressFile `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	JSON       bool         `name:"json" help:"Print JSON."`
-	Endpoint   endpoint     `embed:""`
+	Projection string   `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
+	Prune      bool     `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
+	Wipe       bool     `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
+	Yes        bool     `help:"Do it, although lists miss quotes meanwhile."`
+	Workers    int      `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
+	Workflow   bool     `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
+	Progress   File     `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	JSON       bool     `name:"json" help:"Print JSON."`
+	Endpoint   endpoint `embed:""`
 }
 
 // Help says what readers notice, and what not.
@@ -88,16 +88,16 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 	r := &rebuild.Rebuilder{Quotes: l.quotes, Projections: l.projections, Workers: c.Workers}
 	progress, err = r.Run(ctx, progress, func(p rebuild.Progress) error {
 		bar.show(p.Events)
-		return c.Progress.write(p)
+		return c.Progress.Write(p)
 	})
 	bar.end(progress.Events)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", progress.Events, c.Progress.goOn())
+		return fmt.Errorf("interrupted behind %d events%s", progress.Events, goOn(c.Progress))
 	}
 	if err != nil {
 		return plainly(err)
 	}
-	if err := c.Progress.remove(); err != nil {
+	if err := c.Progress.Remove(); err != nil {
 		return err
 	}
 	return c.print(s, progress.Figures)
@@ -117,13 +117,13 @@ func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 // resume gives where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
 func (c *rebuildCmd) resume(s streams) (rebuild.Progress, error) {
 	begin := c.start()
-	text, ok, err := c.Progress.read()
+	text, ok, err := c.Progress.Read()
 	if !ok || err != nil {
 		return begin, err
 	}
 	var p rebuild.Progress
 	if err := json.Unmarshal(text, &p); err != nil || len(p.Parts) == 0 {
-		return begin, c.Progress.setAside(s.err)
+		return begin, setAside(c.Progress, s.err)
 	}
 	if p.Way != begin.Way || !slices.Equal(p.Projections, begin.Projections) {
 		return begin, fmt.Errorf("%s tells how far another rebuild is: give that command again to finish it, or remove the file", c.Progress)

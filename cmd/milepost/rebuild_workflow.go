@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
 	"milepost/internal/ops/rebuild"
 	"milepost/internal/quotes/readmodel"
 )
@@ -30,16 +28,16 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 		return err
 	}
 	begun := c.start()
-	arn, err := begin(ctx, w, rebuildInput{begun.Projections, begun.Way, rebuild.Parts, c.Workers}, equal)
+	arn, err := Begin(ctx, w, rebuildInput{begun.Projections, begun.Way, rebuild.Parts, c.Workers}, Equal)
 	if err != nil {
-		return err
+		return plainly(err)
 	}
 	fmt.Fprintln(s.err, arn)
 	shown := ""
 	var figures rebuild.Figures
-	err = w.follow(ctx, arn, func() error {
-		line, err := partsDone(ctx, w, arn)
-		if line != "" && line != shown {
+	err = follow(ctx, w, arn, func() error {
+		parts, err := w.Parts(ctx, arn)
+		if line := partsDone(parts); line != "" && line != shown {
 			shown = line
 			fmt.Fprintln(s.err, line)
 		}
@@ -52,18 +50,13 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 }
 
 // partsDone says how many parts of the log are done, "" before the first is begun.
-func partsDone(ctx context.Context, w *workflow, arn string) (string, error) {
-	runs, err := w.client.ListMapRuns(ctx, &sfn.ListMapRunsInput{ExecutionArn: &arn})
-	if err != nil || len(runs.MapRuns) == 0 {
-		return "", err
+func partsDone(p Parts) string {
+	if p.Total == 0 {
+		return ""
 	}
-	run, err := w.client.DescribeMapRun(ctx, &sfn.DescribeMapRunInput{MapRunArn: runs.MapRuns[0].MapRunArn})
-	if err != nil {
-		return "", err
+	line := fmt.Sprintf("%d of %d parts done", p.Done, p.Total)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
 	}
-	line := fmt.Sprintf("%d of %d parts done", run.ItemCounts.Succeeded, run.ItemCounts.Total)
-	if failed := run.ItemCounts.Failed + run.ItemCounts.TimedOut + run.ItemCounts.Aborted; failed > 0 {
-		line += fmt.Sprintf(", %d failed", failed)
-	}
-	return line, nil
+	return line
 }

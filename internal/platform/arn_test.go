@@ -1,6 +1,10 @@
-package main
+package platform_test
 
-import "testing"
+import (
+	"testing"
+
+	"milepost/internal/platform"
+)
 
 func TestNamesInARNs(t *testing.T) {
 	t.Parallel()
@@ -17,8 +21,8 @@ func TestNamesInARNs(t *testing.T) {
 		"":               "",
 		"arn:aws:lambda": "arn:aws:lambda",
 	} {
-		if got := nameIn(arn); got != want {
-			t.Errorf("nameIn(%q)=%q, want %q", arn, got, want)
+		if got := platform.NameIn(arn); got != want {
+			t.Errorf("NameIn(%q)=%q, want %q", arn, got, want)
 		}
 	}
 }

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// workflow is the state machine whose ARN a variable has. It does a command's work in the stack.
+func (st *stack) workflow(variable string) (*Machine, error) {
+	return &Machine{SFN: sfn.NewFromConfig(st.aws), ARN: st.get(variable)}, st.err()
+}
+
+// follow waits for the end of an execution and decodes its output. Meanwhile it calls show.
+func follow(ctx context.Context, w *Machine, arn string, show func() error, output any) error {
+	err := w.Follow(ctx, arn, show, output)
+	if ended, ok := errors.AsType[*Ended](err); ok {
+		return fmt.Errorf("%w; begin anew with the same command, or let it go on where it was with aws stepfunctions redrive-execution --execution-arn %s",
+			ended, arn)
+	}
+	if ctx.Err() != nil && err != nil {
+		return fmt.Errorf("the workflow goes on: the same command follows it again, and aws stepfunctions stop-execution --execution-arn %s stops it", arn)
+	}
+	return plainly(err)
+}
