@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"milepost/internal/ops/progress"
 )
 
 // setAside moves a progress file that cannot be read out of the way, and says so.
-func setAside(f File, out io.Writer) error {
+func setAside(f progress.File, out io.Writer) error {
 	aside, err := f.SetAside()
 	if err != nil {
 		return err
@@ -20,7 +22,7 @@ func setAside(f File, out io.Writer) error {
 }
 
 // goOn says how an interrupted command is taken up.
-func goOn(f File) string {
+func goOn(f progress.File) string {
 	if f == "" {
 		return "; with --progress FILE it could go on there"
 	}

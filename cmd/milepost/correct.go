@@ -19,25 +19,26 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/rating"
 	"milepost/internal/ops/correct"
+	"milepost/internal/ops/progress"
 	"milepost/system"
 )
 
 // correctCmd rates quotes again and appends what is right where something else was sent out.
 type correctCmd struct {
-	Since    moment   `placeholder:"TIME" help:"Look at quotes that were rated from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment   `placeholder:"TIME" help:"Look at quotes that were rated before this time. Default: now."`
-	Quote    []string `placeholder:"ID" help:"Look at these quotes only."`
-	Plan     string   `placeholder:"VERSION" help:"Rate with this version of the rate plan, and refuse quotes for which it is not. Default: for each quote the one in force on its policy's first day that was released when it was quoted."`
-	DryRun   bool     `help:"Say what would be corrected, and append nothing."`
-	Reason   string   `placeholder:"CODE" help:"What had been wrong, as a code such as TERRITORY_FACTOR."`
-	Text     string   `placeholder:"TEXT" help:"What had been wrong, in words that a customer may read."`
-	Ticket   string   `placeholder:"TICKET" help:"Where the fault is described."`
-	By       string   `placeholder:"NAME" help:"Who has it corrected: you."`
-	ID       string   `name:"id" placeholder:"ID" help:"The correction's id. Under one id a revision is corrected once, also where that was undone since. Default: made of the other flags and the program's version."`
-	Workers  int      `default:"8" min:"1" max:"256" help:"Deal with so many quotes at the same time. Default: ${default}."`
-	Progress File     `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	JSON     bool     `name:"json" help:"Print a JSON object a line: each quote that is wrong, and the figures at the end."`
-	Endpoint endpoint `embed:""`
+	Since    moment        `placeholder:"TIME" help:"Look at quotes that were rated from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment        `placeholder:"TIME" help:"Look at quotes that were rated before this time. Default: now."`
+	Quote    []string      `placeholder:"ID" help:"Look at these quotes only."`
+	Plan     string        `placeholder:"VERSION" help:"Rate with this version of the rate plan, and refuse quotes for which it is not. Default: for each quote the one in force on its policy's first day that was released when it was quoted."`
+	DryRun   bool          `help:"Say what would be corrected, and append nothing."`
+	Reason   string        `placeholder:"CODE" help:"What had been wrong, as a code such as TERRITORY_FACTOR."`
+	Text     string        `placeholder:"TEXT" help:"What had been wrong, in words that a customer may read."`
+	Ticket   string        `placeholder:"TICKET" help:"Where the fault is described."`
+	By       string        `placeholder:"NAME" help:"Who has it corrected: you."`
+	ID       string        `name:"id" placeholder:"ID" help:"The correction's id. Under one id a revision is corrected once, also where that was undone since. Default: made of the other flags and the program's version."`
+	Workers  int           `default:"8" min:"1" max:"256" help:"Deal with so many quotes at the same time. Default: ${default}."`
+	Progress progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	JSON     bool          `name:"json" help:"Print a JSON object a line: each quote that is wrong, and the figures at the end."`
+	Endpoint endpoint      `embed:""`
 }
 
 // Help says what is compared, and what happens.

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"milepost/internal/ops/deadletter"
 )
 
 // dlqCmd works with the dead-letter queues of the stack, and with the executions of its workflows that failed.
@@ -24,7 +26,7 @@ type dlqCmd struct {
 // letters are the dead letters of a queue or a workflow, by its name without what CloudFormation or the stack's name adds to
 // it: undelivered-events.
 type letters struct {
-	Place
+	deadletter.Place
 	short string
 }
 
@@ -32,16 +34,16 @@ type letters struct {
 func (st *stack) deadLetters() (found []letters) {
 	messages, executions := sqs.NewFromConfig(st.aws), sfn.NewFromConfig(st.aws)
 	for _, queue := range st.outputsEnding("QueueUrl") {
-		found = append(found, letters{&Queue{SQS: messages, URL: queue.value}, queue.name})
+		found = append(found, letters{&deadletter.Queue{SQS: messages, URL: queue.value}, queue.name})
 	}
 	for _, machine := range st.outputsEnding("WorkflowArn") {
-		found = append(found, letters{&Executions{SFN: executions, ARN: machine.value}, machine.name})
+		found = append(found, letters{&deadletter.Executions{SFN: executions, ARN: machine.value}, machine.name})
 	}
 	return found
 }
 
 // deadLettersOf finds a queue or a state machine by its name, or by that of its output.
-func (st *stack) deadLettersOf(name string) (Place, error) {
+func (st *stack) deadLettersOf(name string) (deadletter.Place, error) {
 	var names []string
 	for _, d := range st.deadLetters() {
 		if d.Name() == name || d.short == name {
@@ -85,7 +87,7 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 		// Of more than some, the oldest of those that the queue gives out has to do.
-		found, err := Some(ctx, d, min(l.Depth, 100))
+		found, err := deadletter.Some(ctx, d, min(l.Depth, 100))
 		if err != nil {
 			return plainly(err)
 		}
@@ -140,7 +142,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	letters, err := Some(ctx, d, c.Max)
+	letters, err := deadletter.Some(ctx, d, c.Max)
 	if err != nil {
 		return plainly(err)
 	}
@@ -194,16 +196,16 @@ func (c *dlqRedriveCmd) Validate() error {
 
 // redriveReport is what a redrive came to.
 type redriveReport struct {
-	Queue    string    `json:"queue"`
-	DryRun   bool      `json:"dryRun,omitempty"`
-	Redriven []*Letter `json:"redriven"`
-	Failed   []failed  `json:"failed"`
-	NotFound []string  `json:"notFound,omitempty"`
+	Queue    string               `json:"queue"`
+	DryRun   bool                 `json:"dryRun,omitempty"`
+	Redriven []*deadletter.Letter `json:"redriven"`
+	Failed   []failed             `json:"failed"`
+	NotFound []string             `json:"notFound,omitempty"`
 }
 
 // failed is a message that stays in its queue.
 type failed struct {
-	*Letter
+	*deadletter.Letter
 	Problem string `json:"problem"`
 }
 
@@ -221,7 +223,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		progress = s.err
 	}
-	r := &Redriver{
+	r := &deadletter.Redriver{
 		Functions: lambda.NewFromConfig(st.aws), Streams: dynamodbstreams.NewFromConfig(st.aws), Executions: sfn.NewFromConfig(st.aws),
 		DryRun: c.DryRun,
 	}
@@ -229,8 +231,8 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	if err := st.err(); err != nil {
 		return err
 	}
-	report := redriveReport{Queue: d.Name(), DryRun: c.DryRun, Redriven: []*Letter{}, Failed: []failed{}}
-	report.NotFound, err = r.Run(ctx, d, c.ID, func(l *Letter, err error) {
+	report := redriveReport{Queue: d.Name(), DryRun: c.DryRun, Redriven: []*deadletter.Letter{}, Failed: []failed{}}
+	report.NotFound, err = r.Run(ctx, d, c.ID, func(l *deadletter.Letter, err error) {
 		if err != nil {
 			err = problem(err, archive)
 			report.Failed = append(report.Failed, failed{l, err.Error()})
@@ -254,15 +256,15 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 // problem says why a letter could not be redriven. archive is the ARN of the function that keeps events in the archive; others
 // announce them.
 func problem(err error, archive string) error {
-	if gone, ok := errors.AsType[*Gone](err); ok {
+	if gone, ok := errors.AsType[*deadletter.Gone](err); ok {
 		again := "milepost log play --new"
 		if gone.Function == archive || strings.HasPrefix(gone.Function, archive+":") { // with a version or an alias
 			again = "milepost log export s3://BUCKET/ (the archive's)"
 		}
 		return fmt.Errorf("the stream no longer has these records; the log has them: %s --since %s --until %s", again, clock(gone.Since), clock(gone.Until))
 	}
-	if still, ok := errors.AsType[*StillThere](err); ok {
-		return &StillThere{Err: plainly(still.Err)}
+	if still, ok := errors.AsType[*deadletter.StillThere](err); ok {
+		return &deadletter.StillThere{Err: plainly(still.Err)}
 	}
 	return plainly(err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"milepost/internal/ops/deadletter"
 	"milepost/local/fault"
 )
 
@@ -17,9 +18,9 @@ func TestFailedExecutionsAreRedriven(t *testing.T) {
 		time.Sleep(20 * time.Minute) // before anybody finds that their outcomes are overdue
 		s.assertDepths(map[string]int{"quote": 2})
 
-		var letters []Letter
+		var letters []deadletter.Letter
 		s.mustJSON(&letters, "dlq", "show", "quote")
-		if len(letters) != 2 || letters[0].Kind != FailedExecution || !strings.Contains(quotes[0]+quotes[1], strings.TrimSuffix(letters[0].ID, "-1")) {
+		if len(letters) != 2 || letters[0].Kind != deadletter.FailedExecution || !strings.Contains(quotes[0]+quotes[1], strings.TrimSuffix(letters[0].ID, "-1")) {
 			t.Fatalf("letters=%+v, want the executions of both quotes", letters)
 		}
 		out := s.must("dlq", "show", "milepost-quote", "--max=1")

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"milepost/internal/ops/deadletter"
 	"milepost/local/fault"
 	"milepost/system"
 )
@@ -41,9 +42,9 @@ func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 		time.Sleep(givenUp)
 		s.assertDepths(map[string]int{"failed-invocations": 2})
 
-		var letters []Letter
+		var letters []deadletter.Letter
 		s.mustJSON(&letters, "dlq", "show", "failed-invocations")
-		if len(letters) != 2 || letters[0].Kind != FailedInvocation || !json.Valid(letters[0].Event) {
+		if len(letters) != 2 || letters[0].Kind != deadletter.FailedInvocation || !json.Valid(letters[0].Event) {
 			t.Fatalf("messages=%+v, want two failed invocations with their events", letters)
 		}
 		out := s.must("dlq", "show", "milepost-failed-invocations", "--max=1")
@@ -94,7 +95,7 @@ func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 // assertNoMore checks how many messages a queue shows.
 func (s *running) assertNoMore(queue string, want int) {
 	s.t.Helper()
-	var letters []Letter
+	var letters []deadletter.Letter
 	if s.mustJSON(&letters, "dlq", "show", queue); len(letters) != want {
 		s.t.Errorf("%s shows %d messages, want %d", queue, len(letters), want)
 	}
@@ -255,7 +256,7 @@ func TestARecordThatWasParkedIsFoundInItsStream(t *testing.T) {
 		if out := s.must("dlq", "show", "stream-failures"); !strings.Contains(out, "given up  Unreadable, attempts: 1\n") || !strings.Contains(out, "eventId is not a string") {
 			t.Errorf("show:\n%s", out)
 		}
-		var letters []Letter
+		var letters []deadletter.Letter
 		s.mustJSON(&letters, "dlq", "show", "stream-failures")
 		time.Sleep(time.Minute) // they are hidden while they are looked at
 		if out := s.must("dlq", "redrive", "stream-failures", "--id", letters[0].ID, "--id", letters[1].ID); !strings.HasSuffix(out, "milepost-stream-failures: 2 redriven\n") {
@@ -294,7 +295,7 @@ func TestARedriveThatIsCutOffLosesNothing(t *testing.T) {
 		}
 		s.aws = network
 		s.assertNoMore("failed-invocations", 0) // yet, since it is hidden
-		time.Sleep(HiddenFor)
+		time.Sleep(deadletter.HiddenFor)
 		if out := s.must("dlq", "redrive", "failed-invocations", "--all"); !strings.HasSuffix(out, ": 1 redriven\n") {
 			t.Errorf("once more: %q", out)
 		}
@@ -315,13 +316,13 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 			t.Errorf("list:\n%s", out)
 		}
 		for range 2 {
-			var letters []Letter
+			var letters []deadletter.Letter
 			s.mustJSON(&letters, "dlq", "show", "stream-failures", "--max=15")
 			if len(letters) != 15 {
 				t.Fatalf("%d messages, want 15", len(letters))
 			}
 			for i, l := range letters {
-				if want := fmt.Sprint("message ", i); l.Body != want || l.Kind != Unknown {
+				if want := fmt.Sprint("message ", i); l.Body != want || l.Kind != deadletter.Unknown {
 					t.Errorf("message %d is %+v, want %q", i, l, want)
 				}
 			}
@@ -331,7 +332,7 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 		}
 		got := s.milepost("dlq", "redrive", "stream-failures", "--all", "--json")
 		var report struct {
-			Redriven []Letter
+			Redriven []deadletter.Letter
 			Failed   []struct{ ID, Problem string }
 		}
 		if err := json.Unmarshal([]byte(got.out), &report); err != nil {
@@ -377,7 +378,7 @@ func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
 			if lines++; lines > 2 {
 				return // the messages are given back
 			}
-			time.Sleep(2 * HiddenFor) // so that the others come a second time
+			time.Sleep(2 * deadletter.HiddenFor) // so that the others come a second time
 			s.send(message, "StreamFailuresQueueUrl")
 		}}
 		status := run(t.Context(), []string{"dlq", "redrive", "stream-failures", "--all"}, streams{out: another, err: io.Discard, aws: s.aws})

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"milepost/internal/ops/deadletter"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 )
 
 // about says what the message is about.
-func about(l *Letter) string {
+func about(l *deadletter.Letter) string {
 	if l.Execution != "" {
 		return "execution of " + platform.NameIn(l.Execution)
 	}
@@ -38,7 +39,7 @@ func about(l *Letter) string {
 }
 
 // toWhom names the function that gets what the message is about; an execution is handed to nobody.
-func toWhom(l *Letter) string {
+func toWhom(l *deadletter.Letter) string {
 	if l.Function == "" {
 		return ""
 	}
@@ -46,7 +47,7 @@ func toWhom(l *Letter) string {
 }
 
 // printLetter shows a message to a person.
-func printLetter(out io.Writer, l *Letter) {
+func printLetter(out io.Writer, l *deadletter.Letter) {
 	fmt.Fprintf(out, "%s  %s, %s\n", l.ID, clock(l.Sent), ago(l.Sent))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {

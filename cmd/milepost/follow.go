@@ -6,17 +6,19 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"milepost/internal/ops/workflow"
 )
 
 // workflow is the state machine whose ARN a variable has. It does a command's work in the stack.
-func (st *stack) workflow(variable string) (*Machine, error) {
-	return &Machine{SFN: sfn.NewFromConfig(st.aws), ARN: st.get(variable)}, st.err()
+func (st *stack) workflow(variable string) (*workflow.Machine, error) {
+	return &workflow.Machine{SFN: sfn.NewFromConfig(st.aws), ARN: st.get(variable)}, st.err()
 }
 
 // follow waits for the end of an execution and decodes its output. Meanwhile it calls show.
-func follow(ctx context.Context, w *Machine, arn string, show func() error, output any) error {
+func follow(ctx context.Context, w *workflow.Machine, arn string, show func() error, output any) error {
 	err := w.Follow(ctx, arn, show, output)
-	if ended, ok := errors.AsType[*Ended](err); ok {
+	if ended, ok := errors.AsType[*workflow.Ended](err); ok {
 		return fmt.Errorf("%w; begin anew with the same command, or let it go on where it was with aws stepfunctions redrive-execution --execution-arn %s",
 			ended, arn)
 	}

@@ -15,24 +15,25 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/ops/playback"
+	"milepost/internal/ops/progress"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 )
 
 // logPlayCmd announces events of the log on a bus once more.
 type logPlayCmd struct {
-	Since    moment   `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment   `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
-	Type     []string `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
-	Quote    []string `placeholder:"ID" help:"Play these quotes only."`
-	Bus      string   `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
-	Rate     int      `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
-	Name     string   `default:"playback" help:"The name by which listeners know that the events are not new."`
-	New      bool     `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
-	Progress File     `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	Workflow bool     `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
-	JSON     bool     `name:"json" help:"Print JSON."`
-	Endpoint endpoint `embed:""`
+	Since    moment        `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment        `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
+	Type     []string      `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
+	Quote    []string      `placeholder:"ID" help:"Play these quotes only."`
+	Bus      string        `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
+	Rate     int           `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
+	Name     string        `default:"playback" help:"The name by which listeners know that the events are not new."`
+	New      bool          `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
+	Progress progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	Workflow bool          `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
+	JSON     bool          `name:"json" help:"Print JSON."`
+	Endpoint endpoint      `embed:""`
 
 	untilNow bool   // nobody said until when
 	bus      string // the one that they go to

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milepost/internal/ops/playback"
+	"milepost/internal/ops/workflow"
 )
 
 // runWorkflow has the stack play, after the events that an earlier run played.
@@ -16,7 +17,7 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, sele
 		return err
 	}
 	task := playback.Task{Selection: selection, Name: c.mark(), PerSecond: c.Rate, Played: from.Played, Faults: from.Faults}
-	arn, err := Begin(ctx, w, task, c.same)
+	arn, err := workflow.Begin(ctx, w, task, c.same)
 	if err != nil {
 		return plainly(err)
 	}

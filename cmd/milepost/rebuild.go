@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"milepost/internal/ops/progress"
 	"milepost/internal/ops/rebuild"
 	"milepost/internal/quotes/readmodel"
 	"milepost/system"
@@ -14,15 +15,15 @@ import (
 
 // rebuildCmd makes projections again from the log.
 type rebuildCmd struct {
-	Projection string   `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
-	Prune      bool     `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
-	Wipe       bool     `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
-	Yes        bool     `help:"Do it, although lists miss quotes meanwhile."`
-	Workers    int      `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
-	Workflow   bool     `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
-	Progress   File     `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	JSON       bool     `name:"json" help:"Print JSON."`
-	Endpoint   endpoint `embed:""`
+	Projection string        `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
+	Prune      bool          `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
+	Wipe       bool          `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
+	Yes        bool          `help:"Do it, although lists miss quotes meanwhile."`
+	Workers    int           `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
+	Workflow   bool          `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
+	Progress   progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	JSON       bool          `name:"json" help:"Print JSON."`
+	Endpoint   endpoint      `embed:""`
 }
 
 // Help says what readers notice, and what not.

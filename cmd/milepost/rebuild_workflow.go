@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"milepost/internal/ops/rebuild"
+	"milepost/internal/ops/workflow"
 	"milepost/internal/quotes/readmodel"
 )
 
@@ -28,7 +29,7 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 		return err
 	}
 	begun := c.start()
-	arn, err := Begin(ctx, w, rebuildInput{begun.Projections, begun.Way, rebuild.Parts, c.Workers}, Equal)
+	arn, err := workflow.Begin(ctx, w, rebuildInput{begun.Projections, begun.Way, rebuild.Parts, c.Workers}, workflow.Equal)
 	if err != nil {
 		return plainly(err)
 	}
@@ -50,7 +51,7 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 }
 
 // partsDone says how many parts of the log are done, "" before the first is begun.
-func partsDone(p Parts) string {
+func partsDone(p workflow.Parts) string {
 	if p.Total == 0 {
 		return ""
 	}

@@ -1,4 +1,5 @@
-package main
+// Package progress keeps in a file how far a long work is, so that it can be taken up after an interruption.
+package progress
 
 import (
 	"encoding/json"

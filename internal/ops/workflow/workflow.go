@@ -1,4 +1,5 @@
-package main
+// Package workflow starts executions of the state machines that do an operator's work in the stack, and follows them.
+package workflow
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package main
+package deadletter
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"milepost/internal/ops/workflow"
 	"milepost/internal/platform"
 )
 
@@ -73,7 +74,7 @@ func (f *Executions) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
 			}
 			l := &Letter{
 				ID: *item.Name, Sent: item.StopDate.UTC(), Kind: FailedExecution, Execution: *item.ExecutionArn,
-				Condition: string(item.Status), Attempts: int(aws.ToInt32(item.RedriveCount)) + 1, Error: Reason(e),
+				Condition: string(item.Status), Attempts: int(aws.ToInt32(item.RedriveCount)) + 1, Error: workflow.Reason(e),
 			}
 			if !yield(l, nil) {
 				return
