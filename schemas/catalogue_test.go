@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
 	"milepost/local/eventpattern"
 	"milepost/local/template"
 	"milepost/schemas"
@@ -84,7 +85,7 @@ func catalogue(t *testing.T) string {
 			title(v), s.Description, by, codes(live), codes(again))
 		sections.WriteString(s.table(t, name))
 		fmt.Fprintf(sections, "\n<details><summary>Example</summary>\n\n```json\n%s\n```\n\n</details>\n",
-			strings.TrimSpace(string(mustRead(t, "testdata/events/"+name+".valid.json"))))
+			strings.TrimSpace(string(quotetest.Valid(t, v))))
 	}
 	types, err := filepath.Glob("types/*.json")
 	if err != nil {
@@ -372,35 +373,32 @@ func producers(t *testing.T, all functions) map[string][]string {
 	return found
 }
 
-// eventsOfCommands gives the event types that Decide's branch for each command can come to.
+// eventsOfCommands returns the event types that each command can lead to.
 func eventsOfCommands(t *testing.T) map[string][]string {
 	t.Helper()
 	paths, err := filepath.Glob("../domain/quote/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	bodies := map[string]ast.Node{}
+	bodies, decisions := map[string]ast.Node{}, map[string]ast.Node{}
 	for _, file := range parse(t, paths) {
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+			f, ok := d.(*ast.FuncDecl)
+			switch {
+			case ok && f.Recv == nil:
 				bodies[f.Name.Name] = f.Body
+			case ok && f.Name.Name == "decide":
+				decisions[typeName(f.Recv.List[0].Type)] = f.Body
 			}
 		}
 	}
-	if bodies["Decide"] == nil {
-		t.Fatal("the domain has no function Decide")
+	if len(decisions) == 0 {
+		t.Fatal("no command of the domain decides")
 	}
 	made := map[string][]string{}
-	ast.Inspect(bodies["Decide"], func(n ast.Node) bool {
-		branch, ok := n.(*ast.CaseClause)
-		if !ok {
-			return true
-		}
-		for _, command := range branch.List {
-			made[typeName(command)] = reachable(branch, bodies, map[string]bool{})
-		}
-		return false
-	})
+	for command, decision := range decisions {
+		made[command] = reachable(decision, bodies, map[string]bool{})
+	}
 	return made
 }
 

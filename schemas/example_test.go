@@ -30,9 +30,8 @@ type spoilt struct {
 
 // assertExamples checks the valid example of a schema, and that each of its invalid ones is refused
 // where it is wrong.
-func assertExamples(t *testing.T, stem string, check func(text []byte) error) {
+func assertExamples(t *testing.T, stem string, valid []byte, check func(text []byte) error) {
 	t.Helper()
-	valid := mustRead(t, stem+".valid.json")
 	if err := check(valid); err != nil {
 		t.Errorf("the valid example is refused: %v", err)
 	}
@@ -164,10 +163,10 @@ func TestEventExamples(t *testing.T) {
 		stems = append(stems, stem)
 		t.Run(stem, func(t *testing.T) {
 			t.Parallel()
-			assertExamples(t, "testdata/events/"+stem, func(text []byte) error {
+			assertExamples(t, "testdata/events/"+stem, quotetest.Valid(t, v), func(text []byte) error {
 				return schemas.ValidateEvent(v.Type, v.Version, text)
 			})
-			assertStillRead(t, v, mustRead(t, "testdata/events/"+stem+".valid.json"))
+			assertStillRead(t, v, quotetest.Valid(t, v))
 		})
 	}
 	assertExampleFiles(t, "testdata/events", stems)
@@ -201,7 +200,7 @@ func assertStillRead(t *testing.T, v quote.Versioned, text []byte) {
 func TestWhatIsStoredFitsItsSchema(t *testing.T) {
 	t.Parallel()
 	for _, v := range quote.EventVersions() {
-		stored := mustRead(t, fmt.Sprintf("../domain/quote/testdata/events/%s.v%d.json", v.Type, v.Version))
+		stored := quotetest.Stored(t, v)
 		if err := schemas.ValidateEvent(v.Type, v.Version, stored); err != nil {
 			t.Errorf("%v: %v", v, err)
 		}
@@ -232,7 +231,8 @@ func TestAPIExamples(t *testing.T) {
 	for _, name := range components {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assertExamples(t, "testdata/api/"+name, func(text []byte) error { return schemas.ValidateBody(name, text) })
+			stem := "testdata/api/" + name
+			assertExamples(t, stem, mustRead(t, stem+".valid.json"), func(text []byte) error { return schemas.ValidateBody(name, text) })
 		})
 	}
 	assertExampleFiles(t, "testdata/api", components)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
 	"milepost/internal/quotes/notice"
 	"milepost/local/template"
 )
@@ -71,11 +71,7 @@ func registry(t *testing.T) string {
 }
 
 func eventTypes() []string {
-	types := map[string]bool{}
-	for _, v := range quote.EventVersions() {
-		types[v.Type] = true
-	}
-	return slices.Sorted(maps.Keys(types))
+	return slices.Sorted(slices.Values(quote.TypesWhere(func(quote.Kind) bool { return true })))
 }
 
 // folded breaks JSON text into indented lines, where a space may stand: behind a comma between values.
@@ -241,8 +237,8 @@ func TestPublishedSchemasSayTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			stem := fmt.Sprintf("testdata/events/%s.v%d", v.Type, v.Version)
-			valid := mustRead(t, stem+".valid.json")
-			for _, text := range [][]byte{valid, mustRead(t, fmt.Sprintf("../domain/quote/testdata/events/%s.v%d.json", v.Type, v.Version))} {
+			valid := quotetest.Valid(t, v)
+			for _, text := range [][]byte{valid, quotetest.Stored(t, v)} {
 				if err := data.Validate(mustValue(t, text)); err != nil {
 					t.Errorf("%s is refused: %v", text, err)
 				}

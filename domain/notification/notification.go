@@ -150,6 +150,7 @@ func since(events []quote.Event) int {
 			last = again(rated, e.Revision, i+1, last)
 		case quote.QuoteDeclined:
 			last = again(rated, e.Revision, i+1, last)
+		default: // the customer was told nothing
 		}
 	}
 	return last

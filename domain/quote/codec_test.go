@@ -11,24 +11,30 @@ import (
 	"milepost/domain/rating"
 )
 
-// eventsOfEachType has at least one event of every type.
+// eventsOfEachType has the events of some quotes, and one of every type as it was stored.
 func eventsOfEachType(t *testing.T) []quote.Event {
 	t.Helper()
 	var events []quote.Event
+	for _, k := range quote.Catalogue() {
+		v := quote.Versioned{Type: k.Event.EventType(), Version: k.Version()}
+		stored, err := quote.Decode(v, quotetest.Stored(t, v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, stored)
+	}
 	for _, id := range []string{"E02", "E13", "E15"} {
 		events = append(events, quotetest.MustEvents(t, quotetest.MustExample(t, id).Commands()...)...)
 	}
 	l := mustLife(t)
-	return append(events, l.amended(t), accepted, quote.QuoteWithdrawn{QuoteID: quotetest.ID, Reason: "Sold the car"}, withdrawn, l.expired(), approved, refused, undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"), erased,
-		asked(0), waived(rating.HistoryPending), quote.PhoneConfirmed{QuoteID: quotetest.ID, Revision: 1})
+	return append(events, l.amended(t), withdrawn, l.expired(), undone(4, quote.TypeQuoteOffered), l.corrected("QUOTED", "500.00", "-14.00"),
+		asked(0), waived(rating.HistoryPending))
 }
 
 func TestEveryEventIsReadAsItIsWritten(t *testing.T) {
 	t.Parallel()
-	seen := map[quote.Versioned]bool{}
 	for _, e := range eventsOfEachType(t) {
 		v := quote.Versioned{Type: e.EventType(), Version: quote.SchemaVersion(e.EventType())}
-		seen[v] = true
 		data, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)
@@ -42,11 +48,6 @@ func TestEveryEventIsReadAsItIsWritten(t *testing.T) {
 		}
 		if got.EventType() != v.Type {
 			t.Errorf("EventType=%s, want %s", got.EventType(), v.Type)
-		}
-	}
-	for _, v := range quote.EventVersions() {
-		if v.Version == quote.SchemaVersion(v.Type) && !seen[v] {
-			t.Errorf("no event of %v was tried", v)
 		}
 	}
 }

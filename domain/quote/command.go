@@ -10,7 +10,12 @@ import (
 )
 
 // Command is a wish about a quote. Decide grants it with events or refuses it with an error.
-type Command interface{ isCommand() }
+//
+//sumtype:decl
+type Command interface {
+	// decide is Decide for what every command may be refused for.
+	decide(q Quote) ([]Event, error)
+}
 
 // SubmitQuote asks for a price.
 type SubmitQuote struct {
@@ -107,23 +112,6 @@ type CorrectQuote struct {
 	Mandate Mandate
 	On      civil.Date
 }
-
-func (SubmitQuote) isCommand()           {}
-func (RecordVehicles) isCommand()        {}
-func (RecordAccidentHistory) isCommand() {}
-func (RateQuote) isCommand()             {}
-func (AmendQuote) isCommand()            {}
-func (AcceptQuote) isCommand()           {}
-func (WithdrawQuote) isCommand()         {}
-func (ExpireQuote) isCommand()           {}
-func (DecideReferral) isCommand()        {}
-func (ReverseEvent) isCommand()          {}
-func (RecordErasure) isCommand()         {}
-func (CorrectQuote) isCommand()          {}
-func (RequestLookups) isCommand()        {}
-func (GiveUpLookups) isCommand()         {}
-func (WaiveCondition) isCommand()        {}
-func (ConfirmPhone) isCommand()          {}
 
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules of the rating that it fails.
 type InvalidRequest struct {

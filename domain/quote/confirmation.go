@@ -9,6 +9,16 @@ type PhoneConfirmed struct {
 	Revision int    `json:"revision"`
 }
 
+func (PhoneConfirmed) EventType() string { return TypePhoneConfirmed }
+
+func (e PhoneConfirmed) apply(q *Quote) {
+	if e.Revision == q.Number && q.Request.Contact != nil {
+		q.ConfirmedPhone = q.Request.Contact.Phone
+	}
+}
+
+func (PhoneConfirmed) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
+
 // ConfirmPhone confirms a number, which has to be that of the contact still.
 type ConfirmPhone struct{ Phone string }
 
@@ -17,7 +27,7 @@ type PhoneChanged struct{}
 
 func (e *PhoneChanged) Error() string { return "the contact has another phone, or none" }
 
-func confirmPhone(q Quote, c ConfirmPhone) ([]Event, error) {
+func (c ConfirmPhone) decide(q Quote) ([]Event, error) {
 	switch {
 	case q.Request.Contact == nil || c.Phone == "" || q.Request.Contact.Phone != c.Phone:
 		return nil, &PhoneChanged{}

@@ -46,7 +46,7 @@ var statusOf = map[rating.Outcome]Status{
 }
 
 // correct decides on a correction of the revision in force. One that was amended is not offered any more.
-func correct(q Quote, c CorrectQuote) ([]Event, error) {
+func (c CorrectQuote) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}

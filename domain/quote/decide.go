@@ -21,41 +21,7 @@ func Decide(q Quote, c Command) ([]Event, error) {
 	if pointer, text := freeText(c); !plausible.Legible(text) {
 		return nil, &IllegibleText{Pointer: pointer}
 	}
-	switch c := c.(type) {
-	case SubmitQuote:
-		return submit(q, c)
-	case RecordVehicles:
-		return recordVehicles(q, c)
-	case RecordAccidentHistory:
-		return recordAccidentHistory(q, c)
-	case RateQuote:
-		return rate(q, c)
-	case AmendQuote:
-		return amend(q, c)
-	case AcceptQuote:
-		return accept(q, c)
-	case WithdrawQuote:
-		return withdraw(q, c)
-	case ExpireQuote:
-		return expire(q, c)
-	case DecideReferral:
-		return decideReferral(q, c)
-	case ReverseEvent:
-		return reverse(q, c)
-	case RecordErasure:
-		return recordErasure(q, c)
-	case CorrectQuote:
-		return correct(q, c)
-	case RequestLookups:
-		return requestLookups(q, c)
-	case GiveUpLookups:
-		return giveUpLookups(q, c)
-	case WaiveCondition:
-		return waiveCondition(q, c)
-	case ConfirmPhone:
-		return confirmPhone(q, c)
-	}
-	panic("quote: a command that Decide does not know")
+	return c.decide(q)
 }
 
 // freeText is what somebody has written in a command, and the JSON pointer to it in the body that brought it.
@@ -69,8 +35,9 @@ func freeText(c Command) (pointer, text string) {
 		return "/text", c.Decision.Text
 	case ReverseEvent:
 		return "/text", c.Text
+	default:
+		return "", ""
 	}
-	return "", ""
 }
 
 // Impersonal reports whether a command can be decided without the personal data of the quote.
@@ -78,11 +45,12 @@ func Impersonal(c Command) bool {
 	switch c.(type) {
 	case ExpireQuote, RecordErasure:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
-func submit(q Quote, c SubmitQuote) ([]Event, error) {
+func (c SubmitQuote) decide(q Quote) ([]Event, error) {
 	if q.Version > 0 {
 		return nil, &AlreadySubmitted{QuoteID: q.ID}
 	}
@@ -94,7 +62,7 @@ func submit(q Quote, c SubmitQuote) ([]Event, error) {
 	}}, nil
 }
 
-func amend(q Quote, c AmendQuote) ([]Event, error) {
+func (c AmendQuote) decide(q Quote) ([]Event, error) {
 	if err := q.checkOpen(cmp.Or(c.On, c.QuoteDate)); err != nil {
 		return nil, err
 	}
@@ -110,7 +78,7 @@ func amend(q Quote, c AmendQuote) ([]Event, error) {
 	return []Event{QuoteAmended{QuoteID: q.ID, Revision: q.Revisions + 1, QuoteDate: c.QuoteDate, Request: c.Request}}, nil
 }
 
-func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
+func (c RecordVehicles) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil || !q.Status.Open() && q.Knows(FactVehicles) {
 		return nil, err
 	}
@@ -125,7 +93,7 @@ func recordVehicles(q Quote, c RecordVehicles) ([]Event, error) {
 	return rateAnew(q, VehiclesIdentified{QuoteID: q.ID, Revision: c.Revision, Vehicles: vehicles, Answers: answers})
 }
 
-func recordAccidentHistory(q Quote, c RecordAccidentHistory) ([]Event, error) {
+func (c RecordAccidentHistory) decide(q Quote) ([]Event, error) {
 	err := q.checkRevision(c.Revision)
 	if _, amended := errors.AsType[*Superseded](err); amended {
 		if events := overtaken(q, c); events != nil {
@@ -163,7 +131,7 @@ func driverIDs(drivers []Driver) (ids []string) {
 	return ids
 }
 
-func rate(q Quote, c RateQuote) ([]Event, error) {
+func (c RateQuote) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() || c.Reversal != q.Reversal {
 		return nil, err
 	}
@@ -224,7 +192,7 @@ func (r Revision) rateWith(rate func(rating.Request, rating.Facts) rating.Result
 	return result
 }
 
-func accept(q Quote, c AcceptQuote) ([]Event, error) {
+func (c AcceptQuote) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil || q.Status == StatusAccepted {
 		return nil, err
 	}
@@ -243,7 +211,7 @@ func accept(q Quote, c AcceptQuote) ([]Event, error) {
 	return []Event{QuoteAccepted{QuoteID: q.ID, Revision: c.Revision}}, nil
 }
 
-func withdraw(q Quote, c WithdrawQuote) ([]Event, error) {
+func (c WithdrawQuote) decide(q Quote) ([]Event, error) {
 	if q.Status == StatusWithdrawn {
 		return nil, nil
 	}
@@ -253,14 +221,14 @@ func withdraw(q Quote, c WithdrawQuote) ([]Event, error) {
 	return []Event{QuoteWithdrawn{QuoteID: q.ID, Reason: c.Reason}}, nil
 }
 
-func expire(q Quote, c ExpireQuote) ([]Event, error) {
+func (c ExpireQuote) decide(q Quote) ([]Event, error) {
 	if !q.Status.Open() || q.StatusOn(c.On) != StatusExpired {
 		return nil, nil
 	}
 	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.LastDay()}}, nil
 }
 
-func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
+func (c DecideReferral) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}
@@ -279,7 +247,7 @@ func decideReferral(q Quote, c DecideReferral) ([]Event, error) {
 	return []Event{ReferralDeclined{QuoteID: q.ID, Revision: c.Revision, Decision: c.Decision}}, nil
 }
 
-func recordErasure(q Quote, c RecordErasure) ([]Event, error) {
+func (c RecordErasure) decide(q Quote) ([]Event, error) {
 	if q.Erasure != nil {
 		return nil, nil
 	}

@@ -7,6 +7,8 @@
 package quote
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"milepost/domain/accident"
@@ -17,11 +19,18 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Event is a fact about a quote. The types below are all there are.
+// Event is a fact about a quote. The catalogue has all there are.
+//
+//sumtype:decl
 type Event interface {
 	// EventType is the literal name under which the event is stored and announced.
 	EventType() string
-	isEvent()
+	// apply folds the event into a quote, whose Version is that of the event. It only copies facts, so it cannot fail.
+	apply(*Quote)
+	// restsOn returns the versions of the events on which this one rests if it is the next of a quote. What customers
+	// and underwriters did rests on what they were shown; an outcome rests on all that was rated. A withdrawal is of the
+	// whole quote and rests on no part of it.
+	restsOn(*Quote) []int
 }
 
 // QuoteRequested: a customer asked for a price. It opens a quote, at revision 1.
@@ -33,6 +42,15 @@ type QuoteRequested struct {
 	Request    Request    `json:"request"`
 }
 
+func (QuoteRequested) EventType() string { return TypeQuoteRequested }
+
+func (e QuoteRequested) apply(q *Quote) {
+	q.ID, q.CustomerID, q.Status, q.Revisions = e.QuoteID, e.CustomerID, StatusRequested, e.Revision
+	q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request, Grounds: Grounds{Opened: q.Version}}
+}
+
+func (QuoteRequested) restsOn(_ *Quote) []int { return nil }
+
 // VehiclesIdentified: the VINs of a revision were looked up. There is one entry for each vehicle
 // of the request that was not known from an earlier revision, even if nobody could answer; or for those that were
 // asked for again.
@@ -42,6 +60,16 @@ type VehiclesIdentified struct {
 	Vehicles []VehicleLookup `json:"vehicles"`
 	Answers  []Answer        `json:"answers"`
 }
+
+func (VehiclesIdentified) EventType() string { return TypeVehiclesIdentified }
+
+func (e VehiclesIdentified) apply(q *Quote) {
+	q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.Open())
+	q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
+	q.Asking.Vehicles = false
+}
+
+func (VehiclesIdentified) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
 // AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is one entry
 // for each rated driver who was not known from an earlier revision, even if nobody could answer; or for those who
@@ -53,12 +81,36 @@ type AccidentHistoryRetrieved struct {
 	Answers  []Answer       `json:"answers"`
 }
 
+func (AccidentHistoryRetrieved) EventType() string { return TypeAccidentHistoryRetrieved }
+
+func (e AccidentHistoryRetrieved) apply(q *Quote) {
+	if e.Revision != q.Number {
+		return
+	}
+	q.Drivers = learn(q.Drivers, e.Drivers, q.Status.Open())
+	q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
+	q.Asking.Drivers = false
+}
+
+func (e AccidentHistoryRetrieved) restsOn(q *Quote) []int {
+	if e.Revision != q.Number {
+		return nil // it came too late for the revision that it is about
+	}
+	return []int{q.Grounds.Opened}
+}
+
 // QuoteOffered: a revision has a price that the customer can be shown.
 type QuoteOffered struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
 	Rating   rating.Result `json:"rating"`
 }
+
+func (QuoteOffered) EventType() string { return TypeQuoteOffered }
+
+func (e QuoteOffered) apply(q *Quote) { q.rated(StatusQuoted, &e.Rating, nil) }
+
+func (QuoteOffered) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
 // QuoteReferred: an underwriter has to decide on a revision; its price is indicative.
 type QuoteReferred struct {
@@ -72,12 +124,26 @@ type QuoteReferred struct {
 	Unanswered []Fact `json:"unanswered,omitempty"`
 }
 
+func (QuoteReferred) EventType() string { return TypeQuoteReferred }
+
+func (e QuoteReferred) apply(q *Quote) {
+	q.rated(StatusReferred, &e.Rating, e.Unanswered, e.Contradictions...)
+}
+
+func (QuoteReferred) restsOn(q *Quote) []int { return q.Grounds.rated() }
+
 // QuoteDeclined: a revision gets no offer.
 type QuoteDeclined struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
 	Rating   rating.Result `json:"rating"`
 }
+
+func (QuoteDeclined) EventType() string { return TypeQuoteDeclined }
+
+func (e QuoteDeclined) apply(q *Quote) { q.rated(StatusDeclined, &e.Rating, nil) }
+
+func (QuoteDeclined) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
 // QuoteAmended: the customer changed the request. It opens a new revision; the one before it can still
 // be read. What is known of vehicles and drivers that stayed the same stays known.
@@ -88,10 +154,28 @@ type QuoteAmended struct {
 	Request   Request    `json:"request"`
 }
 
+func (QuoteAmended) EventType() string { return TypeQuoteAmended }
+
+func (e QuoteAmended) apply(q *Quote) { q.amend(e) }
+
+func (QuoteAmended) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
+
 // QuoteAccepted: the customer took the offer of a revision.
 type QuoteAccepted struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
+}
+
+func (QuoteAccepted) EventType() string { return TypeQuoteAccepted }
+
+func (QuoteAccepted) apply(q *Quote) { q.Status = StatusAccepted }
+
+func (QuoteAccepted) restsOn(q *Quote) []int {
+	on := append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
+	if d := q.Grounds.Decision; d > 0 && d != q.Grounds.Outcome {
+		on = append(on, d)
+	}
+	return on
 }
 
 // QuoteWithdrawn: the customer gave the quote up.
@@ -101,11 +185,25 @@ type QuoteWithdrawn struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+func (QuoteWithdrawn) EventType() string { return TypeQuoteWithdrawn }
+
+func (QuoteWithdrawn) apply(q *Quote) { q.Status = StatusWithdrawn }
+
+func (QuoteWithdrawn) restsOn(_ *Quote) []int { return nil }
+
 // QuoteExpired: the last day on which the quote could be accepted has passed.
 type QuoteExpired struct {
 	QuoteID   string     `json:"quoteId"`
 	Revision  int        `json:"revision"`
 	ExpiresOn civil.Date `json:"expiresOn"`
+}
+
+func (QuoteExpired) EventType() string { return TypeQuoteExpired }
+
+func (QuoteExpired) apply(q *Quote) { q.Status = StatusExpired }
+
+func (QuoteExpired) restsOn(q *Quote) []int {
+	return []int{cmp.Or(q.Grounds.Outcome, q.Grounds.Opened)}
 }
 
 // ReferralApproved: an underwriter lets a referred revision be offered at its indicative price.
@@ -115,12 +213,24 @@ type ReferralApproved struct {
 	Decision Decision `json:"decision"`
 }
 
+func (ReferralApproved) EventType() string { return TypeReferralApproved }
+
+func (e ReferralApproved) apply(q *Quote) { q.decided(StatusQuoted, &e.Decision) }
+
+func (ReferralApproved) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
+
 // ReferralDeclined: an underwriter declined a referred revision.
 type ReferralDeclined struct {
 	QuoteID  string   `json:"quoteId"`
 	Revision int      `json:"revision"`
 	Decision Decision `json:"decision"`
 }
+
+func (ReferralDeclined) EventType() string { return TypeReferralDeclined }
+
+func (e ReferralDeclined) apply(q *Quote) { q.decided(StatusDeclined, &e.Decision) }
+
+func (ReferralDeclined) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
 // EventReversed: an event that should not have been was undone. The quote is what the other events make of
 // it; the event stays in the log.
@@ -136,12 +246,29 @@ type EventReversed struct {
 	By string `json:"by"`
 }
 
+func (EventReversed) EventType() string { return TypeEventReversed }
+
+func (EventReversed) apply(q *Quote) { q.Reversal = q.Version }
+
+func (EventReversed) restsOn(_ *Quote) []int { return nil }
+
 // PersonalDataErased: the key of the customer was erased, and with it what the quote's events say about persons.
 // An open quote ends with it.
 type PersonalDataErased struct {
 	QuoteID string `json:"quoteId"`
 	Erasure
 }
+
+func (PersonalDataErased) EventType() string { return TypePersonalDataErased }
+
+func (e PersonalDataErased) apply(q *Quote) {
+	q.Erasure = &e.Erasure
+	if q.Status.Open() {
+		q.Status = StatusWithdrawn
+	}
+}
+
+func (PersonalDataErased) restsOn(_ *Quote) []int { return nil }
 
 // Erasure says when personal data were erased, by whom and why.
 type Erasure struct {
@@ -168,6 +295,12 @@ type QuoteCorrected struct {
 	// Difference is the new total less the previous one, nil unless both have a price.
 	Difference *decimal.Decimal `json:"difference,omitempty"`
 }
+
+func (QuoteCorrected) EventType() string { return TypeQuoteCorrected }
+
+func (e QuoteCorrected) apply(q *Quote) { q.correct(e) }
+
+func (QuoteCorrected) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
 // Mandate says why quotes are corrected, and by whom.
 type Mandate struct {
@@ -262,63 +395,3 @@ const (
 
 // facts are in the order in which they are named.
 var facts = []Fact{FactAccidentHistory, FactVehicles}
-
-// The literal names of the events. They stand in stored data and never change.
-const (
-	TypeQuoteRequested           = "QuoteRequested"
-	TypeVehiclesIdentified       = "VehiclesIdentified"
-	TypeAccidentHistoryRetrieved = "AccidentHistoryRetrieved"
-	TypeQuoteOffered             = "QuoteOffered"
-	TypeQuoteReferred            = "QuoteReferred"
-	TypeQuoteDeclined            = "QuoteDeclined"
-	TypeQuoteAmended             = "QuoteAmended"
-	TypeQuoteAccepted            = "QuoteAccepted"
-	TypeQuoteWithdrawn           = "QuoteWithdrawn"
-	TypeQuoteExpired             = "QuoteExpired"
-	TypeReferralApproved         = "ReferralApproved"
-	TypeReferralDeclined         = "ReferralDeclined"
-	TypeEventReversed            = "EventReversed"
-	TypePersonalDataErased       = "PersonalDataErased"
-	TypeQuoteCorrected           = "QuoteCorrected"
-	TypeLookupsRequested         = "LookupsRequested"
-	TypeConditionWaived          = "ConditionWaived"
-	TypePhoneConfirmed           = "PhoneConfirmed"
-)
-
-func (QuoteRequested) EventType() string           { return TypeQuoteRequested }
-func (VehiclesIdentified) EventType() string       { return TypeVehiclesIdentified }
-func (AccidentHistoryRetrieved) EventType() string { return TypeAccidentHistoryRetrieved }
-func (QuoteOffered) EventType() string             { return TypeQuoteOffered }
-func (QuoteReferred) EventType() string            { return TypeQuoteReferred }
-func (QuoteDeclined) EventType() string            { return TypeQuoteDeclined }
-func (QuoteAmended) EventType() string             { return TypeQuoteAmended }
-func (QuoteAccepted) EventType() string            { return TypeQuoteAccepted }
-func (QuoteWithdrawn) EventType() string           { return TypeQuoteWithdrawn }
-func (QuoteExpired) EventType() string             { return TypeQuoteExpired }
-func (ReferralApproved) EventType() string         { return TypeReferralApproved }
-func (ReferralDeclined) EventType() string         { return TypeReferralDeclined }
-func (EventReversed) EventType() string            { return TypeEventReversed }
-func (PersonalDataErased) EventType() string       { return TypePersonalDataErased }
-func (QuoteCorrected) EventType() string           { return TypeQuoteCorrected }
-func (LookupsRequested) EventType() string         { return TypeLookupsRequested }
-func (ConditionWaived) EventType() string          { return TypeConditionWaived }
-func (PhoneConfirmed) EventType() string           { return TypePhoneConfirmed }
-
-func (QuoteRequested) isEvent()           {}
-func (VehiclesIdentified) isEvent()       {}
-func (AccidentHistoryRetrieved) isEvent() {}
-func (QuoteOffered) isEvent()             {}
-func (QuoteReferred) isEvent()            {}
-func (QuoteDeclined) isEvent()            {}
-func (QuoteAmended) isEvent()             {}
-func (QuoteAccepted) isEvent()            {}
-func (QuoteWithdrawn) isEvent()           {}
-func (QuoteExpired) isEvent()             {}
-func (ReferralApproved) isEvent()         {}
-func (ReferralDeclined) isEvent()         {}
-func (EventReversed) isEvent()            {}
-func (PersonalDataErased) isEvent()       {}
-func (QuoteCorrected) isEvent()           {}
-func (LookupsRequested) isEvent()         {}
-func (ConditionWaived) isEvent()          {}
-func (PhoneConfirmed) isEvent()           {}

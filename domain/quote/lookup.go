@@ -23,6 +23,18 @@ type LookupsRequested struct {
 	RequestedAt time.Time `json:"requestedAt"`
 }
 
+func (LookupsRequested) EventType() string { return TypeLookupsRequested }
+
+func (e LookupsRequested) apply(q *Quote) {
+	if q.Asking.Times == 0 {
+		q.Asking.First = e.RequestedAt
+	}
+	q.Asking.Times, q.Asking.Last = q.Asking.Times+1, e.RequestedAt
+	q.Asking.Vehicles, q.Asking.Drivers = len(e.Vehicles) > 0, len(e.Drivers) > 0
+}
+
+func (LookupsRequested) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
+
 // ConditionWaived: an underwriter takes a revision without what it is conditional on.
 type ConditionWaived struct {
 	QuoteID   string           `json:"quoteId"`
@@ -30,6 +42,15 @@ type ConditionWaived struct {
 	Condition rating.Condition `json:"condition"`
 	Decision  Decision         `json:"decision"`
 }
+
+func (ConditionWaived) EventType() string { return TypeConditionWaived }
+
+func (e ConditionWaived) apply(q *Quote) {
+	q.Waivers = append(slices.Clip(q.Waivers), Waiver{e.Condition, e.Decision})
+	q.Grounds.Waivers = append(slices.Clip(q.Grounds.Waivers), q.Version)
+}
+
+func (ConditionWaived) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
 // RequestLookups asks again for the pending facts of a revision.
 type RequestLookups struct {
@@ -75,8 +96,9 @@ func AsksProviders(q Quote, e Event) bool {
 	case QuoteAmended:
 		after := Evolve(q, e)
 		return len(after.PendingVehicles())+len(after.PendingDrivers()) > 0
+	default:
+		return false
 	}
-	return false
 }
 
 // Waiver is a condition that an underwriter waived.
@@ -154,7 +176,7 @@ func (r Revision) Conditions() []rating.Condition {
 	})
 }
 
-func requestLookups(q Quote, c RequestLookups) ([]Event, error) {
+func (c RequestLookups) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}
@@ -183,7 +205,7 @@ func requestLookups(q Quote, c RequestLookups) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-func giveUpLookups(q Quote, c GiveUpLookups) ([]Event, error) {
+func (c GiveUpLookups) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}
@@ -206,7 +228,7 @@ const (
 	waiveAfter      = 24 * time.Hour
 )
 
-func waiveCondition(q Quote, c WaiveCondition) ([]Event, error) {
+func (c WaiveCondition) decide(q Quote) ([]Event, error) {
 	if err := q.checkRevision(c.Revision); err != nil {
 		return nil, err
 	}

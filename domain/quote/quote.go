@@ -141,63 +141,13 @@ func Evolve(q Quote, e Event) Quote {
 
 func (q *Quote) apply(e Event) {
 	q.Version++
-	q.Log = append(q.Log, Entry{Version: q.Version, Type: e.EventType(), On: q.restsOn(e)})
-	switch e := e.(type) {
-	case QuoteRequested:
-		q.ID, q.CustomerID, q.Status, q.Revisions = e.QuoteID, e.CustomerID, StatusRequested, e.Revision
-		q.Revision = Revision{Number: e.Revision, QuoteDate: e.QuoteDate, Request: e.Request, Grounds: Grounds{Opened: q.Version}}
-	case QuoteAmended:
-		q.amend(e)
-	case VehiclesIdentified:
-		q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.Open())
-		q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
-		q.Asking.Vehicles = false
-	case AccidentHistoryRetrieved:
-		if e.Revision != q.Number {
-			break
-		}
-		q.Drivers = learn(q.Drivers, e.Drivers, q.Status.Open())
-		q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
-		q.Asking.Drivers = false
-	case QuoteOffered:
-		q.rated(StatusQuoted, &e.Rating, nil)
-	case QuoteReferred:
-		q.rated(StatusReferred, &e.Rating, e.Unanswered, e.Contradictions...)
-	case QuoteDeclined:
-		q.rated(StatusDeclined, &e.Rating, nil)
-	case ReferralApproved:
-		q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = StatusQuoted, &e.Decision, q.Version, q.Version
-	case ReferralDeclined:
-		q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = StatusDeclined, &e.Decision, q.Version, q.Version
-	case QuoteAccepted:
-		q.Status = StatusAccepted
-	case QuoteWithdrawn:
-		q.Status = StatusWithdrawn
-	case QuoteExpired:
-		q.Status = StatusExpired
-	case EventReversed:
-		q.Reversal = q.Version
-	case PersonalDataErased:
-		q.Erasure = &e.Erasure
-		if q.Status.Open() {
-			q.Status = StatusWithdrawn
-		}
-	case QuoteCorrected:
-		q.correct(e)
-	case LookupsRequested:
-		if q.Asking.Times == 0 {
-			q.Asking.First = e.RequestedAt
-		}
-		q.Asking.Times, q.Asking.Last = q.Asking.Times+1, e.RequestedAt
-		q.Asking.Vehicles, q.Asking.Drivers = len(e.Vehicles) > 0, len(e.Drivers) > 0
-	case ConditionWaived:
-		q.Waivers = append(slices.Clip(q.Waivers), Waiver{e.Condition, e.Decision})
-		q.Grounds.Waivers = append(slices.Clip(q.Grounds.Waivers), q.Version)
-	case PhoneConfirmed:
-		if e.Revision == q.Number && q.Request.Contact != nil {
-			q.ConfirmedPhone = q.Request.Contact.Phone
-		}
-	}
+	q.Log = append(q.Log, Entry{Version: q.Version, Type: e.EventType(), On: e.restsOn(q)})
+	e.apply(q)
+}
+
+// decided takes an underwriter's decision on the revision in force in.
+func (q *Quote) decided(s Status, d *Decision) {
+	q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = s, d, q.Version, q.Version
 }
 
 // rated takes the outcome of a revision in. It may be another than one before, as more is known now; an underwriter's

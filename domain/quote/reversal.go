@@ -32,6 +32,9 @@ type Grounds struct {
 	Waivers []int
 }
 
+// rated are the versions of all that an outcome is rated from.
+func (g Grounds) rated() []int { return slices.Concat([]int{g.Opened}, g.Vehicles, g.Drivers) }
+
 // reversed gives the versions of the events that were undone, each with that of its reversal.
 func reversed(events []Event) map[int]int {
 	undone := map[int]int{}
@@ -56,36 +59,8 @@ func (q *Quote) skip(e Event, by int) {
 	}
 }
 
-// restsOn gives the versions of the events on which the next one rests. What customers and underwriters
-// did rests on what they were shown; an outcome rests on all that was rated. A withdrawal is of the whole
-// quote and rests on no part of it.
-func (q *Quote) restsOn(e Event) []int {
-	switch e := e.(type) {
-	case AccidentHistoryRetrieved:
-		if e.Revision != q.Number {
-			return nil // it came too late for the revision that it is about
-		}
-		return []int{q.Grounds.Opened}
-	case QuoteAmended, VehiclesIdentified, LookupsRequested, PhoneConfirmed:
-		return []int{q.Grounds.Opened}
-	case QuoteOffered, QuoteReferred, QuoteDeclined:
-		return slices.Concat([]int{q.Grounds.Opened}, q.Grounds.Vehicles, q.Grounds.Drivers)
-	case QuoteAccepted:
-		on := append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)
-		if d := q.Grounds.Decision; d > 0 && d != q.Grounds.Outcome {
-			on = append(on, d)
-		}
-		return on
-	case QuoteExpired:
-		return []int{cmp.Or(q.Grounds.Outcome, q.Grounds.Opened)}
-	case ReferralApproved, ReferralDeclined, QuoteCorrected, ConditionWaived:
-		return []int{q.Grounds.Outcome}
-	}
-	return nil
-}
-
-// reverse undoes the newest event first, so that the log makes sense after each of its events.
-func reverse(q Quote, c ReverseEvent) ([]Event, error) {
+// decide undoes the newest event first, so that the log makes sense after each of its events.
+func (c ReverseEvent) decide(q Quote) ([]Event, error) {
 	if len(q.Log) != q.Version {
 		panic("quote: an event is to be undone in a quote without its log")
 	}
@@ -99,7 +74,7 @@ func reverse(q Quote, c ReverseEvent) ([]Event, error) {
 		}
 		entry := q.Log[target.Version-1]
 		switch {
-		case entry.Type == TypeQuoteRequested, entry.Type == TypeEventReversed:
+		case kinds[entry.Type].Stays:
 			return nil, &NotReversible{Version: entry.Version, Type: entry.Type}
 		case entry.ReversedBy > 0:
 			return nil, &AlreadyReversed{Version: entry.Version, By: entry.ReversedBy}

@@ -6,32 +6,26 @@ import (
 	"slices"
 )
 
-// upcasters give the data of an event in the version after the one they stand under. They know nothing of the
-// Go types, which change: what an event said in a version that was written never does.
-var upcasters = map[Versioned]func(json.RawMessage) (json.RawMessage, error){
-	{TypeVehiclesIdentified, 1}:       answersApart("vehicles", "vehicleId"),
-	{TypeAccidentHistoryRetrieved, 1}: answersApart("drivers", "driverId"),
-}
+// upcaster makes the data of an event of one version those of the next. It knows nothing of the Go types, which change:
+// what an event said in a version that was written never does.
+type upcaster func(json.RawMessage) (json.RawMessage, error)
 
 // Upcast gives the data of a stored event in the newest version of its type, one version after the other.
 // Data that are of the newest version already come back as they are.
 func Upcast(v Versioned, data json.RawMessage) (json.RawMessage, error) {
-	for {
-		next, ok := upcasters[v]
-		if !ok {
-			return data, nil
-		}
+	earlier := kinds[v.Type].earlier
+	for ; v.Version >= 1 && v.Version <= len(earlier); v.Version++ {
 		var err error
-		if data, err = next(data); err != nil {
+		if data, err = earlier[v.Version-1](data); err != nil {
 			return nil, fmt.Errorf("upcast %s version %d: %w", v.Type, v.Version, err)
 		}
-		v.Version++
 	}
+	return data, nil
 }
 
 // answersApart takes the providers' answers out of the entries of a lookup and lists them behind these,
 // each with its entry's id as what it is about.
-func answersApart(entries, id string) func(json.RawMessage) (json.RawMessage, error) {
+func answersApart(entries, id string) upcaster {
 	type object = map[string]json.RawMessage
 	return func(data json.RawMessage) (json.RawMessage, error) {
 		var event object

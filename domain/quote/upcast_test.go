@@ -12,17 +12,6 @@ import (
 	"milepost/domain/quote/quotetest"
 )
 
-// golden is the data of an event of one version as it was stored. The golden files of a type tell of the same
-// event. None of them ever changes: what is stored does not.
-func golden(t *testing.T, v quote.Versioned) json.RawMessage {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("testdata/events/%s.v%d.json", v.Type, v.Version))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // value is JSON text without what says nothing: the order of members, and white space.
 func value(t *testing.T, text []byte) any {
 	t.Helper()
@@ -40,7 +29,7 @@ func TestEveryVersionThatWasWrittenBecomesTheNewest(t *testing.T) {
 		t.Run(fmt.Sprintf("%s.v%d", v.Type, v.Version), func(t *testing.T) {
 			t.Parallel()
 			newest := quote.Versioned{Type: v.Type, Version: quote.SchemaVersion(v.Type)}
-			stored, want := golden(t, v), golden(t, newest)
+			stored, want := quotetest.Stored(t, v), quotetest.Stored(t, newest)
 			before := slices.Clone(stored)
 			got, err := quote.Upcast(v, stored)
 			if err != nil {

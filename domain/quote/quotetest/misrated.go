@@ -20,8 +20,9 @@ func Misrated(tb testing.TB, e quote.Event, dollars int64) quote.Event {
 	case quote.QuoteReferred:
 		e.Rating = MisratedResult(tb, e.Rating, dollars)
 		return e
+	default:
+		return e
 	}
-	return e
 }
 
 // MisratedResult is Misrated for a result.

@@ -5,7 +5,9 @@ package quotetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,10 +49,6 @@ type Example struct {
 // Examples reads the 24 worked examples.
 func Examples(tb testing.TB) []Example {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join(Root(tb), "domain", "rating", "testdata", "worked-examples.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var file struct {
 		Examples []struct {
 			ID       string
@@ -59,7 +57,7 @@ func Examples(tb testing.TB) []Example {
 			Expected rating.Result
 		}
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
+	if err := json.Unmarshal(mustRead(tb, "domain", "rating", "testdata", "worked-examples.json"), &file); err != nil {
 		tb.Fatal(err)
 	}
 	examples := make([]Example, len(file.Examples))
@@ -168,6 +166,34 @@ func Answer(provider, subject string) quote.Answer {
 	return quote.Answer{Subjects: []string{subject}, Provider: provider, AskedAt: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Millis: 40, Attempts: 1, Status: 200, Reply: "{}"}
 }
 
+// Stored is the data of an event of one version as it was stored. Those of a type tell of the same event. None of the
+// files ever changes: what is stored does not.
+func Stored(tb testing.TB, v quote.Versioned) json.RawMessage {
+	tb.Helper()
+	return mustRead(tb, "domain", "quote", "testdata", "events", fmt.Sprintf("%s.v%d.json", v.Type, v.Version))
+}
+
+// Valid is a valid event of a type and version, for tests and docs/events.md: the example of its schema, with
+// everything that there can be, or if it has none the one that was Stored.
+func Valid(tb testing.TB, v quote.Versioned) json.RawMessage {
+	tb.Helper()
+	example := []string{"schemas", "testdata", "events", fmt.Sprintf("%s.v%d.valid.json", v.Type, v.Version)}
+	if _, err := os.Stat(filepath.Join(append([]string{Root(tb)}, example...)...)); errors.Is(err, fs.ErrNotExist) {
+		return Stored(tb, v)
+	}
+	return mustRead(tb, example...)
+}
+
+// mustRead reads a file of the module.
+func mustRead(tb testing.TB, path ...string) []byte {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{Root(tb)}, path...)...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
 // Logs are the names of the Log files.
 var Logs = []string{"amended", "approved", "withdrawn"}
 
@@ -176,12 +202,8 @@ var Logs = []string{"amended", "approved", "withdrawn"}
 // versions that came with the second of VehiclesIdentified and AccidentHistoryRetrieved (version 2).
 func Log(tb testing.TB, name string, version int) []json.RawMessage {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join(Root(tb), "domain", "quote", "testdata", "logs", fmt.Sprintf("%s.v%d.jsonl", name, version)))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var events []json.RawMessage
-	for line := range bytes.Lines(text) {
+	for line := range bytes.Lines(mustRead(tb, "domain", "quote", "testdata", "logs", fmt.Sprintf("%s.v%d.jsonl", name, version))) {
 		events = append(events, line)
 	}
 	return events
@@ -199,8 +221,9 @@ func AnswersIn(tb testing.TB, v quote.Versioned, data json.RawMessage) []quote.A
 		return e.Answers
 	case quote.AccidentHistoryRetrieved:
 		return e.Answers
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Commands are the commands of an example's whole way, in order.

@@ -94,7 +94,7 @@ func (m *Masker) Stream(events []eventstore.Event) (Masked, error) {
 }
 
 // rated are the events before which a quote was rated.
-var rated = []string{quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.TypeQuoteDeclined, quote.TypeQuoteCorrected}
+var rated = quote.TypesWhere(func(k quote.Kind) bool { return k.Answers })
 
 // pricesOf rates a stream again wherever it was rated.
 func pricesOf(events []eventstore.Event) ([]rating.Result, error) {

@@ -3,8 +3,6 @@ package seal_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,12 +49,8 @@ func examples(t *testing.T) map[quote.Versioned][]byte {
 	t.Helper()
 	all := map[quote.Versioned][]byte{}
 	for _, v := range quote.EventVersions() {
-		text, err := os.ReadFile(filepath.Join(quotetest.Root(t), "schemas/testdata/events", v.Type+".v"+string(rune('0'+v.Version))+".valid.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, text); err != nil {
+		if err := json.Compact(&compact, quotetest.Valid(t, v)); err != nil {
 			t.Fatal(err)
 		}
 		all[v] = compact.Bytes()
@@ -89,12 +83,8 @@ func TestEveryEventIsCutAndJoined(t *testing.T) {
 }
 
 func BenchmarkSealAndOpen(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join(quotetest.Root(b), "schemas/testdata/events/QuoteRequested.v1.valid.json"))
-	if err != nil {
-		b.Fatal(err)
-	}
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, text); err != nil {
+	if err := json.Compact(&compact, quotetest.Valid(b, quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1})); err != nil {
 		b.Fatal(err)
 	}
 	data := compact.Bytes()

@@ -58,7 +58,7 @@ func New(w Window) Progress {
 const batchSize = 100
 
 // ratings are the events that tell a customer an answer.
-var ratings = []string{quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.TypeQuoteDeclined, quote.TypeQuoteCorrected}
+var ratings = quote.TypesWhere(func(k quote.Kind) bool { return k.Answers })
 
 // Count is how many events of a window are behind a cursor.
 func (c *Corrector) Count(ctx context.Context, w Window, after eventstore.Cursor) (n int, err error) {

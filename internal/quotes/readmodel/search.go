@@ -27,7 +27,7 @@ type Terms struct {
 }
 
 // changing are the types of events that may change by what a quote is found.
-var changing = []string{quote.TypeQuoteRequested, quote.TypeQuoteAmended, quote.TypeEventReversed, quote.TypePersonalDataErased}
+var changing = quote.TypesWhere(func(k quote.Kind) bool { return k.Describes })
 
 // ownTerm is the key of the item that says by what a quote is found.
 func ownTerm(quoteID string) string { return "quote#" + quoteID }
