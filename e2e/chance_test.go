@@ -258,7 +258,7 @@ func (s *running) decay(r *rand.Rand, until time.Duration) {
 // tamper changes what happened to a quote, in one of the ways that there are, and checks that it is named and told.
 func (s *running) tamper(r *rand.Rand, id string) {
 	s.t.Helper()
-	h, err := s.log.LoadSealed(s.t.Context(), id)
+	h, err := s.log.Load(s.t.Context(), id, quotestore.Impersonal)
 	if err != nil {
 		s.t.Fatal(err)
 	}

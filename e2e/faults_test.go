@@ -479,7 +479,7 @@ func TestOneOfTwentyWritersWins(t *testing.T) {
 			customer := fmt.Sprint("customer-", i)
 			wg.Go(func() {
 				now := time.Now().UTC()
-				_, err := s.log.Open(t.Context(), id, quotestore.Order{ID: "submit/" + customer, Actor: customer, CorrelationID: customer, At: now,
+				_, err := s.log.Create(t.Context(), id, quotestore.Order{ID: "submit/" + customer, Actor: customer, CorrelationID: customer, At: now,
 					Command: quote.SubmitQuote{QuoteID: id, CustomerID: customer, QuoteDate: civil.DateOf(now), Request: request}})
 				if _, lost := errors.AsType[*eventstore.VersionConflict](err); lost {
 					losers.Add(1)

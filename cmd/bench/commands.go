@@ -32,7 +32,7 @@ func commands(ctx context.Context) ([]figure, error) {
 	for i, who := range []string{"by a new customer", "by a customer whose key is known"} {
 		d.spent = meter{}
 		id := fmt.Sprintf("01KXAMPE0000000000000000S%d", i)
-		h, err := quotes.Open(ctx, id, d.submit(id))
+		h, err := quotes.Create(ctx, id, d.submit(id))
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func otherTerm(r quote.Request, n int) quote.Request {
 func grow(ctx context.Context, quotes *quotestore.Store, id string, length int, request quote.Request, now time.Time) error {
 	today := civil.DateOf(now)
 	submit := quote.SubmitQuote{QuoteID: id, CustomerID: "bench", QuoteDate: today, Request: otherTerm(request, 1)}
-	h, err := quotes.Open(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit})
+	h, err := quotes.Create(ctx, id, quotestore.Order{ID: "submit/" + id, At: now, Command: submit})
 	if err != nil {
 		return err
 	}

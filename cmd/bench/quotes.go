@@ -48,7 +48,7 @@ func openBench() (*bench, error) {
 func (b *bench) watch(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 	result, err := next(ctx, payload)
 	if err == nil && function == "milepost-ProjectFunction" {
-		var n notice.Notice
+		var n notice.Delivery
 		if json.Unmarshal(payload, &n) == nil && n.Detail.EventType == quote.TypeQuoteOffered {
 			id, _ := quotestore.QuoteID(n.Detail.StreamID)
 			b.done(id, func(c chan struct{}) {

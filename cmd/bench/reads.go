@@ -26,7 +26,7 @@ func reads(ctx context.Context) ([]figure, error) {
 	var ids []string
 	for i := range page {
 		id := fmt.Sprintf("01KXAMPE00000000000000R%03d", i)
-		h, err := quotes.Open(ctx, id, d.submit(id))
+		h, err := quotes.Create(ctx, id, d.submit(id))
 		if err != nil {
 			return nil, err
 		}

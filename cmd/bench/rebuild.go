@@ -111,9 +111,9 @@ func fold(ctx context.Context, events []eventstore.Event, check bool) error {
 			return errors.New(faults[0].String())
 		}
 	}
-	q, err := new(quotestore.Store).FoldOnce(ctx, events)
-	if err == nil && q.Status != quote.StatusAccepted && q.Status != quote.StatusExpired {
-		err = fmt.Errorf("%s is %s at its end", events[0].StreamID, q.Status)
+	h, err := new(quotestore.Store).HistoryOf(ctx, events, quotestore.Impersonal)
+	if q := h.Quote; err == nil && q.Status != quote.StatusAccepted && q.Status != quote.StatusExpired {
+		err = fmt.Errorf("%s is %s at its end", events[0].StreamID, h.Quote.Status)
 	}
 	return err
 }

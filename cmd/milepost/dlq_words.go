@@ -22,7 +22,7 @@ func about(l *deadletter.Letter) string {
 		return fmt.Sprintf("stream records: %d", l.Records.BatchSize)
 	}
 	var n struct {
-		notice.Notice
+		notice.Delivery
 		DetailType string `json:"detail-type"`
 	}
 	if json.Unmarshal(l.Event, &n) != nil || n.DetailType == "" {

@@ -184,7 +184,7 @@ func (l *logs) submitted(ctx context.Context, customerID string, since, until ti
 
 // note notes in a quote that its personal data were erased, unless it has that already.
 func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasure) error {
-	h, err := l.quotes.LoadSealed(ctx, quoteID)
+	h, err := l.quotes.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (c *eraseCmd) note(ctx context.Context, l *logs, quoteID string, did *erasu
 		return nil // the projection knows more than the log, which is for milepost log verify to say
 	}
 	did.Quotes[h.Quote.Status]++
-	if unsealed, err := quotestore.Unsealed(h.Events); err != nil {
+	if unsealed, err := quotestore.InClear(h.Events); err != nil {
 		return err
 	} else if unsealed {
 		did.Unsealed = append(did.Unsealed, quoteID)
@@ -234,11 +234,11 @@ func (c *eraseCmd) letters(ctx context.Context, l *logs, quoteID string, did *er
 				return err
 			}
 		}
-		if !item.Open() {
+		if !item.InClear() {
 			continue
 		}
 		if c.Yes {
-			if err := l.outbox.EraseOpen(ctx, item, c.Customer); err != nil {
+			if err := l.outbox.EraseLetter(ctx, item, c.Customer); err != nil {
 				return err
 			}
 		}

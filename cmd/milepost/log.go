@@ -86,7 +86,7 @@ func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quot
 	if err != nil {
 		return quotestore.History{}, err
 	}
-	h, err := l.quotes.LoadSealed(ctx, quoteID)
+	h, err := l.quotes.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
 		return h, plainly(err)
 	}
@@ -150,7 +150,7 @@ func (p past) of(h quotestore.History) (quotestore.History, time.Time, error) {
 	case p.at.Before(requested):
 		return h, time.Time{}, fmt.Errorf("the quote begins at %s, with version 1", clock(requested))
 	}
-	then, err := h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(p.at) })
+	then, err := h.AsOf(p.at)
 	return then, p.at, err
 }
 

@@ -34,7 +34,7 @@ type Consents struct {
 // people of the state live in.
 func (r Request) Zones() []*time.Location {
 	if r.Contact != nil {
-		if zone, ok := zone.Load(r.Contact.TimeZone); ok {
+		if zone, ok := zone.ByName(r.Contact.TimeZone); ok {
 			return []*time.Location{zone}
 		}
 	}

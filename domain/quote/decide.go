@@ -79,7 +79,7 @@ func (c AmendQuote) decide(q Quote) ([]Event, error) {
 }
 
 func (c RecordVehicles) decide(q Quote) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || !q.Status.Open() && q.Knows(FactVehicles) {
+	if err := q.checkRevision(c.Revision); err != nil || !q.Status.IsOpen() && q.Knows(FactVehicles) {
 		return nil, err
 	}
 	w := wanted{
@@ -103,7 +103,7 @@ func (c RecordAccidentHistory) decide(q Quote) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !q.Status.Open() && q.Knows(FactAccidentHistory) {
+	if !q.Status.IsOpen() && q.Knows(FactAccidentHistory) {
 		return overtaken(q, c), nil
 	}
 	w := wanted{
@@ -132,7 +132,7 @@ func driverIDs(drivers []Driver) (ids []string) {
 }
 
 func (c RateQuote) decide(q Quote) ([]Event, error) {
-	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.Open() || c.Reversal != q.Reversal {
+	if err := q.checkRevision(c.Revision); err != nil || q.Rating != nil || !q.Status.IsOpen() || c.Reversal != q.Reversal {
 		return nil, err
 	}
 	for _, fact := range facts {
@@ -222,7 +222,7 @@ func (c WithdrawQuote) decide(q Quote) ([]Event, error) {
 }
 
 func (c ExpireQuote) decide(q Quote) ([]Event, error) {
-	if !q.Status.Open() || q.StatusOn(c.On) != StatusExpired {
+	if !q.Status.IsOpen() || q.StatusOn(c.On) != StatusExpired {
 		return nil, nil
 	}
 	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.LastDay()}}, nil
@@ -260,7 +260,7 @@ func checkRequest(r Request, a plausible.Application) error {
 		return &RepeatedID{ID: id}
 	}
 	if c := r.Contact; c != nil && c.TimeZone != "" {
-		if _, ok := zone.Load(c.TimeZone); !ok {
+		if _, ok := zone.ByName(c.TimeZone); !ok {
 			return &UnknownTimeZone{Name: c.TimeZone}
 		}
 	}
@@ -269,7 +269,7 @@ func checkRequest(r Request, a plausible.Application) error {
 
 // checkOpen refuses a quote that is closed on a day.
 func (q Quote) checkOpen(on civil.Date) error {
-	if status := q.StatusOn(on); !status.Open() {
+	if status := q.StatusOn(on); !status.IsOpen() {
 		return &NotOpen{Status: status}
 	}
 	return nil

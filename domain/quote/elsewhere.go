@@ -49,7 +49,7 @@ func Elsewhere(q Quote, others []Other, at time.Time) []plausible.Finding {
 	for i, v := range q.Request.Vehicles {
 		t, ok := NewTerm(TermVIN, v.VIN)
 		if ok && slices.ContainsFunc(others, func(o Other) bool {
-			return o.Term == t && o.CustomerID != q.CustomerID && (o.Status.Open() || o.Status == StatusAccepted) && at.Sub(o.RequestedAt) <= VINElsewhereWithin
+			return o.Term == t && o.CustomerID != q.CustomerID && (o.Status.IsOpen() || o.Status == StatusAccepted) && at.Sub(o.RequestedAt) <= VINElsewhereWithin
 		}) {
 			found = append(found, plausible.Finding{
 				Code: VINElsewhere, Pointer: fmt.Sprintf("/vehicles/%d/vin", i), Text: "A vehicle with this VIN is on another quote",

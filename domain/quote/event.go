@@ -64,7 +64,7 @@ type VehiclesIdentified struct {
 func (VehiclesIdentified) EventType() string { return TypeVehiclesIdentified }
 
 func (e VehiclesIdentified) apply(q *Quote) {
-	q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.Open())
+	q.Vehicles = learn(q.Vehicles, e.Vehicles, q.Status.IsOpen())
 	q.Grounds.Vehicles = append(slices.Clip(q.Grounds.Vehicles), q.Version)
 	q.Asking.Vehicles = false
 }
@@ -87,7 +87,7 @@ func (e AccidentHistoryRetrieved) apply(q *Quote) {
 	if e.Revision != q.Number {
 		return
 	}
-	q.Drivers = learn(q.Drivers, e.Drivers, q.Status.Open())
+	q.Drivers = learn(q.Drivers, e.Drivers, q.Status.IsOpen())
 	q.Grounds.Drivers = append(slices.Clip(q.Grounds.Drivers), q.Version)
 	q.Asking.Drivers = false
 }
@@ -263,7 +263,7 @@ func (PersonalDataErased) EventType() string { return TypePersonalDataErased }
 
 func (e PersonalDataErased) apply(q *Quote) {
 	q.Erasure = &e.Erasure
-	if q.Status.Open() {
+	if q.Status.IsOpen() {
 		q.Status = StatusWithdrawn
 	}
 }

@@ -84,8 +84,8 @@ type Asking struct {
 	Vehicles, Drivers bool
 }
 
-// Open reports whether some answer is still to come.
-func (a Asking) Open() bool { return a.Vehicles || a.Drivers }
+// Pending reports whether some answer is still to come.
+func (a Asking) Pending() bool { return a.Vehicles || a.Drivers }
 
 // AsksProviders reports whether an event that is about to be appended to a quote has its providers asked, who may want
 // money for each answer: a request for what is pending does, and a revision of which not all is known.
@@ -158,7 +158,7 @@ func (d DriverLookup) pending() bool { return d.Pending || d.unavailable() }
 // AsksAgain reports whether the quote waits for a pending fact that may come: it is open and priced, and some
 // provider has yet to give what it can.
 func (q Quote) AsksAgain() bool {
-	return q.Status.Open() && q.Rating != nil &&
+	return q.Status.IsOpen() && q.Rating != nil &&
 		(slices.ContainsFunc(q.Vehicles, func(v VehicleLookup) bool { return v.Retryable }) ||
 			slices.ContainsFunc(q.Drivers, func(d DriverLookup) bool { return d.Retryable }))
 }
@@ -197,7 +197,7 @@ func (c RequestLookups) decide(q Quote) ([]Event, error) {
 		return []Event{outcome}, err
 	case len(e.Vehicles)+len(e.Drivers) == 0:
 		return nil, ErrNothingPending
-	case q.Asking.Open() && c.At.Sub(q.Asking.Last) < askingOpen:
+	case q.Asking.Pending() && c.At.Sub(q.Asking.Last) < askingOpen:
 		return nil, nil // they are being asked for
 	case q.Asking.Times == MaxAsking:
 		return nil, &AskedTooOften{Times: MaxAsking}
@@ -249,7 +249,7 @@ func (c WaiveCondition) decide(q Quote) ([]Event, error) {
 // outcome follows, if it is another than before.
 func rateAnew(q Quote, recorded Event) ([]Event, error) {
 	after := Evolve(q, recorded)
-	if after.Rating == nil || !after.Status.Open() {
+	if after.Rating == nil || !after.Status.IsOpen() {
 		return []Event{recorded}, nil
 	}
 	outcome, err := outcomeOf(after, q.elsewhere())

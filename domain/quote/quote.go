@@ -32,8 +32,8 @@ var Statuses = []Status{
 	StatusRequested, StatusQuoted, StatusReferred, StatusAccepted, StatusDeclined, StatusWithdrawn, StatusExpired,
 }
 
-// Open reports whether the quote may still be amended, withdrawn or expire.
-func (s Status) Open() bool {
+// IsOpen reports whether the quote may still be amended, withdrawn or expire.
+func (s Status) IsOpen() bool {
 	return s == StatusRequested || s == StatusQuoted || s == StatusReferred
 }
 
@@ -246,7 +246,7 @@ func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 // StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
 // not anybody has noted it.
 func (q Quote) StatusOn(day civil.Date) Status {
-	if q.Status.Open() && day.After(q.LastDay()) {
+	if q.Status.IsOpen() && day.After(q.LastDay()) {
 		return StatusExpired
 	}
 	return q.Status

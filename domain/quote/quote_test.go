@@ -481,7 +481,7 @@ func (l *ledger) append(event quote.Event) {
 	if closed {
 		l.t.Fatalf("round %d: %s after %s", l.round, event.EventType(), l.final.EventType())
 	}
-	if !l.q.Status.Open() {
+	if !l.q.Status.IsOpen() {
 		l.final = event
 	}
 }

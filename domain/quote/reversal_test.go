@@ -271,7 +271,7 @@ func impossible(q quote.Quote, e quote.Event) string {
 	case quote.PhoneConfirmed:
 		return need(e.Revision == revision, "a phone of another revision")
 	case quote.LookupsRequested:
-		return need(e.Revision == revision && q.Status.Open(), "the quote is closed")
+		return need(e.Revision == revision && q.Status.IsOpen(), "the quote is closed")
 	case quote.VehiclesIdentified:
 		return need(e.Revision == revision, "a lookup of another revision")
 	case quote.AccidentHistoryRetrieved:
@@ -285,11 +285,11 @@ func impossible(q quote.Quote, e quote.Event) string {
 	case quote.ReferralDeclined:
 		return need(e.Revision == revision && q.Status == quote.StatusReferred, "there is no referral")
 	case quote.QuoteExpired:
-		return need(e.Revision == revision && q.Status.Open(), "the quote is closed")
+		return need(e.Revision == revision && q.Status.IsOpen(), "the quote is closed")
 	case quote.QuoteAmended:
-		return need(e.Revision > revision && q.Status.Open(), "the quote is closed")
+		return need(e.Revision > revision && q.Status.IsOpen(), "the quote is closed")
 	case quote.QuoteWithdrawn:
-		return need(q.Status.Open(), "the quote is closed")
+		return need(q.Status.IsOpen(), "the quote is closed")
 	case quote.QuoteRequested, quote.PersonalDataErased:
 		return ""
 	default:

@@ -30,8 +30,8 @@ func Today(state string, at time.Time) civil.Date { return civil.DateOf(at.In(Of
 // Words names the clock that decides for a state as a letter would: "Eastern time".
 func Words(state string) string { return words[Of(state).String()] }
 
-// Load returns a time zone by its IANA name. "" and "Local", which time.LoadLocation takes, name none.
-func Load(name string) (*time.Location, bool) {
+// ByName returns a time zone by its IANA name. "" and "Local", which time.LoadLocation takes, name none.
+func ByName(name string) (*time.Location, bool) {
 	if name == "" || name == "Local" {
 		return nil, false
 	}
@@ -45,7 +45,7 @@ var located = sync.OnceValue(func() map[string][]*time.Location {
 	all := make(map[string][]*time.Location, len(zonesOfStates))
 	for state, names := range zonesOfStates {
 		for _, name := range names {
-			location, ok := Load(name)
+			location, ok := ByName(name)
 			if !ok {
 				panic("zone: there is no time zone " + name)
 			}

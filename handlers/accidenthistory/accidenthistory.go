@@ -43,7 +43,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.lookUp), err
 }
 
-func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (h *handler) lookUp(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
 		wanted := q.MissingDrivers()
 		if n.Detail.EventType == quote.TypeLookupsRequested {

@@ -73,7 +73,7 @@ func newOffice(t *testing.T, e quotetest.Example) office {
 	stack := stacktest.Open(t, nil)
 	o := office{stack.Environment("accidenthistory"), stack.Quotes(), &agency{bureau: bureau.New(bureau.Options{Key: "key"})}}
 	o.env.HTTP = &http.Client{Transport: o.agency}
-	if _, err := o.log.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Now(), Command: e.Submit()}); err != nil {
+	if _, err := o.log.Create(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Now(), Command: e.Submit()}); err != nil {
 		t.Fatal(err)
 	}
 	return o

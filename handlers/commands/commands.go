@@ -90,7 +90,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
-	load := h.quotes.Current
+	load := h.quotes.Latest
 	if route.whole {
 		load = h.quotes.Load
 	}

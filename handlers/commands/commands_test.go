@@ -66,7 +66,7 @@ func (d desk) mustQuote(t *testing.T, quoteID string, given ...quote.Command) in
 		if submit, first := c.(quote.SubmitQuote); first {
 			submit.QuoteID, submit.CustomerID = quoteID, "ann"
 			order.Command = submit
-			h, err = d.log.Open(t.Context(), quoteID, order)
+			h, err = d.log.Create(t.Context(), quoteID, order)
 		} else {
 			h, err = d.log.Execute(t.Context(), quoteID, order)
 		}

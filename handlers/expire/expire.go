@@ -65,7 +65,7 @@ func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) 
 
 func (h *handler) expireOne(ctx context.Context, quoteID string, now time.Time) error {
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
-	history, err := h.quotes.CurrentSealed(ctx, quoteID)
+	history, err := h.quotes.Latest(ctx, quoteID, quotestore.Impersonal)
 	if err == nil && history.Quote.Version == 0 {
 		err = &quotestore.NotFound{QuoteID: quoteID}
 	}

@@ -58,7 +58,7 @@ func (o *office) execute(t *testing.T, quoteID string, commands ...quote.Command
 		if submit, first := c.(quote.SubmitQuote); first {
 			submit.QuoteID = quoteID
 			order.Command = submit
-			_, err = o.log.Open(t.Context(), quoteID, order)
+			_, err = o.log.Create(t.Context(), quoteID, order)
 		} else {
 			_, err = o.log.Execute(t.Context(), quoteID, order)
 		}

@@ -29,13 +29,13 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.notify), err
 }
 
-func (h *handler) notify(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (h *handler) notify(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	none := struct{}{}
 	if n.Replayed() {
 		return none, nil
 	}
 	// What has come since does not matter here: it is looked at when something is to be sent.
-	history, _, err := n.Load(ctx, h.quotes)
+	history, _, err := n.Latest(ctx, h.quotes)
 	if err != nil {
 		return none, err
 	}

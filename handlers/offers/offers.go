@@ -41,7 +41,7 @@ func (h *handler) show(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return api.Respond(api.LinkProblem(err))
 	}
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID, Actor: "link"})
-	history, err := h.log.LoadSealed(ctx, quoteID)
+	history, err := h.log.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
 		return api.Respond(err)
 	}

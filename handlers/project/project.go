@@ -29,13 +29,13 @@ func New(env platform.Environment) (lambda.Handler, error) {
 }
 
 // project folds the whole log of the quote that the notice is about, whatever event it announces.
-func (h *handler) project(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (h *handler) project(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	none := struct{}{}
 	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
 	if !ok {
 		return none, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	history, err := h.quotes.LoadSealed(ctx, quoteID)
+	history, err := h.quotes.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
 		return none, err
 	}

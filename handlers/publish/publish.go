@@ -113,7 +113,7 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 	for i, record := range records {
 		n, traceHeader, err := noticeOf(record.Change.NewImage)
 		if err == nil {
-			platform.Note(ctx, notice.Notice{Detail: n}.Subject())
+			platform.Note(ctx, notice.Delivery{Detail: n}.Subject())
 			entries[i], err = h.entry(ctx, n, traceHeader)
 		}
 		if err != nil {

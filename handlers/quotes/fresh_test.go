@@ -212,7 +212,7 @@ func (r *readers) projectSlowly(c *rand.Rand, id string) {
 		r.late = slices.Delete(r.late, i, i+1)
 		return
 	}
-	h, err := r.log.LoadSealed(r.t.Context(), id)
+	h, err := r.log.Load(r.t.Context(), id, quotestore.Impersonal)
 	if err != nil {
 		r.t.Fatal(err)
 	}

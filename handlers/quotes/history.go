@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"milepost/internal/api"
-	"milepost/internal/log/eventstore"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -29,7 +28,7 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
 // seen.
 func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (then quotestore.History, at time.Time, err error) {
-	history, err := h.log.LoadSealed(ctx, r.PathParameters["quoteId"])
+	history, err := h.log.Load(ctx, r.PathParameters["quoteId"], quotestore.Impersonal)
 	if err != nil {
 		return then, at, err
 	}
@@ -63,7 +62,7 @@ func past(h quotestore.History, asOf string, now time.Time) (then quotestore.His
 		return then, at, api.NewProblem(http.StatusNotFound, "not-yet", "There was no such quote then",
 			"The quote was requested at %s.", requested.Format(time.RFC3339Nano))
 	}
-	then, err = h.AsOf(func(e eventstore.Event) bool { return !e.OccurredAt.After(at) })
+	then, err = h.AsOf(at)
 	return then, at, err
 }
 

@@ -52,7 +52,7 @@ func (d desk) mustQuote(t *testing.T, quoteID, customer string, commands ...quot
 		if submit, first := c.(quote.SubmitQuote); first {
 			submit.QuoteID, submit.CustomerID = quoteID, customer
 			order.Command = submit
-			_, err = d.log.Open(t.Context(), quoteID, order)
+			_, err = d.log.Create(t.Context(), quoteID, order)
 		} else {
 			_, err = d.log.Execute(t.Context(), quoteID, order)
 		}

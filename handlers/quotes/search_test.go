@@ -90,7 +90,7 @@ func (l library) execute(t *testing.T, id string, c quote.Command) {
 	t.Helper()
 	order := quotestore.Order{ID: fmt.Sprint(id, time.Now().UnixNano()), At: time.Now().UTC(), Command: c}
 	if submit, first := c.(quote.SubmitQuote); first {
-		if _, err := l.log.Open(t.Context(), submit.QuoteID, order); err != nil {
+		if _, err := l.log.Create(t.Context(), submit.QuoteID, order); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -69,7 +69,7 @@ func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 	if err != nil || there && !slices.Contains([]outbox.Status{outbox.Obsolete, outbox.NoContact, outbox.NoConsent, outbox.Unconfirmed}, item.Status) {
 		return err
 	}
-	history, err := h.quotes.LoadSealed(ctx, quoteID)
+	history, err := h.quotes.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
 		return err
 	}

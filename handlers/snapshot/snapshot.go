@@ -23,7 +23,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 }
 
 // take keeps the quote as it is now, whatever event the notice announces.
-func (h *handler) take(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (h *handler) take(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
 	if !ok {
 		return struct{}{}, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}

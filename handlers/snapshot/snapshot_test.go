@@ -23,7 +23,7 @@ func TestASnapshotIsTakenOnceOfEachVersion(t *testing.T) {
 	}
 	log := stack.Quotes()
 	commands := quotetest.MustExample(t, "E01").Commands()
-	if _, err := log.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "0", At: time.Now().UTC(), Command: commands[0]}); err != nil {
+	if _, err := log.Create(t.Context(), quotetest.ID, quotestore.Order{ID: "0", At: time.Now().UTC(), Command: commands[0]}); err != nil {
 		t.Fatal(err)
 	}
 	kept := func() string {

@@ -78,7 +78,7 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return api.Respond(err)
 	}
-	requested, err := h.quotes.Open(ctx, quoteID, quotestore.Order{
+	requested, err := h.quotes.Create(ctx, quoteID, quotestore.Order{
 		// Each request is a command of its own: one that comes again under its key may want something else,
 		// and has to meet the first one's event.
 		ID: "submit/" + quoteID + "/" + r.RequestContext.RequestID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID, At: now, Command: command,

@@ -72,7 +72,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.lookUp), vars.Err()
 }
 
-func (h *handler) lookUp(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (h *handler) lookUp(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	return struct{}{}, notice.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
 		wanted := q.MissingVehicles()
 		if n.Detail.EventType == quote.TypeLookupsRequested {

@@ -47,7 +47,7 @@ func newOffice(t *testing.T, provider, fallback string, e quotetest.Example) off
 		return variables(name)
 	}
 	o.env.HTTP = &http.Client{Transport: o.service}
-	if _, err := o.log.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Now(), Command: e.Submit()}); err != nil {
+	if _, err := o.log.Create(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Now(), Command: e.Submit()}); err != nil {
 		t.Fatal(err)
 	}
 	return o

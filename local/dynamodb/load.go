@@ -37,7 +37,7 @@ func (t *table) definitionOp() storage.Op {
 
 // load reads everything back that the store holds.
 func (s *Service) load() error {
-	err := s.store.Load(tableBucket, func(key, stored []byte) error {
+	err := s.store.Each(tableBucket, func(key, stored []byte) error {
 		var def storedTable
 		if err := json.Unmarshal(stored, &def); err != nil {
 			return fmt.Errorf("table %s: %w", key, err)
@@ -57,7 +57,7 @@ func (s *Service) load() error {
 }
 
 func (s *Service) loadItems(t *table) error {
-	err := s.store.Load(t.itemBucket(), func(key, stored []byte) error {
+	err := s.store.Each(t.itemBucket(), func(key, stored []byte) error {
 		var a attributes
 		if err := decode(stored, func(d *decoder) { a = d.attributes() }); err != nil {
 			return fmt.Errorf("table %s: item %x: %w", t.TableName, key, err)
@@ -74,5 +74,5 @@ func (s *Service) loadItems(t *table) error {
 	if t.stream == nil {
 		return nil
 	}
-	return s.store.Load(t.streamBucket(), t.stream.restore)
+	return s.store.Each(t.streamBucket(), t.stream.restore)
 }

@@ -98,7 +98,7 @@ func (t *clientToken) ops(now time.Time) []storage.Op {
 
 // load reads the stored tokens back.
 func (ts *clientTokens) load(store *storage.Store) error {
-	err := store.Load(tokenBucket, func(key, stored []byte) error {
+	err := store.Each(tokenBucket, func(key, stored []byte) error {
 		if len(stored) != 8+sha256.Size {
 			return fmt.Errorf("broken transaction token %q", key)
 		}

@@ -87,7 +87,7 @@ func (s *Service) CreateArchive(in Archive) (string, error) {
 // load takes up what the store has of the archive, and enters it there when it is new.
 func (a *archive) load() error {
 	known := false
-	err := a.store.Load(archives, func(name, created []byte) error {
+	err := a.store.Each(archives, func(name, created []byte) error {
 		if string(name) != a.ArchiveName {
 			return nil
 		}
@@ -104,7 +104,7 @@ func (a *archive) load() error {
 		}
 		return a.store.Commit(storage.Op{Bucket: archives, Key: []byte(a.ArchiveName), Value: created})
 	}
-	return a.store.Load(a.bucket(), func(_, envelope []byte) error {
+	return a.store.Each(a.bucket(), func(_, envelope []byte) error {
 		a.count++
 		a.bytes += int64(len(envelope))
 		return nil
@@ -165,7 +165,7 @@ func (a *archive) each(from time.Time, fn func(archived) bool) error {
 	}
 	key := archiveKey(from, "")
 	if a.store != nil {
-		return a.store.LoadFrom(a.bucket(), key, func(key, envelope []byte) bool {
+		return a.store.EachFrom(a.bucket(), key, func(key, envelope []byte) bool {
 			return fn(archived{bytes.Clone(key), bytes.Clone(envelope)})
 		})
 	}
@@ -215,7 +215,7 @@ func (a *archive) purge() ([]storage.Op, error) {
 	}
 	a.events = slices.Clone(a.events[kept:])
 	var ops []storage.Op
-	err := a.store.LoadFrom(a.bucket(), nil, func(key, envelope []byte) bool {
+	err := a.store.EachFrom(a.bucket(), nil, func(key, envelope []byte) bool {
 		if bytes.Compare(key, end) >= 0 {
 			return false
 		}

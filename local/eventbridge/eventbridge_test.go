@@ -365,7 +365,7 @@ func TestAnAcceptedEventSurvivesTheProcess(t *testing.T) {
 		t.Errorf("after the restart the target got %q with %q", got, working.traces)
 	}
 	count := 0
-	if err := second.Load("eventbridge.pending", func(_, _ []byte) error { count++; return nil }); err != nil || count != 0 {
+	if err := second.Each("eventbridge.pending", func(_, _ []byte) error { count++; return nil }); err != nil || count != 0 {
 		t.Errorf("%d events are pending after delivery, %v", count, err)
 	}
 	s.Close()

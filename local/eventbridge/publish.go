@@ -151,7 +151,7 @@ func (j *job) op() (storage.Op, error) {
 }
 
 func (s *Service) loadJobs() error {
-	return s.config.Store.Load(pendingJobs, func(key, value []byte) error {
+	return s.config.Store.Each(pendingJobs, func(key, value []byte) error {
 		head, envelope, _ := bytes.Cut(value, []byte("\n"))
 		j := &job{envelope: bytes.Clone(envelope)}
 		if err := json.Unmarshal(head, j); err != nil {

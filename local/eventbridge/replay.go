@@ -286,7 +286,7 @@ func (s *Service) saveReplay(r *replay) error {
 }
 
 func (s *Service) loadReplays() error {
-	return s.config.Store.Load(replays, func(name, value []byte) error {
+	return s.config.Store.Each(replays, func(name, value []byte) error {
 		var stored storedReplay
 		if err := json.Unmarshal(value, &stored); err != nil {
 			return fmt.Errorf("read the replay %s: %w", name, err)

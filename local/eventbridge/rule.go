@@ -148,7 +148,7 @@ func (s *Service) setRuleState(busName, ruleName, state string) error {
 }
 
 func (s *Service) loadRuleStates() error {
-	return s.config.Store.Load(ruleStates, func(arn, state []byte) error {
+	return s.config.Store.Each(ruleStates, func(arn, state []byte) error {
 		s.ruleStates[string(arn)] = string(state)
 		return nil
 	})

@@ -114,7 +114,7 @@ func (s *Service) begin(r *rule) (time.Time, error) {
 }
 
 func (s *Service) loadSchedules() error {
-	return s.config.Store.Load(schedules, func(arn, value []byte) error {
+	return s.config.Store.Each(schedules, func(arn, value []byte) error {
 		expression, at, _ := bytes.Cut(value, []byte("\n"))
 		begin, err := time.Parse(time.RFC3339, string(at))
 		if err != nil {

@@ -127,7 +127,7 @@ func (s *Service) CreateKey(in Key) error {
 const root = "arn:" + awsapi.Partition + ":iam::" + awsapi.Account + ":root"
 
 func (s *Service) loadMaterial(k *key) error {
-	err := s.store.Load(keys, func(id, value []byte) error {
+	err := s.store.Each(keys, func(id, value []byte) error {
 		if string(id) != k.ID {
 			return nil
 		}

@@ -119,7 +119,7 @@ func (s *Service) save(e *asyncEvent) error {
 // resumeAsync goes on with the events that an earlier run left.
 func (s *Service) resumeAsync() error {
 	var left []*asyncEvent
-	err := s.cfg.Store.Load(asyncBucket, func(key, value []byte) error {
+	err := s.cfg.Store.Each(asyncBucket, func(key, value []byte) error {
 		e := &asyncEvent{}
 		if err := json.Unmarshal(value, e); err != nil {
 			return fmt.Errorf("read the event %s: %w", key, err)

@@ -185,7 +185,7 @@ func (s *Service) run(m *mapping) error {
 func (s *Service) positions(m *mapping, shard string) ([]string, error) {
 	prefix := m.uuid + "/" + shard + "/"
 	var known []string
-	err := s.cfg.Store.Load(positionBucket, func(key, value []byte) error {
+	err := s.cfg.Store.Each(positionBucket, func(key, value []byte) error {
 		if strings.HasPrefix(string(key), prefix) {
 			known = append(known, string(value)) // in the order of the lanes, which have one digit
 		}

@@ -84,7 +84,7 @@ func (s *Service) CreateBucket(name string) error {
 	}
 	b := &bucket{name: name, created: time.Now().UTC()}
 	var unreadable error
-	err := s.store.LoadFrom(descriptions, []byte(name+"/"), func(path, value []byte) bool {
+	err := s.store.EachFrom(descriptions, []byte(name+"/"), func(path, value []byte) bool {
 		key, ok := strings.CutPrefix(string(path), name+"/")
 		if !ok {
 			return false
@@ -164,7 +164,7 @@ func (s *Service) get(b *bucket, key string) (*object, []byte, error) {
 		return o, o.body, nil
 	}
 	body, path := []byte(nil), []byte(b.name+"/"+key)
-	err := s.store.LoadFrom(bodies, path, func(found, value []byte) bool {
+	err := s.store.EachFrom(bodies, path, func(found, value []byte) bool {
 		if bytes.Equal(found, path) {
 			body = bytes.Clone(value)
 		}

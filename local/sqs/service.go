@@ -52,7 +52,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{store: c.Store, baseURL: cmp.Or(c.BaseURL, DefaultBaseURL), queues: map[string]*queue{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	made := map[string]map[string]string{}
-	err := s.store.Load(queues, func(name, value []byte) error {
+	err := s.store.Each(queues, func(name, value []byte) error {
 		var attributes map[string]string
 		if err := json.Unmarshal(value, &attributes); err != nil {
 			return fmt.Errorf("read the queue %s: %w", name, err)
@@ -99,7 +99,7 @@ func (s *Service) CreateQueue(name string, attributes map[string]string) (string
 		name: name, arn: queueARN(name), settings: settings, created: time.Now(), modified: time.Now(),
 		changed: make(chan struct{}),
 	}
-	err = s.store.Load(q.bucket(), func(key, value []byte) error {
+	err = s.store.Each(q.bucket(), func(key, value []byte) error {
 		m := &message{}
 		if err := json.Unmarshal(value, m); err != nil {
 			return fmt.Errorf("read the message %s of queue %s: %w", key, name, err)

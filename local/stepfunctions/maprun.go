@@ -110,7 +110,7 @@ func (s *Service) show(runs []mapRun) {
 
 // loadMapRuns reads the Map Runs that the store has.
 func (s *Service) loadMapRuns() error {
-	return s.store.Load(bucketMapRuns, func(key, value []byte) error {
+	return s.store.Each(bucketMapRuns, func(key, value []byte) error {
 		r := &mapRun{}
 		s.mapRuns[string(key)] = r
 		return json.Unmarshal(value, r)

@@ -98,7 +98,7 @@ func (e *execution) changes() []storage.Op {
 func loadBelow(store *storage.Store, bucket, execution string, fn func(rest string, value []byte) error) error {
 	prefix := below(execution, "")
 	var failed error
-	err := store.LoadFrom(bucket, prefix, func(key, value []byte) bool {
+	err := store.EachFrom(bucket, prefix, func(key, value []byte) bool {
 		rest, ok := bytes.CutPrefix(key, prefix)
 		if ok {
 			failed = fn(string(rest), value)

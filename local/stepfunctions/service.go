@@ -104,7 +104,7 @@ func New(c Config) (*Service, error) {
 }
 
 func (s *Service) load() error {
-	err := s.store.Load(bucketDefinitions, func(key, value []byte) error {
+	err := s.store.Each(bucketDefinitions, func(key, value []byte) error {
 		compiled, err := asl.Compile(string(value))
 		s.definitions[string(key)] = &definition{string(value), compiled}
 		return err
@@ -112,7 +112,7 @@ func (s *Service) load() error {
 	if err != nil {
 		return err
 	}
-	err = s.store.Load(bucketMachines, func(key, value []byte) error {
+	err = s.store.Each(bucketMachines, func(key, value []byte) error {
 		m := &machine{}
 		s.machines[string(key)] = m
 		return json.Unmarshal(value, m)
@@ -124,7 +124,7 @@ func (s *Service) load() error {
 		return err
 	}
 	var loaded []*execution
-	err = s.store.Load(bucketExecutions, func(_, value []byte) error {
+	err = s.store.Each(bucketExecutions, func(_, value []byte) error {
 		var r record
 		if err := json.Unmarshal(value, &r); err != nil {
 			return err
@@ -314,7 +314,7 @@ func (e *execution) snapshot(history bool) (record, []event, error) {
 // loadOne reads the value of one key.
 func loadOne(store *storage.Store, bucket, key string, fn func(value []byte) error) error {
 	var failed error
-	err := store.LoadFrom(bucket, []byte(key), func(k, value []byte) bool {
+	err := store.EachFrom(bucket, []byte(key), func(k, value []byte) bool {
 		if string(k) == key {
 			failed = fn(value)
 		}

@@ -151,7 +151,7 @@ func TestWhatCannotBeReadIsToldAsDamage(t *testing.T) {
 	if err := s.Commit(set("k", "v")); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Load("b", func(_, _ []byte) error { return fmt.Errorf("no JSON") })
+	err := s.Each("b", func(_, _ []byte) error { return fmt.Errorf("no JSON") })
 	if want := path + ` is damaged: b/"k": no JSON; put a copy of it back, or move it away to begin with nothing`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

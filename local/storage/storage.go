@@ -112,9 +112,9 @@ func apply(tx *bbolt.Tx, ops []Op) error {
 	return nil
 }
 
-// Load calls fn for every pair of a bucket, in the order of the keys. The slices are only valid
+// Each calls fn for every pair of a bucket, in the order of the keys. The slices are only valid
 // during the call. An error of fn is told as one of the file, which holds what cannot be read.
-func (s *Store) Load(bucket string, fn func(key, value []byte) error) error {
+func (s *Store) Each(bucket string, fn func(key, value []byte) error) error {
 	if s == nil {
 		return nil
 	}
@@ -139,9 +139,9 @@ func (s *Store) Break(err error) {
 	s.mu.Unlock()
 }
 
-// LoadFrom calls fn for the pairs of a bucket whose keys are not before from, in the order of the
+// EachFrom calls fn for the pairs of a bucket whose keys are not before from, in the order of the
 // keys, until fn returns false. The slices are only valid during the call, and fn must not Commit.
-func (s *Store) LoadFrom(bucket string, from []byte, fn func(key, value []byte) bool) error {
+func (s *Store) EachFrom(bucket string, from []byte, fn func(key, value []byte) bool) error {
 	if s == nil {
 		return nil
 	}

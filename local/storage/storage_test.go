@@ -40,7 +40,7 @@ func mustContent(t *testing.T, s *storage.Store, bucket string) map[string]strin
 	t.Helper()
 	content := map[string]string{}
 	var keys []string
-	if err := s.Load(bucket, func(key, value []byte) error {
+	if err := s.Each(bucket, func(key, value []byte) error {
 		keys = append(keys, string(key))
 		content[string(key)] = string(value)
 		return nil
@@ -99,7 +99,7 @@ func TestLoadingFromAKey(t *testing.T) {
 	}
 	for from, want := range map[string]string{"": "abd", "a": "abd", "b": "bde", "c": "de", "e": "e", "f": ""} {
 		got := ""
-		if err := s.LoadFrom("b", []byte(from), func(key, _ []byte) bool {
+		if err := s.EachFrom("b", []byte(from), func(key, _ []byte) bool {
 			got += string(key)
 			return len(got) < 3
 		}); err != nil {
@@ -110,7 +110,7 @@ func TestLoadingFromAKey(t *testing.T) {
 		}
 	}
 	stop := errors.New("stop")
-	if err := s.Load("b", func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := s.Each("b", func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error=%v, want that of the function", err)
 	}
 	if got := mustContent(t, s, "no such bucket"); len(got) != 0 {
@@ -139,7 +139,7 @@ func TestManyCommitsAtTheSameTimeAreAllKept(t *testing.T) {
 					return
 				}
 				// What was committed can be read at once.
-				if err := s.LoadFrom("b", []byte(key), func(k, _ []byte) bool {
+				if err := s.EachFrom("b", []byte(key), func(k, _ []byte) bool {
 					if string(k) != key {
 						t.Errorf("%s is not there after its commit", key)
 					}
@@ -180,7 +180,7 @@ func TestNoStoreKeepsNothing(t *testing.T) {
 	if got := mustContent(t, s, "b"); len(got) != 0 {
 		t.Errorf("content=%v", got)
 	}
-	if err := s.LoadFrom("b", nil, func(_, _ []byte) bool { t.Error("there is a pair"); return false }); err != nil {
+	if err := s.EachFrom("b", nil, func(_, _ []byte) bool { t.Error("there is a pair"); return false }); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {

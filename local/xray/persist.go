@@ -95,7 +95,7 @@ func encodeTrace(segments []*Segment) ([]byte, error) {
 }
 
 func (s *Service) load() error {
-	return s.store.Load(bucket, func(key, value []byte) error {
+	return s.store.Each(bucket, func(key, value []byte) error {
 		var documents []json.RawMessage
 		if err := json.Unmarshal(value, &documents); err != nil {
 			return fmt.Errorf("read trace %s: %w", key, err)

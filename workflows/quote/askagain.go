@@ -30,7 +30,7 @@ func NewAskAgain(env platform.Environment) (lambda.Handler, error) {
 // it gives up: then an underwriter decides. The command's id is made of the execution's name and the count, so a
 // task that runs twice asks once.
 func (a *asker) askAgain(ctx context.Context, task Rated) (Rated, error) {
-	h, err := a.quotes.Current(ctx, task.QuoteID)
+	h, err := a.quotes.Latest(ctx, task.QuoteID)
 	if err != nil {
 		return Rated{}, err
 	}

@@ -41,7 +41,7 @@ func (a *awaiter) await(ctx context.Context, task awaitTask) (struct{}, error) {
 	if err := a.tokens.keep(ctx, quotestore.StreamID(task.QuoteID), w, time.Now()); err != nil {
 		return none, err
 	}
-	h, err := a.quotes.CurrentSealed(ctx, task.QuoteID)
+	h, err := a.quotes.Latest(ctx, task.QuoteID, quotestore.Impersonal)
 	if err != nil {
 		return none, err
 	}

@@ -49,7 +49,7 @@ func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lin
 			Term: term, QuoteID: l.QuoteID, CustomerID: l.CustomerID, Status: l.Status, RequestedAt: l.RequestedAt,
 		}
 		if term.Field == quote.TermLicense && len(lines) >= quote.SpeedQuotes && len(others) < maxCompared {
-			h, err := r.quotes.Current(ctx, l.QuoteID)
+			h, err := r.quotes.Latest(ctx, l.QuoteID)
 			if _, broken := errors.AsType[*eventstore.Unreadable](err); broken {
 				continue // nobody can tell what it states
 			}

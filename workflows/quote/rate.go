@@ -73,7 +73,7 @@ func (r *rater) rate(ctx context.Context, task rateTask) (Rated, error) {
 		}
 	}
 	now := time.Now().UTC()
-	h, err := r.quotes.Current(ctx, task.QuoteID)
+	h, err := r.quotes.Latest(ctx, task.QuoteID)
 	if err != nil {
 		return Rated{}, err
 	}

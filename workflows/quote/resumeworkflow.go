@@ -26,11 +26,11 @@ func NewResumeWorkflow(env platform.Environment) (lambda.Handler, error) {
 
 // resume looks in the log for what the branches wait for, whatever event the notice announces: one that
 // comes late may be about a revision that is no longer in force.
-func (w *waker) resume(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (w *waker) resume(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	if n.Replayed() {
 		return struct{}{}, nil
 	}
-	history, _, err := n.LoadSealed(ctx, w.quotes)
+	history, _, err := n.Latest(ctx, w.quotes, quotestore.Impersonal)
 	if err != nil {
 		return struct{}{}, err
 	}

@@ -71,7 +71,7 @@ func (r road) withQuote(t *testing.T, n int) road {
 	r.quoteID = fmt.Sprintf("01KXAMPE0000000000000000%02d", n)
 	submit := quotetest.MustExample(t, "E01").Submit()
 	submit.QuoteID = r.quoteID
-	if _, err := r.log.Open(t.Context(), r.quoteID, quotestore.Order{ID: "submit/" + r.quoteID, At: time.Now(), Command: submit}); err != nil {
+	if _, err := r.log.Create(t.Context(), r.quoteID, quotestore.Order{ID: "submit/" + r.quoteID, At: time.Now(), Command: submit}); err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -33,12 +33,12 @@ func NewStartWorkflow(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, s.start), vars.Err()
 }
 
-func (s *starter) start(ctx context.Context, n notice.Notice) (struct{}, error) {
+func (s *starter) start(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	none := struct{}{}
 	if n.Replayed() {
 		return none, nil
 	}
-	history, current, err := n.LoadSealed(ctx, s.quotes)
+	history, current, err := n.Latest(ctx, s.quotes, quotestore.Impersonal)
 	if err != nil || !current {
 		// Where an amendment or a reversal came since, it is the one to start the next workflow.
 		return none, err

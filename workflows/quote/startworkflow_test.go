@@ -39,7 +39,7 @@ func newHandler(t *testing.T, commands ...quote.Command) (awslambda.Handler, *sf
 	for i, c := range commands {
 		order := quotestore.Order{ID: fmt.Sprint(i), At: time.Unix(0, 0), Command: c}
 		if i == 0 {
-			_, err = log.Open(t.Context(), quoteID, order)
+			_, err = log.Create(t.Context(), quoteID, order)
 		} else {
 			_, err = log.Execute(t.Context(), quoteID, order)
 		}

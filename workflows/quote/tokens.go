@@ -48,7 +48,7 @@ type wait struct {
 
 // over reports whether the wait has come to its end: the fact is there, or nobody needs it any more.
 func (w wait) over(q quote.Quote) bool {
-	return w.revision != q.Number || w.reversal != q.Reversal || !q.Status.Open() || q.Knows(w.fact)
+	return w.revision != q.Number || w.reversal != q.Reversal || !q.Status.IsOpen() || q.Knows(w.fact)
 }
 
 // keep stores the token of a branch. A retried task has a new token, which replaces the old one.

@@ -23,7 +23,7 @@ func day(b *testing.B, quotes int) (archive.Directory, int) {
 	stack := stacktest.Open(b, nil)
 	log, store := stack.Log(), stack.Quotes()
 	e, at := quotetest.MustExample(b, "E01"), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	if _, err := store.Open(b.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: at, Command: e.Submit()}); err != nil {
+	if _, err := store.Create(b.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: at, Command: e.Submit()}); err != nil {
 		b.Fatal(err)
 	}
 	for id, c := range map[string]quotestore.Order{"vehicles": {Command: e.Vehicles()}, "histories": {Command: e.Histories()}} {

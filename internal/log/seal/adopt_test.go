@@ -59,7 +59,7 @@ func TestACustomerOpensWithTheKeysOfSeveralSystems(t *testing.T) {
 			if sealed.KeyID == current || len(sealed.KeyID) < 20 {
 				t.Errorf("the key has the id %q", sealed.KeyID)
 			}
-			_, err := k.Open(t.Context(), sealed, aad)
+			_, err := k.Unseal(t.Context(), sealed, aad)
 			if none, ok := errors.AsType[*seal.NoKey](err); !ok || none.KeyID != sealed.KeyID {
 				t.Errorf("error=%v, want *NoKey with the id", err)
 			}
@@ -92,7 +92,7 @@ func TestACustomerOpensWithTheKeysOfSeveralSystems(t *testing.T) {
 		}
 		changed := all[1]
 		changed.Text = append([]byte{all[1].Text[0] ^ 1}, all[1].Text[1:]...)
-		_, err := fresh.Open(t.Context(), changed, aad)
+		_, err := fresh.Unseal(t.Context(), changed, aad)
 		if _, ok := errors.AsType[*seal.Damaged](err); !ok {
 			t.Errorf("error=%v, want *Damaged", err)
 		}
@@ -121,7 +121,7 @@ func TestAnErasureWinsInBothDirections(t *testing.T) {
 		time.Sleep(seal.Lifetime)
 		for _, k := range []*seal.Keys{one, two} {
 			for _, s := range sealed {
-				_, err := k.Open(t.Context(), s, aad)
+				_, err := k.Unseal(t.Context(), s, aad)
 				if is, ok := errors.AsType[*seal.Erased](err); !ok || is.Erasure != erased {
 					t.Errorf("error=%v, want *Erased", err)
 				}

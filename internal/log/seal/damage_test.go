@@ -70,7 +70,7 @@ func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 			lost[i] = true
 		}
 		for i, sealed := range all {
-			opened, err := fresh.Open(t.Context(), sealed, aad)
+			opened, err := fresh.Unseal(t.Context(), sealed, aad)
 			bad, is := errors.AsType[*seal.BadKey](err)
 			switch {
 			case !lost[i] && (err != nil || string(opened) != string(secret)):
@@ -80,7 +80,7 @@ func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 			}
 			if !lost[i] { // it may have been sealed before keys had ids
 				sealed.KeyID = ""
-				if opened, err := fresh.Open(t.Context(), sealed, aad); err != nil || string(opened) != string(secret) {
+				if opened, err := fresh.Unseal(t.Context(), sealed, aad); err != nil || string(opened) != string(secret) {
 					t.Errorf("%s: key %d, which is not named: %v", name, i, err)
 				}
 			}
@@ -91,7 +91,7 @@ func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 		}
 		put(whole)
 		for i, sealed := range all { // what was mended is not remembered as damaged
-			if _, err := fresh.Open(t.Context(), sealed, aad); err != nil {
+			if _, err := fresh.Unseal(t.Context(), sealed, aad); err != nil {
 				t.Errorf("%s: key %d, mended: %v", name, i, err)
 			}
 		}

@@ -121,27 +121,27 @@ func (k *Keys) Seal(ctx context.Context, customerID string, aad, plaintext []byt
 	return Sealed{CustomerID: customerID, KeyID: key.id, Text: key.aead.Seal(nonce, nonce, plaintext, aad)}, nil
 }
 
-// Open decrypts what Seal returned. The errors are those of Seal, and *Damaged.
-func (k *Keys) Open(ctx context.Context, s Sealed, aad []byte) ([]byte, error) {
+// Unseal decrypts what Seal returned. The errors are those of Seal, and *Damaged.
+func (k *Keys) Unseal(ctx context.Context, s Sealed, aad []byte) ([]byte, error) {
 	r, remembered, err := k.ring(ctx, s.CustomerID)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := k.openWith(ctx, r, s, aad)
+	plaintext, err := k.unsealWith(ctx, r, s, aad)
 	_, missing := errors.AsType[*NoKey](err)
 	_, damaged := errors.AsType[*Damaged](err)
 	_, bad := errors.AsType[*BadKey](err)
 	if remembered && (missing || bad || damaged && s.KeyID == "") { // the key may have come, or been mended, since
 		if r, err = k.read(ctx, s.CustomerID); err == nil {
-			plaintext, err = k.openWith(ctx, r, s, aad)
+			plaintext, err = k.unsealWith(ctx, r, s, aad)
 		}
 	}
 	return plaintext, err
 }
 
-// openWith decrypts with the key that is named, or with whichever of the customer's fits. The error is *BadKey if none
+// unsealWith decrypts with the key that is named, or with whichever of the customer's fits. The error is *BadKey if none
 // does and one that might is damaged.
-func (k *Keys) openWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]byte, error) {
+func (k *Keys) unsealWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]byte, error) {
 	var bad *BadKey
 	for i := range r.wrapped {
 		if of := r.wrapped[i].ID; s.KeyID != "" && of != "" && of != s.KeyID {

@@ -72,7 +72,7 @@ func mustSeal(t *testing.T, k *seal.Keys, customer string) seal.Sealed {
 
 func assertOpens(t *testing.T, k *seal.Keys, sealed seal.Sealed) {
 	t.Helper()
-	if opened, err := k.Open(t.Context(), sealed, aad); err != nil || !bytes.Equal(opened, secret) {
+	if opened, err := k.Unseal(t.Context(), sealed, aad); err != nil || !bytes.Equal(opened, secret) {
 		t.Errorf("opened %s, error %v", opened, err)
 	}
 }
@@ -95,10 +95,10 @@ func TestWhatIsSealedOpensForItsCustomerAndItsEvent(t *testing.T) {
 	bobs.CustomerID, bobs.KeyID = "bob", mustSeal(t, k, "bob").KeyID
 	short.Text = sealed.Text[:5]
 	for what, try := range map[string]func() ([]byte, error){
-		"another customer's key": func() ([]byte, error) { return k.Open(t.Context(), bobs, aad) },
-		"another event":          func() ([]byte, error) { return k.Open(t.Context(), sealed, []byte("quote-1\nevent-2")) },
-		"a change":               func() ([]byte, error) { return k.Open(t.Context(), changed, aad) },
-		"too little":             func() ([]byte, error) { return k.Open(t.Context(), short, aad) },
+		"another customer's key": func() ([]byte, error) { return k.Unseal(t.Context(), bobs, aad) },
+		"another event":          func() ([]byte, error) { return k.Unseal(t.Context(), sealed, []byte("quote-1\nevent-2")) },
+		"a change":               func() ([]byte, error) { return k.Unseal(t.Context(), changed, aad) },
+		"too little":             func() ([]byte, error) { return k.Unseal(t.Context(), short, aad) },
 	} {
 		if opened, err := try(); err == nil || opened != nil || strings.Contains(err.Error(), "Ada") {
 			t.Errorf("%s: opened %s, error %v", what, opened, err)
@@ -172,7 +172,7 @@ func TestAnErasedKeyIsForgottenInTimeAndNeverMadeAgain(t *testing.T) {
 		assertOpens(t, k, sealed)
 		time.Sleep(time.Second)
 		for what, try := range map[string]func() error{
-			"open": func() error { _, err := k.Open(t.Context(), sealed, aad); return err },
+			"open": func() error { _, err := k.Unseal(t.Context(), sealed, aad); return err },
 			"seal": func() error { _, err := k.Seal(t.Context(), "ada", aad, secret); return err },
 			"make": func() error { return k.Make(t.Context(), "ada", nil) },
 		} {

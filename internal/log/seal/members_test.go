@@ -111,7 +111,7 @@ func BenchmarkSealAndOpen(b *testing.B) {
 	b.Run("open", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			members, err := k.Open(b.Context(), sealed, aad)
+			members, err := k.Unseal(b.Context(), sealed, aad)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -47,7 +47,7 @@ func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter
 func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
 	text := item.kept.Text
 	if item.kept.CustomerID != "" {
-		text, err = s.Keys.Open(ctx, item.kept.Sealed, aad(item))
+		text, err = s.Keys.Unseal(ctx, item.kept.Sealed, aad(item))
 	}
 	if err == nil && text != nil {
 		err = json.Unmarshal(text, &l)
@@ -85,8 +85,10 @@ func kept(r stored.Reader) Kept {
 	return k
 }
 
-// Open reports whether an item has a letter to a customer that is not sealed, as all were once.
-func (i Item) Open() bool { return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff() }
+// InClear reports whether an item has a letter to a customer that is not sealed, as all were once.
+func (i Item) InClear() bool {
+	return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff()
+}
 
 // EraseNotes takes the notes of persons out of the decisions on an item, for a customer who was erased, and reports
 // whether there were any.
@@ -112,9 +114,9 @@ func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
 	return true, nil
 }
 
-// EraseOpen takes the letter out of an item that is Open, for a customer who was erased. The item reads as if it had
+// EraseLetter takes the letter out of an item that is Open, for a customer who was erased. The item reads as if it had
 // been sealed.
-func (s *Store) EraseOpen(ctx context.Context, item Item, customerID string) error {
+func (s *Store) EraseLetter(ctx context.Context, item Item, customerID string) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()),
 		UpdateExpression:          aws.String("SET sealedFor = :customer REMOVE letter"),

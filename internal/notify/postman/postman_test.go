@@ -86,7 +86,7 @@ func (o *office) execute(t *testing.T, commands ...quote.Command) {
 		order := quotestore.Order{ID: fmt.Sprint(o.n), At: time.Now(), Command: c}
 		var err error
 		if _, first := c.(quote.SubmitQuote); first {
-			_, err = o.log.Open(t.Context(), quotetest.ID, order)
+			_, err = o.log.Create(t.Context(), quotetest.ID, order)
 		} else {
 			_, err = o.log.Execute(t.Context(), quotetest.ID, order)
 		}
@@ -637,17 +637,17 @@ func TestLettersFromBeforeAreReadAndErased(t *testing.T) {
 			t.Fatal(err)
 		}
 		old := o.items(t)["1#QUOTE_READY"]
-		if want := (outbox.Letter{To: "a@example.com", Subject: "s", Body: "b"}); old.Letter != want || !old.Open() {
+		if want := (outbox.Letter{To: "a@example.com", Subject: "s", Body: "b"}); old.Letter != want || !old.InClear() {
 			t.Errorf("%+v, want %+v", old, want)
 		}
 		o.erase(t)
 		for range 2 {
-			if err := o.outbox.EraseOpen(t.Context(), old.Item, quotetest.Customer); err != nil {
+			if err := o.outbox.EraseLetter(t.Context(), old.Item, quotetest.Customer); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(seal.Lifetime)
-		if i := o.items(t)["1#QUOTE_READY"]; !i.Erased || i.Open() || i.Status != outbox.Sent {
+		if i := o.items(t)["1#QUOTE_READY"]; !i.Erased || i.InClear() || i.Status != outbox.Sent {
 			t.Errorf("%+v", i)
 		}
 		for _, i := range o.scan(t) {

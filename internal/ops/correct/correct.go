@@ -195,7 +195,7 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	case last == 0:
 		return refuse("it was not rated in this time"), true, nil
 	}
-	h, decoded, err := c.Quotes.ReadOnce(ctx, events)
+	h, err := c.Quotes.HistoryOf(ctx, events)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
 		return refuse(broken.Error()), true, nil
 	}
@@ -207,6 +207,10 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	}
 	if h.Erased {
 		return refuse((&quote.Erased{QuoteID: s.quoteID}).Error()), true, nil
+	}
+	decoded, err := h.Decoded()
+	if err != nil {
+		return nil, false, err
 	}
 	for _, e := range h.Quote.Log {
 		if e.Type != quote.TypeQuoteAmended || e.ReversedBy > 0 {

@@ -397,7 +397,7 @@ func TestAQuoteWhoseKeyCannotBeReachedIsNotPassedOver(t *testing.T) {
 		order := quotestore.Order{ID: fmt.Sprint(i), At: at, Command: c}
 		var err error
 		if i == 0 {
-			_, err = d.Quotes.Open(t.Context(), quotetest.ID, order)
+			_, err = d.Quotes.Create(t.Context(), quotetest.ID, order)
 		} else {
 			_, err = d.Quotes.Execute(t.Context(), quotetest.ID, order)
 		}

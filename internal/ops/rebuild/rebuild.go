@@ -16,7 +16,6 @@ import (
 	"slices"
 	"sync"
 
-	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
@@ -267,7 +266,6 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	}
 	b.Streams++
 	b.Events += len(stream.Events) + len(stream.Unreadable)
-	var q quote.Quote
 	events, err := stream.Intact()
 	if faults := eventstore.Verify(stream.ID, events, eventstore.Witness{}); err == nil && len(faults) > 0 {
 		for _, f := range faults {
@@ -275,8 +273,9 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 		}
 		return nil
 	}
+	var h quotestore.History
 	if err == nil {
-		q, err = b.of.Quotes.FoldOnce(ctx, events)
+		h, err = b.of.Quotes.HistoryOf(ctx, events, quotestore.Impersonal)
 	}
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok {
 		b.Add(broken)
@@ -285,12 +284,12 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	if err != nil {
 		return err
 	}
-	p := readmodel.Project(quotestore.History{Quote: q, Events: events})
+	p := readmodel.Project(h)
 	b.projections = append(b.projections, p)
 	if !slices.Contains(b.kinds, readmodel.Search) {
 		return nil
 	}
-	h, _, err := b.of.Quotes.ReadOnce(ctx, events)
+	h, err = b.of.Quotes.HistoryOf(ctx, events)
 	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok { // it is found by its id, as ever
 		b.Named = append(b.Named, broken.Error()+"; it cannot be searched for")
 		return nil

@@ -55,7 +55,7 @@ func (d *desk) execute(ctx context.Context, e quotetest.Example, id string, comm
 		if submit, first := c.(quote.SubmitQuote); first {
 			submit.QuoteID = id
 			order.Command = submit
-			_, err = d.quotes.Open(ctx, id, order)
+			_, err = d.quotes.Create(ctx, id, order)
 		} else {
 			_, err = d.quotes.Execute(ctx, id, order)
 		}

@@ -96,7 +96,7 @@ func (r *Restorer) renew(ctx context.Context, stream string) error {
 	if err := r.Snapshots.Remove(ctx, stream); err != nil {
 		return err
 	}
-	h, err := r.Quotes.LoadSealed(ctx, id)
+	h, err := r.Quotes.Load(ctx, id, quotestore.Impersonal)
 	if err != nil || len(h.Events) == 0 {
 		return err
 	}

@@ -21,13 +21,13 @@ import (
 )
 
 // newQuote is a log with one quote in it, and the notice of its first event.
-func newQuote(t *testing.T) (*quotestore.Store, notice.Notice) {
+func newQuote(t *testing.T) (*quotestore.Store, notice.Delivery) {
 	t.Helper()
 	s := stacktest.Open(t, nil).Quotes()
-	if _, err := s.Open(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Unix(0, 0), Command: quotetest.MustExample(t, "E01").Submit()}); err != nil {
+	if _, err := s.Create(t.Context(), quotetest.ID, quotestore.Order{ID: "submit", At: time.Unix(0, 0), Command: quotetest.MustExample(t, "E01").Submit()}); err != nil {
 		t.Fatal(err)
 	}
-	return s, notice.Notice{Detail: eventstore.Notice{
+	return s, notice.Delivery{Detail: eventstore.Notice{
 		EventID: "event-1", EventType: quote.TypeQuoteRequested, StreamID: quotestore.StreamID(quotetest.ID), Version: 1, CorrelationID: "correlation",
 	}}
 }
@@ -139,7 +139,7 @@ func TestANoticeIsReadAsEventBridgeWritesIt(t *testing.T) {
 	const live = `{"version":"0","id":"x","detail-type":"QuoteOffered","source":"milepost.quote","account":"000000000000",
 		"time":"2026-05-01T12:00:00Z","region":"us-east-1","resources":[],"detail":{"eventId":"e","eventType":"QuoteOffered","schemaVersion":1,
 		"streamId":"quote-1","version":4,"occurredAt":"2026-05-01T12:00:00.5Z","commandId":"c","correlationId":"r","actor":"rate"}}`
-	var n notice.Notice
+	var n notice.Delivery
 	if err := json.Unmarshal([]byte(live), &n); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestANoticeOfAnEventThatIsNotThereIsABadPayload(t *testing.T) {
 	s, n := newQuote(t)
 	for _, version := range []int{-1, 0, 2} {
 		n.Detail.Version = version
-		_, _, err := n.Load(t.Context(), s)
+		_, _, err := n.Latest(t.Context(), s)
 		if _, ok := errors.AsType[*platform.BadPayload](err); !ok {
 			t.Errorf("version %d: error=%v, want *BadPayload", version, err)
 		}

@@ -19,12 +19,12 @@ import (
 // Nothing is looked up where an amendment or a reversal came since, which has a notice of its own, nor for a
 // quote that is closed, or whose customer was erased: nobody may be asked about people who want no quote any more. The command's id
 // derives from the notice's event, so that a notice which comes twice records once.
-func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
+func Record(ctx context.Context, quotes *quotestore.Store, n Delivery, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
 	if n.Replayed() {
 		ctx = effects.WithReplay(ctx)
 	}
-	history, current, err := n.Load(ctx, quotes)
-	if err != nil || !current || !history.Quote.Status.Open() || history.Erased {
+	history, current, err := n.Latest(ctx, quotes)
+	if err != nil || !current || !history.Quote.Status.IsOpen() || history.Erased {
 		return err
 	}
 	command, err := lookUp(ctx, history.Quote)
@@ -47,23 +47,14 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Notice, actor strin
 	return err
 }
 
-// Load gives the quote that a notice is about as it is now; current is false when an amendment or a
+// Latest reads the quote that a notice is about as it is now; current is false when an amendment or a
 // reversal has come since the notice's event: that one's notice says what there is to do.
-func (n Notice) Load(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
-	return n.load(ctx, quotes.Current)
-}
-
-// LoadSealed is Load without personal data, as quotestore.Store has it.
-func (n Notice) LoadSealed(ctx context.Context, quotes *quotestore.Store) (h quotestore.History, current bool, err error) {
-	return n.load(ctx, quotes.CurrentSealed)
-}
-
-func (n Notice) load(ctx context.Context, load func(context.Context, string) (quotestore.History, error)) (h quotestore.History, current bool, err error) {
+func (n Delivery) Latest(ctx context.Context, quotes *quotestore.Store, options ...quotestore.Option) (h quotestore.History, current bool, err error) {
 	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
 	if !ok {
 		return h, false, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
 	}
-	if h, err = load(ctx, quoteID); err != nil {
+	if h, err = quotes.Latest(ctx, quoteID, options...); err != nil {
 		return h, false, err
 	}
 	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {

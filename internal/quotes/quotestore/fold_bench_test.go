@@ -21,7 +21,7 @@ func BenchmarkFold(b *testing.B) {
 			b.SetBytes(int64(bytes))
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
-					if _, err := store.FoldOnce(b.Context(), events); err != nil {
+					if _, err := store.HistoryOf(b.Context(), events, quotestore.Impersonal); err != nil {
 						b.Error(err)
 					}
 				}

@@ -34,12 +34,12 @@ func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(st
 // key of the customer, from the first event on; a quote whose first event has nothing sealed stays as it is.
 type Store struct {
 	Log *eventstore.Store
-	// Keys are those of the customers. A Store without them cannot open quotes, nor load those that have
+	// Keys are those of the customers. A Store without them cannot create quotes, nor load those that have
 	// something sealed.
 	Keys *seal.Keys
 	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
 	Snapshots *Snapshots
-	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that opens quotes asks it before it makes a
+	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that creates quotes asks it before it makes a
 	// customer's first key: nobody gets another key whose quotes are sealed under one that is not here. Nil means that no
 	// customer has quotes.
 	OfCustomer func(ctx context.Context, customerID string) (quoteIDs []string, err error)
@@ -98,7 +98,7 @@ func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 // History is a quote with the log behind it.
 type History struct {
 	Quote quote.Quote
-	// Events are those that made it. Current leaves out the older ones of a long log.
+	// Events are those that made it. Latest leaves out the older ones of a long log.
 	Events []eventstore.Event
 	// Erased tells that personal data are missing, as the customer's key was erased.
 	Erased bool
@@ -106,6 +106,8 @@ type History struct {
 	base *snapshot
 	// damaged tells that there is a snapshot that cannot be read.
 	damaged bool
+	// decoded are the events as the domain knows them, nil if only the cache may have them.
+	decoded []quote.Event
 }
 
 // Subject is what the last event of the history is about, for the log.
@@ -128,32 +130,71 @@ func (h History) RequestedAt() time.Time {
 	return h.Events[0].OccurredAt
 }
 
-// Load reads a quote from the log. A quote without events is the zero Quote. Of a customer who was erased the
-// personal data are empty.
-func (s *Store) Load(ctx context.Context, quoteID string) (History, error) {
-	return s.load(ctx, quoteID, s.Unseal)
+// Option is what a read does otherwise than its name says.
+type Option int
+
+// Impersonal leaves personal data sealed, so that a read needs no key: for callers that ask what became of a quote, and
+// not about people, whose data are empty then. Only a quote that was amended is unsealed all the same, as what still
+// holds after an amendment depends on who and which car stayed the same; and a snapshot always takes the key.
+const Impersonal Option = 1
+
+// Load reads all events of a quote and unseals their personal data, which are empty if the customer was erased. A quote
+// without events is the zero Quote. It costs a request for each megabyte of the log.
+func (s *Store) Load(ctx context.Context, quoteID string, options ...Option) (History, error) {
+	return s.load(ctx, quoteID, s.unsealer(options))
 }
 
-// LoadSealed is Load for who asks what came of a quote, and not about persons: their data are empty. It needs no
-// key, except where a quote was amended: what still holds then, depends on who and which car stayed the same.
-func (s *Store) LoadSealed(ctx context.Context, quoteID string) (History, error) {
-	return s.load(ctx, quoteID, s.openAmended)
+// Latest is Load for callers that need the quote as it is now, and not its older events: it reads the newest events, and
+// of a long log the newest snapshot instead of what is before them. That is two requests; there is a third, for the
+// whole log, if the snapshot is missing, is late, is in another form, or does not hold any more because something was
+// undone since. A Store without Snapshots always reads the whole log.
+func (s *Store) Latest(ctx context.Context, quoteID string, options ...Option) (History, error) {
+	if s.Snapshots == nil {
+		return s.Load(ctx, quoteID, options...)
+	}
+	return s.latest(ctx, quoteID, s.unsealer(options))
 }
 
-// opener is Unseal or openAmended.
-type opener func(context.Context, []eventstore.Event) (erased bool, err error)
+// HistoryOf is Load for a caller that has read the events, all of a quote's in the order of the log, and goes through
+// streams that nobody needs again soon: no request, and no memory of what was decoded. It unseals events in place.
+func (s *Store) HistoryOf(ctx context.Context, events []eventstore.Event, options ...Option) (History, error) {
+	erased, err := s.unsealer(options)(ctx, events)
+	if err != nil {
+		return History{}, err
+	}
+	decoded, err := decodeAll(events, decode)
+	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased, decoded: decoded}, err
+}
 
-func (s *Store) load(ctx context.Context, quoteID string, open opener) (History, error) {
+// unsealer is Unseal or unsealAmended.
+type unsealer func(context.Context, []eventstore.Event) (erased bool, err error)
+
+func (s *Store) unsealer(options []Option) unsealer {
+	if slices.Contains(options, Impersonal) {
+		return s.unsealAmended
+	}
+	return s.Unseal
+}
+
+// unsealAmended is Unseal for a quote that was amended, and does nothing with any other.
+func (s *Store) unsealAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
+	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
+		return false, nil
+	}
+	return s.Unseal(ctx, events)
+}
+
+func (s *Store) load(ctx context.Context, quoteID string, unseal unsealer) (History, error) {
 	events, err := s.Log.Load(ctx, StreamID(quoteID), 0)
 	if err != nil {
 		return History{}, err
 	}
-	return historyOf(ctx, events, open)
+	return historyOf(ctx, events, unseal)
 }
 
 // historyOf is what all events of a quote make.
-func historyOf(ctx context.Context, events []eventstore.Event, open opener) (History, error) {
-	erased, err := open(ctx, events)
+func historyOf(ctx context.Context, events []eventstore.Event, unseal unsealer) (History, error) {
+	erased, err := unseal(ctx, events)
 	if err != nil {
 		return History{}, err
 	}
@@ -161,27 +202,23 @@ func historyOf(ctx context.Context, events []eventstore.Event, open opener) (His
 	return History{Quote: q, Events: events, Erased: erased}, err
 }
 
-// openAmended is Unseal for a quote that was amended, and does nothing with any other.
-func (s *Store) openAmended(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
-	if !slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypeQuoteAmended }) {
-		return false, nil
-	}
-	return s.Unseal(ctx, events)
+// AsOf returns the history as it was at an instant.
+func (h History) AsOf(at time.Time) (History, error) {
+	return h.until(func(e eventstore.Event) bool { return !e.OccurredAt.After(at) })
 }
 
-// AsOf is the history as it was when an event was the last one. keep tells of each event whether it was
-// there already; the first that was not, and all behind it, are left out.
-func (h History) AsOf(keep func(eventstore.Event) bool) (History, error) {
-	n := slices.IndexFunc(h.Events, func(e eventstore.Event) bool { return !keep(e) })
+// AtVersion returns the history as it was at a version.
+func (h History) AtVersion(version int) (History, error) {
+	return h.until(func(e eventstore.Event) bool { return e.Version <= version })
+}
+
+// until returns the history before the first event that was not there yet.
+func (h History) until(there func(eventstore.Event) bool) (History, error) {
+	n := slices.IndexFunc(h.Events, func(e eventstore.Event) bool { return !there(e) })
 	if n < 0 {
 		return h, nil
 	}
 	return h.first(n)
-}
-
-// AtVersion is the history as it was at a version.
-func (h History) AtVersion(version int) (History, error) {
-	return h.AsOf(func(e eventstore.Event) bool { return e.Version <= version })
 }
 
 // first is the history as it was after n events.
@@ -194,35 +231,18 @@ func (h History) first(n int) (History, error) {
 	return History{Quote: q, Events: h.Events[:n:n], Erased: h.Erased}, err
 }
 
-// Fold is the quote that a stream's events make, all of them from the first on.
+// Fold returns the quote that a stream's events make, all of them from the first on.
 func Fold(events []eventstore.Event) (quote.Quote, error) {
 	decoded, err := decodeAll(events, recalled)
 	return quote.Fold(decoded...), err
 }
 
-// Decoded are the events of the history as the domain knows them.
-func (h History) Decoded() ([]quote.Event, error) { return decodeAll(h.Events, recalled) }
-
-// FoldOnce is what LoadSealed makes of a stream's events as the log has them, for who goes through streams that
-// nobody needs again soon: it keeps nothing of them.
-func (s *Store) FoldOnce(ctx context.Context, events []eventstore.Event) (quote.Quote, error) {
-	h, _, err := readOnce(ctx, events, s.openAmended)
-	return h.Quote, err
-}
-
-// ReadOnce is FoldOnce for who needs the personal data too: it gives what Load gives, and the events as the domain
-// knows them.
-func (s *Store) ReadOnce(ctx context.Context, events []eventstore.Event) (History, []quote.Event, error) {
-	return readOnce(ctx, events, s.Unseal)
-}
-
-func readOnce(ctx context.Context, events []eventstore.Event, open opener) (History, []quote.Event, error) {
-	erased, err := open(ctx, events)
-	if err != nil {
-		return History{}, nil, err
+// Decoded returns the events of the history as the domain knows them.
+func (h History) Decoded() ([]quote.Event, error) {
+	if h.decoded != nil {
+		return h.decoded, nil
 	}
-	decoded, err := decodeAll(events, decode)
-	return History{Quote: quote.Fold(decoded...), Events: events, Erased: erased}, decoded, err
+	return decodeAll(h.Events, recalled)
 }
 
 // with is the history after further events. What they undo has to be found in all of it.
@@ -276,9 +296,9 @@ func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (H
 		return s.Load(ctx, quoteID)
 	}
 	if quote.Impersonal(c) {
-		return s.CurrentSealed(ctx, quoteID)
+		return s.Latest(ctx, quoteID, Impersonal)
 	}
-	return s.Current(ctx, quoteID)
+	return s.Latest(ctx, quoteID)
 }
 
 // ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
@@ -308,10 +328,10 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 	}
 }
 
-// Open carries out the first command on a quote without reading first: one request, when all is
+// Create carries out the first command on a quote without reading first: one request, when all is
 // new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event. A
 // customer's first quote makes the customer's key; one who was erased gets none, and the error is *seal.Erased.
-func (s *Store) Open(ctx context.Context, quoteID string, order Order) (History, error) {
+func (s *Store) Create(ctx context.Context, quoteID string, order Order) (History, error) {
 	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
 		existing := []eventstore.Event{conflict.Existing}

@@ -59,7 +59,7 @@ func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased b
 		if !e.IsSealed() {
 			continue
 		}
-		members, err := s.open(ctx, *e)
+		members, err := s.unseal(ctx, *e)
 		if _, ok := errors.AsType[*seal.Erased](err); ok {
 			return true, nil // a quote has one customer
 		}
@@ -81,18 +81,18 @@ func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased b
 	return false, nil
 }
 
-// open decrypts what is sealed in an event.
-func (s *Store) open(ctx context.Context, e eventstore.Event) ([]byte, error) {
+// unseal decrypts what is sealed in an event.
+func (s *Store) unseal(ctx context.Context, e eventstore.Event) ([]byte, error) {
 	if s.Keys == nil {
 		return nil, errNoKeys
 	}
-	return s.Keys.Open(ctx, seal.Sealed{CustomerID: e.SealedFor, KeyID: e.KeyID, Text: e.Sealed}, aad(e))
+	return s.Keys.Unseal(ctx, seal.Sealed{CustomerID: e.SealedFor, KeyID: e.KeyID, Text: e.Sealed}, aad(e))
 }
 
 // CheckKey returns why what is sealed in an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey,
 // *seal.Damaged or *seal.BadKey, or why the keys cannot be asked.
 func (s *Store) CheckKey(ctx context.Context, e eventstore.Event) error {
-	_, err := s.open(ctx, e)
+	_, err := s.unseal(ctx, e)
 	return err
 }
 
@@ -110,9 +110,9 @@ func (s *Store) hasSealed(ctx context.Context, customerID string) (bool, error) 
 	return len(owners) > 0, err
 }
 
-// Unsealed reports whether an event, as the log has it, says something about persons that is not sealed: it is from before
+// InClear reports whether an event, as the log has it, says something about persons that is not sealed: it is from before
 // that was.
-func Unsealed(events []eventstore.Event) (bool, error) {
+func InClear(events []eventstore.Event) (bool, error) {
 	for _, e := range events {
 		paths, err := schemas.Personal(e.Type, e.SchemaVersion)
 		if err != nil {

@@ -89,7 +89,7 @@ func TestWhatCameOfAQuoteIsKnownWithoutAKey(t *testing.T) {
 	e := quotetest.MustExample(t, "E02")
 	mustPrice(t, stack.Quotes(), e, quoteID(1))
 	s, calls := withoutKeys(stack)
-	h, err := s.LoadSealed(t.Context(), quoteID(1))
+	h, err := s.Load(t.Context(), quoteID(1), quotestore.Impersonal)
 	if err != nil || h.Quote.Status != quote.StatusQuoted || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.CustomerID == "" {
 		t.Errorf("%+v, error %v", h.Quote, err)
 	}
@@ -105,7 +105,7 @@ func TestWhatCameOfAQuoteIsKnownWithoutAKey(t *testing.T) {
 	if _, err := none.Load(t.Context(), quoteID(1)); err == nil {
 		t.Error("a store without keys opened a quote")
 	}
-	if _, err := none.Open(t.Context(), quoteID(2), order("o", e.Submit())); err == nil {
+	if _, err := none.Create(t.Context(), quoteID(2), order("o", e.Submit())); err == nil {
 		t.Error("a store without keys stored a person")
 	}
 }
@@ -121,7 +121,7 @@ func TestAnAmendedQuoteIsTheSameSealed(t *testing.T) {
 	request.Drivers[0].FirstName = "Another"
 	mustExecute(t, s, quoteID(1), order("a", quote.AmendQuote{QuoteDate: e.QuoteDate, Request: request}))
 	open := mustLoad(t, s, quoteID(1))
-	sealed, err := s.LoadSealed(t.Context(), quoteID(1))
+	sealed, err := s.Load(t.Context(), quoteID(1), quotestore.Impersonal)
 	if err != nil || !reflect.DeepEqual(sealed, open) || sealed.Quote.Knows(quote.FactAccidentHistory) || !sealed.Quote.Knows(quote.FactVehicles) {
 		t.Errorf("%+v, error %v", sealed.Quote, err)
 	}
@@ -129,8 +129,8 @@ func TestAnAmendedQuoteIsTheSameSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q, err := s.FoldOnce(t.Context(), stored); err != nil || !reflect.DeepEqual(q, open.Quote) {
-		t.Errorf("%+v, error %v", q, err)
+	if h, err := s.HistoryOf(t.Context(), stored, quotestore.Impersonal); err != nil || !reflect.DeepEqual(h.Quote, open.Quote) {
+		t.Errorf("%+v, error %v", h.Quote, err)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestASubmissionThatComesAgainFindsWhatWasSealed(t *testing.T) {
 	}
 	submit := e.Submit()
 	submit.QuoteID = quoteID(1)
-	_, err := s.Open(t.Context(), quoteID(1), order("another", submit))
+	_, err := s.Create(t.Context(), quoteID(1), order("another", submit))
 	conflict, ok := errors.AsType[*eventstore.VersionConflict](err)
 	if !ok || !bytes.Contains(conflict.Existing.Data, []byte(e.Request.Vehicles[0].VIN)) {
 		t.Errorf("error %v, want the first event with its persons", err)
@@ -156,7 +156,7 @@ func mustStoreUnsealed(t *testing.T, s *quotestore.Store, e quotetest.Example) {
 	t.Helper()
 	submit, other := e.Submit(), quoteID(2)
 	submit.QuoteID = other
-	h, err := s.Open(t.Context(), other, order("o", submit))
+	h, err := s.Create(t.Context(), other, order("o", submit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestOfAnErasedCustomerTheOutcomeIsLeft(t *testing.T) {
 			"again": func() error {
 				submit := e.Submit()
 				submit.QuoteID = quoteID(1)
-				_, err := s.Open(t.Context(), quoteID(1), order("o2", submit))
+				_, err := s.Create(t.Context(), quoteID(1), order("o2", submit))
 				return err
 			},
 		} {
@@ -263,7 +263,7 @@ func TestAnErasureIsKnownWithoutItsRecord(t *testing.T) {
 	if !h.Erased || h.Quote.Status != quote.StatusWithdrawn || h.Quote.Request.Vehicles[0].VIN != "" {
 		t.Errorf("Erased=%v %s %+v", h.Erased, h.Quote.Status, h.Quote.Request)
 	}
-	if sealed, err := s.LoadSealed(t.Context(), quoteID(1)); err != nil || sealed.Quote.Status != quote.StatusWithdrawn {
+	if sealed, err := s.Load(t.Context(), quoteID(1), quotestore.Impersonal); err != nil || sealed.Quote.Status != quote.StatusWithdrawn {
 		t.Errorf("%s, error %v", sealed.Quote.Status, err)
 	}
 }

@@ -64,33 +64,17 @@ func markOf(commandID string) commandMark {
 // maxCommands is how many commands a snapshot remembers. Where there were more, the log has to be asked.
 const maxCommands = 1000
 
-// Current reads a quote as it is now: the newest events, and of a long log the newest snapshot instead of what
-// is before them. The History lacks the older events then. That is two requests; there is a third, for the
-// whole log, where the snapshot is missing, is late, is of another form, or does not hold any more because
-// something was undone since.
-func (s *Store) Current(ctx context.Context, quoteID string) (History, error) {
-	return s.current(ctx, quoteID, s.Unseal)
-}
-
-// CurrentSealed is Current for who asks for no personal data, as LoadSealed is Load. A snapshot takes a key.
-func (s *Store) CurrentSealed(ctx context.Context, quoteID string) (History, error) {
-	return s.current(ctx, quoteID, s.openAmended)
-}
-
-func (s *Store) current(ctx context.Context, quoteID string, open opener) (History, error) {
-	if s.Snapshots == nil {
-		return s.load(ctx, quoteID, open)
-	}
+func (s *Store) latest(ctx context.Context, quoteID string, unseal unsealer) (History, error) {
 	events, err := s.Log.Newest(ctx, StreamID(quoteID), SnapshotEvery)
 	if err != nil {
 		return History{}, err
 	}
 	if len(events) == 0 || events[0].Version == 1 {
-		return historyOf(ctx, events, open)
+		return historyOf(ctx, events, unseal)
 	}
 	kept, err := s.snapshot(ctx, StreamID(quoteID))
 	if damaged, ok := errors.AsType[*damagedSnapshot](err); ok {
-		return s.despite(ctx, quoteID, damaged, open)
+		return s.despite(ctx, quoteID, damaged, unseal)
 	}
 	if err != nil {
 		return History{}, err
@@ -100,10 +84,10 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 		tail = len(events)
 	}
 	if tail < 0 || slices.ContainsFunc(events[tail:], undoes) {
-		return s.load(ctx, quoteID, open)
+		return s.load(ctx, quoteID, unseal)
 	}
 	if !kept.stands(events, tail) {
-		return s.despite(ctx, quoteID, &damagedSnapshot{errors.New("the chain of the log has another event at its version")}, open)
+		return s.despite(ctx, quoteID, &damagedSnapshot{errors.New("the chain of the log has another event at its version")}, unseal)
 	}
 	// A snapshot has the personal data, so they are to be there in the events too.
 	erased, err := s.Unseal(ctx, events)
@@ -111,16 +95,16 @@ func (s *Store) current(ctx context.Context, quoteID string, open opener) (Histo
 		return History{}, err
 	}
 	if erased {
-		return s.load(ctx, quoteID, open)
+		return s.load(ctx, quoteID, unseal)
 	}
 	h := History{Quote: kept.Quote, Events: events[:tail], base: &kept}
 	return h.with(events[tail:])
 }
 
 // despite reads a quote from the log whose snapshot cannot be used, and logs it. The next snapshot replaces that.
-func (s *Store) despite(ctx context.Context, quoteID string, damaged *damagedSnapshot, open opener) (History, error) {
+func (s *Store) despite(ctx context.Context, quoteID string, damaged *damagedSnapshot, unseal unsealer) (History, error) {
 	s.Snapshots.Logger.ErrorContext(ctx, "damaged snapshot", "stream_id", StreamID(quoteID), "error", damaged.err.Error())
-	h, err := s.load(ctx, quoteID, open)
+	h, err := s.load(ctx, quoteID, unseal)
 	h.damaged = true
 	return h, err
 }
@@ -152,7 +136,7 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 	if s.Keys == nil {
 		return kept, errNoKeys
 	}
-	packed, err := s.Keys.Open(ctx, sealed.Sealed, aadOfSnapshot(stream))
+	packed, err := s.Keys.Unseal(ctx, sealed.Sealed, aadOfSnapshot(stream))
 	_, erased := errors.AsType[*seal.Erased](err)
 	_, noKey := errors.AsType[*seal.NoKey](err)
 	if erased || noKey {
@@ -178,7 +162,7 @@ func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") 
 // TakeSnapshot keeps a quote as it is now, sealed for its customer. One that is not sealed itself, or whose
 // customer has no key or was erased, gets no snapshot, nor does one whose events are not chained: somebody changed them.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
-	h, err := s.Current(ctx, quoteID)
+	h, err := s.Latest(ctx, quoteID)
 	if _, none := errors.AsType[*seal.NoKey](err); none {
 		return nil
 	}

@@ -107,7 +107,7 @@ func (l *long) changed(r quote.Request) quote.Request {
 func (l *long) current() (h quotestore.History, asked int64) {
 	l.t.Helper()
 	before := l.requests.n.Load()
-	h, err := l.Current(l.t.Context(), l.id)
+	h, err := l.Latest(l.t.Context(), l.id)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(seal.Lifetime)
-		h, err := l.Current(t.Context(), l.id)
+		h, err := l.Latest(t.Context(), l.id)
 		if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Version < 2*quotestore.SnapshotEvery {
 			t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
 		}
@@ -275,7 +275,7 @@ func TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf(t *testing.T) {
 	l := newLong(t)
 	l.growTo(quotestore.SnapshotEvery + 3)
 	l.do(quote.RecordErasure{Erasure: quote.Erasure{At: at, By: "eve", ReasonCode: "X"}})
-	h, err := l.Current(t.Context(), l.id)
+	h, err := l.Latest(t.Context(), l.id)
 	if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Status != quote.StatusWithdrawn {
 		t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
 	}

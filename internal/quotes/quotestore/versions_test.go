@@ -43,7 +43,8 @@ func mixed(first, second []eventstore.Event) []eventstore.Event {
 func TestAFoldIsOfAllThatTheDomainReads(t *testing.T) {
 	t.Parallel()
 	once := func(events []eventstore.Event) (quote.Quote, error) { // nothing in these logs is sealed
-		return (&quotestore.Store{}).FoldOnce(t.Context(), events)
+		h, err := (&quotestore.Store{}).HistoryOf(t.Context(), events, quotestore.Impersonal)
+		return h.Quote, err
 	}
 	for _, name := range quotetest.Logs {
 		for version := 1; version <= 2; version++ {
@@ -57,7 +58,7 @@ func TestAFoldIsOfAllThatTheDomainReads(t *testing.T) {
 				decoded = append(decoded, d)
 			}
 			want := quote.Fold(decoded...)
-			for way, fold := range map[string]func([]eventstore.Event) (quote.Quote, error){"Fold": quotestore.Fold, "FoldOnce": once} {
+			for way, fold := range map[string]func([]eventstore.Event) (quote.Quote, error){"Fold": quotestore.Fold, "HistoryOf": once} {
 				if got, err := fold(events); err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s of %s in version %d is %+v, %v\nwant %+v", way, name, version, got, err, want)
 				}

@@ -42,7 +42,7 @@ func (c *Current) Quote(ctx context.Context, quoteID string) (p Projection, ok b
 
 // fold makes the projection of a quote from the log.
 func (c *Current) fold(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
-	h, err := c.Log.LoadSealed(ctx, quoteID)
+	h, err := c.Log.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil || len(h.Events) == 0 {
 		return p, false, err
 	}

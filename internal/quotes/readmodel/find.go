@@ -40,7 +40,7 @@ type Filter struct {
 
 // matches reports whether a line, as it reads now, is one that is looked for.
 func (f Filter) matches(l Line) bool {
-	expiring := l.Status.Open() && !l.ExpiresOn.IsZero() && !l.ExpiresOn.After(f.ExpiringBy)
+	expiring := l.Status.IsOpen() && !l.ExpiresOn.IsZero() && !l.ExpiresOn.After(f.ExpiringBy)
 	return (f.Status == "" || f.Status == l.Status) && (f.State == "" || f.State == l.State) &&
 		(f.CustomerID == "" || f.CustomerID == l.CustomerID) && (f.ExpiringBy.IsZero() || expiring) &&
 		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) && f.onDay(zone.Today(l.State, l.RequestedAt))

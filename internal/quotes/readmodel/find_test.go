@@ -119,7 +119,7 @@ func TestWhatMatchesIsFound(t *testing.T) {
 			if (f.Status == "" || l.Status == f.Status) && (f.State == "" || l.State == f.State) && (f.CustomerID == "" || l.CustomerID == f.CustomerID) &&
 				!zone.Today(l.State, l.RequestedAt).Before(f.FromDay) && (f.ToDay.IsZero() || !zone.Today(l.State, l.RequestedAt).After(f.ToDay)) &&
 				!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) &&
-				(f.ExpiringBy.IsZero() || p.Outcome != nil && l.Status.Open() && !l.ExpiresOn.After(f.ExpiringBy)) {
+				(f.ExpiringBy.IsZero() || p.Outcome != nil && l.Status.IsOpen() && !l.ExpiresOn.After(f.ExpiringBy)) {
 				want = append(want, l.QuoteID)
 			}
 		}

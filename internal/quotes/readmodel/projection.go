@@ -104,9 +104,9 @@ func (p Projection) At(at time.Time) Projection {
 // mayExpire gives the last day of a quote that is open.
 func (p Projection) mayExpire() (on civil.Date, ok bool) {
 	if p.Outcome == nil {
-		return p.QuoteDate.AddDays(quote.UnratedDays), p.Status.Open()
+		return p.QuoteDate.AddDays(quote.UnratedDays), p.Status.IsOpen()
 	}
-	return p.ExpiresOn, p.Status.Open()
+	return p.ExpiresOn, p.Status.IsOpen()
 }
 
 // Outcome is what the rating of a quote came to.
@@ -195,7 +195,7 @@ func (l Line) At(at time.Time) Line {
 	if last.IsZero() {
 		last = l.QuoteDate.AddDays(quote.UnratedDays)
 	}
-	if l.Status.Open() && zone.Today(l.State, at).After(last) {
+	if l.Status.IsOpen() && zone.Today(l.State, at).After(last) {
 		l.Status = quote.StatusExpired
 	}
 	return l

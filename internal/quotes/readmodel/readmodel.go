@@ -307,7 +307,7 @@ func (s *Store) StillOpen(ctx context.Context, customerID string, quoteIDs []str
 		for _, line := range page.Quotes {
 			switch {
 			case !slices.Contains(quoteIDs, line.QuoteID):
-			case line.At(now).Status.Open():
+			case line.At(now).Status.IsOpen():
 				open = append(open, line.QuoteID)
 			default:
 				closed = append(closed, line.QuoteID)
