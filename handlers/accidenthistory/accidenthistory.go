@@ -16,6 +16,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/effects/history"
 	"milepost/internal/platform"
+	"milepost/internal/quotes/lookup"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
 )
@@ -44,7 +45,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 }
 
 func (h *handler) lookUp(ctx context.Context, n notice.Delivery) (struct{}, error) {
-	return struct{}{}, notice.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
+	return struct{}{}, lookup.Record(ctx, h.quotes, n, "accidenthistory", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
 		wanted := q.MissingDrivers()
 		if n.Detail.EventType == quote.TypeLookupsRequested {
 			wanted = q.PendingDrivers()

@@ -19,6 +19,7 @@ import (
 	"milepost/internal/effects"
 	"milepost/internal/effects/vpic"
 	"milepost/internal/platform"
+	"milepost/internal/quotes/lookup"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
 )
@@ -73,7 +74,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 }
 
 func (h *handler) lookUp(ctx context.Context, n notice.Delivery) (struct{}, error) {
-	return struct{}{}, notice.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
+	return struct{}{}, lookup.Record(ctx, h.quotes, n, "vinlookup", func(ctx context.Context, q quote.Quote) (quote.Command, error) {
 		wanted := q.MissingVehicles()
 		if n.Detail.EventType == quote.TypeLookupsRequested {
 			wanted = q.PendingVehicles()

@@ -1,8 +1,11 @@
-// Package notice is what the bus carries: a Notice for each event of the log, announced by one
-// function and heard by the others.
+// Package notice is what the bus carries: an eventstore.Notice for each event of the log, which one function puts
+// there as an Entry, and the others hear as a Delivery.
 package notice
 
 import (
+	"context"
+	"fmt"
+
 	"milepost/internal/log/eventstore"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
@@ -11,7 +14,7 @@ import (
 // Source is the event source of quotes on the bus.
 const Source = "milepost.quote"
 
-// Delivery is an event as EventBridge delivers it.
+// Delivery is a notice as EventBridge delivers it.
 type Delivery struct {
 	// ReplayName is set when the event comes from a replay of the archive.
 	ReplayName string            `json:"replay-name"`
@@ -29,4 +32,20 @@ func (n Delivery) Subject() platform.Subject {
 		QuoteID: quoteID, CorrelationID: n.Detail.CorrelationID, EventType: n.Detail.EventType, Version: n.Detail.Version,
 		Actor: n.Detail.Actor,
 	}
+}
+
+// Latest reads the quote that a notice is about as it is now; current is false when an amendment or a
+// reversal has come since the notice's event: that one's notice says what there is to do.
+func (n Delivery) Latest(ctx context.Context, quotes *quotestore.Store, options ...quotestore.Option) (h quotestore.History, current bool, err error) {
+	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
+	if !ok {
+		return h, false, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
+	}
+	if h, err = quotes.Latest(ctx, quoteID, options...); err != nil {
+		return h, false, err
+	}
+	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {
+		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
+	}
+	return h, n.Detail.Version >= max(h.Quote.Grounds.Opened, h.Quote.Reversal), nil
 }

@@ -1,14 +1,15 @@
-package notice
+// Package lookup records what an outside party answers about a quote, once for each notice that asks for it.
+package lookup
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"milepost/domain/quote"
 	"milepost/internal/effects"
 	"milepost/internal/platform"
+	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -19,7 +20,7 @@ import (
 // Nothing is looked up where an amendment or a reversal came since, which has a notice of its own, nor for a
 // quote that is closed, or whose customer was erased: nobody may be asked about people who want no quote any more. The command's id
 // derives from the notice's event, so that a notice which comes twice records once.
-func Record(ctx context.Context, quotes *quotestore.Store, n Delivery, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
+func Record(ctx context.Context, quotes *quotestore.Store, n notice.Delivery, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
 	if n.Replayed() {
 		ctx = effects.WithReplay(ctx)
 	}
@@ -45,20 +46,4 @@ func Record(ctx context.Context, quotes *quotestore.Store, n Delivery, actor str
 		return nil
 	}
 	return err
-}
-
-// Latest reads the quote that a notice is about as it is now; current is false when an amendment or a
-// reversal has come since the notice's event: that one's notice says what there is to do.
-func (n Delivery) Latest(ctx context.Context, quotes *quotestore.Store, options ...quotestore.Option) (h quotestore.History, current bool, err error) {
-	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
-	if !ok {
-		return h, false, &platform.BadPayload{Err: fmt.Errorf("%q is not the stream of a quote", n.Detail.StreamID)}
-	}
-	if h, err = quotes.Latest(ctx, quoteID, options...); err != nil {
-		return h, false, err
-	}
-	if n.Detail.Version < 1 || n.Detail.Version > h.Quote.Version {
-		return h, false, &platform.BadPayload{Err: fmt.Errorf("stream %s has no event %d", n.Detail.StreamID, n.Detail.Version)}
-	}
-	return h, n.Detail.Version >= max(h.Quote.Grounds.Opened, h.Quote.Reversal), nil
 }
