@@ -197,9 +197,9 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 		if _, after := tables(t, s.Config()); len(after) != len(text) {
 			t.Error("a dry run changed something")
 		}
-		var did erasure
+		var did Erasure
 		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
-		want := erasure{
+		want := Erasure{
 			CustomerID: "ada", Noted: 3, Unsealed: []string{}, Quotes: map[quote.Status]int{quote.StatusQuoted: 1, quote.StatusAccepted: 1, quote.StatusWithdrawn: 1},
 			Erased: &seal.Erasure{CustomerID: "ada", At: began.UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"},
 			Faults: stored.NewFaults(),
@@ -310,7 +310,7 @@ func TestNothingOfAnErasedPersonIsThereOrCanCome(t *testing.T) {
 				submitted[answer.Header().Get("Location")] = answer.Code
 			})
 		}
-		var did erasure
+		var did Erasure
 		began := time.Now()
 		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
 		if waited := time.Since(began); waited < seal.Lifetime || waited > seal.Lifetime+time.Minute {
@@ -381,7 +381,7 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 					log, _, _ := s.audit(ids[2])
 					assertUnreadable(t, "interrupted", log)
 				}
-				var did erasure
+				var did Erasure
 				s.mustJSON(&did, "erase", "ada", "--reason", "ONCE_MORE", "--by", "bob", "--yes")
 				by := "eve"
 				if cut == 1 {
@@ -458,7 +458,7 @@ func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 			letters int
 			left    bool
 		}{{"--dry-run", 1, true}, {"--yes", 1, false}, {"--yes", 0, false}} {
-			var did erasure
+			var did Erasure
 			s.mustJSON(&did, "erase", "ada", "--reason", "X", "--by", "eve", row.way)
 			_, text := tables(t, s.Config())
 			if did.Letters != row.letters || bytes.Contains(text, []byte("old@example.com")) != row.left || bytes.Contains(text, []byte("Mrs. Example")) != row.left {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -16,8 +15,8 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// keyCheck opens one sealed event for each key of each customer. It is safe for concurrent use.
-type keyCheck struct {
+// Check opens one sealed event for each key of each customer. It is safe for concurrent use.
+type Check struct {
 	quotes *quotestore.Store
 
 	mu    sync.Mutex
@@ -38,31 +37,23 @@ type sealedUnder struct {
 	quotes map[string]bool
 }
 
-// keyFault is a key that does not open what is sealed under it.
-type keyFault struct {
-	CustomerID string `json:"customerId"`
-	// KeyID is "" for events from before keys had ids.
-	KeyID string `json:"keyId,omitempty"`
+// Fault is what is wrong with a customer's keys.
+type Fault struct {
+	CustomerID string
+	// KeyID is that of a key that does not open what is sealed under it, "" for events from before keys had ids.
+	KeyID string
 	// Events counts what is sealed under it, in so many Quotes.
-	Events int `json:"events"`
-	Quotes int `json:"quotes"`
-	// Problem says what is wrong.
-	Problem string `json:"problem"`
+	Events, Quotes int
+	Err            error
 }
 
-func (f keyFault) String() string {
-	if f.Events == 0 {
-		return f.Problem
-	}
-	return fmt.Sprintf("%d events of %d quotes: %s", f.Events, f.Quotes, f.Problem)
+// NewCheck begins to check the keys of quotes.
+func NewCheck(quotes *quotestore.Store) *Check {
+	return &Check{quotes: quotes, under: map[keyRef]*sealedUnder{}, customers: map[string]string{}, erased: map[string]quote.Erasure{}}
 }
 
-func newKeyCheck(quotes *quotestore.Store) *keyCheck {
-	return &keyCheck{quotes: quotes, under: map[keyRef]*sealedUnder{}, customers: map[string]string{}, erased: map[string]quote.Erasure{}}
-}
-
-// note takes in events as the log has them, those of a stream in their order.
-func (k *keyCheck) note(events []eventstore.Event) {
+// Note takes in events as the log has them, those of a stream in their order.
+func (k *Check) Note(events []eventstore.Event) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, e := range events {
@@ -91,7 +82,7 @@ func (k *keyCheck) note(events []eventstore.Event) {
 }
 
 // erasures are those that the streams tell of, by customer.
-func (k *keyCheck) erasures() map[string]seal.Erasure {
+func (k *Check) erasures() map[string]seal.Erasure {
 	by := map[string]seal.Erasure{}
 	for stream, e := range k.erased {
 		if customer := k.customers[stream]; customer != "" {
@@ -101,9 +92,9 @@ func (k *keyCheck) erasures() map[string]seal.Erasure {
 	return by
 }
 
-// faults tries every key, and looks whether those who were erased still have keys.
-func (k *keyCheck) faults(ctx context.Context) ([]keyFault, error) {
-	faults := []keyFault{}
+// Faults tries every key, and looks whether those who were erased still have keys.
+func (k *Check) Faults(ctx context.Context) ([]Fault, error) {
+	faults := []Fault{}
 	erased := k.erasures()
 	for ref, s := range k.under {
 		if _, ok := erased[ref.customerID]; ok {
@@ -121,7 +112,7 @@ func (k *keyCheck) faults(ctx context.Context) ([]keyFault, error) {
 		case damaged:
 			err = fmt.Errorf("%w, as in version %d of stream %s", err, s.sample.Version, s.sample.StreamID)
 		}
-		faults = append(faults, keyFault{ref.customerID, ref.keyID, s.events, len(s.quotes), plainly(err).Error()})
+		faults = append(faults, Fault{ref.customerID, ref.keyID, s.events, len(s.quotes), err})
 	}
 	for customer := range erased {
 		held, err := k.quotes.Keys.Holder(ctx, customer)
@@ -129,25 +120,24 @@ func (k *keyCheck) faults(ctx context.Context) ([]keyFault, error) {
 			return nil, err
 		}
 		if held.Erasure == nil {
-			faults = append(faults, keyFault{CustomerID: customer, Problem: "customer " + customer +
-				" was erased, as the log says, and the table of keys does not know: give milepost erase again"})
+			faults = append(faults, Fault{CustomerID: customer, Err: &NotErased{customer}})
 		}
 	}
-	slices.SortFunc(faults, func(a, b keyFault) int {
-		return cmp.Or(cmp.Compare(a.CustomerID, b.CustomerID), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Problem, b.Problem))
+	slices.SortFunc(faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.CustomerID, b.CustomerID), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Err.Error(), b.Err.Error()))
 	})
 	return faults, nil
 }
 
-// settle does in the table of keys what an imported log asks for: who was erased stays so, and nobody gets a first key
+// Settle does in the table of keys what an imported log asks for: who was erased stays so, and nobody gets a first key
 // here while the one that opens their events is elsewhere. It returns the faults that are left.
-func (k *keyCheck) settle(ctx context.Context) ([]keyFault, error) {
+func (k *Check) Settle(ctx context.Context) ([]Fault, error) {
 	for _, e := range k.erasures() {
 		if _, err := k.quotes.Keys.Erase(ctx, e); err != nil {
 			return nil, err
 		}
 	}
-	faults, err := k.faults(ctx)
+	faults, err := k.Faults(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -159,23 +149,9 @@ func (k *keyCheck) settle(ctx context.Context) ([]keyFault, error) {
 	return faults, nil
 }
 
-// mostNamed is how many faults of keys are named; the others are counted.
-const mostNamed = 20
+// NotErased is the error of a customer who was erased, as the log says, and of whom the table of keys does not know it.
+type NotErased struct{ CustomerID string }
 
-// printKeyFaults names the keys that do not open what they should.
-func printKeyFaults(out io.Writer, faults []keyFault) {
-	customers, events := map[string]bool{}, 0
-	for i, f := range faults {
-		customers[f.CustomerID] = true
-		events += f.Events
-		if i < mostNamed {
-			fmt.Fprintln(out, f)
-		}
-	}
-	if len(faults) > mostNamed {
-		fmt.Fprintf(out, "and %d more\n", len(faults)-mostNamed)
-	}
-	if len(faults) > 0 {
-		fmt.Fprintf(out, "%d events of %d customers cannot be opened\n", events, len(customers))
-	}
+func (e *NotErased) Error() string {
+	return "customer " + e.CustomerID + " was erased, as the log says, and the table of keys does not know"
 }

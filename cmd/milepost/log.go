@@ -60,7 +60,7 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 
 func (st *stack) logs() (*logs, error) {
 	db := dynamodb.NewFromConfig(st.aws)
-	keys, err := st.keys()
+	customerKeys, err := st.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -70,9 +70,9 @@ func (st *stack) logs() (*logs, error) {
 		snapshots: &quotestore.Snapshots{DB: db, Table: st.get("SNAPSHOTS_TABLE_NAME")},
 		quotes: &quotestore.Store{
 			Log:  &eventstore.Store{DB: db, Table: st.get("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent},
-			Keys: keys,
+			Keys: customerKeys,
 		},
-		outbox: &outbox.Store{DB: db, Table: st.get("NOTIFICATIONS_TABLE_NAME"), Keys: keys},
+		outbox: &outbox.Store{DB: db, Table: st.get("NOTIFICATIONS_TABLE_NAME"), Keys: customerKeys},
 		projections: &readmodel.Store{
 			DB: db, Quotes: st.get("QUOTES_TABLE_NAME"), CustomerQuotes: st.get("CUSTOMER_QUOTES_TABLE_NAME"), QuoteSearch: st.get("QUOTE_SEARCH_TABLE_NAME"),
 			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(st.aws), Key: st.get("SEARCH_KEY_ARN")},
@@ -372,7 +372,7 @@ type verification struct {
 	// Keys are those that do not open what is sealed under them.
 	Keys []keyFault `json:"keys"`
 
-	check *keyCheck
+	check *Check
 }
 
 // Run checks, and fails when it finds something.
@@ -387,7 +387,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
-	v := verification{Faults: []eventstore.Fault{}, Keys: []keyFault{}, check: newKeyCheck(l.quotes)}
+	v := verification{Faults: []eventstore.Fault{}, Keys: []keyFault{}, check: NewCheck(l.quotes)}
 	for _, id := range ids {
 		if err := l.verify(ctx, id, &v); err != nil {
 			return plainly(err)
@@ -399,9 +399,11 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	if !c.SkipKeys {
-		if v.Keys, err = v.check.faults(ctx); err != nil {
+		found, err := v.check.Faults(ctx)
+		if err != nil {
 			return plainly(err)
 		}
+		v.Keys = keyFaults(found)
 	}
 	if c.JSON {
 		err = printJSON(s.out, v)
@@ -454,7 +456,7 @@ func (l *logs) verify(ctx context.Context, quoteID string, v *verification) erro
 	}
 	v.Streams++
 	v.Events += len(events)
-	v.check.note(events)
+	v.check.Note(events)
 	v.Faults = append(v.Faults, faults...)
 	return nil
 }

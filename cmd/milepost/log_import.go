@@ -43,8 +43,8 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	im := &archive.Importer{Log: l.quotes.Log, Name: eventstore.ImportName(time.Now()), Workers: c.Workers, Check: c.Check}
-	keys := newKeyCheck(l.quotes)
-	im.Note = keys.note
+	check := NewCheck(l.quotes)
+	im.Note = check.Note
 	r := &archive.Reader{Source: source}
 	bar := newBar(s.err, 0, 0)
 	f, err := im.Run(ctx, r, func(events int) {
@@ -61,14 +61,15 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	settle := keys.settle
+	settle := check.Settle
 	if c.Check {
-		settle = keys.faults
+		settle = check.Faults
 	}
-	sealed, err := settle(ctx)
+	found, err := settle(ctx)
 	if err != nil {
 		return plainly(err)
 	}
+	sealed := keyFaults(found)
 	err = c.print(s, f, sealed)
 	if err == nil && len(sealed) > 0 {
 		err = exitStatus(1)

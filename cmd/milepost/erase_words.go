@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"milepost/domain/quote"
+)
+
+// eraseCmd erases a customer's key, and so what all copies of the log say about persons.
+type eraseCmd struct {
+	Customer string   `arg:"" help:"The customer's id: the subject of the customer's tokens."`
+	Reason   string   `required:"" placeholder:"CODE" help:"Why, as a code such as CUSTOMER_REQUEST. It is kept, so it names nobody."`
+	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who erases. It is kept. Default: the user of this machine."`
+	Yes      bool     `xor:"way" help:"Do it. It cannot be undone."`
+	DryRun   bool     `xor:"way" help:"Only show what there is to erase."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what remains.
+func (*eraseCmd) Help() string {
+	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the keys for five minutes, and the customer may submit meanwhile: the command waits until that is over, and takes in what came. When it has ended, nothing of the person is there or can come. An erasure that was interrupted goes on when the command is given again.
+
+Example:
+
+  milepost erase ada --reason CUSTOMER_REQUEST --yes`
+}
+
+// Validate is called by the parser.
+func (c *eraseCmd) Validate() error {
+	switch {
+	case c.Customer == "" || c.Reason == "":
+		return nil // it is missing, which the parser says next
+	case !reasonCode.MatchString(c.Reason):
+		return fmt.Errorf("--reason must be a code of up to 40 capitals, digits and underscores, such as CUSTOMER_REQUEST, and is %q", c.Reason)
+	case c.By == "" || len(c.By) > 200:
+		return fmt.Errorf("--by must have 1 to 200 bytes, and has %d", len(c.By))
+	case !c.Yes && !c.DryRun:
+		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
+	}
+	return nil
+}
+
+// Run erases.
+func (c *eraseCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
+	}
+	e := &Eraser{
+		Quotes: l.quotes, Projections: l.projections, Outbox: l.outbox, DryRun: c.DryRun,
+		Waiting: func(until time.Time) {
+			fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function remembers them\n", clock(until))
+		},
+	}
+	did, err := e.Run(ctx, Order{CustomerID: c.Customer, By: c.By, ReasonCode: c.Reason})
+	if _, ok := errors.AsType[*Interrupted](err); ok {
+		return fmt.Errorf("%w; the same command goes on there", err)
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	return c.print(s, did)
+}
+
+// print tells what was done. Quotes that are not sealed, or cannot be read, make it fail.
+func (c *eraseCmd) print(s streams, did Erasure) error {
+	if c.JSON {
+		if err := printJSON(s.out, did); err != nil {
+			return err
+		}
+	} else {
+		if did.Erased == nil {
+			fmt.Fprintf(s.out, "customer %s is not erased\n", c.Customer)
+		} else {
+			fmt.Fprintf(s.out, "the key of customer %s was erased at %s by %s, %s\n", c.Customer, did.Erased.At.Format(time.RFC3339), did.Erased.By, did.Erased.ReasonCode)
+		}
+		for _, status := range []quote.Status{
+			quote.StatusRequested, quote.StatusQuoted, quote.StatusReferred, quote.StatusAccepted,
+			quote.StatusDeclined, quote.StatusWithdrawn, quote.StatusExpired,
+		} {
+			if n := did.Quotes[status]; n > 0 {
+				fmt.Fprintf(s.out, "%6d %s\n", n, status)
+			}
+		}
+		if c.Yes {
+			fmt.Fprintf(s.out, "noted in %d quotes\n", did.Noted)
+		}
+		if did.Late > 0 {
+			fmt.Fprintf(s.out, "%6d quotes were submitted after the erasure, and are erased\n", did.Late)
+		}
+		if did.Letters > 0 {
+			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
+		}
+		for _, id := range did.Unsealed {
+			fmt.Fprintf(s.out, "quote %s has events that were never sealed: what they say about persons is still there\n", id)
+		}
+		printFaults(s.out, did.Faults)
+	}
+	if len(did.Unsealed) > 0 {
+		return exitStatus(1)
+	}
+	return failedFor(did.Faults, nil)
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
+)
+
+// keysCmd brings the customers' keys from one system to another.
+type keysCmd struct {
+	Export keysExportCmd `cmd:"" help:"Write the customers' keys into a file, encrypted for one system."`
+	Import keysImportCmd `cmd:"" help:"Read a file of keys that was written for this system."`
+	Copy   keysCopyCmd   `cmd:"" help:"Bring the customers' keys to another system, without a file."`
+}
+
+// target is the system for which keys are encrypted.
+type target struct {
+	TargetEndpoint *baseURL `placeholder:"URL" xor:"target" help:"Where the AWS of the target is played. Default: where this system is."`
+	TargetAWS      bool     `name:"target-aws" xor:"target" help:"The target is in the real AWS."`
+	TargetProfile  string   `placeholder:"NAME" help:"The profile of the aws command line for the target, if it is in another account or region."`
+	TargetStack    string   `placeholder:"NAME" help:"The target's stack. Default: that of --stack."`
+}
+
+// keys opens the target's keys. source is the system that the command works on.
+func (t *target) keys(ctx context.Context, source *endpoint, s streams) (*seal.Keys, error) {
+	e := endpoint{URL: source.URL, AWS: source.AWS, Stack: cmp.Or(t.TargetStack, source.Stack)}
+	if t.TargetEndpoint != nil || t.TargetAWS {
+		e.URL, e.AWS = t.TargetEndpoint, t.TargetAWS
+	}
+	if t.TargetProfile == "" {
+		return e.keys(ctx, s)
+	}
+	if !e.real() {
+		return nil, errors.New("--target-profile is for a target in the real AWS: add --target-aws")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(t.TargetProfile))
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStack(ctx, cfg, e.Stack)
+	if err != nil {
+		return nil, err
+	}
+	return st.keys()
+}
+
+// keys opens the customers' keys of a stack.
+func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
+	st, err := e.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return st.keys()
+}
+
+func (st *stack) keys() (*seal.Keys, error) {
+	return &seal.Keys{
+		DB: dynamodb.NewFromConfig(st.aws), KMS: kms.NewFromConfig(st.aws),
+		Table: st.get("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: st.get("WRAPPING_KEY_ARN"),
+	}, st.err()
+}
+
+// keysExportCmd writes the keys into a file.
+type keysExportCmd struct {
+	To       string   `arg:"" help:"The file to write, which must not be there."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Target   target   `embed:""`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says who can use the file.
+func (*keysExportCmd) Help() string {
+	return `Every customer's keys are decrypted, and encrypted again under the wrapping key of the target: nobody without the use of that key can open what is in the file. Without a target it is for this system itself, after a loss of its table of keys. The records of erasures are in it, too.
+
+A file of keys brings back customers who are erased after it was written, wherever their erasure is not known. Keep no more than the last one, for no longer than you may take to erase a customer.
+
+Example, every night, for a system that stands by in another account:
+
+  milepost keys export keys.ndjson --aws --target-aws --target-profile standby`
+}
+
+// Run exports.
+func (c *keysExportCmd) Run(ctx context.Context, s streams) error {
+	from, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	head, err := NewHead(ctx, to)
+	if err != nil {
+		return plainly(err)
+	}
+	f, finish, err := newFile(c.To)
+	if err != nil {
+		return err
+	}
+	did, err := Export(ctx, f, head, from, to)
+	if err := errors.Join(err, finish(err != nil)); err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "written")
+}
+
+// keysImportCmd reads the keys from a file.
+type keysImportCmd struct {
+	From     string   `arg:"" help:"A file of milepost keys export."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what becomes of keys that are there.
+func (*keysImportCmd) Help() string {
+	return `The file must have been written for this system. A customer who has keys here keeps them and gets those of the file beside them; what is new is still sealed under the key that was here. An erasure wins, be it in the file or here. So the command can be given again.
+
+Example:
+
+  milepost keys import keys.ndjson`
+}
+
+// Run imports.
+func (c *keysImportCmd) Run(ctx context.Context, s streams) error {
+	to, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(c.From)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	did, err := Import(ctx, c.From, f, to)
+	if foreign, ok := errors.AsType[*Foreign](err); ok {
+		foreign.Err = plainly(foreign.Err)
+		return foreign
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "imported")
+}
+
+// keysCopyCmd brings the keys to another system.
+type keysCopyCmd struct {
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Target   target   `embed:""`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what is needed.
+func (*keysCopyCmd) Help() string {
+	return `It does what milepost keys export and import do, and leaves no file behind. Both systems must answer.
+
+Example, from one system on this machine to another:
+
+  milepost keys copy --target-endpoint http://127.0.0.1:4567`
+}
+
+// Validate is called by the parser.
+func (c *keysCopyCmd) Validate() error {
+	if c.Target == (target{}) {
+		return errors.New("--target-endpoint, --target-aws or --target-stack must say where to")
+	}
+	return nil
+}
+
+// Run copies.
+func (c *keysCopyCmd) Run(ctx context.Context, s streams) error {
+	from, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	did, err := Copy(ctx, from, to)
+	if err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "copied")
+}
+
+// printMoved says what was done. Keys that could not be read or written make it fail.
+func printMoved(out io.Writer, m Moved, asJSON bool, done string) error {
+	faults := stored.NewFaults()
+	for _, f := range m.Faults {
+		if plain := plainly(f.Err); plain != f.Err { // what is plain already names the customer
+			f.Err = fmt.Errorf("customer %s: %w", f.CustomerID, plain)
+		}
+		faults.Add(f.Err)
+	}
+	if asJSON {
+		return failedFor(faults, printJSON(out, struct {
+			Moved
+			stored.Faults
+		}{m, faults}))
+	}
+	printFaults(out, faults)
+	_, err := fmt.Fprintf(out, "%d customers: %d keys %s, %d there already; %d customers are erased\n", m.Customers, m.Keys, done, m.There, m.Erased)
+	return failedFor(faults, err)
+}
