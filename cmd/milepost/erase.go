@@ -4,253 +4,105 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"milepost/domain/quote"
-	"milepost/internal/log/eventstore"
-	"milepost/internal/log/seal"
-	"milepost/internal/notify/outbox"
-	"milepost/internal/platform/stored"
-	"milepost/internal/quotes/quotestore"
-	"milepost/internal/quotes/readmodel"
+	"milepost/internal/ops/erase"
 )
 
-// Eraser erases customers.
-type Eraser struct {
-	Quotes      *quotestore.Store
-	Projections *readmodel.Store
-	Outbox      *outbox.Store
-	// DryRun finds out what there is to erase, and erases nothing.
-	DryRun bool
-	// Waiting is told until when functions may remember the keys, before that is waited for.
-	Waiting func(until time.Time)
+// eraseCmd erases a customer's key, and so what all copies of the log say about persons.
+type eraseCmd struct {
+	Customer string   `arg:"" help:"The customer's id: the subject of the customer's tokens."`
+	Reason   string   `required:"" placeholder:"CODE" help:"Why, as a code such as CUSTOMER_REQUEST. It is kept, so it names nobody."`
+	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who erases. It is kept. Default: the user of this machine."`
+	Yes      bool     `xor:"way" help:"Do it. It cannot be undone."`
+	DryRun   bool     `xor:"way" help:"Only show what there is to erase."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 }
 
-// Order says who is to be erased, who has it done, and why, as a code.
-type Order struct{ CustomerID, By, ReasonCode string }
+// Help says what remains.
+func (*eraseCmd) Help() string {
+	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the keys for five minutes, and the customer may submit meanwhile: the command waits until that is over, and takes in what came. When it has ended, nothing of the person is there or can come. An erasure that was interrupted goes on when the command is given again.
 
-// Erasure is what an Eraser did, or would do.
-type Erasure struct {
-	CustomerID string `json:"customerId"`
-	// Erased is the record of the erasure, nil where there is none yet.
-	Erased *seal.Erasure `json:"erased,omitempty"`
-	// Quotes counts the customer's quotes by their statuses before, Noted those in which the erasure was noted now.
-	Quotes map[quote.Status]int `json:"quotes"`
-	Noted  int                  `json:"noted"`
-	// Letters counts what was sent to the customer before letters were sealed: their words are, or would be, taken out.
-	Letters int `json:"letters"`
-	// Late counts the quotes that were submitted while functions still remembered the keys. They are erased, too.
-	Late int `json:"late"`
-	// Unsealed are quotes with events from before what they say about persons was sealed. It is still there.
-	Unsealed []string `json:"unsealed"`
-	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone all the same.
-	stored.Faults
+Example:
+
+  milepost erase ada --reason CUSTOMER_REQUEST --yes`
 }
 
-// NoCustomer is the error of a customer who has neither keys nor quotes.
-type NoCustomer struct{ CustomerID string }
-
-func (e *NoCustomer) Error() string { return "there is no customer " + e.CustomerID }
-
-// Interrupted is the error of an erasure that goes on when it is run again. The key is erased, unless it was a dry run.
-type Interrupted struct {
-	// Noted counts the quotes in which the erasure was noted.
-	Noted int
-	// Remembered is true if all was noted, and functions may remember the keys.
-	Remembered bool
-}
-
-func (e *Interrupted) Error() string {
-	if e.Remembered {
-		return "interrupted while functions may remember the keys"
+// Validate is called by the parser.
+func (c *eraseCmd) Validate() error {
+	switch {
+	case c.Customer == "" || c.Reason == "":
+		return nil // it is missing, which the parser says next
+	case !reasonCode.MatchString(c.Reason):
+		return fmt.Errorf("--reason must be a code of up to 40 capitals, digits and underscores, such as CUSTOMER_REQUEST, and is %q", c.Reason)
+	case c.By == "" || len(c.By) > 200:
+		return fmt.Errorf("--by must have 1 to 200 bytes, and has %d", len(c.By))
+	case !c.Yes && !c.DryRun:
+		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
 	}
-	return fmt.Sprintf("interrupted behind %d quotes", e.Noted)
+	return nil
 }
 
-// Run erases a customer.
-func (e *Eraser) Run(ctx context.Context, o Order) (Erasure, error) {
-	did := Erasure{CustomerID: o.CustomerID, Quotes: map[quote.Status]int{}, Unsealed: []string{}, Faults: stored.NewFaults()}
-	held, err := e.Quotes.Keys.Holder(ctx, o.CustomerID)
-	_, damaged := errors.AsType[*seal.BadKey](err)
-	if err != nil && !damaged { // what is no key is erased as well
-		return did, err
-	}
-	ids, err := e.quotesOf(ctx, o.CustomerID)
+// Run erases.
+func (c *eraseCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
 	if err != nil {
-		return did, err
+		return err
 	}
-	if !held.Exists() && !damaged && len(ids) == 0 {
-		return did, &NoCustomer{o.CustomerID}
+	e := &erase.Eraser{
+		Quotes: l.quotes, Projections: l.projections, Outbox: l.outbox, DryRun: c.DryRun,
+		Waiting: func(until time.Time) {
+			fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function remembers them\n", clock(until))
+		},
 	}
-	did.Erased = held.Erasure
-	if e.DryRun {
-		return did, e.notes(ctx, ids, &did)
+	did, err := e.Run(ctx, erase.Order{CustomerID: c.Customer, By: c.By, ReasonCode: c.Reason})
+	if _, ok := errors.AsType[*erase.Interrupted](err); ok {
+		return fmt.Errorf("%w; the same command goes on there", err)
 	}
-	first, err := e.Quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: o.CustomerID, At: time.Now().UTC(), By: o.By, ReasonCode: o.ReasonCode})
 	if err != nil {
-		return did, err
+		return plainly(err)
 	}
-	did.Erased = &first
-	if err := e.notes(ctx, ids, &did); err != nil {
-		return did, err
-	}
-	return did, e.outlast(ctx, ids, &did)
+	return c.print(s, did)
 }
 
-// notes notes in quotes that their personal data were erased.
-func (e *Eraser) notes(ctx context.Context, ids []string, did *Erasure) error {
-	for _, id := range ids {
-		err := e.note(ctx, id, did)
-		if ctx.Err() != nil {
-			return &Interrupted{Noted: did.Noted}
-		}
-		if _, unreadable := errors.AsType[*eventstore.Unreadable](err); unreadable {
-			did.Add(err)
-			continue
-		}
-		if err != nil {
+// print tells what was done. Quotes that are not sealed, or cannot be read, make it fail.
+func (c *eraseCmd) print(s streams, did erase.Erasure) error {
+	if c.JSON {
+		if err := printJSON(s.out, did); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// settling is how long what was appended last may take to be found.
-const settling = 30 * time.Second
-
-// outlast waits until no function remembers the keys any more, and takes in the quotes that were submitted until then.
-func (e *Eraser) outlast(ctx context.Context, ids []string, did *Erasure) error {
-	over := did.Erased.At.Add(seal.Lifetime + settling)
-	if wait := time.Until(over); wait > 0 {
-		e.Waiting(over)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return &Interrupted{Noted: did.Noted, Remembered: true}
+	} else {
+		if did.Erased == nil {
+			fmt.Fprintf(s.out, "customer %s is not erased\n", c.Customer)
+		} else {
+			fmt.Fprintf(s.out, "the key of customer %s was erased at %s by %s, %s\n", c.Customer, did.Erased.At.Format(time.RFC3339), did.Erased.By, did.Erased.ReasonCode)
 		}
-	}
-	late, err := e.quotesOf(ctx, did.CustomerID)
-	if err != nil {
-		return err
-	}
-	submitted, err := e.submitted(ctx, did.CustomerID, did.Erased.At.Add(-settling), over)
-	if err != nil {
-		return err
-	}
-	late = slices.DeleteFunc(append(late, submitted...), func(id string) bool { return slices.Contains(ids, id) })
-	slices.Sort(late)
-	late = slices.Compact(late)
-	did.Late = len(late)
-	return e.notes(ctx, late, did)
-}
-
-// submitted returns the quotes of a customer that begin in a span of the log, whether or not a list has them.
-func (e *Eraser) submitted(ctx context.Context, customerID string, since, until time.Time) (ids []string, err error) {
-	var streams []string
-	look := func() error {
-		owners, err := e.Quotes.Log.SealedFor(ctx, streams)
-		for stream, owner := range owners {
-			if id, ok := quotestore.QuoteID(stream); ok && owner == customerID {
-				ids = append(ids, id)
+		for _, status := range []quote.Status{
+			quote.StatusRequested, quote.StatusQuoted, quote.StatusReferred, quote.StatusAccepted,
+			quote.StatusDeclined, quote.StatusWithdrawn, quote.StatusExpired,
+		} {
+			if n := did.Quotes[status]; n > 0 {
+				fmt.Fprintf(s.out, "%6d %s\n", n, status)
 			}
 		}
-		streams = streams[:0]
-		return err
-	}
-	for place, err := range e.Quotes.Log.Places(ctx, eventstore.CursorAt(since), until) {
-		if err != nil {
-			return nil, err
+		if c.Yes {
+			fmt.Fprintf(s.out, "noted in %d quotes\n", did.Noted)
 		}
-		if place.Version == 1 {
-			streams = append(streams, place.StreamID)
+		if did.Late > 0 {
+			fmt.Fprintf(s.out, "%6d quotes were submitted after the erasure, and are erased\n", did.Late)
 		}
-		if len(streams) == eventstore.MaxImported {
-			if err := look(); err != nil {
-				return nil, err
-			}
+		if did.Letters > 0 {
+			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
 		}
-	}
-	return ids, look()
-}
-
-// note notes in a quote that its personal data were erased, unless it has that already.
-func (e *Eraser) note(ctx context.Context, quoteID string, did *Erasure) error {
-	h, err := e.Quotes.Load(ctx, quoteID, quotestore.Impersonal)
-	if err != nil {
-		return err
-	}
-	if len(h.Events) == 0 {
-		return nil // the projection knows more than the log, which is for milepost log verify to say
-	}
-	did.Quotes[h.Quote.Status]++
-	if unsealed, err := quotestore.InClear(h.Events); err != nil {
-		return err
-	} else if unsealed {
-		did.Unsealed = append(did.Unsealed, quoteID)
-	}
-	if err := e.letters(ctx, quoteID, did); err != nil || e.DryRun {
-		return err
-	}
-	if h.Quote.Erasure != nil {
-		return e.forget(ctx, h)
-	}
-	order := quotestore.Order{
-		ID: "erase/" + quoteID, Actor: did.Erased.By, CorrelationID: "erase/" + did.Erased.At.Format(time.RFC3339Nano), At: time.Now().UTC(),
-		Command: quote.RecordErasure{Erasure: quote.Erasure{At: did.Erased.At, By: did.Erased.By, ReasonCode: did.Erased.ReasonCode}},
-	}
-	if h, err = e.Quotes.ExecuteOn(ctx, h, order); err != nil {
-		return err
-	}
-	did.Noted++
-	return e.forget(ctx, h)
-}
-
-// forget lets an erased quote be found by nothing of the person. The projector does it too, when it hears of the erasure.
-func (e *Eraser) forget(ctx context.Context, h quotestore.History) error {
-	return e.Projections.PutSearch(ctx, readmodel.Project(h), readmodel.TermsOf(h))
-}
-
-// letters takes out what was written to the customer of a quote before letters were sealed, and the notes on letters.
-func (e *Eraser) letters(ctx context.Context, quoteID string, did *Erasure) error {
-	items, faults, err := e.Outbox.OfQuote(ctx, quoteID)
-	if err != nil {
-		return err
-	}
-	for _, fault := range faults {
-		did.Add(fault)
-	}
-	for _, item := range items {
-		if !e.DryRun {
-			if _, err := e.Outbox.EraseNotes(ctx, item); err != nil {
-				return err
-			}
+		for _, id := range did.Unsealed {
+			fmt.Fprintf(s.out, "quote %s has events that were never sealed: what they say about persons is still there\n", id)
 		}
-		if !item.InClear() {
-			continue
-		}
-		if !e.DryRun {
-			if err := e.Outbox.EraseLetter(ctx, item, did.CustomerID); err != nil {
-				return err
-			}
-		}
-		did.Letters++
+		printFaults(s.out, did.Faults)
 	}
-	return nil
-}
-
-// quotesOf lists a customer's quotes.
-func (e *Eraser) quotesOf(ctx context.Context, customerID string) (ids []string, err error) {
-	for cursor := ""; ; {
-		page, err := e.Projections.List(ctx, customerID, cursor, 100)
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range page.Quotes {
-			ids = append(ids, line.QuoteID)
-		}
-		if cursor = page.Next; cursor == "" {
-			return ids, nil
-		}
+	if len(did.Unsealed) > 0 {
+		return exitStatus(1)
 	}
+	return failedFor(did.Faults, nil)
 }

@@ -19,6 +19,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/log/seal"
+	"milepost/internal/ops/erase"
 	"milepost/internal/platform/stored"
 	"milepost/local/fault"
 	"milepost/local/issuer"
@@ -197,9 +198,9 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 		if _, after := tables(t, s.Config()); len(after) != len(text) {
 			t.Error("a dry run changed something")
 		}
-		var did Erasure
+		var did erase.Erasure
 		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
-		want := Erasure{
+		want := erase.Erasure{
 			CustomerID: "ada", Noted: 3, Unsealed: []string{}, Quotes: map[quote.Status]int{quote.StatusQuoted: 1, quote.StatusAccepted: 1, quote.StatusWithdrawn: 1},
 			Erased: &seal.Erasure{CustomerID: "ada", At: began.UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"},
 			Faults: stored.NewFaults(),
@@ -310,7 +311,7 @@ func TestNothingOfAnErasedPersonIsThereOrCanCome(t *testing.T) {
 				submitted[answer.Header().Get("Location")] = answer.Code
 			})
 		}
-		var did Erasure
+		var did erase.Erasure
 		began := time.Now()
 		s.mustJSON(&did, "erase", "ada", "--reason", "CUSTOMER_REQUEST", "--by", "eve", "--yes")
 		if waited := time.Since(began); waited < seal.Lifetime || waited > seal.Lifetime+time.Minute {
@@ -381,7 +382,7 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 					log, _, _ := s.audit(ids[2])
 					assertUnreadable(t, "interrupted", log)
 				}
-				var did Erasure
+				var did erase.Erasure
 				s.mustJSON(&did, "erase", "ada", "--reason", "ONCE_MORE", "--by", "bob", "--yes")
 				by := "eve"
 				if cut == 1 {
@@ -458,7 +459,7 @@ func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 			letters int
 			left    bool
 		}{{"--dry-run", 1, true}, {"--yes", 1, false}, {"--yes", 0, false}} {
-			var did Erasure
+			var did erase.Erasure
 			s.mustJSON(&did, "erase", "ada", "--reason", "X", "--by", "eve", row.way)
 			_, text := tables(t, s.Config())
 			if did.Letters != row.letters || bytes.Contains(text, []byte("old@example.com")) != row.left || bytes.Contains(text, []byte("Mrs. Example")) != row.left {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"milepost/internal/ops/keys"
 )
 
 // keyFault is a key that does not open what is sealed under it, as it is printed.
@@ -19,11 +21,11 @@ type keyFault struct {
 }
 
 // keyFaults words what a check of keys found.
-func keyFaults(found []Fault) []keyFault {
+func keyFaults(found []keys.Fault) []keyFault {
 	faults := []keyFault{}
 	for _, f := range found {
 		problem := plainly(f.Err).Error()
-		if _, ok := errors.AsType[*NotErased](f.Err); ok {
+		if _, ok := errors.AsType[*keys.NotErased](f.Err); ok {
 			problem += ": give milepost erase again"
 		}
 		faults = append(faults, keyFault{f.CustomerID, f.KeyID, f.Events, f.Quotes, problem})

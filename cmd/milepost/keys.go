@@ -1,192 +1,215 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"sync"
-	"time"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/internal/log/seal"
-	"milepost/internal/platform"
+	"milepost/internal/ops/keys"
+	"milepost/internal/platform/stored"
 )
 
-// atATime is how many customers' keys are worked on at a time, and inABatch how many are read before.
-const (
-	atATime  = 16
-	inABatch = 256
-)
-
-// Moved is what became of the customers of a table or a file of keys.
-type Moved struct {
-	// Customers counts them, Erased those who are erased. Keys counts the keys that were written, There those that were
-	// there already.
-	Customers int `json:"customers"`
-	Erased    int `json:"erased"`
-	Keys      int `json:"keys"`
-	There     int `json:"alreadyThere"`
-	// Faults are the customers whose keys could not be read or written.
-	Faults []Fault `json:"-"`
+// keysCmd brings the customers' keys from one system to another.
+type keysCmd struct {
+	Export keysExportCmd `cmd:"" help:"Write the customers' keys into a file, encrypted for one system."`
+	Import keysImportCmd `cmd:"" help:"Read a file of keys that was written for this system."`
+	Copy   keysCopyCmd   `cmd:"" help:"Bring the customers' keys to another system, without a file."`
 }
 
-// each calls fn with every holder, some at a time. What fails for one is a fault, and does not end it.
-func (m *Moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error], fn func(seal.Holder) (seal.Adoption, error)) error {
-	var mu sync.Mutex
-	one := func(h seal.Holder) error {
-		did, err := fn(h)
-		mu.Lock()
-		defer mu.Unlock()
-		m.Customers++
-		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			m.Faults = append(m.Faults, Fault{CustomerID: h.CustomerID, Err: err})
-			return nil
-		}
-		m.Keys += did.Added
-		m.There += did.There
-		if did.Erased {
-			m.Erased++
-		}
-		return nil
+// target is the system for which keys are encrypted.
+type target struct {
+	TargetEndpoint *baseURL `placeholder:"URL" xor:"target" help:"Where the AWS of the target is played. Default: where this system is."`
+	TargetAWS      bool     `name:"target-aws" xor:"target" help:"The target is in the real AWS."`
+	TargetProfile  string   `placeholder:"NAME" help:"The profile of the aws command line for the target, if it is in another account or region."`
+	TargetStack    string   `placeholder:"NAME" help:"The target's stack. Default: that of --stack."`
+}
+
+// keys opens the target's keys. source is the system that the command works on.
+func (t *target) keys(ctx context.Context, source *endpoint, s streams) (*seal.Keys, error) {
+	e := endpoint{URL: source.URL, AWS: source.AWS, Stack: cmp.Or(t.TargetStack, source.Stack)}
+	if t.TargetEndpoint != nil || t.TargetAWS {
+		e.URL, e.AWS = t.TargetEndpoint, t.TargetAWS
 	}
-	var batch []seal.Holder
-	for h, err := range holders {
-		switch {
-		case err != nil && h.CustomerID == "":
-			return errors.Join(platform.Each(batch, atATime, one), err)
-		case err != nil:
-			m.Customers++
-			m.Faults = append(m.Faults, Fault{CustomerID: h.CustomerID, Err: err})
-		case len(h.Keys) > 0 || h.Erasure != nil:
-			batch = append(batch, h)
-		}
-		if len(batch) == inABatch {
-			if err := platform.Each(batch, atATime, one); err != nil {
-				return err
-			}
-			batch = batch[:0]
-		}
+	if t.TargetProfile == "" {
+		return e.keys(ctx, s)
 	}
-	return platform.Each(batch, atATime, one)
-}
-
-// Copy brings the keys of one system to another.
-func Copy(ctx context.Context, from, to *seal.Keys) (did Moved, err error) {
-	err = did.each(ctx, from.All(ctx), func(h seal.Holder) (seal.Adoption, error) {
-		wrapped, err := from.Wrap(ctx, h, to)
-		if err != nil {
-			return seal.Adoption{}, err
-		}
-		return to.Adopt(ctx, wrapped)
-	})
-	return did, err
-}
-
-// Head is the first line of a file of keys.
-type Head struct {
-	// WrappingKey is the ARN of the key that the keys are encrypted under, and Proof is by that key.
-	WrappingKey string    `json:"wrappingKey"`
-	Proof       []byte    `json:"proof"`
-	ExportedAt  time.Time `json:"exportedAt"`
-}
-
-// tail is the last line: without it the file is cut off.
-type tail struct {
-	Customers *int `json:"customers"`
-}
-
-// NewHead begins a file of keys for a system.
-func NewHead(ctx context.Context, to *seal.Keys) (h Head, err error) {
-	h.ExportedAt = time.Now().UTC()
-	h.Proof, h.WrappingKey, err = to.Prove(ctx)
-	return h, err
-}
-
-// Export writes the keys of one system into a file that another one can read.
-func Export(ctx context.Context, w io.Writer, head Head, from, to *seal.Keys) (did Moved, err error) {
-	out := bufio.NewWriter(w)
-	lines := json.NewEncoder(out)
-	if err := lines.Encode(head); err != nil {
-		return did, err
+	if !e.real() {
+		return nil, errors.New("--target-profile is for a target in the real AWS: add --target-aws")
 	}
-	var mu sync.Mutex
-	written := 0
-	err = did.each(ctx, from.All(ctx), func(h seal.Holder) (seal.Adoption, error) {
-		wrapped, err := from.Wrap(ctx, h, to)
-		if err != nil {
-			return seal.Adoption{}, err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		written++
-		return seal.Adoption{Added: len(wrapped.Keys), Erased: wrapped.Erasure != nil}, lines.Encode(wrapped)
-	})
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(t.TargetProfile))
 	if err != nil {
-		return did, err
+		return nil, err
 	}
-	return did, errors.Join(lines.Encode(tail{Customers: &written}), out.Flush())
-}
-
-// Foreign is the error of a file of keys that was written for another system.
-type Foreign struct {
-	Name string
-	// WrappingKey is the ARN of the key that this system cannot use.
-	WrappingKey string
-	Err         error
-}
-
-func (e *Foreign) Error() string {
-	return fmt.Sprintf("%s was written for the wrapping key %s, which this system cannot use; export the keys again with this system as the target: %v",
-		e.Name, e.WrappingKey, e.Err)
-}
-
-func (e *Foreign) Unwrap() error { return e.Err }
-
-// Import reads the keys from a file, which errors call by its name, into the system for which it was written.
-func Import(ctx context.Context, name string, r io.Reader, to *seal.Keys) (did Moved, err error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20) // more than an item of DynamoDB
-	var head Head
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.WrappingKey == "" {
-		return did, fmt.Errorf("%s is no file of keys", name)
+	st, err := openStack(ctx, cfg, e.Stack)
+	if err != nil {
+		return nil, err
 	}
-	if err := to.Check(ctx, head.Proof); err != nil {
-		return did, &Foreign{name, head.WrappingKey, err}
-	}
-	err = did.each(ctx, read(name, lines), func(h seal.Holder) (seal.Adoption, error) { return to.Adopt(ctx, h) })
-	return did, err
+	return st.keys()
 }
 
-// read reads the lines of a file of keys behind the first.
-func read(name string, lines *bufio.Scanner) iter.Seq2[seal.Holder, error] {
-	return func(yield func(seal.Holder, error) bool) {
-		n, whole := 0, false
-		for lines.Scan() {
-			var h seal.Holder
-			d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&h); err == nil && h.CustomerID != "" {
-				if n++; !yield(h, nil) {
-					return
-				}
-				continue
-			}
-			var last tail
-			if err := json.Unmarshal(lines.Bytes(), &last); err != nil || last.Customers == nil {
-				yield(seal.Holder{}, fmt.Errorf("%s: line %d is of no customer", name, n+2))
-				return
-			}
-			whole = *last.Customers == n
+// keys opens the customers' keys of a stack.
+func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
+	st, err := e.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return st.keys()
+}
+
+func (st *stack) keys() (*seal.Keys, error) {
+	return &seal.Keys{
+		DB: dynamodb.NewFromConfig(st.aws), KMS: kms.NewFromConfig(st.aws),
+		Table: st.get("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: st.get("WRAPPING_KEY_ARN"),
+	}, st.err()
+}
+
+// keysExportCmd writes the keys into a file.
+type keysExportCmd struct {
+	To       string   `arg:"" help:"The file to write, which must not be there."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Target   target   `embed:""`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says who can use the file.
+func (*keysExportCmd) Help() string {
+	return `Every customer's keys are decrypted, and encrypted again under the wrapping key of the target: nobody without the use of that key can open what is in the file. Without a target it is for this system itself, after a loss of its table of keys. The records of erasures are in it, too.
+
+A file of keys brings back customers who are erased after it was written, wherever their erasure is not known. Keep no more than the last one, for no longer than you may take to erase a customer.
+
+Example, every night, for a system that stands by in another account:
+
+  milepost keys export keys.ndjson --aws --target-aws --target-profile standby`
+}
+
+// Run exports.
+func (c *keysExportCmd) Run(ctx context.Context, s streams) error {
+	from, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	head, err := keys.NewHead(ctx, to)
+	if err != nil {
+		return plainly(err)
+	}
+	f, finish, err := newFile(c.To)
+	if err != nil {
+		return err
+	}
+	did, err := keys.Export(ctx, f, head, from, to)
+	if err := errors.Join(err, finish(err != nil)); err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "written")
+}
+
+// keysImportCmd reads the keys from a file.
+type keysImportCmd struct {
+	From     string   `arg:"" help:"A file of milepost keys export."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what becomes of keys that are there.
+func (*keysImportCmd) Help() string {
+	return `The file must have been written for this system. A customer who has keys here keeps them and gets those of the file beside them; what is new is still sealed under the key that was here. An erasure wins, be it in the file or here. So the command can be given again.
+
+Example:
+
+  milepost keys import keys.ndjson`
+}
+
+// Run imports.
+func (c *keysImportCmd) Run(ctx context.Context, s streams) error {
+	to, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(c.From)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	did, err := keys.Import(ctx, c.From, f, to)
+	if foreign, ok := errors.AsType[*keys.Foreign](err); ok {
+		foreign.Err = plainly(foreign.Err)
+		return foreign
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "imported")
+}
+
+// keysCopyCmd brings the keys to another system.
+type keysCopyCmd struct {
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Target   target   `embed:""`
+	Endpoint endpoint `embed:""`
+}
+
+// Help says what is needed.
+func (*keysCopyCmd) Help() string {
+	return `It does what milepost keys export and import do, and leaves no file behind. Both systems must answer.
+
+Example, from one system on this machine to another:
+
+  milepost keys copy --target-endpoint http://127.0.0.1:4567`
+}
+
+// Validate is called by the parser.
+func (c *keysCopyCmd) Validate() error {
+	if c.Target == (target{}) {
+		return errors.New("--target-endpoint, --target-aws or --target-stack must say where to")
+	}
+	return nil
+}
+
+// Run copies.
+func (c *keysCopyCmd) Run(ctx context.Context, s streams) error {
+	from, err := c.Endpoint.keys(ctx, s)
+	if err != nil {
+		return err
+	}
+	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	if err != nil {
+		return err
+	}
+	did, err := keys.Copy(ctx, from, to)
+	if err != nil {
+		return plainly(err)
+	}
+	return printMoved(s.out, did, c.JSON, "copied")
+}
+
+// printMoved says what was done. Keys that could not be read or written make it fail.
+func printMoved(out io.Writer, m keys.Moved, asJSON bool, done string) error {
+	faults := stored.NewFaults()
+	for _, f := range m.Faults {
+		if plain := plainly(f.Err); plain != f.Err { // what is plain already names the customer
+			f.Err = fmt.Errorf("customer %s: %w", f.CustomerID, plain)
 		}
-		if err := lines.Err(); err != nil || !whole {
-			yield(seal.Holder{}, errors.Join(err, fmt.Errorf("%s is cut off behind %d customers, whose keys were imported", name, n)))
-		}
+		faults.Add(f.Err)
 	}
+	if asJSON {
+		return failedFor(faults, printJSON(out, struct {
+			keys.Moved
+			stored.Faults
+		}{m, faults}))
+	}
+	printFaults(out, faults)
+	_, err := fmt.Fprintf(out, "%d customers: %d keys %s, %d there already; %d customers are erased\n", m.Customers, m.Keys, done, m.There, m.Erased)
+	return failedFor(faults, err)
 }

@@ -20,6 +20,7 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/notify/outbox"
+	"milepost/internal/ops/keys"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
@@ -372,7 +373,7 @@ type verification struct {
 	// Keys are those that do not open what is sealed under them.
 	Keys []keyFault `json:"keys"`
 
-	check *Check
+	check *keys.Check
 }
 
 // Run checks, and fails when it finds something.
@@ -387,7 +388,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 			return plainly(err)
 		}
 	}
-	v := verification{Faults: []eventstore.Fault{}, Keys: []keyFault{}, check: NewCheck(l.quotes)}
+	v := verification{Faults: []eventstore.Fault{}, Keys: []keyFault{}, check: keys.NewCheck(l.quotes)}
 	for _, id := range ids {
 		if err := l.verify(ctx, id, &v); err != nil {
 			return plainly(err)

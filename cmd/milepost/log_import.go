@@ -8,6 +8,7 @@ import (
 
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
+	"milepost/internal/ops/keys"
 )
 
 // logImportCmd reads an archive into the log.
@@ -43,7 +44,7 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	im := &archive.Importer{Log: l.quotes.Log, Name: eventstore.ImportName(time.Now()), Workers: c.Workers, Check: c.Check}
-	check := NewCheck(l.quotes)
+	check := keys.NewCheck(l.quotes)
 	im.Note = check.Note
 	r := &archive.Reader{Source: source}
 	bar := newBar(s.err, 0, 0)
