@@ -402,7 +402,7 @@ func TestEveryTamperingWithTheArchiveIsNamed(t *testing.T) {
 					s.store(o.Key, o.Body)
 				}
 			},
-			heads: "version 4 is changed, as the head of 2026-05-01 tells", from: "2026-05-02",
+			heads: "version 4 is changed, according to the head of 2026-05-01", from: "2026-05-02",
 		},
 		"a head is forged": {
 			do:    func(s *running, _ string) { s.store("heads/2026-05-01.json", []byte(`{"day":"2026-05-01"}`)) },

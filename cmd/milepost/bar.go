@@ -17,16 +17,16 @@ func setAside(f progress.File, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s cannot be read, and is %s now; the work begins anew\n", f, aside)
+	_, err = fmt.Fprintf(out, "%s cannot be read, and is now %s; the work starts again\n", f, aside)
 	return err
 }
 
 // goOn says how an interrupted command is taken up.
 func goOn(f progress.File) string {
 	if f == "" {
-		return "; with --progress FILE it could go on there"
+		return "; with --progress FILE it can continue from there"
 	}
-	return "; the same command goes on there"
+	return "; the same command continues from there"
 }
 
 // bar shows how far a work is: on a terminal in one line that is drawn again, elsewhere in a line now and
@@ -66,7 +66,7 @@ func (b *bar) show(done int) {
 	}
 }
 
-// end leaves the terminal's line behind.
+// end finishes the terminal's line.
 func (b *bar) end(done int) {
 	if b.terminal {
 		b.draw(done)

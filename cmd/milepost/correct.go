@@ -25,27 +25,27 @@ import (
 
 // correctCmd rates quotes again and appends what is right where something else was sent out.
 type correctCmd struct {
-	Since    moment        `placeholder:"TIME" help:"Look at quotes that were rated from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment        `placeholder:"TIME" help:"Look at quotes that were rated before this time. Default: now."`
-	Quote    []string      `placeholder:"ID" help:"Look at these quotes only."`
-	Plan     string        `placeholder:"VERSION" help:"Rate with this version of the rate plan, and refuse quotes for which it is not. Default: for each quote the one in force on its policy's first day that was released when it was quoted."`
-	DryRun   bool          `help:"Say what would be corrected, and append nothing."`
-	Reason   string        `placeholder:"CODE" help:"What had been wrong, as a code such as TERRITORY_FACTOR."`
-	Text     string        `placeholder:"TEXT" help:"What had been wrong, in words that a customer may read."`
+	Since    moment        `placeholder:"TIME" help:"Check quotes rated from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Until    moment        `placeholder:"TIME" help:"Check quotes rated before this time. Default: now."`
+	Quote    []string      `placeholder:"ID" help:"Check these quotes only."`
+	Plan     string        `placeholder:"VERSION" help:"Rate with this version of the rate plan, and refuse quotes that it does not cover. Default: for each quote the version in force on its policy's first day that had been released when it was quoted."`
+	DryRun   bool          `help:"Show what would be corrected, and append nothing."`
+	Reason   string        `placeholder:"CODE" help:"What was wrong, as a code such as TERRITORY_FACTOR."`
+	Text     string        `placeholder:"TEXT" help:"What was wrong, in words that a customer may read."`
 	Ticket   string        `placeholder:"TICKET" help:"Where the fault is described."`
-	By       string        `placeholder:"NAME" help:"Who has it corrected: you."`
-	ID       string        `name:"id" placeholder:"ID" help:"The correction's id. Under one id a revision is corrected once, also where that was undone since. Default: made of the other flags and the program's version."`
-	Workers  int           `default:"8" min:"1" max:"256" help:"Deal with so many quotes at the same time. Default: ${default}."`
-	Progress progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	JSON     bool          `name:"json" help:"Print a JSON object a line: each quote that is wrong, and the figures at the end."`
+	By       string        `placeholder:"NAME" help:"Who orders the correction: you."`
+	ID       string        `name:"id" placeholder:"ID" help:"The correction's id. Under one id a revision is corrected once, even if that was undone since. Default: derived from the other flags and the program's version."`
+	Workers  int           `default:"8" min:"1" max:"256" help:"How many quotes to check at the same time. Default: ${default}."`
+	Progress progress.File `placeholder:"FILE" type:"path" help:"Record the progress in this file, and continue from there if the file exists. It is removed at the end."`
+	JSON     bool          `name:"json" help:"Print one JSON object per line: each wrong quote, and the totals at the end."`
 	Endpoint endpoint      `embed:""`
 }
 
 // Help says what is compared, and what happens.
 func (*correctCmd) Help() string {
-	return `Each quote is rated again with this program, as of its own day and from the facts in the log with which it was rated. Where the answer is not the one that was sent out, QuoteCorrected is appended, with both and the difference. Nobody is asked anything, and no workflow starts. A quote that is right stays untouched; one that cannot be corrected is listed with the reason, and the exit status is 1 then. A revision that was rated wrongly and that the customer has amended since is one of these: it is not offered any more, and only the revision in force is corrected. Doing it again changes nothing.
+	return `Each quote is rated again with this program, as of its own day and from the same facts in the log. If the answer differs from the one that was sent, QuoteCorrected is appended, with both answers and the difference. No provider is called, and no workflow starts. A correct quote stays untouched. A quote that cannot be corrected is listed with the reason, and the exit status is then 1; so is a wrongly rated revision that the customer has amended since, because only the revision in force can be corrected. Running the command again changes nothing.
 
-Example, first what would happen, then that, going on after an interruption:
+Example, first a dry run, then the correction, which can continue after an interruption:
 
   milepost correct --since 2026-05-01T00:00:00Z --until 2026-05-09T00:00:00Z --dry-run
 
@@ -147,7 +147,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	})
 	bar.end(work.Events)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", work.Events, goOn(c.Progress))
+		return fmt.Errorf("interrupted after %d events%s", work.Events, goOn(c.Progress))
 	}
 	if err != nil {
 		return plainly(err)
@@ -167,7 +167,7 @@ func (c *correctCmd) id(engine string) string {
 	return fmt.Sprintf("%x", sum[:8])
 }
 
-// resume gives where the correction begins: where an earlier run of the command stopped, or at the beginning.
+// resume returns where the correction begins: where an earlier run of the command stopped, or at the beginning.
 func (c *correctCmd) resume(s streams, engine string) (correction, error) {
 	window := correct.Window{Since: c.Since.Time, Until: cmp.Or(c.Until.Time, time.Now())}
 	begin := correction{ID: c.id(engine), Plan: c.Plan, DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
@@ -181,12 +181,12 @@ func (c *correctCmd) resume(s streams, engine string) (correction, error) {
 	}
 	sameTime := p.Since.Equal(window.Since) && (c.Until.IsZero() || p.Until.Equal(window.Until))
 	if p.ID != begin.ID || p.Plan != begin.Plan || p.DryRun != begin.DryRun || !sameTime {
-		return begin, fmt.Errorf("%s tells how far another correction is: give that command again to finish it, or remove the file", c.Progress)
+		return begin, fmt.Errorf("%s belongs to another correction: run that command again to finish it, or remove the file", c.Progress)
 	}
 	return p, nil
 }
 
-// list tells of quotes that are wrong.
+// list prints the quotes that are wrong.
 func (c *correctCmd) list(out io.Writer, findings []correct.Finding) error {
 	if c.JSON {
 		encoder := json.NewEncoder(out)
@@ -241,7 +241,7 @@ func signed(d decimal.Decimal) string {
 	return d.String()
 }
 
-// print tells what the correction came to. What could not be corrected makes it fail.
+// print prints the outcome of the correction. It fails if something could not be corrected.
 func (c *correctCmd) print(out io.Writer, work correction) error {
 	var err error
 	if c.JSON {

@@ -36,7 +36,7 @@ func recordedIn(t *testing.T, cfg aws.Config) recorded {
 
 func recordedID(n int) string { return fmt.Sprintf("01KXAMPE000000000000000%03d", n) }
 
-// record writes quotes of the customer ada, each so many dollars too dear.
+// record writes quotes of the customer ada, each too high by a number of dollars.
 func (r recorded) record(at time.Time, dollars ...int64) {
 	r.t.Helper()
 	for n, by := range dollars {
@@ -49,7 +49,7 @@ func (r recorded) record(at time.Time, dollars ...int64) {
 	}
 }
 
-// corrections counts the corrections of the first so many quotes.
+// corrections counts the corrections of the first quotes.
 func (r recorded) corrections(quotes int) []int {
 	r.t.Helper()
 	made := make([]int, quotes)
@@ -187,7 +187,7 @@ func (s *served) corrections() (n int) {
 	return n
 }
 
-// TestCorrectIsKilledAndGoesOn kills the program in the middle, twice, and lets it go on.
+// TestCorrectIsKilledAndGoesOn kills the program in the middle, twice, and lets it continue.
 func TestCorrectIsKilledAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := mustServe(t, append(freePorts, "--data", dataDir(t))...)

@@ -17,11 +17,11 @@ type load struct {
 	unanswered []string
 }
 
-// drive submits until the process does not answer any more. It calls end once so many requests of this
-// drive are accepted, while others are under way.
+// drive submits until the process stops answering. It calls end once enough requests of this drive are accepted, while
+// others are under way.
 func (l *load) drive(s *served, name string, requests int, end func()) {
 	s.t.Helper()
-	client := &http.Client{Transport: &http.Transport{}} // with connections of its own
+	client := &http.Client{Transport: &http.Transport{}} // with its own connections
 	defer client.CloseIdleConnections()
 	enough, total := make(chan struct{}), len(l.accepted)+requests
 	var clients sync.WaitGroup
@@ -53,7 +53,7 @@ func (l *load) drive(s *served, name string, requests int, end func()) {
 	clients.Wait()
 }
 
-// again sends what got no answer once more, as a client does that wants to know.
+// again resends the requests that got no answer, as a client does that needs to know.
 func (l *load) again(s *served) {
 	for _, key := range l.unanswered {
 		l.accepted[key] = s.mustSubmit(key)
@@ -81,7 +81,7 @@ func TestKilledUnderLoadLosesNothing(t *testing.T) {
 	for round := range 3 {
 		l.drive(s, fmt.Sprint("round-", round), 1+random.IntN(60), s.mustKill)
 		s = mustServe(t, append(s.samePorts(), "--data", data)...)
-		if round == 0 { // once more, while it takes up what was left
+		if round == 0 { // again, while it resumes what was left
 			s.mustKill()
 			s = mustServe(t, append(s.samePorts(), "--data", data)...)
 		}

@@ -37,8 +37,8 @@ func eventKey(quoteID, version string) map[string]types.AttributeValue {
 	}
 }
 
-// TestNothingThatGoesOverManyQuotesStopsAtOne damages events of two quotes among four, and gives every command that goes
-// over all of them.
+// TestNothingThatGoesOverManyQuotesStopsAtOne damages events of two quotes among four, and runs every command that
+// visits all of them.
 func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		ids := []string{s.priced(), s.priced(), s.priced(), s.priced()}
@@ -94,8 +94,8 @@ func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
 	})
 }
 
-// TestAProgressFileThatCannotBeReadIsAsGoodAsNone gives the commands that go on where they were files that say nothing.
-func TestAProgressFileThatCannotBeReadIsAsGoodAsNone(t *testing.T) {
+// TestAnUnreadableProgressFileIsSetAside gives unreadable files to the commands that continue from a progress file.
+func TestAnUnreadableProgressFileIsSetAside(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		s.priced()
 		for _, args := range [][]string{
@@ -109,7 +109,7 @@ func TestAProgressFileThatCannotBeReadIsAsGoodAsNone(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := s.milepost(append(args, "--progress", file)...)
-				if got.status != 0 || !strings.Contains(got.err, file+" cannot be read, and is "+file+".damaged-") {
+				if got.status != 0 || !strings.Contains(got.err, file+" cannot be read, and is now "+file+".damaged-") {
 					t.Errorf("%v with %q: %+v", args, text, got)
 				}
 				left, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -124,7 +124,7 @@ func TestAProgressFileThatCannotBeReadIsAsGoodAsNone(t *testing.T) {
 	})
 }
 
-// TestAnErasureGoesOnPastAQuoteThatCannotBeRead erases a customer of whose quotes one is damaged, and so is a notification.
+// TestAnErasureGoesOnPastAQuoteThatCannotBeRead erases a customer with one damaged quote and one damaged notification.
 func TestAnErasureGoesOnPastAQuoteThatCannotBeRead(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		bad := s.priced()

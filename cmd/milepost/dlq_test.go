@@ -343,7 +343,7 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 			tried[f.ID] = true
 		}
 		if got.status != 1 || len(report.Redriven) != 0 || len(report.Failed) != 25 || len(tried) != 25 ||
-			report.Failed[0].Problem != "it is no message of EventBridge or Lambda, and nobody knows what to do with it" {
+			report.Failed[0].Problem != "it is no message of EventBridge or Lambda, and it cannot be redriven" {
 			t.Errorf("redrive: %+v, want status 1 and each message failed once", got)
 		}
 		s.assertDepths(map[string]int{"stream-failures": 25})

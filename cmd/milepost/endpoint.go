@@ -16,18 +16,18 @@ import (
 	"milepost/local/awsapi"
 )
 
-// endpoint says in which AWS a command works, and on which stack there.
+// endpoint says which AWS and which stack a command works on.
 type endpoint struct {
-	URL   *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where AWS is played. An empty URL is the real AWS. Default: http://127.0.0.1:4566, where milepost run does it."`
+	URL   *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where a local AWS is served. An empty URL means the real AWS. Default: http://127.0.0.1:4566, where milepost run serves it."`
 	AWS   bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
-	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack, whose outputs say what it has. Default: ${default}."`
+	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack; its outputs name its resources. Default: ${default}."`
 }
 
 // baseURL is the address of an HTTP server, or "".
 type baseURL string
 
-// defaultURL is where milepost run serves AWS unless it is told otherwise. It is no default of the flag,
-// which could then not exclude another.
+// defaultURL is where milepost run serves AWS by default. It is not the flag's default, because the flag could then not
+// exclude another.
 const defaultURL = "http://127.0.0.1:4566"
 
 // Validate is called by the parser.
@@ -38,7 +38,7 @@ func (u baseURL) Validate() error {
 	return nil
 }
 
-// real tells whether the command works in the real AWS.
+// real reports whether the command works on the real AWS.
 func (e *endpoint) real() bool { return e.AWS || e.URL != nil && *e.URL == "" }
 
 // config makes SDK clients. At a URL the credentials say nothing; they are there to sign with.
@@ -81,7 +81,7 @@ func plainly(err error) error {
 		return fmt.Errorf("%s %s: %s (%s)", call.Service(), call.Operation(), answer.ErrorMessage(), answer.ErrorCode())
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%s %s: nothing answers there; is milepost run at work, and --endpoint its address?", call.Service(), call.Operation())
+		return fmt.Errorf("%s %s: nothing answers there; is milepost run running, and --endpoint its address?", call.Service(), call.Operation())
 	}
 	if unsent, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("%s %s: %w; is --endpoint the address of milepost run?", call.Service(), call.Operation(), unsent.Err)

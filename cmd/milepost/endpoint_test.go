@@ -52,7 +52,7 @@ func TestCommandsReachAWSOverTheNetwork(t *testing.T) {
 	}
 }
 
-// absent is an address at which nobody listens.
+// absent is an address at which nothing listens.
 type absent struct{}
 
 func (absent) Do(*http.Request) (*http.Response, error) {
@@ -64,7 +64,7 @@ func TestCommandsSayThatNothingRuns(t *testing.T) {
 		s.aws = absent{}
 		for _, args := range []string{"replay start", "replay status", "replay cancel x", "dlq list", "dlq show x", "dlq redrive x --all"} {
 			got := s.milepost(strings.Fields(args)...)
-			if got.status != 1 || got.out != "" || !strings.HasSuffix(got.err, "nothing answers there; is milepost run at work, and --endpoint its address?\n") {
+			if got.status != 1 || got.out != "" || !strings.HasSuffix(got.err, "nothing answers there; is milepost run running, and --endpoint its address?\n") {
 				t.Errorf("%s: %+v", args, got)
 			}
 		}

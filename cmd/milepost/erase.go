@@ -40,7 +40,7 @@ func (c *eraseCmd) Validate() error {
 	case c.By == "" || len(c.By) > 200:
 		return fmt.Errorf("--by must have 1 to 200 bytes, and has %d", len(c.By))
 	case !c.Yes && !c.DryRun:
-		return errors.New("what is erased nobody can bring back: add --yes if that is meant, or --dry-run to see what it is")
+		return errors.New("an erasure cannot be undone: add --yes to erase, or --dry-run to see what would be erased")
 	}
 	return nil
 }
@@ -54,12 +54,12 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 	e := &erase.Eraser{
 		Quotes: l.quotes, Projections: l.projections, Outbox: l.outbox, DryRun: c.DryRun,
 		Waiting: func(until time.Time) {
-			fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function remembers them\n", clock(until))
+			fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function holds them any more\n", clock(until))
 		},
 	}
 	did, err := e.Run(ctx, erase.Order{CustomerID: c.Customer, By: c.By, ReasonCode: c.Reason})
 	if _, ok := errors.AsType[*erase.Interrupted](err); ok {
-		return fmt.Errorf("%w; the same command goes on there", err)
+		return fmt.Errorf("%w; the same command continues from there", err)
 	}
 	if err != nil {
 		return plainly(err)
@@ -97,7 +97,7 @@ func (c *eraseCmd) print(s streams, did erase.Erasure) error {
 			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
 		}
 		for _, id := range did.Unsealed {
-			fmt.Fprintf(s.out, "quote %s has events that were never sealed: what they say about persons is still there\n", id)
+			fmt.Fprintf(s.out, "quote %s has events that were never sealed: the personal data in them is still there\n", id)
 		}
 		printFaults(s.out, did.Faults)
 	}

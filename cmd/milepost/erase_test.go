@@ -404,7 +404,7 @@ func TestAnEraseThatWasInterruptedGoesOn(t *testing.T) {
 }
 
 func TestAnEraseSaysHowFarItWasWhenItIsInterrupted(t *testing.T) {
-	for cut, want := range map[int]string{1: "milepost: interrupted\n", 3: "milepost: interrupted behind 1 quotes; the same command goes on there\n"} {
+	for cut, want := range map[int]string{1: "milepost: interrupted\n", 3: "milepost: interrupted after 1 quotes; the same command continues from there\n"} {
 		t.Run(fmt.Sprint("at write ", cut), func(t *testing.T) {
 			inMemory(t, nil, func(t *testing.T, s *running) {
 				s.priced()

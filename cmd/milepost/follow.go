@@ -10,7 +10,7 @@ import (
 	"milepost/internal/ops/workflow"
 )
 
-// workflow is the state machine whose ARN a variable has. It does a command's work in the stack.
+// workflow is a state machine, by the variable that has its ARN. It does a command's work in the stack.
 func (st *stack) workflow(variable string) (*workflow.Machine, error) {
 	return &workflow.Machine{SFN: sfn.NewFromConfig(st.aws), ARN: st.get(variable)}, st.err()
 }
@@ -19,11 +19,11 @@ func (st *stack) workflow(variable string) (*workflow.Machine, error) {
 func follow(ctx context.Context, w *workflow.Machine, arn string, show func() error, output any) error {
 	err := w.Follow(ctx, arn, show, output)
 	if ended, ok := errors.AsType[*workflow.Ended](err); ok {
-		return fmt.Errorf("%w; begin anew with the same command, or let it go on where it was with aws stepfunctions redrive-execution --execution-arn %s",
+		return fmt.Errorf("%w; start again with the same command, or continue where it stopped with aws stepfunctions redrive-execution --execution-arn %s",
 			ended, arn)
 	}
 	if ctx.Err() != nil && err != nil {
-		return fmt.Errorf("the workflow goes on: the same command follows it again, and aws stepfunctions stop-execution --execution-arn %s stops it", arn)
+		return fmt.Errorf("the workflow continues: the same command follows it again, and aws stepfunctions stop-execution --execution-arn %s stops it", arn)
 	}
 	return plainly(err)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// printsNoJSON are commands without --json: what they print is JSON anyway, or for another program as it is.
+// printsNoJSON are commands without --json: their output is JSON anyway, or is meant for another program as it is.
 var printsNoJSON = []string{"run", "token", "example", "rate", "vin"}
 
 // commandLine is a line of an example that calls the program.
@@ -40,7 +40,7 @@ func examples(text string) (lines [][]string) {
 // blocks are the parts of a document that show what is typed and printed.
 var blocks = regexp.MustCompile("(?s)```(?:sh)?\n.*?```")
 
-// documented gives the command lines in the documents.
+// documented returns the command lines in the documents.
 func documented(t *testing.T) (lines [][]string) {
 	t.Helper()
 	files, err := filepath.Glob("../../docs/*.md")

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// withoutMark reads r without the byte order mark with which some programs begin a text.
+// withoutMark reads r without the byte order mark that some programs write at the start of a text.
 func withoutMark(r io.Reader) io.Reader { return &markSkipper{text: bufio.NewReader(r)} }
 
 type markSkipper struct {

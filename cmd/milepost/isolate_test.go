@@ -63,7 +63,7 @@ func TestIsolatedFunctions(t *testing.T) {
 		}
 		s.assertSilent()
 		if pids := processes(t, bootstrap); len(pids) > 0 {
-			t.Errorf("processes %v go on", pids)
+			t.Errorf("processes %v are still running", pids)
 		}
 	})
 	t.Run("end with a system that is killed", func(t *testing.T) {
@@ -76,14 +76,14 @@ func TestIsolatedFunctions(t *testing.T) {
 		deadline := time.Now().Add(patience)
 		for pids := processes(t, bootstrap); len(pids) > 0; pids = processes(t, bootstrap) {
 			if time.Now().After(deadline) {
-				t.Fatalf("processes %v go on after %v", pids, patience)
+				t.Fatalf("processes %v are still running after %v", pids, patience)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
 }
 
-// assertOneTrace checks that a quote is one trace, in which each function has told of what it called.
+// assertOneTrace checks that a quote is one trace, in which each function has recorded what it called.
 func (s *served) assertOneTrace(id string) {
 	s.t.Helper()
 	client := xray.NewFromConfig(s.config())

@@ -43,7 +43,7 @@ func (f keyFault) String() string {
 // mostNamed is how many faults of keys are named; the others are counted.
 const mostNamed = 20
 
-// printKeyFaults names the keys that do not open what they should.
+// printKeyFaults prints the keys that do not open what they should.
 func printKeyFaults(out io.Writer, faults []keyFault) {
 	customers, events := map[string]bool{}, 0
 	for i, f := range faults {

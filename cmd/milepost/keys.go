@@ -17,17 +17,17 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// keysCmd brings the customers' keys from one system to another.
+// keysCmd moves the customers' keys between systems.
 type keysCmd struct {
-	Export keysExportCmd `cmd:"" help:"Write the customers' keys into a file, encrypted for one system."`
+	Export keysExportCmd `cmd:"" help:"Write the customers' keys to a file, encrypted for one system."`
 	Import keysImportCmd `cmd:"" help:"Read a file of keys that was written for this system."`
-	Copy   keysCopyCmd   `cmd:"" help:"Bring the customers' keys to another system, without a file."`
+	Copy   keysCopyCmd   `cmd:"" help:"Copy the customers' keys to another system, without a file."`
 }
 
 // target is the system for which keys are encrypted.
 type target struct {
-	TargetEndpoint *baseURL `placeholder:"URL" xor:"target" help:"Where the AWS of the target is played. Default: where this system is."`
-	TargetAWS      bool     `name:"target-aws" xor:"target" help:"The target is in the real AWS."`
+	TargetEndpoint *baseURL `placeholder:"URL" xor:"target" help:"Where the target's local AWS is served. Default: where this system is."`
+	TargetAWS      bool     `name:"target-aws" xor:"target" help:"The target is on the real AWS."`
 	TargetProfile  string   `placeholder:"NAME" help:"The profile of the aws command line for the target, if it is in another account or region."`
 	TargetStack    string   `placeholder:"NAME" help:"The target's stack. Default: that of --stack."`
 }
@@ -73,7 +73,7 @@ func (st *stack) keys() (*seal.Keys, error) {
 
 // keysExportCmd writes the keys into a file.
 type keysExportCmd struct {
-	To       string   `arg:"" help:"The file to write, which must not be there."`
+	To       string   `arg:"" help:"The file to write; it must not exist."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Target   target   `embed:""`
 	Endpoint endpoint `embed:""`
@@ -81,11 +81,11 @@ type keysExportCmd struct {
 
 // Help says who can use the file.
 func (*keysExportCmd) Help() string {
-	return `Every customer's keys are decrypted, and encrypted again under the wrapping key of the target: nobody without the use of that key can open what is in the file. Without a target it is for this system itself, after a loss of its table of keys. The records of erasures are in it, too.
+	return `Every customer's keys are decrypted, and encrypted under the target's wrapping key: nobody can read the file without the use of that key. Without a target the file is for this system itself, in case it loses its table of keys. The file also contains the records of erasures.
 
-A file of keys brings back customers who are erased after it was written, wherever their erasure is not known. Keep no more than the last one, for no longer than you may take to erase a customer.
+A file of keys can bring back customers who were erased after it was written, on systems that do not know of the erasure. Keep only the latest file, and no longer than you may take to erase a customer.
 
-Example, every night, for a system that stands by in another account:
+Example, every night, for a standby system in another account:
 
   milepost keys export keys.ndjson --aws --target-aws --target-profile standby`
 }
@@ -122,9 +122,9 @@ type keysImportCmd struct {
 	Endpoint endpoint `embed:""`
 }
 
-// Help says what becomes of keys that are there.
+// Help says what happens to keys that are there already.
 func (*keysImportCmd) Help() string {
-	return `The file must have been written for this system. A customer who has keys here keeps them and gets those of the file beside them; what is new is still sealed under the key that was here. An erasure wins, be it in the file or here. So the command can be given again.
+	return `The file must have been written for this system. Customers who have keys here keep them and get those of the file too; new data is still sealed under the key that was here. An erasure wins, whether it is in the file or here. So the command can be repeated.
 
 Example:
 
@@ -153,7 +153,7 @@ func (c *keysImportCmd) Run(ctx context.Context, s streams) error {
 	return printMoved(s.out, did, c.JSON, "imported")
 }
 
-// keysCopyCmd brings the keys to another system.
+// keysCopyCmd copies the keys to another system.
 type keysCopyCmd struct {
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Target   target   `embed:""`
@@ -162,7 +162,7 @@ type keysCopyCmd struct {
 
 // Help says what is needed.
 func (*keysCopyCmd) Help() string {
-	return `It does what milepost keys export and import do, and leaves no file behind. Both systems must answer.
+	return `This does what milepost keys export and import do, but writes no file. Both systems must be running.
 
 Example, from one system on this machine to another:
 

@@ -99,7 +99,7 @@ func (s *running) assertRestored(of *running) {
 	} else {
 		for stream, events := range want {
 			for i := range events {
-				got[stream][i].Imported = "" // the one thing that a restored event has of its own
+				got[stream][i].Imported = "" // the only member that a restored event adds
 			}
 			if !reflect.DeepEqual(got[stream], events) {
 				s.t.Errorf("%s is not what it was", stream)
@@ -119,7 +119,7 @@ func (s *running) assertRestored(of *running) {
 }
 
 // entriesOf takes the table of the search out of projections, and returns by how many terms of which kind each quote is
-// found: every system hashes them with a key of its own.
+// found: every system hashes them with its own key.
 func entriesOf(projections map[string][]map[string]types.AttributeValue) (entries []string) {
 	for _, item := range projections["milepost-quote-search"] {
 		term, key := item["term"].(*types.AttributeValueMemberS), item["quoteKey"].(*types.AttributeValueMemberS)
@@ -131,8 +131,8 @@ func entriesOf(projections map[string][]map[string]types.AttributeValue) (entrie
 	return entries
 }
 
-// TestASystemIsRestored restores log, keys and projections into a system that stood by empty, from an export alone and
-// from the archive alone. A customer who is erased after the keys were written stays erased.
+// TestASystemIsRestored restores log, keys and projections into an empty standby system, from an export alone and from
+// the archive alone. A customer who is erased after the keys were written stays erased.
 func TestASystemIsRestored(t *testing.T) {
 	for _, from := range []string{"an export", "the archive"} {
 		t.Run("from "+from, func(t *testing.T) {
@@ -193,14 +193,14 @@ func TestASystemIsRestored(t *testing.T) {
 	}
 }
 
-// A log comes without its keys, and its customer goes on; then the keys come.
+// A log arrives without its keys, and its customer continues; then the keys arrive.
 func TestKeysMayComeLate(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		ids := s.life()
 		file := filepath.Join(t.TempDir(), "log")
 		s.must("log", "export", file)
 		other := s.another()
-		if answer := other.ask("bob", "quotes", "POST", "/quotes", addressed()); answer.Code != http.StatusAccepted { // a customer of its own
+		if answer := other.ask("bob", "quotes", "POST", "/quotes", addressed()); answer.Code != http.StatusAccepted { // its own customer
 			t.Fatalf("%d %s", answer.Code, answer.Body)
 		}
 		settle()
@@ -323,9 +323,9 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		for what, row := range map[string]struct{ text, err string }{
 			"nothing":                      {"", "is no file of keys"},
 			"another file":                 {"{}\n", "is no file of keys"},
-			"one cut off":                  {strings.Join(lines[:2], ""), "is cut off behind 1 customers"},
+			"one cut off":                  {strings.Join(lines[:2], ""), "is cut off after 1 customers"},
 			"one with a line cut":          {lines[0] + lines[1][:40] + "\n" + lines[3], "line 2 is of no customer"},
-			"one that lacks a line":        {lines[0] + lines[1] + lines[3], "is cut off behind 1 customers"},
+			"one that lacks a line":        {lines[0] + lines[1] + lines[3], "is cut off after 1 customers"},
 			"one with another's key":       {lines[0] + strings.Replace(lines[1], ada.CustomerID, other, 1) + lines[2] + lines[3], "of customer " + other + " cannot be read"},
 			"one with a key of another id": {lines[0] + strings.Replace(lines[1], ada.Keys[0].ID, strings.Repeat("0", 24), 1) + lines[2] + lines[3], "key 000000"},
 		} {
@@ -337,7 +337,7 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 				t.Errorf("%s: %+v, want %q", what, r, row.err)
 			}
 		}
-		// What comes before the cut is imported, as the error says.
+		// What precedes the cut is imported, as the error says.
 		before := s.keysOf()
 		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
 			TableName: aws.String("milepost-customer-keys"), Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: ada.CustomerID}},
@@ -348,13 +348,13 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		if err := os.WriteFile(cut, []byte(lines[0]+lines[1]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r := s.milepost("keys", "import", cut); r.status != 1 || !strings.Contains(r.err, "behind 1 customers, whose keys were imported") {
+		if r := s.milepost("keys", "import", cut); r.status != 1 || !strings.Contains(r.err, "after 1 customers, whose keys were imported") {
 			t.Errorf("%+v", r)
 		}
 		if after := s.keysOf(); !maps.Equal(after, before) {
 			t.Errorf("keys %v, want %v", after, before)
 		}
-		// A key that cannot be read holds up nobody else.
+		// A key that cannot be read delays no other customer.
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: aws.String("milepost-customer-keys"), Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: "bob"}},
 			UpdateExpression: aws.String("SET dataKey = :x"), ExpressionAttributeValues: map[string]types.AttributeValue{":x": &types.AttributeValueMemberS{Value: "x"}},

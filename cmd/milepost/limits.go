@@ -9,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Validate is called by the parser, before what a command has of its own. It refuses a number or a duration that was
-// given and is not within the tags min and max of its flag. Every flag of these types has them.
+// Validate is called by the parser, before a command's own checks. It refuses a number or a duration outside the tags
+// min and max of its flag. Every flag of these types has them.
 func (*commands) Validate(command *kong.Context) error {
 	for _, flag := range command.Flags() {
 		if !flag.Set || !limited(flag.Value) {
@@ -27,7 +27,7 @@ func (*commands) Validate(command *kong.Context) error {
 	return nil
 }
 
-// limited reports whether a value is a plain number or a duration. Types of our own refuse what they do not take.
+// limited reports whether a value is a plain number or a duration. Our own types refuse what they do not accept.
 func limited(v *kong.Value) bool {
 	return v.Target.Type() == reflect.TypeFor[int]() || v.Target.Type() == reflect.TypeFor[time.Duration]()
 }

@@ -28,16 +28,16 @@ import (
 
 // logCmd works with the log itself, past all projections.
 type logCmd struct {
-	List   logListCmd   `cmd:"" help:"List the quotes that something happened to, newest first."`
-	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with the events that made it."`
+	List   logListCmd   `cmd:"" help:"List the quotes with recent events, newest first."`
+	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with its events."`
 	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
-	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, taken away or slipped in."`
-	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus once more."`
-	Export logExportCmd `cmd:"" help:"Write the log, as it is or as it was, into files or a bucket."`
+	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, removed or inserted."`
+	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus again."`
+	Export logExportCmd `cmd:"" help:"Write the log, as it is or as it was, to files or a bucket."`
 	Import logImportCmd `cmd:"" help:"Read an archive or an export into the log."`
 
-	Restore logRestoreCmd `cmd:"" help:"Put events back that somebody changed or deleted."`
-	Heads   logHeadsCmd   `cmd:"" help:"Check the signed heads of an archive, or of a copy of it."`
+	Restore logRestoreCmd `cmd:"" help:"Restore events that somebody changed or deleted."`
+	Heads   logHeadsCmd   `cmd:"" help:"Check the signed heads of an archive, or of a copy."`
 }
 
 // logs are the tables of the stack, and its archive.
@@ -81,7 +81,7 @@ func (st *stack) logs() (*logs, error) {
 	}, st.err()
 }
 
-// history reads a quote that has to be there.
+// history reads a quote, which must exist.
 func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quotestore.History, error) {
 	l, err := e.logs(ctx, s)
 	if err != nil {
@@ -158,16 +158,16 @@ func (p past) of(h quotestore.History) (quotestore.History, time.Time, error) {
 // logShowCmd shows one quote.
 type logShowCmd struct {
 	Quote    string   `arg:"" help:"The quote's id."`
-	AsOf     past     `placeholder:"POINT" help:"Show it as it was at a version (3), a time (2026-05-01T09:30:00Z) or so long ago (36h)."`
+	AsOf     past     `placeholder:"POINT" help:"Show it as it was at a version (3), a time (2026-05-01T09:30:00Z) or how long ago (36h)."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what is shown.
 func (*logShowCmd) Help() string {
-	return `The state is that of the API, made from the log and not from a projection. Neither it nor the table of events names a person but by id.
+	return `The state is the one that the API returns, but read from the log instead of a projection. People appear only by id.
 
-Example, a quote as it was when its first offer had come, and an hour ago:
+Examples, a quote as of its first offer, and an hour ago:
 
   milepost log show 01KXAMPE0000000000000000QT --as-of 4
   milepost log show 01KXAMPE0000000000000000QT --as-of 1h`
@@ -181,7 +181,7 @@ type event struct {
 	Actor      string    `json:"actor"`
 	EventID    string    `json:"eventId"`
 	Causation  string    `json:"causationId,omitempty"`
-	// ReversedBy is the version of the event that undid it, 0 where it stands.
+	// ReversedBy is the version of the event that undid it, or 0 if none did.
 	ReversedBy int    `json:"reversedBy,omitempty"`
 	Hash       string `json:"hash"`
 }
@@ -230,7 +230,7 @@ type logDiffCmd struct {
 
 // Help says what is compared.
 func (*logDiffCmd) Help() string {
-	return `Each line is a member of the quote by its JSON pointer: + is new, - is gone, the others show before and after.
+	return `Each line is a member of the quote, by its JSON pointer: + was added, - was removed, the others show before and after.
 
 Example, what an amendment and its new price changed:
 
@@ -248,7 +248,7 @@ func (c *logDiffCmd) Validate() error {
 	return nil
 }
 
-// change is one member of a quote that is not what it was.
+// change is a member of a quote that changed.
 type change struct {
 	// Path is the JSON pointer of the member.
 	Path   string `json:"path"`
@@ -277,7 +277,7 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	return printChanges(s.out, changes)
 }
 
-// membersAt gives every member of a quote at a version, by its JSON pointer.
+// membersAt returns every member of a quote at a version, by its JSON pointer.
 func membersAt(h quotestore.History, version int) (map[string]any, error) {
 	then, at, err := past{version: version}.of(h)
 	if err != nil {
@@ -345,16 +345,16 @@ func printChanges(out io.Writer, changes []change) error {
 // logVerifyCmd checks the hash chains.
 type logVerifyCmd struct {
 	Quote    []string      `arg:"" optional:"" help:"Quotes to check. Default: all."`
-	Archive  bool          `help:"Compare the log with the stack's archive, both ways, too."`
-	Lag      time.Duration `default:"5m" min:"0s" max:"720h" help:"What was appended so long ago the archive may lack. Default: ${default}."`
-	SkipKeys bool          `help:"Do not try the customers' keys, for who may not decrypt with them."`
+	Archive  bool          `help:"Also compare the log with the stack's archive, in both directions."`
+	Lag      time.Duration `default:"5m" min:"0s" max:"720h" help:"The archive may still lack what was appended within this time. Default: ${default}."`
+	SkipKeys bool          `help:"Do not try the customers' keys; for users who may not decrypt with them."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 	Endpoint endpoint      `embed:""`
 }
 
-// Help says what can be found out.
+// Help says what a check can find.
 func (*logVerifyCmd) Help() string {
-	return `Every event carries the hash of the one before it, and the projection that of the last event it was made from. So a change of any event, one that is missing and one that was slipped in are found and named. A whole stream that was rewritten together with its projection, or deleted together with it, only the archive can tell of: --archive compares each event with its line there, looks for lines without an event, and checks the signed heads: the last line says from which one on history is proven. For each key of a customer one sealed event is opened; what cannot be opened is named. The exit status is 1 when something is found.
+	return `Every event carries the hash of the one before it, and every projection the hash of the last event in it. So an event that was changed, removed or inserted is found and named. Only the archive can reveal a stream that was rewritten or deleted together with its projection: --archive compares each event with its archived line, looks for lines without an event, and checks the signed heads; the last line of output says from which head on history is proven. One sealed event is opened for each key of a customer, and keys that do not open it are named. The exit status is 1 if anything is found.
 
 Examples, all quotes, all with the archive, and one:
 
@@ -363,7 +363,7 @@ Examples, all quotes, all with the archive, and one:
   milepost log verify 01KXAMPE0000000000000000QT`
 }
 
-// verification is what a check came to.
+// verification is the result of a check.
 type verification struct {
 	Streams int                `json:"streams"`
 	Events  int                `json:"events"`
@@ -422,8 +422,8 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// quoteIDs lists every quote that has an event or a projection: of one whose events are all gone, the
-// projection still tells.
+// quoteIDs lists every quote that has an event or a projection: if all events of a quote are gone, its projection still
+// names it.
 func (l *logs) quoteIDs(ctx context.Context) ([]string, error) {
 	ids := map[string]bool{}
 	err := l.quotes.Log.Streams(ctx, func(stream string) error {
@@ -442,7 +442,7 @@ func (l *logs) quoteIDs(ctx context.Context) ([]string, error) {
 }
 
 func (l *logs) verify(ctx context.Context, quoteID string, v *verification) error {
-	// The projection comes first: what is appended between the two reads is then no fault.
+	// The projection is read first, so that an event appended between the two reads is not a fault.
 	p, _, err := l.projections.Get(ctx, quoteID)
 	if _, damaged := errors.AsType[*readmodel.Damaged](err); err != nil && !damaged { // it is no witness then
 		return err

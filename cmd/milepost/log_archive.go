@@ -14,7 +14,7 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// archived is what the archive told of the log.
+// archived is what the archive says about the log.
 type archived struct {
 	Objects int `json:"objects"`
 	archive.Compared
@@ -45,7 +45,7 @@ func (c *logVerifyCmd) compare(ctx context.Context, l *logs) (*archived, error) 
 	return &archived{Objects: w.Objects, Compared: compared, Broken: w.Broken, Proof: proof}, err
 }
 
-// fresh tells what the archive need not have yet: what came into the log a moment ago.
+// fresh reports whether the archive may not have an event yet, because it was appended a moment ago.
 func (c *logVerifyCmd) fresh() func(eventstore.Event) bool {
 	now := time.Now()
 	return func(e eventstore.Event) bool {
@@ -56,7 +56,7 @@ func (c *logVerifyCmd) fresh() func(eventstore.Event) bool {
 // within reports whether two instants are no further apart than d.
 func within(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
 
-// only picks the streams of the quotes that are asked for, nil all.
+// only picks the streams of the requested quotes; nil means all.
 func (c *logVerifyCmd) only() func(stream string) bool {
 	if len(c.Quote) == 0 {
 		return nil

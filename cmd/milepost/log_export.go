@@ -16,22 +16,22 @@ import (
 // logExportCmd writes the log into an archive.
 type logExportCmd struct {
 	To       place    `arg:"" help:"A file, a directory (with / at its end), s3://bucket/prefix/, or - for standard output."`
-	Since    moment   `placeholder:"TIME" help:"Begin each quote with its first event from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
+	Since    moment   `placeholder:"TIME" help:"Start each quote at its first event from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
 	Until    moment   `placeholder:"TIME" help:"End each quote before its first event from this time on. Default: now."`
 	Quote    []string `placeholder:"ID" help:"Export these quotes only."`
-	Mask     bool     `help:"Replace all by which somebody or a quote could be found again, for a test environment. Prices stay the same."`
-	MaskKey  string   `placeholder:"TEXT" help:"With --mask: what replaces something depends on this text, so who has it can find everything. Default: a key that is thrown away."`
-	Strict   bool     `help:"With --mask: leave out the customers whom nobody equals in what is kept, so that nobody can be found by that either."`
-	Workers  int      `default:"8" min:"1" max:"256" help:"Read so many parts of the log at the same time. Default: ${default}."`
+	Mask     bool     `help:"Replace everything that could identify a person or a quote, for a test environment. Prices stay the same."`
+	MaskKey  string   `placeholder:"TEXT" help:"With --mask: derive the replacements from this text; whoever has it can undo the masking. Default: a key that is thrown away."`
+	Strict   bool     `help:"With --mask: leave out customers who would be unique in what is kept, so that nobody can be identified by that either."`
+	Workers  int      `default:"8" min:"1" max:"256" help:"How many parts of the log to read at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what is written.
 func (*logExportCmd) Help() string {
-	return `Every event is written as a line of JSON with all that it has, compressed with zstd: into one file, or below a directory or prefix into files by days, which is how the archive has them. An export is read by milepost log import. What is about persons stays sealed in it under the keys of their customers, so that whoever reads it needs these too; masked, it is open, and the quotes of erased customers are left out. Ids, days, instants and numbers are others then; quotes for which that is not possible at the same price are named. An event that cannot be read is named and not written, and masked neither is its quote; the exit status is 1 then.
+	return `Every event is written in full as a line of JSON, compressed with zstd: to one file, or to a file per day below a directory or prefix, as in the archive. milepost log import reads an export. Personal data stays sealed under the customers' keys, so readers need these too. With --mask it is readable, ids, dates, instants and numbers are replaced, and the quotes of erased customers are left out; quotes whose price cannot be kept are named. An event that cannot be read is named and not written (with --mask, nor is its quote), and the exit status is then 1.
 
-Examples, a copy of the log as it was at the end of May, one for a test environment, and what the archive lacks of the time before there was one:
+Examples, a copy of the log as it was at the end of May, one for a test environment, and the events from before the archive existed:
 
   milepost log export may.ndjson.zst --until 2026-06-01T00:00:00Z
   milepost log export test.ndjson.zst --mask --until 2026-06-01T00:00:00Z
@@ -121,7 +121,7 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	bar.end(done.Events)
 	err = errors.Join(err, finish(err != nil))
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events: the export is not complete", done.Events)
+		return fmt.Errorf("interrupted after %d events: the export is not complete", done.Events)
 	}
 	if err != nil {
 		return plainly(err)
@@ -133,11 +133,11 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	return failedFor(done.Faults, c.print(out, done, masking))
 }
 
-// exported is what an export came to.
+// exported is the result of an export.
 type exported struct {
 	archive.Exported
-	// Repriced are the masked quotes that come to another price when they are rated again. Alone counts the customers whom
-	// nobody equals in what is kept, Dropped the quotes that were left out for that.
+	// Repriced are the masked quotes whose price differs when they are rated again. Alone counts the customers who are
+	// unique in what is kept, Dropped the quotes that were left out because their customers would have been.
 	Repriced []string `json:"repriced,omitempty"`
 	Alone    int      `json:"alone,omitempty"`
 	Dropped  int      `json:"dropped,omitempty"`
@@ -159,13 +159,13 @@ func (c *logExportCmd) print(out io.Writer, done archive.Exported, masking *mask
 		fmt.Fprintf(out, "%d quotes left out, whose customers were erased\n", did.LeftOut)
 	}
 	if did.Dropped > 0 {
-		fmt.Fprintf(out, "%d quotes left out, whose customers nobody equals in what is kept\n", did.Dropped)
+		fmt.Fprintf(out, "%d quotes left out, whose customers would be unique in what is kept\n", did.Dropped)
 	}
 	for _, stream := range did.Repriced {
-		fmt.Fprintf(out, "%s comes to another price when it is rated again\n", stream)
+		fmt.Fprintf(out, "%s has another price when it is rated again\n", stream)
 	}
 	if did.Alone > 0 {
-		fmt.Fprintf(out, "%d customers can be found by what is kept, since nobody equals them; --strict leaves them out\n", did.Alone)
+		fmt.Fprintf(out, "%d customers can be identified by what is kept, since they are unique; --strict leaves them out\n", did.Alone)
 	}
 	return nil
 }

@@ -18,17 +18,17 @@ import (
 // logHeadsCmd checks signed heads.
 type logHeadsCmd struct {
 	From      string   `arg:"" optional:"" help:"A directory with a copy of the archive's bucket. Default: the bucket of the stack."`
-	PublicKey string   `placeholder:"FILE" type:"path" help:"Check with the public key in this file, and ask nobody for it."`
-	SaveKey   string   `placeholder:"FILE" type:"path" help:"Write the public key into a file, which must not be there, and check nothing."`
+	PublicKey string   `placeholder:"FILE" type:"path" help:"Check with the public key in this file, and do not request it."`
+	SaveKey   string   `placeholder:"FILE" type:"path" help:"Write the public key to this file, which must not exist, and check nothing."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 	Endpoint  endpoint `embed:""`
 }
 
 // Help says what is checked.
 func (*logHeadsCmd) Help() string {
-	return `Every day the stack signs which objects came into the archive, with their hashes, and at which event each quote stood in them. This checks each signature, that each head follows the one before it, and that each object is there and is what was signed. With a directory and --public-key it needs neither AWS nor the stack. Keep the public key where those who run the stack cannot change it. The exit status is 1 when something is found.
+	return `Every day the stack signs a head: which objects were added to the archive, with their hashes, and each quote's latest event in them. This command checks each signature, that each head follows the one before it, and that each object exists and is what was signed. With a directory and --public-key it needs neither AWS nor the stack. Keep the public key where the operators of the stack cannot change it. The exit status is 1 if anything is found.
 
-Examples, the stack's own archive, and a copy of it somewhere else:
+Examples, the stack's own archive, and a copy elsewhere:
 
   milepost log heads --save-key heads.pem
   aws s3 sync s3://milepost-archive-123456789012-us-east-1 copy/
@@ -106,7 +106,7 @@ func saveKey(name string, public *ecdsa.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // everybody may know it
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // it is public
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func saveKey(name string, public *ecdsa.PublicKey) error {
 	return f.Close()
 }
 
-// printProof tells what heads prove.
+// printProof prints what the heads prove.
 func printProof(out io.Writer, p head.Proof) {
 	for _, fault := range p.Faults {
 		fmt.Fprintln(out, fault)

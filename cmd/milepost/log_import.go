@@ -13,22 +13,22 @@ import (
 
 // logImportCmd reads an archive into the log.
 type logImportCmd struct {
-	From     place    `arg:"" help:"A file of milepost log export, a directory of such, s3://bucket/prefix/, or - for standard input."`
+	From     place    `arg:"" help:"A file from milepost log export, a directory of such files, s3://bucket/prefix/, or - for standard input."`
 	Check    bool     `help:"Read and check all of it, and write nothing."`
-	Workers  int      `default:"16" min:"1" max:"256" help:"Write so many parts at the same time. Default: ${default}."`
+	Workers  int      `default:"16" min:"1" max:"256" help:"How many parts to write at the same time. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what is checked, and what follows.
 func (*logImportCmd) Help() string {
-	return `Every event comes into the log as it was, each quote's in their order. While it reads, it checks that each follows the one before it by its hash; of a quote that was changed, or lacks an event, nothing more is imported, and it is named. An event that the log has already is never overwritten: an equal one counts as done, and of a quote that has another one nothing more is imported. Whatever is wrong with a quote, a line or a file, all others are imported, and the exit status is 1 in the end. An import that was interrupted is run again, and goes on.
+	return `Every event is added to the log as it was, in order for each quote. While reading, the command checks by hash that each event follows the one before it; if a quote was changed or lacks an event, it is named and none of its later events are imported. An event that the log has already is never overwritten: an equal one counts as done, a different one stops the import of that quote. Whatever is wrong with a quote, a line or a file, all others are imported, and the exit status is then 1. Run an interrupted import again to continue.
 
-What is about persons stays sealed. Bring the customers' keys before (milepost keys import, or copy): the command names the keys that are missing, with how many events they would open, and ends with status 1; nobody gets another key instead. Who was erased, as the log says, is erased here too.
+Personal data stays sealed. Import the customers' keys first (milepost keys import, or copy): the command names missing keys, with how many events they would open, and ends with status 1; no customer gets another key instead. Customers whom the log records as erased are erased here too.
 
-The events are announced as a playback, so the projections are made; nobody is asked or notified, and no workflow starts.
+The events are announced as a playback, so projections are built, but no provider is called, nobody is notified, and no workflow starts.
 
-Example, into a system that milepost run has just begun:
+Example, into a newly started system:
 
   milepost log import may.ndjson.zst`
 }
@@ -57,7 +57,7 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	bar.end(f.Events)
 	err = errors.Join(err, end())
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events; the same command goes on there", f.Events)
+		return fmt.Errorf("interrupted after %d events; the same command continues from there", f.Events)
 	}
 	if err != nil {
 		return plainly(err)

@@ -26,7 +26,7 @@ import (
 	"milepost/system"
 )
 
-// logOf gives all events of a log by stream.
+// logOf returns all events of a log by stream.
 func logOf(t *testing.T, cfg aws.Config) map[string][]eventstore.Event {
 	t.Helper()
 	log := eventstore.Store{DB: dynamodb.NewFromConfig(cfg), Table: "milepost-events", Validate: schemas.ValidateEvent}
@@ -98,7 +98,7 @@ func TestAnExportIsImported(t *testing.T) {
 				t.Errorf("verify: %q", out)
 			}
 			if out := other.must("log", "import", place); out != "12 events of 3 quotes: 0 imported, 12 there already\n" {
-				t.Errorf("%s, once more: %q", place, out)
+				t.Errorf("%s, again: %q", place, out)
 			}
 		}
 		// The archive has what the function put there, and now the export, too.
@@ -195,14 +195,14 @@ func TestAnImportRefuses(t *testing.T) {
 			t.Errorf("left: %v, %v", left, err)
 		}
 		if got := logOf(t, other.Config())["quote-"+quote]; len(got) > 2 {
-			t.Errorf("%d events were imported of what is broken", len(got))
+			t.Errorf("%d events were imported of a broken export", len(got))
 		}
 
 		// The same quote, with another past.
 		last := slices.Clone(events)
 		last[len(last)-1].Metadata.Actor = "eve"
 		write(broken, last)
-		if got := s.milepost("log", "import", broken); got.status != 1 || !strings.Contains(got.out, "stream quote-"+quote+": version 4 stands in the log already, and differs\n") {
+		if got := s.milepost("log", "import", broken); got.status != 1 || !strings.Contains(got.out, "stream quote-"+quote+": version 4 is in the log already, and differs\n") {
 			t.Errorf("another past: %+v", got)
 		}
 		if got := logOf(t, s.Config())["quote-"+quote]; !reflect.DeepEqual(got, events) {
@@ -223,7 +223,7 @@ func quoteOf(t *testing.T, s *running, customer string) string {
 }
 
 func TestATestEnvironmentFromThePast(t *testing.T) {
-	// The order in which the facts come is kept, so that alike quotes need one order.
+	// The order of the facts is kept, so that equal quotes need the same order.
 	inMemory(t, slowly("AccidentHistory", time.Second), func(t *testing.T, s *running) {
 		quotes := []string{s.submit(), s.submit()}
 		settle()
@@ -233,7 +233,7 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "test")
 		if out := s.must("log", "export", file, "--mask", "--until", until); out != "8 events of 2 quotes exported\n"+
-			"1 customers can be found by what is kept, since nobody equals them; --strict leaves them out\n" {
+			"1 customers can be identified by what is kept, since they are unique; --strict leaves them out\n" {
 			t.Fatalf("export: %q", out)
 		}
 		other := s.another()
@@ -279,7 +279,7 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 		settle()
 		if out := s.must("log", "export", filepath.Join(dir, "strict"), "--mask", "--strict",
 			"--quote", quoteOf(t, s, "bob"), "--quote", quoteOf(t, s, "carl"), "--quote", quoteOf(t, s, "dora")); out !=
-			"8 events of 2 quotes exported\n1 quotes left out, whose customers nobody equals in what is kept\n" {
+			"8 events of 2 quotes exported\n1 quotes left out, whose customers would be unique in what is kept\n" {
 			t.Errorf("strict: %q", out)
 		}
 		// The same key makes the same of it, no key something else each time.
@@ -303,7 +303,7 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 	})
 }
 
-// multiplied writes an export with so many copies of its quotes, each of an id of its own.
+// multiplied writes an export with copies of its quotes, each with its own id.
 func multiplied(t *testing.T, from, to string, times int) map[string][]eventstore.Event {
 	t.Helper()
 	in, err := os.Open(from)
@@ -349,7 +349,7 @@ func multiplied(t *testing.T, from, to string, times int) map[string][]eventstor
 	return want
 }
 
-// awaitEvents waits until the log has so many events.
+// awaitEvents waits until the log has a number of events.
 func (s *served) awaitEvents(n int) {
 	s.t.Helper()
 	log := eventstore.Store{DB: dynamodb.NewFromConfig(s.config()), Table: "milepost-events"}
@@ -400,7 +400,7 @@ func TestAnImportThatIsKilledIsRunAgain(t *testing.T) {
 	kill()
 	s = mustServe(t, append(s.samePorts(), "--data", data)...)
 	r := mustEnd(t, args()...)
-	if r.status != 1 || !strings.HasPrefix(r.out, "3200 events of 800 quotes: ") { // the keys stayed behind
+	if r.status != 1 || !strings.HasPrefix(r.out, "3200 events of 800 quotes: ") { // the keys were not moved
 		t.Fatalf("%+v", r)
 	}
 	t.Log(r.out)

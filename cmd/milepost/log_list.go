@@ -16,14 +16,14 @@ import (
 type logListCmd struct {
 	Since    moment   `placeholder:"TIME" help:"Events from then on: a time (2026-05-01T09:30:00Z) or how long ago (36h). Default: 24h."`
 	Until    moment   `placeholder:"TIME" help:"Events before then. Default: now."`
-	Limit    int      `default:"100" min:"1" max:"10000" help:"List so many quotes, those with the newest events. Default: ${default}."`
+	Limit    int      `default:"100" min:"1" max:"10000" help:"List at most this many quotes, those with the newest events. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what is listed.
 func (*logListCmd) Help() string {
-	return `A line is a quote that had an event in that time, with the last of these events; the newest comes first. It is read from the log's index by time, which names no person, and on AWS may be a moment behind the log. The exit status is 1 when an event cannot be read.
+	return `Each line is a quote with an event in that time, and the last of these events, newest first. The list comes from the log's index by time, which contains no personal data, and on AWS may be a moment behind the log. The exit status is 1 if an event cannot be read.
 
 Examples, what happened in the last day, and on the first of May:
 

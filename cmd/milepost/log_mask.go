@@ -23,7 +23,7 @@ type masking struct {
 	drop map[string]bool
 
 	mu sync.Mutex
-	// repriced are the masked streams that come to another price when they are rated again.
+	// repriced are the masked streams whose price differs when they are rated again.
 	repriced []string
 	// kept is what is as it was, by masked customer.
 	kept    map[string][]keptQuote
@@ -40,8 +40,7 @@ func newMasking(quotes *quotestore.Store, masker *mask.Masker) *masking {
 	return &masking{masker: masker, quotes: quotes, kept: map[string][]keptQuote{}}
 }
 
-// change masks a stream. It leaves out what belongs to customers who were erased: an event without what was erased fits no
-// schema.
+// change masks a stream. It leaves out the events of erased customers: without the erased data they fit no schema.
 func (k *masking) change(ctx context.Context, events []eventstore.Event) ([]eventstore.Event, error) {
 	if erased, err := k.quotes.Unseal(ctx, events); err != nil || erased {
 		return nil, err
@@ -63,8 +62,8 @@ func (k *masking) change(ctx context.Context, events []eventstore.Event) ([]even
 	return masked.Events, nil
 }
 
-// alone are the masked customers of whom what is kept of all quotes together, and how many days apart they are, is that of
-// nobody else.
+// alone returns the masked customers who are unique by what is kept of all their quotes together and by the days
+// between them.
 func (k *masking) alone() map[string]bool {
 	with := map[[sha256.Size]byte][]string{}
 	for customer, quotes := range k.kept {
@@ -93,7 +92,7 @@ type nowhere struct{}
 func (nowhere) Write(context.Context, []eventstore.Event) error { return nil }
 func (nowhere) Close(context.Context) error                     { return nil }
 
-// rehearse masks everything once, to know whose quotes are to be left out.
+// rehearse masks everything once, to find out whose quotes to leave out.
 func (k *masking) rehearse(ctx context.Context, x archive.Exporter) error {
 	x.Change = k.change
 	if _, err := x.Run(ctx, nowhere{}, func(int) {}); err != nil {

@@ -24,7 +24,7 @@ func (p place) Validate() error {
 	return nil
 }
 
-// bucket tells bucket and prefix. A prefix ends with a slash.
+// bucket returns the bucket and the prefix. A prefix ends with a slash.
 func (p place) bucket() (bucket, prefix string, ok bool) {
 	path, ok := strings.CutPrefix(string(p), "s3://")
 	bucket, prefix, _ = strings.Cut(path, "/")
@@ -92,7 +92,7 @@ func (p place) sink(ctx context.Context, e *endpoint, s streams) (archive.Sink, 
 	return archive.NewStream(f), finish, nil
 }
 
-// newFile begins a file that nobody else may read. It gets its name when it is complete, by finish.
+// newFile begins a file that nobody else may read. finish names it when it is complete.
 func newFile(name string) (f *os.File, finish func(failed bool) error, err error) {
 	if _, err := os.Stat(name); err == nil {
 		return nil, nil, fmt.Errorf("%s is there already: name another file", name)
@@ -109,7 +109,7 @@ func newFile(name string) (f *os.File, finish func(failed bool) error, err error
 	}, nil
 }
 
-// put writes an object into the directory, where none stands.
+// put writes an object to the directory, which must not have one there.
 func (p place) put(_ context.Context, o archive.Object) error {
 	name := filepath.Join(string(p), filepath.FromSlash(o.Key))
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
@@ -118,5 +118,5 @@ func (p place) put(_ context.Context, o archive.Object) error {
 	if err := os.WriteFile(name+".part", o.Body, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(name+".part", name) // never half written; one that stands there has the same lines
+	return os.Rename(name+".part", name) // never half written; one that is there already has the same lines
 }

@@ -20,30 +20,30 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// logPlayCmd announces events of the log on a bus once more.
+// logPlayCmd announces events of the log on a bus again.
 type logPlayCmd struct {
 	Since    moment        `placeholder:"TIME" help:"Play events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the beginning."`
-	Until    moment        `placeholder:"TIME" help:"Play events before this time. Default: now; what is appended later is announced anyway."`
+	Until    moment        `placeholder:"TIME" help:"Play events before this time. Default: now; later events are announced anyway."`
 	Type     []string      `placeholder:"TYPE" help:"Play these types only, such as QuoteOffered."`
 	Quote    []string      `placeholder:"ID" help:"Play these quotes only."`
 	Bus      string        `placeholder:"NAME" help:"Name or ARN of the bus. Default: the stack's."`
-	Rate     int           `default:"0" min:"0" max:"1000000" help:"Play so many events in a second at the most; 0 is as many as can be."`
-	Name     string        `default:"playback" help:"The name by which listeners know that the events are not new."`
-	New      bool          `help:"Announce the events as new ones. For those that were never announced: lookups and workflows begin."`
-	Progress progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
-	Workflow bool          `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
+	Rate     int           `default:"0" min:"0" max:"1000000" help:"Play at most this many events per second; 0 means no limit."`
+	Name     string        `default:"playback" help:"The name that tells listeners that the events are not new."`
+	New      bool          `help:"Announce the events as new ones. For events that were never announced: lookups and workflows start."`
+	Progress progress.File `placeholder:"FILE" type:"path" help:"Record the progress in this file, and continue from there if the file exists. It is removed at the end."`
+	Workflow bool          `help:"Run it as a state machine of the stack, and follow that. It continues when this program ends."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 	Endpoint endpoint      `embed:""`
 
-	untilNow bool   // nobody said until when
+	untilNow bool   // no end was specified
 	bus      string // the one that they go to
 }
 
 // Help says what happens to whom.
 func (*logPlayCmd) Help() string {
-	return `The events go to the bus in the order in which they occurred, without their data, as when they were new. They are marked as a playback: projections take in what they miss, and nothing leaves the system, since the rules of functions with effects do not match marked events.
+	return `The events go to the bus in the order in which they occurred, without their data, as when they were new. They are marked as a playback: projections catch up, and nothing leaves the system, because the rules of functions with effects do not match marked events.
 
-Example, to make the projections of May again, 500 events a second, going on after an interruption:
+Example, the projections of May, at 500 events per second, continuing after an interruption:
 
   milepost log play --since 2026-05-01T00:00:00Z --until 2026-06-01T00:00:00Z --rate 500 --progress may.json`
 }
@@ -109,7 +109,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(l.stack.aws), BusName: c.bus, Name: c.mark(), PerSecond: c.Rate,
 	}
 	if c.Endpoint.real() {
-		player.Lag = playback.IndexLag // where milepost run plays AWS, an index is never behind
+		player.Lag = playback.IndexLag // in the AWS of milepost run, an index is never behind
 	}
 	if err := c.check(ctx, l, player.Bus); err != nil {
 		return plainly(err)
@@ -122,7 +122,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	progress.Played += before
 	progress.Faults = joined(faults, progress.Faults)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", progress.Played, goOn(c.Progress))
+		return fmt.Errorf("interrupted after %d events%s", progress.Played, goOn(c.Progress))
 	}
 	if err != nil {
 		return plainly(err)
@@ -152,7 +152,7 @@ func (c *logPlayCmd) check(ctx context.Context, l *logs, bus *eventbridge.Client
 	return nil
 }
 
-// end tells what was played, when there is nothing more to play.
+// end prints what was played, when nothing is left to play.
 func (c *logPlayCmd) end(s streams, p playback.Progress) error {
 	if err := c.Progress.Remove(); err != nil {
 		return err
@@ -169,7 +169,7 @@ func joined(a, b stored.Faults) stored.Faults {
 	return all
 }
 
-// print tells what was played. Events that cannot be read make it fail.
+// print prints what was played. It fails if events cannot be read.
 func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 	if c.JSON {
 		return failedFor(p.Faults, printJSON(s.out, p))
@@ -182,7 +182,7 @@ func (c *logPlayCmd) print(s streams, p playback.Progress) error {
 // playing is what the file of --progress keeps: how far which playback is.
 type playing struct {
 	Since time.Time `json:"since"`
-	// Until is zero where nobody said until when.
+	// Until is zero if no end was specified.
 	Until  time.Time         `json:"until"`
 	Types  []string          `json:"types"`
 	Quotes []string          `json:"quotes"`
@@ -193,7 +193,7 @@ type playing struct {
 	stored.Faults
 }
 
-// resume gives where the playback begins: where an earlier run of the command stopped, or at the beginning.
+// resume returns where the playback begins: where an earlier run of the command stopped, or at the beginning.
 func (c *logPlayCmd) resume(s streams) (playing, error) {
 	begin := playing{Since: c.Since.Time, Types: c.Type, Quotes: c.Quote, Bus: c.bus, Name: c.mark()}
 	if !c.untilNow {
@@ -209,7 +209,7 @@ func (c *logPlayCmd) resume(s streams) (playing, error) {
 	}
 	if !p.Since.Equal(begin.Since) || !p.Until.Equal(begin.Until) || !slices.Equal(p.Types, begin.Types) ||
 		!slices.Equal(p.Quotes, begin.Quotes) || p.Bus != begin.Bus || p.Name != begin.Name {
-		return begin, fmt.Errorf("%s tells how far another playback is: give that command again to finish it, or remove the file", c.Progress)
+		return begin, fmt.Errorf("%s belongs to another playback: run that command again to finish it, or remove the file", c.Progress)
 	}
 	return p, nil
 }

@@ -109,7 +109,7 @@ func TestLogPlayGoesOnWhereItWasInterrupted(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		r := s.milepostUntil(ctx, "log", "play", "--rate", "1", "--progress", file)
-		if r.status != 1 || !strings.Contains(r.err, "interrupted behind 20 events") {
+		if r.status != 1 || !strings.Contains(r.err, "interrupted after 20 events") {
 			t.Fatalf("status %d: %s", r.status, r.err)
 		}
 		if known := s.known(ids...); len(known) == 0 || len(known) == len(ids) {
@@ -141,7 +141,7 @@ func TestLogPlayDoesNotGoOnWithAnotherPlayback(t *testing.T) {
 			}
 			cancel()
 			r := s.milepost(append([]string{"log", "play", "--progress", file}, args...)...)
-			if r.status != 1 || r.err != "milepost: "+file+" tells how far another playback is: give that command again to finish it, or remove the file\n" {
+			if r.status != 1 || r.err != "milepost: "+file+" belongs to another playback: run that command again to finish it, or remove the file\n" {
 				t.Errorf("%v: status %d: %s", args, r.status, r.err)
 			}
 		}

@@ -43,8 +43,8 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, sele
 	return c.end(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done, Faults: done.Faults})
 }
 
-// same tells whether a playback that runs is the one that the command line asks for. Where that says nothing
-// about the end, or goes on in the middle, these are as they were when that one began.
+// same reports whether a running playback is the one that the command line requests. If the command line says nothing
+// about the end, or continues in the middle, these are as they were when that playback began.
 func (c *logPlayCmd) same(running, wanted playback.Task) bool {
 	if c.untilNow {
 		running.Until = wanted.Until

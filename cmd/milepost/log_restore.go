@@ -12,18 +12,18 @@ import (
 // logRestoreCmd puts events back.
 type logRestoreCmd struct {
 	Quote    []string `arg:"" optional:"" help:"Quotes to restore. Default: all."`
-	Check    bool     `help:"Find out what would be put back, and write nothing."`
+	Check    bool     `help:"Show what would be restored, and write nothing."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says where the events come from.
 func (*logRestoreCmd) Help() string {
-	return `Every event that the log lacks, or has otherwise than it was appended, is put back as it was. What it was, the stack's archive says: by its line, and for what had no line yet by the item that was kept when somebody changed it. Where the two disagree, the line is right. What only the log has stays; log verify --archive names it.
+	return `Every event that is missing from the log, or differs from what was appended, is restored. Its content comes from the stack's archive: from its line or, if it has none yet, from the item that was kept when somebody changed it. If the two disagree, the line is right. Events that only the log has stay; log verify --archive names them.
 
-The projections of these quotes are made again. Staff get an alert for each event that is overwritten, as for any change. The exit status is 1 when something could not be put back.
+The projections of these quotes are rebuilt. Staff get an alert for each event that is overwritten, as for any change. The exit status is 1 if something could not be restored.
 
-Examples, what would be put back, and one quote:
+Examples, what would be restored, and one quote:
 
   milepost log restore --check
   milepost log restore 01KXAMPE0000000000000000QT`

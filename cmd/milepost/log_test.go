@@ -25,7 +25,7 @@ import (
 	"milepost/schemas"
 )
 
-// priced submits the example and waits until it is priced; it gives the quote's id.
+// priced submits the example and waits until it is priced; it returns the quote's id.
 func (s *running) priced() string {
 	s.t.Helper()
 	path := s.submit()
@@ -159,7 +159,7 @@ func TestLogVerify(t *testing.T) {
 		if out := s.must("log", "verify"); out != "12 events of 3 streams checked, 0 faults\n" {
 			t.Errorf("untouched: %s", out)
 		}
-		// Only somebody with more rights than any function has can do what follows.
+		// What follows takes more rights than any function has.
 		db := dynamodb.NewFromConfig(s.Config())
 		key := func(quote, version string) map[string]types.AttributeValue {
 			return map[string]types.AttributeValue{
@@ -196,7 +196,7 @@ func TestLogVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r := s.milepost("log", "verify"); r.status != 1 || !strings.Contains(r.out, "quote-"+cut+": version 3 is unreadable") || !strings.Contains(r.out, "quote-"+changed) {
-			t.Errorf("an event that is none: status %d, %s%s", r.status, r.out, r.err)
+			t.Errorf("an event that is not one: status %d, %s%s", r.status, r.out, r.err)
 		}
 		if out := s.must("log", "verify", whole); out != "4 events of 1 streams checked, 0 faults\n" {
 			t.Errorf("the untouched one alone: %s", out)
@@ -204,7 +204,7 @@ func TestLogVerify(t *testing.T) {
 	})
 }
 
-// TestLogVerifyAsksTheArchive: what stream and projection cannot tell any more, the archive can.
+// TestLogVerifyAsksTheArchive: the archive reveals what stream and projection no longer can.
 func TestLogVerifyAsksTheArchive(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		gone, _ := s.priced(), s.priced()
@@ -299,7 +299,7 @@ func TestLogHeads(t *testing.T) {
 		}}); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"stream quote-" + id + ": version 4 is missing, as the head of 2026-05-01 tells", "history is proven from the head of 2026-05-02 on"} {
+		for _, want := range []string{"stream quote-" + id + ": version 4 is missing, according to the head of 2026-05-01", "history is proven from the head of 2026-05-02 on"} {
 			if r := s.milepost("log", "verify", "--archive"); r.status != 1 || !strings.Contains(r.out, want) {
 				t.Errorf("status %d: %s%s\nwant %s", r.status, r.out, r.err, want)
 			}

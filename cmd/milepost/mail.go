@@ -15,27 +15,27 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// mailCmd shows what customers and staff were told, and settles what the system cannot.
+// mailCmd shows the notifications to customers and staff, and settles what the system cannot.
 type mailCmd struct {
-	List   mailListCmd   `cmd:"" help:"List what customers and staff were told, or are to be told."`
-	Show   mailShowCmd   `cmd:"" help:"Show the exact words that were sent about a quote, to whom, how and when."`
-	Settle mailSettleCmd `cmd:"" help:"Note what became of a notification that is UNKNOWN, FAILED or PAPER."`
-	Resend mailResendCmd `cmd:"" help:"Have a notification sent again that is UNKNOWN or FAILED."`
+	List   mailListCmd   `cmd:"" help:"List notifications to customers and staff, sent or due."`
+	Show   mailShowCmd   `cmd:"" help:"Show the exact text that was sent about a quote, to whom, how and when."`
+	Settle mailSettleCmd `cmd:"" help:"Record what happened to a notification that is UNKNOWN, FAILED or PAPER."`
+	Resend mailResendCmd `cmd:"" help:"Send a notification again that is UNKNOWN or FAILED."`
 }
 
 // mailListCmd lists notifications.
 type mailListCmd struct {
 	Quote    string   `placeholder:"ID" help:"Only those about this quote. Without it the whole table is read."`
-	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,UNCONFIRMED,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: what a person has to look at."`
+	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,UNCONFIRMED,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: those that need a decision."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what the statuses mean.
 func (*mailListCmd) Help() string {
-	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: whoever sent it was cut off. FAILED was refused by the provider. OBSOLETE was no longer true when it was to be sent. PAPER has to go out on paper. With NO_CONTACT and NO_CONSENT there was nobody to send it to, with UNCONFIRMED only a phone that nobody had confirmed; ERASED is one whose customer was erased before. NOT_SENT was not sent, as a person noted.
+	return `DUE waits for its time; CLAIMED and SENDING are being sent. SENT went out. UNKNOWN may or may not have gone out: the sender was interrupted. FAILED was refused by the provider. OBSOLETE was no longer true when it was due. PAPER must go out on paper. NO_CONTACT and NO_CONSENT had no address that may be used, UNCONFIRMED only a phone that nobody had confirmed; ERASED belongs to a customer who was erased before. NOT_SENT was not sent, according to a member of staff.
 
-Example, what a person has to look at:
+Example, those that need a decision:
 
   milepost mail list --status UNKNOWN,FAILED,PAPER`
 }
@@ -54,7 +54,7 @@ type mailLine struct {
 	Attempts  int       `json:"attempts"`
 	MessageID string    `json:"messageId,omitempty"`
 	Problem   string    `json:"problem,omitempty"`
-	// Decisions are what persons made of it.
+	// Decisions are those of staff about it.
 	Decisions []outbox.Decision `json:"decisions,omitempty"`
 }
 
@@ -141,7 +141,7 @@ type mailShowCmd struct {
 
 // Help says what is shown.
 func (*mailShowCmd) Help() string {
-	return `What is shown is personal: whom it was sent to, and the exact words. Of a customer who was erased, the rest is left.
+	return `The output is personal data: the recipient and the exact text. For an erased customer, only the rest is left.
 
 Example:
 

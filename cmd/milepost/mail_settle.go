@@ -9,22 +9,22 @@ import (
 	"milepost/internal/notify/outbox"
 )
 
-// mailSettleCmd notes what a person found out about a notification.
+// mailSettleCmd records what a member of staff found out about a notification.
 type mailSettleCmd struct {
 	Quote    string         `arg:"" help:"The quote's id."`
 	Key      string         `arg:"" help:"The notification's key, as mail list prints it: 1#QUOTE_READY."`
-	As       outbox.Verdict `required:"" enum:"SENT,PAPER_SENT,NOT_SENT" placeholder:"STATUS" help:"What became of it: SENT, it went out; PAPER_SENT, it went out on paper; NOT_SENT, it did not, and is not going to."`
-	By       string         `required:"" env:"USER" placeholder:"NAME" help:"Who says so. It is kept. Default: the user of this machine."`
-	Note     string         `required:"" placeholder:"TEXT" help:"How you know. It is kept, until the customer is erased."`
+	As       outbox.Verdict `required:"" enum:"SENT,PAPER_SENT,NOT_SENT" placeholder:"STATUS" help:"What happened to it: SENT, it went out; PAPER_SENT, it went out on paper; NOT_SENT, it did not and will not."`
+	By       string         `required:"" env:"USER" placeholder:"NAME" help:"Who decides. It is kept. Default: the user of this machine."`
+	Note     string         `required:"" placeholder:"TEXT" help:"How you know. It is kept until the customer is erased."`
 	JSON     bool           `name:"json" help:"Print JSON."`
 	Endpoint endpoint       `embed:""`
 }
 
 // Help says what follows from it.
 func (*mailSettleCmd) Help() string {
-	return `For what the system cannot settle itself: UNKNOWN, of which only the provider's records or the customer can tell whether it went out; PAPER, which a person prints; FAILED, which was refused. Who decided, when, and the note are kept with the notification. Where one that is NOT_SENT was a mistake that is taken back later, the customer is not told of that.
+	return `For notifications that the system cannot settle itself: UNKNOWN, where only the provider's records or the customer can tell whether it went out; PAPER, which somebody has to print; and FAILED, which was refused. Who decided, when, and the note are kept with the notification. If a NOT_SENT notification was about a mistake that is reversed later, the customer is not told about the reversal.
 
-Example, after the letter of a declinature was put in the post:
+Example, after the letter about a declined quote was posted:
 
   milepost mail settle 01KXAMPE0000000000000000QT 1#DECLINED --as PAPER_SENT --by eve --note "First class, 4 May"`
 }
@@ -57,17 +57,17 @@ func (c *mailSettleCmd) Run(ctx context.Context, s streams) error {
 type mailResendCmd struct {
 	Quote    string   `arg:"" help:"The quote's id."`
 	Key      string   `arg:"" help:"The notification's key, as mail list prints it: 1#QUOTE_READY."`
-	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who wants it. It is kept. Default: the user of this machine."`
-	Note     string   `placeholder:"TEXT" help:"Why. It is kept, until the customer is erased."`
+	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who requests it. It is kept. Default: the user of this machine."`
+	Note     string   `placeholder:"TEXT" help:"Why. It is kept until the customer is erased."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says when it goes out.
 func (*mailResendCmd) Help() string {
-	return `The notification is due at once and goes out with the next run of senddue, every 15 minutes: if it is still true, to the contact as it is then, in the hours in which customers are told. One that is UNKNOWN may have gone out already; the customer then gets it twice. Each call sends once; given up again, it can be resent again.
+	return `The notification is due at once and goes out with the next run of senddue, every 15 minutes: if it is still true, to the current contact, during the hours for notifications. An UNKNOWN one may have gone out already; the customer then gets it twice. Each call sends once; if that fails too, it can be resent again.
 
-Example, after the mail domain was taken out of the sandbox:
+Example, after the mail domain left the sandbox:
 
   milepost mail resend 01KXAMPE0000000000000000QT 1#QUOTE_READY --by eve --note "SES had refused it"`
 }
@@ -80,7 +80,7 @@ func (c *mailResendCmd) Run(ctx context.Context, s streams) error {
 	return c.Endpoint.decide(ctx, s, c.Quote, c.Key, outbox.Decision{Verdict: outbox.Resend, By: c.By, Note: c.Note}, c.JSON)
 }
 
-// decide carries out a decision on a notification, and prints how it stands then.
+// decide carries out a decision on a notification, and prints its new state.
 func (e *endpoint) decide(ctx context.Context, s streams, quoteID, key string, d outbox.Decision, asJSON bool) error {
 	store, err := e.outbox(ctx, s)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestMailShowsWhatWasSent(t *testing.T) {
 			t.Errorf("%+v", letters)
 		}
 		if list := s.must("mail", "list", "--json"); strings.Contains(list, "ada@") || strings.Contains(list, "$") {
-			t.Errorf("the list tells what is personal: %s", list)
+			t.Errorf("the list has personal data: %s", list)
 		}
 		for _, row := range []struct {
 			args   []string
@@ -85,7 +85,7 @@ func TestMailIsSettledAndSentAgainByAPerson(t *testing.T) {
 		}
 		var lines []mailLine
 		if s.mustJSON(&lines, "mail", "list", "--status", "UNKNOWN,FAILED,PAPER"); len(lines) != 0 {
-			t.Errorf("a person still has to look at %+v", lines)
+			t.Errorf("still to be decided: %+v", lines)
 		}
 		for _, row := range []struct {
 			args   []string
@@ -111,7 +111,7 @@ func TestMailIsSettledAndSentAgainByAPerson(t *testing.T) {
 	})
 }
 
-// loseTrackOf makes a notification one of which nobody knows whether it went out.
+// loseTrackOf makes a notification UNKNOWN.
 func (s *running) loseTrackOf(quoteID, key string) {
 	s.t.Helper()
 	if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{

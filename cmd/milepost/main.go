@@ -20,25 +20,25 @@ type commands struct {
 	Version versionFlag `help:"Print the version of this program."`
 
 	Run     runCmd     `cmd:"" help:"Run the whole system on this machine."`
-	Token   tokenCmd   `cmd:"" help:"Print a token for the API of the system that runs here."`
+	Token   tokenCmd   `cmd:"" help:"Print a token for the API of the local system."`
 	Example exampleCmd `cmd:"" help:"Print a quote request to try the API with."`
 	Rate    rateCmd    `cmd:"" help:"Rate quote requests offline."`
 	Vin     vinCmd     `cmd:"" help:"Decode vehicle identification numbers offline."`
-	Replay  replayCmd  `cmd:"" help:"Send events from the archive to the bus's rules once more."`
-	Rebuild rebuildCmd `cmd:"" help:"Make projections again from the log, while the system goes on working."`
-	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was mended."`
-	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether it is untouched; export and import it."`
-	Erase   eraseCmd   `cmd:"" help:"Erase a customer: what the log and all its copies say about persons."`
-	Keys    keysCmd    `cmd:"" help:"Bring the customers' keys to another system, or back."`
-	Mail    mailCmd    `cmd:"" help:"Read what customers and staff were told, and what has to be looked at."`
-	Dlq     dlqCmd     `cmd:"" help:"Look into the dead-letter queues, and do once more what failed."`
+	Replay  replayCmd  `cmd:"" help:"Send archived events to the bus's rules again."`
+	Rebuild rebuildCmd `cmd:"" help:"Rebuild projections from the log, while the system keeps working."`
+	Correct correctCmd `cmd:"" help:"Correct quotes that were rated wrongly, after the program was fixed."`
+	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether the log is intact; export and import it."`
+	Erase   eraseCmd   `cmd:"" help:"Erase a customer's personal data from the log and all its copies."`
+	Keys    keysCmd    `cmd:"" help:"Move the customers' keys to another system, or back."`
+	Mail    mailCmd    `cmd:"" help:"List notifications to customers and staff, and settle those that need a decision."`
+	Dlq     dlqCmd     `cmd:"" help:"Inspect the dead-letter queues and redrive failed messages."`
 }
 
 // streams is where a command reads and writes.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	aws      aws.HTTPClient // carries the calls to AWS; nil stands for the network
+	aws      aws.HTTPClient // carries the calls to AWS; nil means the network
 }
 
 // exitStatus is an error that ends the program with a status and prints nothing more.
@@ -52,7 +52,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
-// named gives the names of the command, as far as they were understood, whose command line cannot be parsed.
+// named returns the names of the command whose command line cannot be parsed, as far as they were understood.
 func named(err error) (names []string) {
 	wrong, ok := errors.AsType[*kong.ParseError](err)
 	if !ok {
@@ -78,7 +78,7 @@ func newParser(ctx context.Context, s streams, exit func(int)) (*kong.Kong, erro
 	)
 }
 
-// run executes one command line and gives the exit status: 0 done, 1 failed, 2 wrong use.
+// run executes one command line and returns the exit status: 0 done, 1 failed, 2 wrong usage.
 func run(ctx context.Context, args []string, s streams) int {
 	exited := -1
 	parser, err := newParser(ctx, s, func(code int) { exited = code })

@@ -17,7 +17,7 @@ func printJSON(out io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// clock shows a time to a person; the zero time is "-".
+// clock formats a time for a reader; the zero time is "-".
 func clock(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -35,7 +35,7 @@ func printFaults(out io.Writer, f stored.Faults) {
 	}
 }
 
-// failedFor is the end of a command whose last step ended with err: faults make it fail.
+// failedFor ends a command whose last step returned err: it fails if there are faults.
 func failedFor(f stored.Faults, err error) error {
 	if err == nil && f.Count() > 0 {
 		return exitStatus(1)

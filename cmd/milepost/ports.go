@@ -17,7 +17,7 @@ import (
 // is not free costs nothing.
 type ports struct {
 	listeners []net.Listener // of api, aws and bureau
-	addresses []string       // as they were asked for
+	addresses []string       // as requested
 	servers   []*http.Server
 	daemon    *xray.Daemon
 }
@@ -49,8 +49,8 @@ func taken(flag string, err error) error {
 	return fmt.Errorf("%w; choose another address with %s", err, flag)
 }
 
-// bound is an address with the port that a listener has. The host stays as it was asked for, since the
-// names of the token issuer and of the queues begin with it; without one, this machine is meant.
+// bound is an address with the port that a listener has. The host stays as requested, because the names of the token
+// issuer and of the queues begin with it; without one, it means this machine.
 func bound(address, listener string) string {
 	host, _, _ := net.SplitHostPort(address) // which was good enough to listen on
 	_, port, _ := net.SplitHostPort(listener)
@@ -96,7 +96,7 @@ func (p *ports) close() error {
 	defer cancel()
 	for _, server := range p.servers {
 		if err := server.Shutdown(ctx); err != nil {
-			server.Close() // breaks off what took too long
+			server.Close() // cancels what took too long
 		}
 	}
 	for _, l := range p.listeners[len(p.servers):] {

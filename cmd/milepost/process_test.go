@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for what takes a moment, on a machine that has much else to do.
 const patience = time.Minute
 
-// program is a command line in a process of its own, which is killed when ctx ends.
+// program is a command line in its own process, which is killed when ctx ends.
 func program(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -81,7 +81,7 @@ func mustEnd(t *testing.T, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// served is a milepost run, with what it said at its start.
+// served is a running milepost run, with what it printed at start.
 type served struct {
 	t                      *testing.T
 	cmd                    *exec.Cmd
@@ -178,7 +178,7 @@ func (s *served) mustEnd() *os.ProcessState {
 	select {
 	case <-s.ended:
 	case <-time.After(patience):
-		s.t.Fatalf("the process goes on after %v", patience)
+		s.t.Fatalf("the process is still running after %v", patience)
 	}
 	return s.cmd.ProcessState
 }
@@ -206,8 +206,8 @@ func (s *served) submit(client *http.Client, key string) (string, error) {
 	return s.send(client, s.token, key, system.Example(civil.DateOf(time.Now().UTC())))
 }
 
-// send sends a quote request and gives the quote's id when it is accepted, and else the answer as an
-// error that begins with its status. The key may be "".
+// send sends a quote request and returns the quote's id if it is accepted, and otherwise the answer as an error that
+// begins with its status. The key may be "".
 func (s *served) send(client *http.Client, token, key, body string) (string, error) {
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.api+"/quotes", strings.NewReader(body))
 	if err != nil {
@@ -244,7 +244,7 @@ func (s *served) mustSubmit(key string) string {
 	return id
 }
 
-// status is what the API says of a quote, "" while it does not know it.
+// status is the status of a quote in the API, "" while it is unknown there.
 func (s *served) status(token, id string) string {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.api+"/quotes/"+id, nil)
@@ -273,7 +273,7 @@ func (s *served) status(token, id string) string {
 	return q.Status
 }
 
-// awaitQuoted waits until quotes have come to their end.
+// awaitQuoted waits until quotes have reached their end.
 func (s *served) awaitQuoted(ids ...string) {
 	s.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -295,7 +295,7 @@ func (s *served) config() aws.Config {
 	}
 }
 
-// events gives the types of all events in the log by stream, in their order. Versions have no gaps.
+// events returns the types of all events in the log by stream, in their order. Versions have no gaps.
 func (s *served) events() map[string][]string {
 	s.t.Helper()
 	streams := map[string][]string{}

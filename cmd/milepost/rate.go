@@ -18,16 +18,16 @@ import (
 // rateCmd rates one request, or with Batch a request a line. It needs no network; the rate plans are in
 // the program.
 type rateCmd struct {
-	File  string `arg:"" optional:"" type:"existingfile" help:"A JSON object with request and facts. Default: the input."`
-	Batch bool   `help:"Read an object with id, request and facts a line, and write one with id and result a line."`
-	Plan  string `placeholder:"VERSION" help:"Rate under this plan whatever the effective date. Default: the plan in force then."`
+	File  string `arg:"" optional:"" type:"existingfile" help:"A JSON object with request and facts. Default: standard input."`
+	Batch bool   `help:"Read one object per line, with id, request and facts, and write one per line, with id and result."`
+	Plan  string `placeholder:"VERSION" help:"Rate with this plan, whatever the effective date. Default: the plan in force then."`
 }
 
-// Help says what goes in.
+// Help describes the input.
 func (*rateCmd) Help() string {
-	return `The object has the request as it is rated, and the facts that were found: what the VINs decode to, and the histories of the drivers. domain/rating/testdata/worked-examples.json has such objects. What is printed is JSON.
+	return `The object has the request and the facts that were found: the decoded VINs and the drivers' histories. domain/rating/testdata/worked-examples.json has such objects. The output is JSON.
 
-Examples, one request, and a file with one a line:
+Examples, one request, and a file with one per line:
 
   milepost rate < request.json
   milepost rate --batch < requests.ndjson`
@@ -68,7 +68,7 @@ func rateUnder(version string) (rater, error) {
 	return nil, noPlan(version)
 }
 
-// noPlan says which plans there are in place of one that there is not.
+// noPlan names the existing plans in place of one that does not exist.
 func noPlan(version string) error {
 	var versions []string
 	for _, p := range rating.Plans() {
@@ -77,7 +77,7 @@ func noPlan(version string) error {
 	return fmt.Errorf("there is no rate plan %q, only %s", version, strings.Join(versions, ", "))
 }
 
-// rateCase is a request to rate. Facts may be missing: nobody was asked then.
+// rateCase is a request to rate. Facts may be missing: then no provider was called.
 type rateCase struct {
 	ID      json.RawMessage `json:"id"`
 	Request *rating.Request `json:"request"`

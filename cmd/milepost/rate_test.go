@@ -96,12 +96,12 @@ func TestRateRefuses(t *testing.T) {
 		"an unknown field by its name":         {strings.Replace(good, `"abs":`, `"absolute":`, 1), nil, `"absolute"`},
 		"an unknown field of the facts":        {strings.Replace(good, `"vin":{`, `"vins":{`, 1), nil, `"vins"`},
 		"a value that is not one of the known": {strings.Replace(good, `"gender":"F"`, `"gender":"Q"`, 1), nil, `unknown gender "Q": want one of [F M X]`},
-		"a date that is none":                  {strings.Replace(good, "1988-03-10", "1988-02-30", 1), nil, `"1988-02-30" is not a date`},
+		"a date that is not one":               {strings.Replace(good, "1988-03-10", "1988-02-30", 1), nil, `"1988-02-30" is not a date`},
 		"a deductible with cents":              {strings.Replace(good, `"COMP":500`, `"COMP":500.5`, 1), nil, "500.5"},
 		"a second object":                      {good + good, nil, "more after"},
 		"an object without a request":          {"{}", nil, "request is missing"},
-		"nothing at all":                       {"", nil, "there is no JSON object"},
-		"a plan that there is not":             {good, []string{"--plan", "1999.1"}, `no rate plan "1999.1", only 2026.1, 2027.1`},
+		"empty input":                          {"", nil, "there is no JSON object"},
+		"a plan that does not exist":           {good, []string{"--plan", "1999.1"}, `no rate plan "1999.1", only 2026.1, 2027.1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,25 +16,25 @@ import (
 // rebuildCmd makes projections again from the log.
 type rebuildCmd struct {
 	Projection string        `arg:"" enum:"quotes,customer-quotes,search,all" help:"Which: quotes, customer-quotes, search, or all."`
-	Prune      bool          `xor:"way" help:"Remove what belongs to quotes that the log does not have, too."`
+	Prune      bool          `xor:"way" help:"Also remove projections of quotes that the log does not have."`
 	Wipe       bool          `xor:"way" help:"Empty the projection first. Until it is rebuilt, lists miss quotes; so this needs --yes."`
-	Yes        bool          `help:"Do it, although lists miss quotes meanwhile."`
-	Workers    int           `default:"8" min:"1" max:"256" help:"Deal with so many parts of the log at the same time. Default: ${default}."`
-	Workflow   bool          `help:"Let the stack do it, in a state machine of its own, and follow that. It goes on when this program ends."`
-	Progress   progress.File `placeholder:"FILE" type:"path" help:"Keep in this file how far it is, and go on there if the file exists. It is removed at the end."`
+	Yes        bool          `help:"Confirm --wipe, although lists miss quotes meanwhile."`
+	Workers    int           `default:"8" min:"1" max:"256" help:"How many parts of the log to process at the same time. Default: ${default}."`
+	Workflow   bool          `help:"Run it as a state machine of the stack, and follow that. It continues when this program ends."`
+	Progress   progress.File `placeholder:"FILE" type:"path" help:"Record the progress in this file, and continue from there if the file exists. It is removed at the end."`
 	JSON       bool          `name:"json" help:"Print JSON."`
 	Endpoint   endpoint      `embed:""`
 }
 
 // Help says what readers notice, and what not.
 func (*rebuildCmd) Help() string {
-	return `Every quote of the log is folded, and its projection is written where it is missing, old or different. Readers find each quote all the time, and the system goes on working: what is appended meanwhile is projected as ever. Nothing is announced, and nobody is asked or notified.
+	return `Every quote of the log is folded, and its projection is written if it is missing, old or different. Readers find each quote all the time, and the system keeps working: what is appended meanwhile is projected as usual. Nothing is announced, no provider is called, and nobody is notified.
 
-Example, after a fault in the projection was mended, going on after an interruption:
+Example, after a fault in the projection was fixed, continuing after an interruption:
 
   milepost rebuild all --progress rebuild.json
 
-Example, where the log is large and far away:
+Example, if the log is large and far away:
 
   milepost rebuild all --aws --workflow`
 }
@@ -52,7 +52,7 @@ func (c *rebuildCmd) Validate() error {
 	return nil
 }
 
-// start is where the rebuild that the command line asks for begins.
+// start is where the requested rebuild begins.
 func (c *rebuildCmd) start() rebuild.Progress {
 	kinds, way := []readmodel.Kind{readmodel.Kind(c.Projection)}, rebuild.Over
 	if c.Projection == "all" {
@@ -93,7 +93,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 	})
 	bar.end(progress.Events)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted behind %d events%s", progress.Events, goOn(c.Progress))
+		return fmt.Errorf("interrupted after %d events%s", progress.Events, goOn(c.Progress))
 	}
 	if err != nil {
 		return plainly(err)
@@ -104,7 +104,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 	return c.print(s, progress.Figures)
 }
 
-// print tells what the rebuild came to. Faults make it fail.
+// print prints the result of the rebuild. It fails if there are faults.
 func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 	if c.JSON {
 		return failedFor(f.Faults, printJSON(s.out, f))
@@ -115,7 +115,7 @@ func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 	return failedFor(f.Faults, err)
 }
 
-// resume gives where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
+// resume returns where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
 func (c *rebuildCmd) resume(s streams) (rebuild.Progress, error) {
 	begin := c.start()
 	text, ok, err := c.Progress.Read()
@@ -127,7 +127,7 @@ func (c *rebuildCmd) resume(s streams) (rebuild.Progress, error) {
 		return begin, setAside(c.Progress, s.err)
 	}
 	if p.Way != begin.Way || !slices.Equal(p.Projections, begin.Projections) {
-		return begin, fmt.Errorf("%s tells how far another rebuild is: give that command again to finish it, or remove the file", c.Progress)
+		return begin, fmt.Errorf("%s belongs to another rebuild: run that command again to finish it, or remove the file", c.Progress)
 	}
 	return p, nil
 }

@@ -73,7 +73,7 @@ func TestRebuild(t *testing.T) {
 				t.Errorf("%v: %+v, want %+v", test.args, got, test.want)
 			}
 			if !reflect.DeepEqual(projections(t, s.Config()), before) {
-				t.Errorf("%v: the projections are not what they were", test.args)
+				t.Errorf("%v: the projections changed", test.args)
 			}
 		}
 		if out := s.must("rebuild", "all"); out != "12 events of 3 quotes folded, 0 projections written, 0 removed, 0 faults\n" {
@@ -131,7 +131,7 @@ func TestRebuildGoesOnWhereItWasInterrupted(t *testing.T) {
 			}
 			return transport.Do(r)
 		})
-		if r := s.milepostUntil(ctx, args...); r.status != 1 || !strings.Contains(r.err, "the same command goes on there") {
+		if r := s.milepostUntil(ctx, args...); r.status != 1 || !strings.Contains(r.err, "the same command continues from there") {
 			t.Fatalf("status %d: %s", r.status, r.err)
 		}
 		s.aws = transport
@@ -144,7 +144,7 @@ func TestRebuildGoesOnWhereItWasInterrupted(t *testing.T) {
 			t.Errorf("%+v, want 20 events of 5 quotes, and all their projections removed, once", got)
 		}
 		if !reflect.DeepEqual(projections(t, s.Config()), before) {
-			t.Error("the projections are not what they were")
+			t.Error("the projections changed")
 		}
 		assertNoFile(t, file)
 	})
@@ -191,7 +191,7 @@ func TestKilledRebuildIsFinishedByTheNext(t *testing.T) {
 		t.Errorf("%+v, want 160 events of 40 quotes, and all their projections removed, once", got)
 	}
 	if !reflect.DeepEqual(projections(t, s.config()), before) {
-		t.Error("the projections are not what they were")
+		t.Error("the projections changed")
 	}
 	assertNoFile(t, file)
 	s.assertSound(ids...)

@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// replayCmd sends events from the bus's archive to its rules once more.
+// replayCmd sends events from the bus's archive to its rules again.
 type replayCmd struct {
-	Start  replayStartCmd  `cmd:"" help:"Start a replay: the bus's rules get archived events once more."`
-	Status replayStatusCmd `cmd:"" help:"Show how far a replay is, or all replays."`
-	Cancel replayCancelCmd `cmd:"" help:"Cancel a replay that is under way."`
+	Start  replayStartCmd  `cmd:"" help:"Start a replay: send archived events to the bus's rules again."`
+	Status replayStatusCmd `cmd:"" help:"Show the progress of a replay, or list all replays."`
+	Cancel replayCancelCmd `cmd:"" help:"Cancel a running replay."`
 }
 
 // replayStartCmd starts a replay.
@@ -29,16 +29,16 @@ type replayStartCmd struct {
 	From     moment   `placeholder:"TIME" help:"Replay events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the first event."`
 	Until    moment   `placeholder:"TIME" help:"Replay events up to this time. Default: now."`
 	Archive  string   `placeholder:"NAME" help:"The archive. Default: the stack's."`
-	Rule     []string `placeholder:"NAME" help:"Feed only this rule, and others that are named: by the name, or by a part that no other rule has. Default: all rules of the bus."`
-	Name     string   `help:"Name of the replay, which no other has. Default: one made of the time."`
-	Wait     bool     `help:"Wait for the end, and say how far it is."`
+	Rule     []string `placeholder:"NAME" help:"Send to this rule only; repeat the flag for more. A rule is given by its name, or by a part that no other rule has. Default: all rules of the bus."`
+	Name     string   `help:"A unique name for the replay. Default: one derived from the time."`
+	Wait     bool     `help:"Wait for the end, and show the progress."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what happens to whom.
 func (*replayStartCmd) Help() string {
-	return `A replay reaches every rule of the bus, unless --rule names some. Nothing leaves the system by it: the rules of functions with effects (lookups, workflows) match only events without a replay's name. What remains are the projections, which take in what they miss.
+	return `A replay reaches every rule of the bus, unless --rule names some. Nothing leaves the system: the rules of functions with effects (lookups, workflows) match only events without a replay's name. The projections remain, and catch up.
 
 Example, after a day on which the projections were lost:
 
@@ -88,7 +88,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 	}
 	r, err := c.follow(ctx, bus, name, progress)
 	if ctx.Err() != nil {
-		return fmt.Errorf("the replay goes on; milepost replay status %s tells how far it is", name)
+		return fmt.Errorf("the replay continues; milepost replay status %s shows its progress", name)
 	}
 	if err != nil {
 		return plainly(err)
@@ -102,7 +102,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// start begins the replay and gives its name.
+// start starts the replay and returns its name.
 func (c *replayStartCmd) start(ctx context.Context, bus replays) (string, error) {
 	archive, err := bus.archive(ctx, c.Archive)
 	if err != nil {
@@ -129,7 +129,7 @@ func (c *replayStartCmd) start(ctx context.Context, bus replays) (string, error)
 // pollPause is how often a replay is asked for its state.
 const pollPause = time.Second
 
-// follow says what state a replay is in, and with Wait, whatever it comes to until it is over.
+// follow prints the state of a replay and, with Wait, each change until it is over.
 func (c *replayStartCmd) follow(ctx context.Context, bus replays, name string, progress io.Writer) (replayView, error) {
 	for said := ""; ; {
 		r, err := bus.describe(ctx, name)
@@ -160,7 +160,7 @@ type replayStatusCmd struct {
 
 // Help says where it looks.
 func (*replayStatusCmd) Help() string {
-	return `Example, how far one is:
+	return `Example, the progress of one:
 
   milepost replay status again --json`
 }
@@ -271,8 +271,8 @@ func (b replays) archive(ctx context.Context, name string) (*eventbridge.Describ
 	return archive, err
 }
 
-// rulesNamed gives the ARNs of rules by their names. A rule that takes no replayed events is refused:
-// who names it expects something to happen.
+// rulesNamed returns the ARNs of rules by their names. A rule that takes no replayed events is refused: whoever names
+// it expects something to happen.
 func (b replays) rulesNamed(ctx context.Context, bus string, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -338,7 +338,7 @@ func ruleNames(rules []types.Rule) string {
 	return strings.Join(names, ", ")
 }
 
-// mutes reports whether an event pattern asks for events without a replay's name.
+// mutes reports whether an event pattern requires events without a replay's name.
 func mutes(pattern string) bool {
 	var p struct {
 		ReplayName []struct{ Exists *bool } `json:"replay-name"`
@@ -346,7 +346,7 @@ func mutes(pattern string) bool {
 	return json.Unmarshal([]byte(pattern), &p) == nil && len(p.ReplayName) == 1 && p.ReplayName[0].Exists != nil && !*p.ReplayName[0].Exists
 }
 
-// describe gives a replay by its name.
+// describe returns a replay by its name.
 func (b replays) describe(ctx context.Context, name string) (replayView, error) {
 	r, err := b.DescribeReplay(ctx, &eventbridge.DescribeReplayInput{ReplayName: &name})
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
@@ -375,7 +375,7 @@ func (b replays) print(ctx context.Context, s streams, name string, asJSON bool)
 	return err
 }
 
-// all gives all replays, the latest first.
+// all returns all replays, the latest first.
 func (b replays) all(ctx context.Context) ([]replayView, error) {
 	all := []replayView{}
 	for in := (&eventbridge.ListReplaysInput{}); ; {

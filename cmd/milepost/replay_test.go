@@ -36,7 +36,7 @@ func (s *running) forget() {
 	}
 }
 
-// assertKnown checks that just the quotes of these paths have a projection.
+// assertKnown checks that only the quotes of these paths have a projection.
 func (s *running) assertKnown(paths ...string) {
 	s.t.Helper()
 	db := dynamodb.NewFromConfig(s.Config())
@@ -65,7 +65,7 @@ func (s *running) executions() int {
 	return len(out.Executions)
 }
 
-// settle lets what has begun come to its end.
+// settle lets what has begun finish.
 func settle() {
 	time.Sleep(2 * time.Hour)
 	synctest.Wait()
@@ -139,7 +139,7 @@ func TestReplayStatusAndNames(t *testing.T) {
 			t.Errorf("without replays status is %q, want the heading", out)
 		}
 		began := time.Now()
-		for range 2 { // the names are different although nobody chose them
+		for range 2 { // the names are different although they were not chosen
 			s.must("replay", "start", "--from=1h")
 			time.Sleep(time.Minute)
 		}
@@ -200,7 +200,7 @@ func TestReplayIsCancelled(t *testing.T) {
 			t.Errorf("who waited got %+v, want status 1 and the states", got)
 		}
 		if got := s.milepost("replay", "cancel", "slow"); got.status != 1 || !strings.Contains(got.err, "IllegalStatusException") {
-			t.Errorf("cancelling it once more: %+v", got)
+			t.Errorf("cancelling it again: %+v", got)
 		}
 	})
 }
@@ -212,7 +212,7 @@ func TestReplayGoesOnWhenNobodyWaits(t *testing.T) {
 		ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 		defer interrupt()
 		got := s.milepostUntil(ctx, "replay", "start", "--wait", "--name=slow")
-		if got.status != 1 || got.err != "milepost: the replay goes on; milepost replay status slow tells how far it is\n" {
+		if got.status != 1 || got.err != "milepost: the replay continues; milepost replay status slow shows its progress\n" {
 			t.Errorf("interrupted: %+v", got)
 		}
 		settle()

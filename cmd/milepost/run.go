@@ -24,15 +24,15 @@ import (
 // runCmd serves the whole system until it is interrupted.
 type runCmd struct {
 	Template    string            `default:"template.yaml" help:"The template to run." type:"path"`
-	Data        string            `default:".milepost" help:"Directory that keeps everything; a killed process loses nothing that it had acknowledged." type:"path"`
+	Data        string            `default:".milepost" help:"Directory that keeps everything; a killed process loses nothing that it has acknowledged." type:"path"`
 	Memory      bool              `help:"Keep everything in memory instead."`
 	API         string            `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	AWS         string            `default:"127.0.0.1:4566" help:"Address of the AWS endpoint, for SDKs and the aws command line."`
-	Bureau      string            `default:"127.0.0.1:8081" help:"Address of the reference bureau, who plays the accident history provider."`
+	Bureau      string            `default:"127.0.0.1:8081" help:"Address of the reference bureau, which plays the accident history provider."`
 	Xray        string            `default:"127.0.0.1:2000" help:"Address of the X-Ray daemon."`
 	Param       map[string]string `help:"Values for the template's parameters, as Name=Value."`
 	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"existingfile" placeholder:"FILE"`
-	TraceAll    bool              `help:"Trace every request instead of one a second and 5 % of the others."`
+	TraceAll    bool              `help:"Trace every request instead of one per second and 5 % of the others."`
 	Permissions bool              `help:"At the end, print which permissions of the template were never used."`
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
@@ -41,13 +41,13 @@ type runCmd struct {
 func (*runCmd) Help() string {
 	return `The HTTP API, the functions, the workflows and everything else that the template declares run in this process, until Ctrl-C. It prints its addresses, and a first request to try.
 
-Example, in a directory and at ports of its own, so that another system can run beside it:
+Example, with its own directory and ports, so that another system can run beside it:
 
   milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000`
 }
 
-// Run serves until ctx ends, which is no failure. A system that stops gives the requests under way a
-// moment, and takes up in the next run what it had accepted and not finished.
+// Run serves until ctx ends, which is no failure. On a stop, requests under way get a moment to finish, and the next
+// run resumes what was accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
 	system.TradeMemoryForTime()
 	ports, err := c.listen()

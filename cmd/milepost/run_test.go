@@ -88,7 +88,7 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 		t.Errorf("her quote is %q to ada", got)
 	}
 	if got := s.status(token("--subject=grace"), id); got != "" {
-		t.Errorf("ada's quote is %q to grace, want that there is none", got)
+		t.Errorf("ada's quote is %q to grace, want none", got)
 	}
 	if got := s.status(token("--subject=eve", "--scope=staff"), id); got != "QUOTED" {
 		t.Errorf("ada's quote is %q to an employee", got)
@@ -99,14 +99,14 @@ func TestATokenOfTheCommandOpensTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := s.status(s.token, grace); got != "" {
-		t.Errorf("grace's quote is %q to ada, want that there is none", got)
+		t.Errorf("grace's quote is %q to ada, want none", got)
 	}
 	if _, err := s.send(http.DefaultClient, token("--ttl=-1h"), "late", example.out); err == nil || !strings.HasPrefix(err.Error(), "401") {
 		t.Errorf("an expired token: %v, want 401", err)
 	}
 }
 
-// TestScopesOfTokens: each scope that the API knows can be asked for, and none comes unasked.
+// TestScopesOfTokens: each scope that the API knows can be requested, and none comes unrequested.
 func TestScopesOfTokens(t *testing.T) {
 	t.Parallel()
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -132,7 +132,7 @@ func TestNoTokenForWhatTheAPIRefuses(t *testing.T) {
 	}
 }
 
-// TestATokenIsOfTheRunningIssuer: whoever has no system that runs gets no token, and is told what to do.
+// TestATokenIsOfTheRunningIssuer: without a running system there is no token, but advice.
 func TestATokenIsOfTheRunningIssuer(t *testing.T) {
 	t.Parallel()
 	nobody := httptest.NewServer(nil)
@@ -172,7 +172,7 @@ func TestPermissionsThatWereNeverUsedAreListed(t *testing.T) {
 	if !ok {
 		t.Fatalf("there is no list in %s", s.log)
 	}
-	// Nobody has asked for a customer's list, but all that a quote needs was done.
+	// Nobody has requested a customer's list, but all that a quote needs was done.
 	if !strings.Contains(list, "QuotesFunctionRole: dynamodb:Query on arn:aws:dynamodb:") {
 		t.Errorf("what was not done is not in the list:\n%s", list)
 	}
@@ -204,8 +204,8 @@ func TestAPageOfAnotherNameIsRefused(t *testing.T) {
 	}
 }
 
-// TestLogsTellNoSecrets submits requests that are quoted, refused and fail on their way, and looks for
-// what they say about a person in what is logged about them.
+// TestLogsTellNoSecrets submits requests that are quoted, refused and fail on their way, and looks for their personal
+// data in the log lines about them.
 func TestLogsTellNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := mustServe(t, append(freePorts, "--memory", "-v", "--trace-all")...)
@@ -234,8 +234,8 @@ func (s *served) assertSilent() {
 	}
 	for name, wrong := range map[string]string{
 		"a state that is not offered": body(`"OH"`, `"ZZ"`),
-		"a name that is none":         body(`"Ada"`, `{"Zebedee": "Quackenbush"}`),
-		"a date that is none":         body("1988-03-10", "1988-11-23 QX7788123"),
+		"a name that is not one":      body(`"Ada"`, `{"Zebedee": "Quackenbush"}`),
+		"a date that is not one":      body("1988-03-10", "1988-11-23 QX7788123"),
 		"no JSON":                     body(`"drivers"`, `Quackenbush`),
 	} {
 		if _, err := s.send(http.DefaultClient, s.token, "", wrong); err == nil || err.Error()[0] != '4' {
@@ -301,7 +301,7 @@ func TestWrongUse(t *testing.T) {
 		{"an unknown flag", []string{"run", "--fast"}, 2, "unknown flag --fast"},
 		{"a flag without its value", []string{"run", "--data"}, 2, "--data: expected file value"},
 		{"an argument too many", []string{"token", "ada"}, 2, "unexpected argument ada"},
-		{"a time to live that is none", []string{"token", "--ttl=soon"}, 2, "--ttl"},
+		{"a time to live that is not one", []string{"token", "--ttl=soon"}, 2, "--ttl"},
 		{"a parameter without a value", append(serve, "--param=VinProvider"), 2, `--param: expected "<key>=<value>"`},
 		{"an unknown parameter", append(serve, "--param=Vinprovider=vpic"), 1, "template.yaml:6: Parameters: the template has no parameter Vinprovider"},
 		{"a value that a parameter does not allow", append(serve, "--param=VinProvider=mine"), 1, "VinProvider"},
@@ -310,7 +310,7 @@ func TestWrongUse(t *testing.T) {
 			filepath.Join(emptyData, "state.db") + " is damaged: it is empty; put a copy of it back"},
 		{"an issuer's key that is cut off", append(append([]string{"run", "--template=../../template.yaml"}, anyPorts...), "--data="+cutKey), 1,
 			filepath.Join(cutKey, "issuer.pem") + " is damaged: it holds no PEM block; put a copy of it back"},
-		{"an address that is none", append(serve, "--api=here"), 1, "choose another address with --api"},
+		{"an address that is not one", append(serve, "--api=here"), 1, "choose another address with --api"},
 		{"no template", append(serve, "--template=nowhere.yaml"), 1, "nowhere.yaml: no such file"},
 		{"a property that is not supported", append(serve, "--template="+unsupported), 1, unsupported + ":10: Resources.Things.Properties.ImportSourceSpecification"},
 		{"a function in another language", append(serve, "--template="+foreign), 1, `not of "python3.12"`},
@@ -347,7 +347,7 @@ func TestAnotherTemplate(t *testing.T) {
 	}
 }
 
-// stopper keeps what is printed, and stops the run when it comes to a text.
+// stopper keeps what is printed, and stops the run when it reaches a text.
 type stopper struct {
 	text bytes.Buffer
 	stop func()

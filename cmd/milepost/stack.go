@@ -19,7 +19,7 @@ type stack struct {
 	name    string
 	status  string
 	outputs map[string]string
-	missing []string // outputs that were asked for
+	missing []string // requested outputs
 }
 
 // open reads the outputs of the stack.
@@ -61,7 +61,7 @@ func (st *stack) get(variable string) string {
 	return st.outputs[output]
 }
 
-// err names the outputs that were asked for and are missing, nil if none is.
+// err names the requested outputs that are missing; it is nil if none is.
 func (st *stack) err() error {
 	if len(st.missing) == 0 {
 		return nil
@@ -70,8 +70,8 @@ func (st *stack) err() error {
 		st.name, st.status, strings.Join(st.missing, ", "))
 }
 
-// outputsEnding returns the outputs whose names end in a suffix, in the order of their names. What stands before it is
-// written as a person would: undelivered-events for UndeliveredEventsQueueUrl.
+// outputsEnding returns the outputs whose names end in a suffix, in the order of their names. What precedes it is
+// written as a person would write it: undelivered-events for UndeliveredEventsQueueUrl.
 func (st *stack) outputsEnding(suffix string) (found []namedOutput) {
 	for _, output := range slices.Sorted(maps.Keys(st.outputs)) {
 		if name, ok := strings.CutSuffix(output, suffix); ok {

@@ -14,7 +14,7 @@ import (
 	"milepost/system"
 )
 
-// What a command asks for may be asked for by no test, so the code is read for it.
+// A test may not cover every output that a command needs, so this reads the code.
 func TestWhatTheCommandLineAsksForIsAnOutput(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		st, err := openStack(t.Context(), s.Config(), "milepost")

@@ -24,7 +24,7 @@ import (
 	"milepost/system"
 )
 
-// running is a system at work in virtual time, in memory, for command lines that call its AWS.
+// running is a system running in virtual time, in memory, for command lines that call its AWS.
 type running struct {
 	*system.System
 	t *testing.T
@@ -32,13 +32,13 @@ type running struct {
 	aws aws.HTTPClient
 }
 
-// inMemory runs a test against a system of its own, beside other tests.
+// inMemory runs a test against its own system, beside other tests.
 func inMemory(t *testing.T, faults *fault.Plan, test func(t *testing.T, s *running)) {
 	t.Helper()
 	inMemoryWith(t, system.Options{Faults: faults}, test)
 }
 
-// inMemoryWith is inMemory with options of its own; the template is always the project's.
+// inMemoryWith is inMemory with its own options; the template is always the project's.
 func inMemoryWith(t *testing.T, options system.Options, test func(t *testing.T, s *running)) {
 	t.Helper()
 	t.Parallel()
@@ -71,7 +71,7 @@ func (s *running) milepostUntil(ctx context.Context, args ...string) result {
 	return result{status, out.String(), errs.String()}
 }
 
-// must executes a command line that ends well and gives its output.
+// must executes a command line that must succeed, and returns its output.
 func (s *running) must(args ...string) string {
 	s.t.Helper()
 	r := s.milepost(args...)
@@ -104,7 +104,7 @@ func (s *running) call(method, path, body string) *httptest.ResponseRecorder {
 	return w
 }
 
-// submit sends the example and gives the quote's path.
+// submit sends the example and returns the quote's path.
 func (s *running) submit() string {
 	s.t.Helper()
 	answer := s.call("POST", "/quotes", system.Example(civil.DateOf(time.Now().UTC())))
@@ -114,7 +114,7 @@ func (s *running) submit() string {
 	return answer.Header().Get("Location")
 }
 
-// assertPriced checks that the example came to its price.
+// assertPriced checks that the example got its price.
 func (s *running) assertPriced(paths ...string) {
 	s.t.Helper()
 	for _, path := range paths {
@@ -130,7 +130,7 @@ func (s *running) assertPriced(paths ...string) {
 	}
 }
 
-// depths gives the queues that have messages.
+// depths returns the queues that have messages.
 func (s *running) depths() map[string]int {
 	s.t.Helper()
 	var lines []struct {
@@ -147,7 +147,7 @@ func (s *running) depths() map[string]int {
 	return depths
 }
 
-// assertDepths checks how many messages the queues have; of others they have none.
+// assertDepths checks how many messages the queues have; queues that are not named have none.
 func (s *running) assertDepths(want map[string]int) {
 	s.t.Helper()
 	if got := s.depths(); !maps.Equal(got, want) {
@@ -164,14 +164,14 @@ func (s *running) send(in *sqs.SendMessageInput, output string) {
 	}
 }
 
-// breakable makes a function fail until it is mended. It is a fault.Plan's Invoke.
+// breakable makes a function fail until it is fixed. It is a fault.Plan's Invoke.
 type breakable struct {
 	function string // part of the name
 
 	mu       sync.Mutex
 	mended   bool
 	answer   []byte   // nil is an error
-	payloads [][]byte // with which it failed
+	payloads [][]byte // that it failed on
 }
 
 func (b *breakable) mend() {
@@ -187,7 +187,7 @@ func (b *breakable) answerWith(answer string) {
 	b.answer = []byte(answer)
 }
 
-// failures gives the payloads with which the function has failed.
+// failures returns the payloads that the function has failed on.
 func (b *breakable) failures() [][]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()

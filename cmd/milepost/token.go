@@ -18,15 +18,15 @@ import (
 
 // tokenCmd asks the issuer of the system that runs for a token.
 type tokenCmd struct {
-	Subject string        `default:"ada" help:"Who the token is for: the customer's id."`
-	Scope   []string      `default:"quotes" enum:"quotes,staff,senior" help:"What it opens: quotes for a customer, staff for an employee, senior besides for a senior underwriter."`
-	TTL     time.Duration `default:"12h" min:"-8760h" max:"8760h" help:"How long it is valid; --ttl=-1h makes one that has expired."`
+	Subject string        `default:"ada" help:"Whom the token is for: the customer's id."`
+	Scope   []string      `default:"quotes" enum:"quotes,staff,senior" help:"What it allows: quotes for a customer, staff for an employee, senior in addition for a senior underwriter."`
+	TTL     time.Duration `default:"12h" min:"-8760h" max:"8760h" help:"How long it is valid; --ttl=-1h makes an expired one."`
 	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
 
 // Help says for what a token is good.
 func (*tokenCmd) Help() string {
-	return `Give it as "Authorization: Bearer TOKEN" with a request to the API. The system that runs at the AWS endpoint makes it, and takes it while it has the same data.
+	return `Send it as "Authorization: Bearer TOKEN" with a request to the API. The system at the AWS endpoint issues it, and accepts it as long as it has the same data.
 
 Examples, for a customer, for an employee and for a senior underwriter:
 
@@ -60,7 +60,7 @@ func (c *tokenCmd) Run(ctx context.Context, s streams) error {
 	}
 	answer, err := client.Do(r)
 	if err != nil {
-		return fmt.Errorf("no token: nothing answers at %s; start a system with milepost run, or give the AWS address that it prints as --aws", c.AWS)
+		return fmt.Errorf("no token: nothing answers at %s; start a system with milepost run, or pass the AWS address that it prints as --aws", c.AWS)
 	}
 	defer answer.Body.Close()
 	token, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
@@ -74,7 +74,7 @@ func (c *tokenCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// exampleCmd prints a request whose dates fit today.
+// exampleCmd prints a request with dates relative to today.
 type exampleCmd struct{}
 
 // Help says what it is for.

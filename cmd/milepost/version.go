@@ -15,7 +15,7 @@ import (
 // versionFlag prints the version of the program and ends it.
 type versionFlag bool
 
-// BeforeReset is called by kong when the flag is given, before it asks for a command.
+// BeforeReset is called by kong when the flag is given, before it requires a command.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
 	v, err := programVersion()
 	if err != nil {
@@ -52,7 +52,7 @@ func programVersion() (string, error) {
 	return fmt.Sprintf("%s sha256:%x", module, hash.Sum(nil)), nil
 }
 
-// moduleVersion returns the version of a program's module. The go command derives one from the commit where there is no
+// moduleVersion returns the version of a program's module. The go command derives one from the commit if there is no
 // tag, and ends it with +dirty if files were changed since. It is "devel" for a program of go run, of go test, or built
 // without version control.
 func moduleVersion(info *debug.BuildInfo) string {

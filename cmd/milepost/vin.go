@@ -16,13 +16,13 @@ import (
 // It needs no network; the data are in the program.
 type vinCmd struct {
 	VINs      []string `arg:"" optional:"" name:"vin" help:"Vehicle identification numbers."`
-	Batch     bool     `help:"Read a VIN a line and write a JSON object a line; blank lines are passed over."`
-	YearLimit int      `min:"1982" max:"2100" placeholder:"YEAR" help:"Latest model year to believe in. Default: this year plus two."`
+	Batch     bool     `help:"Read one VIN per line and write one JSON object per line; blank lines are skipped."`
+	YearLimit int      `min:"1982" max:"2100" placeholder:"YEAR" help:"Latest plausible model year. Default: this year plus two."`
 }
 
 // Help says what is printed.
 func (*vinCmd) Help() string {
-	return `What is printed is JSON: for each VIN what it decodes to, and the codes of what is wrong with it; 0 stands for nothing.
+	return `The output is JSON: for each VIN what it decodes to, and codes for what is wrong with it; 0 means nothing is wrong.
 
 Examples:
 
@@ -75,8 +75,7 @@ func (c *vinCmd) Run(s streams) error {
 	return nil
 }
 
-// vinAnswer is a decode as it is printed: the fields that everybody asks for come first and are there
-// even if they are unknown.
+// vinAnswer is a decode as it is printed: the most wanted fields come first and are present even if they are unknown.
 type vinAnswer struct {
 	VIN         string  `json:"vin"`
 	Make        *string `json:"make"`

@@ -21,7 +21,7 @@ import (
 	"milepost/local/fault"
 )
 
-// slowly gives every call of a function so long, and the end of its time after one piece of work.
+// slowly makes every call of a function take this long, and run out of time after one piece of work.
 func slowly(function string, d time.Duration) *fault.Plan {
 	return &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 		if strings.Contains(name, function) {
@@ -64,7 +64,7 @@ func TestRebuildByWorkflow(t *testing.T) {
 				t.Errorf("%v: %+v, want %+v", test.args, got, test.want)
 			}
 			if !reflect.DeepEqual(projections(t, s.Config()), before) {
-				t.Errorf("%v: the projections are not what they were", test.args)
+				t.Errorf("%v: the projections changed", test.args)
 			}
 		}
 		r := s.milepost("rebuild", "--workflow", "all")
@@ -81,7 +81,7 @@ func TestAWorkflowIsJoinedByTheSameCommandAndNoOther(t *testing.T) {
 		ctx, cut := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cut()
 		r := s.milepostUntil(ctx, "rebuild", "all", "--workflow")
-		if r.status != 1 || !strings.Contains(r.err, "the workflow goes on: the same command follows it again") {
+		if r.status != 1 || !strings.Contains(r.err, "the workflow continues: the same command follows it again") {
 			t.Errorf("interrupted: status %d: %s", r.status, r.err)
 		}
 		if r := s.milepost("rebuild", "quotes", "--workflow"); r.status != 1 || !strings.Contains(r.err, "milepost-rebuild already does something else") {
@@ -117,7 +117,7 @@ func TestAWorkflowThatFailsSaysWhy(t *testing.T) {
 
 func TestAWorkflowThatFailedIsRedrivenAndFollowed(t *testing.T) {
 	b := &breakable{function: "Rebuild"}
-	// No call ends in the moment that it begins, so that the workflow is still on its way when it is to be followed.
+	// No call ends in the moment it begins, so that the workflow is still running when it is followed.
 	lasting := func(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 		time.Sleep(time.Second)
 		return b.invoke(ctx, function, payload, next)
@@ -164,7 +164,7 @@ func TestLogPlayByWorkflow(t *testing.T) {
 		s.forgetOnly(ids...)
 		ctx, cut := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cut()
-		if r := s.milepostUntil(ctx, args...); r.status != 1 || !strings.Contains(r.err, "the workflow goes on") {
+		if r := s.milepostUntil(ctx, args...); r.status != 1 || !strings.Contains(r.err, "the workflow continues") {
 			t.Errorf("interrupted: status %d: %s", r.status, r.err)
 		}
 		if r := s.milepost("log", "play", "--workflow"); r.status != 1 || !strings.Contains(r.err, "milepost-playback already does something else") {
@@ -249,7 +249,7 @@ func TestAKilledRebuildWorkflowGoesOn(t *testing.T) {
 		t.Errorf("%d executions, the first is %s", len(all), all[0].Status)
 	}
 	if !reflect.DeepEqual(projections(t, s.config()), before) {
-		t.Error("the projections are not what they were")
+		t.Error("the projections changed")
 	}
 	s.assertSound(ids...)
 	s.mustStop()

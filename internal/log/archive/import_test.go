@@ -165,7 +165,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := importAll(t.Context(), log, single(mustPack(t, events...)))
-	if want := []string{"stream stream-1: version 2 stands in the log already, and differs"}; err != nil || !slices.Equal(f.Named, want) {
+	if want := []string{"stream stream-1: version 2 is in the log already, and differs"}; err != nil || !slices.Equal(f.Named, want) {
 		t.Errorf("error=%v, faults %q, want %q", err, f.Named, want)
 	}
 	if got, err := log.Load(t.Context(), "stream-1", 1); err != nil || !reflect.DeepEqual(got, stands) {

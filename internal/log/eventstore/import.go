@@ -36,7 +36,7 @@ type Different struct {
 }
 
 func (e *Different) Error() string {
-	return fmt.Sprintf("stream %s: version %d stands in the log already, and differs", e.StreamID, e.Version)
+	return fmt.Sprintf("stream %s: version %d is in the log already, and differs", e.StreamID, e.Version)
 }
 
 // Import puts events of an earlier log, of any streams and with all that they have, where nothing stands; name is

@@ -140,7 +140,7 @@ func (v *Verifier) check(ctx context.Context, h signed, present map[string]bool)
 			return nil, err
 		}
 		for _, id := range slices.Sorted(maps.Keys(disagree)) {
-			faults = append(faults, fmt.Sprintf("%s, as the head of %s tells", disagree[id], h.Day))
+			faults = append(faults, fmt.Sprintf("%s, according to the head of %s", disagree[id], h.Day))
 		}
 	}
 	return faults, nil

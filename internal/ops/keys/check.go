@@ -21,7 +21,7 @@ type Check struct {
 
 	mu    sync.Mutex
 	under map[keyRef]*sealedUnder
-	// customers are those of the streams that have something sealed; erased are the erasures that the streams tell of.
+	// customers are those of the streams that have something sealed; erased are the erasures that the streams record.
 	customers map[string]string
 	erased    map[string]quote.Erasure
 }
@@ -81,7 +81,7 @@ func (k *Check) Note(events []eventstore.Event) {
 	}
 }
 
-// erasures are those that the streams tell of, by customer.
+// erasures returns those that the streams record, by customer.
 func (k *Check) erasures() map[string]seal.Erasure {
 	by := map[string]seal.Erasure{}
 	for stream, e := range k.erased {

@@ -187,7 +187,7 @@ func read(name string, lines *bufio.Scanner) iter.Seq2[seal.Holder, error] {
 			whole = *last.Customers == n
 		}
 		if err := lines.Err(); err != nil || !whole {
-			yield(seal.Holder{}, errors.Join(err, fmt.Errorf("%s is cut off behind %d customers, whose keys were imported", name, n)))
+			yield(seal.Holder{}, errors.Join(err, fmt.Errorf("%s is cut off after %d customers, whose keys were imported", name, n)))
 		}
 	}
 }

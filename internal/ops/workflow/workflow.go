@@ -22,8 +22,8 @@ type Machine struct {
 	ARN string
 }
 
-// Begin starts an execution with an input, or joins the one that runs with the same. One that runs with another
-// input is in the way. same compares the inputs as far as they have to be the same.
+// Begin starts an execution with an input, or joins a running one with the same input. One that runs with another input
+// is an error. same compares the inputs as far as they must agree.
 func Begin[Input any](ctx context.Context, m *Machine, input Input, same func(a, b Input) bool) (arn string, err error) {
 	for pages := sfn.NewListExecutionsPaginator(m.SFN, &sfn.ListExecutionsInput{
 		StateMachineArn: &m.ARN, StatusFilter: types.ExecutionStatusRunning,
@@ -95,7 +95,7 @@ func Reason(e *sfn.DescribeExecutionOutput) string {
 		text += ": " + strings.Join(strings.Fields(cause), " ")
 	}
 	if text == "" {
-		return "it gave no reason"
+		return "it stated no reason"
 	}
 	return text
 }
