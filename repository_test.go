@@ -185,7 +185,7 @@ func TestMakeExplainsEveryTarget(t *testing.T) {
 	if !ok {
 		t.Fatal("the Makefile names no targets")
 	}
-	for _, target := range strings.Fields(phony) {
+	for target := range strings.FieldsSeq(phony) {
 		if !regexp.MustCompile(`(?m)^make ` + target + ` +[A-Z]`).Match(out) {
 			t.Errorf("make does not explain %s: it needs a comment above it", target)
 		}

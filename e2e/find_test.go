@@ -56,7 +56,7 @@ func TestStaffFindQuotes(t *testing.T) {
 			}
 		}
 		// In Ohio it is still the evening of the first of May when the second has begun in UTC.
-		time.Sleep(time.Date(2026, 5, 2, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
+		time.Sleep(time.Until(time.Date(2026, 5, 2, 1, 0, 0, 0, time.UTC)))
 		evening := s.submit("eve", example())
 		time.Sleep(time.Minute)
 		s.change(s.token("eve", "quotes"), evening, "withdrawal", "")

@@ -82,7 +82,7 @@ func edit(t *testing.T, value any, at string, change func(parent map[string]any,
 		return whole
 	}
 	tokens := strings.Split(at[1:], "/")
-	var parent any = value
+	parent := value
 	for _, token := range tokens[:len(tokens)-1] {
 		parent = child(t, parent, token)
 	}

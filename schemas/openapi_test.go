@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -149,9 +150,7 @@ func TestEveryOperationHasExamplesAndRefusals(t *testing.T) {
 			if op.RequestBody != nil {
 				bodies["request"] = *op.RequestBody
 			}
-			for status, response := range op.Responses {
-				bodies[status] = response
-			}
+			maps.Copy(bodies, op.Responses)
 			for name, body := range bodies {
 				for media, content := range body.Content {
 					if content.Example == nil && content.Examples == nil {
@@ -203,7 +202,7 @@ func TestReferencesOfTheDocumentResolve(t *testing.T) {
 			continue
 		}
 		at := root
-		for _, token := range strings.Split(tokens, "/") {
+		for token := range strings.SplitSeq(tokens, "/") {
 			object, _ := at.(map[string]any)
 			at = object[token]
 		}

@@ -231,10 +231,9 @@ func isCode(text map[string]any) bool {
 		return false
 	}
 	fits := regexp.MustCompile(pattern)
-	for _, words := range []string{"Philippa Wintergreen", "Philippa, of Ohio", "Philippa\u00a0Wintergreen", "Grüße"} {
-		if fits.MatchString(words) {
-			return false
-		}
+	words := []string{"Philippa Wintergreen", "Philippa, of Ohio", "Philippa\u00a0Wintergreen", "Grüße"}
+	if slices.ContainsFunc(words, fits.MatchString) {
+		return false
 	}
 	bounded := text["maxLength"] != nil
 	return bounded || !slices.ContainsFunc([]string{"a", "A", "_"}, func(c string) bool { return fits.MatchString(strings.Repeat(c, 65)) })

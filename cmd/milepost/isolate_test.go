@@ -47,7 +47,7 @@ func processes(t *testing.T, binary string) (pids []string) {
 func TestIsolatedFunctions(t *testing.T) {
 	t.Parallel()
 	bootstrap := mustBuildBootstrap(t)
-	serve := append(freePorts, "--memory", "--isolate", bootstrap)
+	serve := slices.Concat(freePorts, []string{"--memory", "--isolate", bootstrap})
 	t.Run("quote, trace, keep secrets and end with the system", func(t *testing.T) {
 		s := mustServe(t, append(serve, "--trace-all", "-v")...)
 		for _, start := range []string{"cold", "warm"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestNumbersHaveLimits(t *testing.T) {
 			checked++
 		}
 		for _, child := range node.Children {
-			walk(child, append(path[:len(path):len(path)], child.Name))
+			walk(child, append(slices.Clip(path), child.Name))
 		}
 	}
 	walk(parser.Model.Node, nil)

@@ -70,7 +70,7 @@ func (c *logExportCmd) checkVacant(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer func() { _ = end() }() // it was only read
 	if there, err := source.Objects(ctx); err == nil && len(there) > 0 {
 		return fmt.Errorf("%s has events already: put a masked export elsewhere", c.To)
 	}

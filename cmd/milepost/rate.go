@@ -240,8 +240,8 @@ func eachLineUpTo(limit int, in io.Reader, f func(line []byte, tooLong bool) boo
 	lines := bufio.NewReaderSize(in, limit+len("\r\n"))
 	for {
 		line, err := lines.ReadSlice('\n')
-		tooLong := err == bufio.ErrBufferFull
-		for err == bufio.ErrBufferFull {
+		tooLong := errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
 		}
 		if tooLong {

@@ -51,10 +51,11 @@ func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error)
 // get returns what functions of the stack find in an environment variable: EVENTS_TABLE_NAME is the output
 // EventsTableName. err names those that are missing.
 func (st *stack) get(variable string) string {
-	output := ""
+	var name strings.Builder
 	for word := range strings.SplitSeq(variable, "_") {
-		output += word[:1] + strings.ToLower(word[1:])
+		name.WriteString(word[:1] + strings.ToLower(word[1:]))
 	}
+	output := name.String()
 	if st.outputs[output] == "" && !slices.Contains(st.missing, output) {
 		st.missing = append(st.missing, output)
 	}

@@ -77,7 +77,7 @@ func TestDays(t *testing.T) {
 	if got := b.AddDays(-62); got != a {
 		t.Errorf("AddDays(-62)=%v, want %v", got, a)
 	}
-	if !a.Before(b) || a.After(b) || b.Compare(a) != 1 || a.Compare(a) != 0 {
+	if same := a; !a.Before(b) || a.After(b) || b.Compare(a) != 1 || a.Compare(same) != 0 {
 		t.Errorf("%v and %v are compared wrongly", a, b)
 	}
 }

@@ -173,7 +173,7 @@ func Reminder(q quote.Quote) Notification {
 // RemindDays is how many days before the last one the customer is reminded.
 const RemindDays = 7
 
-// Alert tells staff what became of a notification that a person had had sent again so often.
+// Alert tells staff what became of a notification that a person had sent again so often.
 func (n Notification) Alert(kind Kind, round int) Notification {
 	return Notification{QuoteID: n.QuoteID, Kind: kind, Revision: n.Revision, Version: n.Version, About: n.Key(), OfKind: n.Kind, Round: round}
 }

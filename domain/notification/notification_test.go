@@ -106,7 +106,7 @@ func lives(t *testing.T) map[string][]quote.Event {
 
 // keys are those of all notifications to the customer, in the order of the events.
 func keys(events []quote.Event) (all []string) {
-	for version := range len(events) {
+	for version := range events {
 		for _, n := range notification.For(events, version+1) {
 			all = append(all, n.Key())
 		}
@@ -183,7 +183,7 @@ func TestWhatStandsIsWhatTheQuoteIs(t *testing.T) {
 		events := lives(t)[test.life]
 		q := quote.Fold(events...)
 		var got []string
-		for version := range len(events) {
+		for version := range events {
 			for _, n := range notification.For(events, version+1) {
 				if notification.Stands(q, n, test.on) {
 					got = append(got, n.Key())
@@ -216,7 +216,7 @@ func TestWhatStaffAreAlertedTo(t *testing.T) {
 	} {
 		events := lives(t)[test.life]
 		var got []string
-		for version := range len(events) {
+		for version := range events {
 			for _, n := range notification.Alerts(events, version+1, notification.Thresholds{Premium: decimal.MustParse(test.limit)}) {
 				if !n.Kind.ForStaff() {
 					t.Errorf("%s is not for staff", n.Kind)
@@ -335,7 +335,7 @@ func TestSubjectsAndTextsTellNothingPersonal(t *testing.T) {
 			continue
 		}
 		all := []notification.Notification{notification.Reminder(q)}
-		for version := range len(events) {
+		for version := range events {
 			all = append(all, notification.For(events, version+1)...)
 		}
 		for _, n := range all {
@@ -375,7 +375,7 @@ func TestWhatMessagesSay(t *testing.T) {
 		events := lives(t)[life]
 		var last notification.Notification
 		told := map[string]bool{}
-		for version := range len(events) {
+		for version := range events {
 			for _, n := range notification.For(events, version+1) {
 				if !told[n.Key()] {
 					last = n

@@ -33,7 +33,7 @@ type Event interface {
 	restsOn(*Quote) []int
 }
 
-// QuoteRequested: a customer asked for a price. It opens a quote, at revision 1.
+// QuoteRequested records that a customer asked for a price. It opens a quote, at revision 1.
 type QuoteRequested struct {
 	QuoteID    string     `json:"quoteId"`
 	Revision   int        `json:"revision"`
@@ -51,7 +51,7 @@ func (e QuoteRequested) apply(q *Quote) {
 
 func (QuoteRequested) restsOn(_ *Quote) []int { return nil }
 
-// VehiclesIdentified: the VINs of a revision were looked up. There is one entry for each vehicle
+// VehiclesIdentified records that the VINs of a revision were looked up. There is one entry for each vehicle
 // of the request that was not known from an earlier revision, even if nobody could answer; or for those that were
 // asked for again.
 type VehiclesIdentified struct {
@@ -71,7 +71,7 @@ func (e VehiclesIdentified) apply(q *Quote) {
 
 func (VehiclesIdentified) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
-// AccidentHistoryRetrieved: the histories of a revision's rated drivers were ordered. There is one entry
+// AccidentHistoryRetrieved records that the histories of a revision's rated drivers were ordered. There is one entry
 // for each rated driver who was not known from an earlier revision, even if nobody could answer; or for those who
 // were asked for again. Where the revision was amended by then, the reports are of no use any more.
 type AccidentHistoryRetrieved struct {
@@ -99,7 +99,7 @@ func (e AccidentHistoryRetrieved) restsOn(q *Quote) []int {
 	return []int{q.Grounds.Opened}
 }
 
-// QuoteOffered: a revision has a price that the customer can be shown.
+// QuoteOffered records that a revision has a price that the customer can be shown.
 type QuoteOffered struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
@@ -112,7 +112,7 @@ func (e QuoteOffered) apply(q *Quote) { q.rated(StatusQuoted, &e.Rating, nil) }
 
 func (QuoteOffered) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
-// QuoteReferred: an underwriter has to decide on a revision; its price is indicative.
+// QuoteReferred records that an underwriter has to decide on a revision; its price is indicative.
 type QuoteReferred struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
@@ -132,7 +132,7 @@ func (e QuoteReferred) apply(q *Quote) {
 
 func (QuoteReferred) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
-// QuoteDeclined: a revision gets no offer.
+// QuoteDeclined records that a revision gets no offer.
 type QuoteDeclined struct {
 	QuoteID  string        `json:"quoteId"`
 	Revision int           `json:"revision"`
@@ -145,7 +145,7 @@ func (e QuoteDeclined) apply(q *Quote) { q.rated(StatusDeclined, &e.Rating, nil)
 
 func (QuoteDeclined) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
-// QuoteAmended: the customer changed the request. It opens a new revision; the one before it can still
+// QuoteAmended records that the customer changed the request. It opens a new revision; the one before it can still
 // be read. What is known of vehicles and drivers that stayed the same stays known.
 type QuoteAmended struct {
 	QuoteID   string     `json:"quoteId"`
@@ -160,7 +160,7 @@ func (e QuoteAmended) apply(q *Quote) { q.amend(e) }
 
 func (QuoteAmended) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
-// QuoteAccepted: the customer took the offer of a revision.
+// QuoteAccepted records that the customer took the offer of a revision.
 type QuoteAccepted struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
@@ -178,7 +178,7 @@ func (QuoteAccepted) restsOn(q *Quote) []int {
 	return on
 }
 
-// QuoteWithdrawn: the customer gave the quote up.
+// QuoteWithdrawn records that the customer gave the quote up.
 type QuoteWithdrawn struct {
 	QuoteID string `json:"quoteId"`
 	// Reason is the customer's own word, "" when there was none.
@@ -191,7 +191,7 @@ func (QuoteWithdrawn) apply(q *Quote) { q.Status = StatusWithdrawn }
 
 func (QuoteWithdrawn) restsOn(_ *Quote) []int { return nil }
 
-// QuoteExpired: the last day on which the quote could be accepted has passed.
+// QuoteExpired records that the last day on which the quote could be accepted has passed.
 type QuoteExpired struct {
 	QuoteID   string     `json:"quoteId"`
 	Revision  int        `json:"revision"`
@@ -206,7 +206,7 @@ func (QuoteExpired) restsOn(q *Quote) []int {
 	return []int{cmp.Or(q.Grounds.Outcome, q.Grounds.Opened)}
 }
 
-// ReferralApproved: an underwriter lets a referred revision be offered at its indicative price.
+// ReferralApproved records that an underwriter lets a referred revision be offered at its indicative price.
 type ReferralApproved struct {
 	QuoteID  string   `json:"quoteId"`
 	Revision int      `json:"revision"`
@@ -219,7 +219,7 @@ func (e ReferralApproved) apply(q *Quote) { q.decided(StatusQuoted, &e.Decision)
 
 func (ReferralApproved) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
-// ReferralDeclined: an underwriter declined a referred revision.
+// ReferralDeclined records that an underwriter declined a referred revision.
 type ReferralDeclined struct {
 	QuoteID  string   `json:"quoteId"`
 	Revision int      `json:"revision"`
@@ -232,7 +232,7 @@ func (e ReferralDeclined) apply(q *Quote) { q.decided(StatusDeclined, &e.Decisio
 
 func (ReferralDeclined) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
-// EventReversed: an event that should not have been was undone. The quote is what the other events make of
+// EventReversed records that an event that should not have been was undone. The quote is what the other events make of
 // it; the event stays in the log.
 type EventReversed struct {
 	QuoteID string `json:"quoteId"`
@@ -252,8 +252,8 @@ func (EventReversed) apply(q *Quote) { q.Reversal = q.Version }
 
 func (EventReversed) restsOn(_ *Quote) []int { return nil }
 
-// PersonalDataErased: the key of the customer was erased, and with it what the quote's events say about persons.
-// An open quote ends with it.
+// PersonalDataErased records that the key of the customer was erased, and with it the personal data in the quote's
+// events. An open quote ends with it.
 type PersonalDataErased struct {
 	QuoteID string `json:"quoteId"`
 	Erasure
@@ -278,8 +278,8 @@ type Erasure struct {
 	ReasonCode string `json:"reasonCode"`
 }
 
-// QuoteCorrected: the program had rated a revision wrongly, and a right one comes to another answer. A revision
-// that was accepted is still what was accepted; the event is there for an underwriter then.
+// QuoteCorrected records that the program had rated a revision wrongly, and that the right rating gives another answer. A
+// revision that was accepted is still what was accepted; the event is there for an underwriter then.
 type QuoteCorrected struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`

@@ -13,7 +13,7 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// LookupsRequested: the pending facts of a revision are asked for again.
+// LookupsRequested records that the pending facts of a revision are asked for again.
 type LookupsRequested struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
@@ -35,7 +35,7 @@ func (e LookupsRequested) apply(q *Quote) {
 
 func (LookupsRequested) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
-// ConditionWaived: an underwriter takes a revision without what it is conditional on.
+// ConditionWaived records that an underwriter takes a revision without what it is conditional on.
 type ConditionWaived struct {
 	QuoteID   string           `json:"quoteId"`
 	Revision  int              `json:"revision"`

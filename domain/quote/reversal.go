@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Entry is what a quote remembers of one event of its log, so that it can say which events rest on which.
@@ -131,9 +132,10 @@ func (e *AlreadyReversed) Error() string {
 type DependedOn struct{ Events []Entry }
 
 func (e *DependedOn) Error() string {
-	text := "later events rest on what is to be undone:"
+	var text strings.Builder
+	text.WriteString("later events rest on what is to be undone:")
 	for _, later := range e.Events {
-		text += fmt.Sprintf(" %d %s", later.Version, later.Type)
+		fmt.Fprintf(&text, " %d %s", later.Version, later.Type)
 	}
-	return text
+	return text.String()
 }

@@ -9,6 +9,7 @@ import (
 // Code is one of vPIC's error codes: what a decode thinks of the VIN.
 type Code int
 
+// The codes that a decode may have.
 const (
 	Clean             Code = 0   // nothing is wrong, though 9, 10, 12 or 14 may hold as well
 	WrongCheckDigit   Code = 1   // the check digit does not follow, or a character may not stand where it does

@@ -34,7 +34,7 @@ type Decoded struct {
 	Electrification    string `json:"electrification,omitempty"`
 	DriveType          string `json:"driveType,omitempty"`
 	Cylinders          int    `json:"cylinders,omitempty"`
-	DisplacementL      string `json:"displacementL,omitempty"` // litres, a decimal number
+	DisplacementL      string `json:"displacementL,omitempty"` // liters, a decimal number
 	EngineModel        string `json:"engineModel,omitempty"`
 	EngineManufacturer string `json:"engineManufacturer,omitempty"`
 	EngineShape        string `json:"engineShape,omitempty"` // such as "V-Shaped"

@@ -9,6 +9,7 @@ import (
 // Status tells how a look-up of a VIN ended.
 type Status string
 
+// How a look-up may end.
 const (
 	Found       Status = "DECODED"
 	NotFound    Status = "NOT_FOUND"

@@ -252,8 +252,9 @@ func TestTheSameTermIsWrittenInManyWays(t *testing.T) {
 		for name := range values {
 			r.QueryStringParameters[name] = values.Get(name)
 		}
+		parameter, _, _ := strings.Cut(query, "=")
 		if got := l.ask(t, r); got.StatusCode != 400 || !strings.Contains(got.Body, "bad-filter") || !strings.Contains(got.Body, `"detail":"must `) ||
-			!strings.Contains(got.Body, `"parameter":"`+query[:strings.Index(query, "=")]+`"`) {
+			!strings.Contains(got.Body, `"parameter":"`+parameter+`"`) {
 			t.Errorf("%s: %d %s", query, got.StatusCode, got.Body)
 		}
 	}

@@ -297,8 +297,6 @@ func JSON(status int, v any, headers map[string]string) (events.APIGatewayV2HTTP
 		return Respond(err)
 	}
 	all := map[string]string{"content-type": "application/json"}
-	for name, value := range headers {
-		all[name] = value
-	}
+	maps.Copy(all, headers)
 	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: all, Body: strings.TrimSuffix(body.String(), "\n")}, nil
 }

@@ -182,7 +182,7 @@ func TestAHandlerLogsOneLineWithoutWhatItWasGiven(t *testing.T) {
 	t.Parallel()
 	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
-	//lint:ignore SA1029 the X-Ray SDK looks for this very key
+	//nolint:staticcheck // SA1029: the X-Ray SDK looks for this very key
 	ctx = context.WithValue(ctx, xray.LambdaTraceHeaderKey, trace)
 	for name, test := range map[string]struct {
 		fail error

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -79,9 +80,7 @@ func writeStructured(w http.ResponseWriter, res *result, withCORS bool) error {
 			return fmt.Errorf("header %s is neither text nor number nor boolean", name)
 		}
 	}
-	for name, values := range h {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), h)
 	for _, cookie := range res.Cookies {
 		w.Header().Add("Set-Cookie", cookie)
 	}

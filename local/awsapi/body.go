@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -30,7 +31,7 @@ func (b *patientBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		err = cmp.Or(b.connection.SetReadDeadline(time.Time{}), err)
 	}
 	return n, err

@@ -52,7 +52,7 @@ func CheckEnum(member, value string, values ...string) error {
 }
 
 // Unsupported says that the local runtime does not implement what was asked for. It is answered
-// as HTTP 501, so that nobody takes it for an AWS behaviour.
+// as HTTP 501, so that nobody takes it for an AWS behavior.
 func Unsupported(what string) *Error {
 	return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented,
 		Message: "the local runtime does not support " + what}
@@ -67,7 +67,7 @@ func AsError(err error) *Error {
 }
 
 // Decode reads a request body into v. Members that v does not name are refused by name, since
-// a member that is silently ignored would be a pretence of support.
+// a member that is silently ignored would be a pretense of support.
 func Decode(body []byte, v any) error {
 	return decodeStrict(body, v)
 }

@@ -27,7 +27,7 @@ func (t *Transport) Do(r *http.Request) (*http.Response, error) { return t.Round
 // the connection by a panic with http.ErrAbortHandler.
 func (t *Transport) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	defer func() {
-		if value := recover(); value == http.ErrAbortHandler {
+		if value := recover(); value == http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
 			err = io.ErrUnexpectedEOF
 		} else if value != nil {
 			panic(value)

@@ -63,7 +63,7 @@ func (c *patternCase) run(t *testing.T, bus *eventbridge.Service) error {
 	if c.Expect == "invalid" {
 		refusal, ok := errors.AsType[*awsapi.Error](err)
 		if !ok {
-			return fmt.Errorf("got answer %v and error %v, want %s", answer, err, c.ErrorCode)
+			return fmt.Errorf("got answer %v and error %v, want %s", answer, err, c.ErrorCode) //nolint:errorlint // it may be nil
 		}
 		message, _, _ := strings.Cut(refusal.Message, "\n")
 		return conformancetest.Compare(

@@ -64,7 +64,7 @@ func lex(text string) ([]token, error) {
 	return append(tokens, token{"", len(text), len(text)}), nil
 }
 
-// syntaxError quotes the offending token and what stands between its neighbours first and last.
+// syntaxError quotes the offending token and what stands between its neighbors first and last.
 func syntaxError(text string, at, first token, last ...token) error {
 	shown := at.text
 	if shown == "" {

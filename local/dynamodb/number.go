@@ -39,7 +39,7 @@ func canonicalNumber(s string) (string, error) {
 	return n.String(), nil
 }
 
-// isPlainInteger recognises what most numbers are: an integer in canonical form.
+// isPlainInteger recognizes what most numbers are: an integer in canonical form.
 func isPlainInteger(s string) bool {
 	digits := s
 	if len(digits) > 1 && digits[0] == '-' {

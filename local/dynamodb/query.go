@@ -78,7 +78,7 @@ func (q *search) authorize(ctx context.Context, action string) error {
 
 // prepare compiles the expressions and finds table and index. It gives the key condition, which a query needs.
 func (q *search) prepare(s *Service, isQuery bool) (condition, error) {
-	if err := checkName("tableName", q.tableName); err != nil {
+	if err := checkName(q.tableName); err != nil {
 		return nil, err
 	}
 	if err := q.env.check(q.filter != nil || q.projection != nil || q.keyCondition != nil); err != nil {
@@ -225,7 +225,7 @@ func (q *search) startPlace() (string, error) {
 		for _, at := range schema.attributes() {
 			names[at.name] = true
 			if v, ok := q.startKey.get(at.name); !ok || v.kind != at.kind {
-				return "", validationf("The provided starting key is invalid: %s", errSchemaMismatch().(*awsapi.Error).Message)
+				return "", validationf("The provided starting key is invalid: %s", awsapi.AsError(errSchemaMismatch()).Message)
 			}
 		}
 	}

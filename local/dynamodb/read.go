@@ -49,7 +49,7 @@ func (r *reading) member(d *decoder, name string) bool {
 
 // compile checks what can be checked without the table.
 func (r *reading) compile(x *expressions) error {
-	if err := checkName("tableName", r.tableName); err != nil {
+	if err := checkName(r.tableName); err != nil {
 		return err
 	}
 	if err := r.env.check(r.projection != nil); err != nil {

@@ -43,7 +43,7 @@ var nameCharacters = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
 
 // checkName checks the name of a table or an index that a call on items gives. Those of existing ones
 // are 3 characters long at least, but a call may ask for a shorter one: it does not exist.
-func checkName(member, name string) error {
+func checkName(name string) error {
 	constraint := ""
 	switch {
 	case name == "":
@@ -55,7 +55,7 @@ func checkName(member, name string) error {
 	default:
 		return nil
 	}
-	return validationf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must %s", member, constraint)
+	return validationf("1 validation error detected: Value at 'tableName' failed to satisfy constraint: Member must %s", constraint)
 }
 
 func bareName(nameOrARN string) string {

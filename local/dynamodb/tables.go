@@ -184,7 +184,7 @@ func (s *Service) named(ctx context.Context, action string, body []byte) (*table
 
 func (s *Service) authorized(ctx context.Context, action, tableName string) (*table, error) {
 	name := bareName(tableName)
-	if err := checkName("tableName", name); err != nil {
+	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	if err := awsapi.Authorize(ctx, action, TableARN(name)); err != nil {

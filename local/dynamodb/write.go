@@ -78,7 +78,7 @@ func (m *mutation) member(d *decoder, name string) bool {
 
 // compile checks what can be checked without the table.
 func (m *mutation) compile(x *expressions) error {
-	if err := checkName("tableName", m.tableName); err != nil {
+	if err := checkName(m.tableName); err != nil {
 		return err
 	}
 	switch {

@@ -80,7 +80,7 @@ func (c conjunction) search(e *Event, chosen []*element) bool {
 			// It binds nothing, so no other choice could do better.
 			return c[1:].search(e, chosen)
 		}
-		if c[1:].search(e, append(chosen[:len(chosen):len(chosen)], f.element)) {
+		if c[1:].search(e, append(slices.Clip(chosen), f.element)) {
 			return true
 		}
 	}

@@ -38,7 +38,7 @@ func (f *failure) document() []byte {
 // failed is the failure of a handler that returned err, named as aws-lambda-go names it: by the
 // Go type of the outermost error.
 func failed(err error) *failure {
-	switch e := err.(type) { // not errors.As: what is wrapped does not count
+	switch e := err.(type) { //nolint:errorlint // what is wrapped does not count
 	case messages.InvokeResponse_Error:
 		return &failure{errorType: e.Type, message: e.Message, stack: e.StackTrace}
 	case *failure:

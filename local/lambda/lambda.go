@@ -234,8 +234,8 @@ func (s *Service) checkFunction(f *Function) error {
 	return nil
 }
 
-// find gives the function that a name, an ARN or "account:function:name" means. The only version
-// there is is $LATEST.
+// find gives the function that a name, an ARN or "account:function:name" means. There is no version
+// but $LATEST.
 func (s *Service) find(arnOrName string) (*function, error) {
 	s.mu.RLock()
 	f := s.functions[arnOrName]

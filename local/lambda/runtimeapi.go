@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -117,7 +118,7 @@ func (a *RuntimeAPI) exit(status string) {
 }
 
 // whyGone is what stood in the way of an event that the process never took: the error that it
-// reported while it initialised, or else errGone.
+// reported while it initialized, or else errGone.
 func (a *RuntimeAPI) whyGone() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -145,9 +146,7 @@ func (a *RuntimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		a.current = e
 		a.mu.Unlock()
 		h := w.Header()
-		for key, values := range e.header {
-			h[key] = values
-		}
+		maps.Copy(h, e.header)
 		h.Set("Content-Type", "application/json")
 		_, _ = w.Write(e.payload) // a process that went away is seen by its end
 	case <-r.Context().Done():

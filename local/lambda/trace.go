@@ -51,7 +51,7 @@ func (t *invocationTrace) handlerContext(ctx context.Context) context.Context {
 	if t.header.Root == "" {
 		return ctx
 	}
-	//lint:ignore SA1029 the X-Ray SDK looks for this very key
+	//nolint:staticcheck // SA1029: the X-Ray SDK looks for this very key
 	return context.WithValue(ctx, traceHeaderKey, t.header.String())
 }
 

@@ -238,7 +238,7 @@ func TestSDKOverUDP(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := xray.NewTraceID()
-	//lint:ignore SA1029 the X-Ray SDK looks for this very key
+	//nolint:staticcheck // SA1029: the X-Ray SDK looks for this very key
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root="+root+";Parent="+xray.NewSegmentID()+";Sampled=1")
 	if err := sdk.Capture(ctx, "outer", func(ctx context.Context) error {
 		return sdk.Capture(ctx, "inner", func(context.Context) error { return nil })

@@ -12,6 +12,7 @@ import (
 	"hash/crc32"
 	"hash/crc64"
 	"io"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -61,9 +62,7 @@ func readBody(r *http.Request, o *object) ([]byte, error) {
 			return nil, awsapi.Errorf("IncompleteBody", "You did not provide the number of bytes specified by the x-amz-decoded-content-length HTTP header")
 		}
 		headers = headers.Clone()
-		for name, values := range trailer {
-			headers[name] = values
-		}
+		maps.Copy(headers, trailer)
 	}
 	for name, make := range checksums {
 		want := headers.Get(name)

@@ -311,7 +311,7 @@ func (s *Service) receiveMessage(ctx context.Context, in struct {
 	var answer struct {
 		Messages []received `json:",omitempty"`
 	}
-	system := append(in.AttributeNames, in.MessageSystemAttributeNames...)
+	system := slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames)
 	for _, m := range messages {
 		attributes := maps.Clone(m.Attributes)
 		maps.DeleteFunc(attributes, func(name string, _ attribute) bool { return !wanted(name, in.MessageAttributeNames) })

@@ -1,4 +1,4 @@
-// Package local runs a SAM template on one machine and answers as AWS does. A Stack is a template at
+// Package stack runs a SAM template on one machine and answers as AWS does. A Stack is a template at
 // work: its tables, bus, queues, functions, state machines and API, each call between them made and
 // checked under the identity that the template gives. It knows nothing of what the template is for.
 //

@@ -306,7 +306,7 @@ func (e *execution) add(ev event) int {
 	}
 	if len(e.events) == maxEvents-1 && !strings.HasPrefix(ev.Type, "Execution") {
 		err := &asl.Error{Name: asl.ErrRuntime, Cause: "The execution reached the maximum number of history events (25000)."}
-		e.end(statusFailed, "ExecutionFailed", event{Prev: ev.Prev, Detail: errorDetail(err, "", "")})
+		e.end(statusFailed, "ExecutionFailed", event{Prev: ev.Prev, Detail: errorDetail(err)})
 		return len(e.events)
 	}
 	ev.Time = time.Now().UnixMilli()

@@ -3,6 +3,7 @@ package stepfunctions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -404,7 +405,7 @@ func (f *frame) endWait() error {
 // fail lets Retry and Catch handle an error, and otherwise fails the frame with it. What is below the frame
 // stays then, for the execution to be redriven there.
 func (f *frame) fail(failed error) {
-	err, ok := failed.(*asl.Error)
+	err, ok := errors.AsType[*asl.Error](failed)
 	if !ok {
 		err = &asl.Error{Name: asl.ErrRuntime, Cause: failed.Error()}
 	}
@@ -470,7 +471,7 @@ func (f *frame) caught(c *asl.Catcher, err *asl.Error) *asl.Error {
 	if failed == nil {
 		return nil
 	}
-	return failed.(*asl.Error)
+	return failed.(*asl.Error) //nolint:errorlint // what was called above returns no other
 }
 
 // retry tells whether a Retrier has the state tried again.
@@ -514,7 +515,7 @@ func (f *frame) ended() {
 
 func (f *frame) failed(err *asl.Error) {
 	if f.parent == nil {
-		f.end(statusFailed, "ExecutionFailed", event{Prev: f.Prev, Detail: errorDetail(err, "", "")})
+		f.end(statusFailed, "ExecutionFailed", event{Prev: f.Prev, Detail: errorDetail(err)})
 		return
 	}
 	f.parent.childFailed(f, err)

@@ -218,7 +218,7 @@ func (f *frame) endRun() error {
 }
 
 func (f *frame) failRun(err *asl.Error) *asl.Error {
-	f.emit("MapRunFailed", event{Detail: errorDetail(err, "", "")})
+	f.emit("MapRunFailed", event{Detail: errorDetail(err)})
 	f.stopRun(statusFailed)
 	return err
 }

@@ -183,13 +183,13 @@ func (f *frame) taskFailed(err *asl.Error) {
 			err.Cause = compact.String()
 		}
 	}
-	f.taskEvent("Failed", event{Detail: errorDetail(err, "", "")})
+	f.taskEvent("Failed", event{Detail: errorDetail(err)})
 	f.fail(err)
 }
 
 func (f *frame) timedOut(heartbeat bool) {
 	err := &asl.Error{Name: asl.ErrTimeout, NoCause: true, Heartbeat: heartbeat}
-	f.taskEvent("TimedOut", event{Detail: errorDetail(err, "", "")})
+	f.taskEvent("TimedOut", event{Detail: errorDetail(err)})
 	f.fail(err)
 }
 

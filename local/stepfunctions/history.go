@@ -40,8 +40,8 @@ type detail struct {
 	RedriveCount int               `json:"redrives,omitempty"`
 }
 
-func errorDetail(err *asl.Error, resource, service string) *detail {
-	d := &detail{Resource: resource, ResourceType: service}
+func errorDetail(err *asl.Error) *detail {
+	d := &detail{}
 	if !err.NoName {
 		d.Error = &err.Name
 	}

@@ -68,7 +68,7 @@ func create(path string) error {
 	if err != nil {
 		return fmt.Errorf("make %s: %w", path, err)
 	}
-	defer os.Remove(part.Name())
+	defer func() { _ = os.Remove(part.Name()) }() // the file has its own name by then
 	if err := part.Close(); err != nil {
 		return fmt.Errorf("make %s: %w", path, err)
 	}

@@ -100,7 +100,7 @@ func (l *loader) load(text []byte) *Template {
 	}
 	l.check(root, "a template", sectionNames)
 	l.sections = make(map[string]*node)
-	for _, name := range strings.Fields(sectionNames) {
+	for name := range strings.FieldsSeq(sectionNames) {
 		switch n := root.get(name); name {
 		case "AWSTemplateFormatVersion", "Transform", "Description":
 			l.sections[name] = n

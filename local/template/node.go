@@ -142,9 +142,7 @@ func (n *node) list(items ...any) *node {
 
 func (n *node) ref(id string) *node { return n.object("Ref", id) }
 
-func (n *node) getAtt(id, attribute string) *node {
-	return n.object("Fn::GetAtt", []string{id, attribute})
-}
+func (n *node) arnOf(id string) *node { return n.object("Fn::GetAtt", []string{id, "Arn"}) }
 
 // sub makes an Fn::Sub of text with one variable.
 func (n *node) sub(text, variable string, value *node) *node {

@@ -54,7 +54,7 @@ func (l *loader) parameter(name string, n *node) *node {
 		return l.number(name, n, text)
 	case "CommaDelimitedList", "List<String>", "List<Number>":
 		list := n.list()
-		for _, item := range strings.Split(text, ",") {
+		for item := range strings.SplitSeq(text, ",") {
 			item = strings.TrimSpace(item)
 			if t == "List<Number>" {
 				list.items = append(list.items, l.number(name, n, item))

@@ -106,7 +106,7 @@ func (l *loader) propagateTags(s *source, p *node) {
 // pick gives the fields of p with the given names, as pairs for node.object.
 func pick(p *node, names string) []any {
 	var pairs []any
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		pairs = append(pairs, name, p.get(name))
 	}
 	return pairs

@@ -36,7 +36,7 @@ func (l *loader) expandFunction(s *source) {
 	}
 	arn := p.get("Role")
 	if arn == nil {
-		arn = p.getAtt(s.id+"Role", "Arn")
+		arn = p.arnOf(s.id + "Role")
 	} else if p.get("Policies") != nil {
 		l.problem(p.get("Policies"), "Policies have no effect beside Role")
 	}
@@ -121,7 +121,7 @@ func destinationARN(at *node, kind, id string) *node {
 	if kind == "AWS::SNS::Topic" {
 		return at.ref(id)
 	}
-	return at.getAtt(id, "Arn")
+	return at.arnOf(id)
 }
 
 const mappingProperties = "BatchSize Enabled FilterCriteria FunctionResponseTypes KmsKeyArn MaximumBatchingWindowInSeconds MetricsConfig"

@@ -17,9 +17,9 @@ func (l *loader) ruleEvent(s *source, id, kind string, event *node) {
 	suffix := "LambdaTarget"
 	if s.kind == stateMachineType {
 		suffix = "StepFunctionsTarget"
-		target = target.with("Arn", event.ref(s.id)).with("RoleArn", event.getAtt(id+"Role", "Arn"))
+		target = target.with("Arn", event.ref(s.id)).with("RoleArn", event.arnOf(id+"Role"))
 	} else {
-		target = target.with("Arn", event.getAtt(s.id, "Arn"))
+		target = target.with("Arn", event.arnOf(s.id))
 	}
 	if t := event.at("Target", "Id"); t != nil {
 		target = target.with("Id", t)
@@ -56,7 +56,7 @@ func (l *loader) ruleEvent(s *source, id, kind string, event *node) {
 		r.make(s, id+"Role", eventsPrincipal, nil)
 		return
 	}
-	l.permission(s, id, eventsPrincipal, event.getAtt(id, "Arn"))
+	l.permission(s, id, eventsPrincipal, event.arnOf(id))
 }
 
 // permission lets a service call the function s on behalf of a source.
@@ -90,7 +90,7 @@ func (l *loader) deadLetterARN(id string, event *node) (arn *node, queue string)
 	if queue == "" {
 		queue = id + "Queue"
 	}
-	return c.getAtt(queue, "Arn"), queue
+	return c.arnOf(queue), queue
 }
 
 // ruleDeadLetters gives a target's DeadLetterConfig. A queue that SAM makes comes with the policy
@@ -108,7 +108,7 @@ func (l *loader) ruleDeadLetters(s *source, id string, event *node) *node {
 				"Effect", "Allow",
 				"Principal", arn.object("Service", eventsPrincipal),
 				"Resource", arn,
-				"Condition", arn.object("ArnEquals", arn.object("aws:SourceArn", arn.getAtt(id, "Arn"))),
+				"Condition", arn.object("ArnEquals", arn.object("aws:SourceArn", arn.arnOf(id))),
 			))),
 			"Queues", arn.list(arn.ref(queue)),
 		))
@@ -122,7 +122,7 @@ const scheduleProperties = "ScheduleExpression FlexibleTimeWindow State Descript
 func (l *loader) scheduleEvent(s *source, id string, event *node) {
 	l.check(event, "the event ScheduleV2", scheduleProperties+" Name Input RoleArn DeadLetterConfig RetryPolicy")
 	l.one(event, "a schedule", "ScheduleExpression")
-	target, policy, action := event.getAtt(s.id, "Arn"), "LambdaPolicy", invokeFunction
+	target, policy, action := event.arnOf(s.id), "LambdaPolicy", invokeFunction
 	if s.kind == stateMachineType {
 		target, policy, action = event.ref(s.id), "StartExecutionPolicy", "states:StartExecution"
 	}
@@ -138,7 +138,7 @@ func (l *loader) scheduleEvent(s *source, id string, event *node) {
 	}
 	roleARN := event.get("RoleArn")
 	if roleARN == nil {
-		roleARN = event.getAtt(id+"Role", "Arn")
+		roleARN = event.arnOf(id + "Role")
 		r.make(s, id+"Role", schedulePrincipal, nil)
 	}
 	schedule := event.object(append(pick(event, scheduleProperties),

@@ -27,7 +27,7 @@ func (l *loader) expandStateMachine(s *source) {
 	}
 	arn := p.get("Role")
 	if arn == nil {
-		arn = p.getAtt(s.id+"Role", "Arn")
+		arn = p.arnOf(s.id + "Role")
 	} else if p.get("Policies") != nil {
 		l.problem(p.get("Policies"), "Policies have no effect beside Role")
 	}

@@ -129,7 +129,7 @@ const reportsPath = "/v1/accident-history/reports"
 
 // ServeHTTP answers a request to the agency.
 func (b *Bureau) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if problem := b.unauthorised(r); problem != nil {
+	if problem := b.unauthorized(r); problem != nil {
 		problem.write(w, r)
 		return
 	}
@@ -144,7 +144,7 @@ func (b *Bureau) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *Bureau) unauthorised(r *http.Request) *problem {
+func (b *Bureau) unauthorized(r *http.Request) *problem {
 	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || key == "" || b.key != "" && key != b.key {
 		return &problem{status: http.StatusUnauthorized, code: "INVALID_REQUEST", field: "Authorization", message: "the key is missing or wrong"}

@@ -72,7 +72,7 @@ func TestARequestStartsItsWorkflow(t *testing.T) {
 	t.Parallel()
 	h, client, machine := newHandler(t, quotetest.MustExample(t, "E01").Submit())
 	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
-	//lint:ignore SA1029 the X-Ray SDK looks for this very key
+	//nolint:staticcheck // SA1029: the X-Ray SDK looks for this very key
 	ctx := context.WithValue(t.Context(), xray.LambdaTraceHeaderKey, trace)
 	if _, err := h.Invoke(ctx, []byte(requested)); err != nil {
 		t.Fatal(err)

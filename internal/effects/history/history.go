@@ -21,7 +21,7 @@ const Party = "accident-history"
 type Config struct {
 	// Endpoint is the base URL of the agency's service.
 	Endpoint string
-	// Key authorises us.
+	// Key authorizes us.
 	Key string
 	// HTTP sends the requests.
 	HTTP *http.Client

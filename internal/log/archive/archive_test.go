@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -358,7 +359,7 @@ func TestAReaderEndsAtTheFirstObjectThatFails(t *testing.T) {
 		}
 	}
 	got, err := read(t, failing{bucketOf(days.Take()...)})
-	if err != fs.ErrPermission || len(got) != 1 {
+	if !errors.Is(err, fs.ErrPermission) || len(got) != 1 {
 		t.Errorf("%d events and error=%v, want the one of the day before", len(got), err)
 	}
 }

@@ -149,7 +149,7 @@ func (w *Witness) Events(ctx context.Context, source Source, wanted func(stream 
 	}
 	var mu sync.Mutex
 	var found []eventstore.Event
-	take := func(events []eventstore.Event) error {
+	take := func(events []eventstore.Event) error { //nolint:unparam // readObject asks for it
 		for _, e := range events {
 			if !wanted(e.StreamID, e.Version) {
 				continue

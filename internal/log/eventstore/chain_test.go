@@ -112,7 +112,7 @@ func TestNoFieldIsLeftOutOfTheChain(t *testing.T) {
 		"SchemaVersion": func(e *eventstore.Event) { e.SchemaVersion++ },
 		"OccurredAt":    func(e *eventstore.Event) { e.OccurredAt = e.OccurredAt.Add(time.Nanosecond) },
 		"Data":          func(e *eventstore.Event) { e.Data = append(e.Data, ' ') },
-		"Stored":        func(e *eventstore.Event) { e.Stored = append(e.Data, ' ') },
+		"Stored":        func(e *eventstore.Event) { e.Stored = append(slices.Clone(e.Data), ' ') },
 		"Sealed":        func(e *eventstore.Event) { e.Sealed = append(e.Sealed, 1) },
 		"SealedFor":     func(e *eventstore.Event) { e.SealedFor += "x" },
 		"KeyID":         func(e *eventstore.Event) { e.KeyID += "x" },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -124,7 +125,7 @@ func (k *Keys) identify(ctx context.Context, h *Holder) error {
 
 // with returns h with the keys of another holder behind its own.
 func (h Holder) with(other Holder) (Holder, Adoption) {
-	merged := Holder{CustomerID: h.CustomerID, Keys: h.Keys[:len(h.Keys):len(h.Keys)]}
+	merged := Holder{CustomerID: h.CustomerID, Keys: slices.Clip(h.Keys)}
 	did := Adoption{}
 	for _, w := range other.Keys {
 		if h.has(w.ID) {

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -85,9 +86,7 @@ func (s *Store) Decide(ctx context.Context, item Item, d Decision) (Item, error)
 	}
 	d.Was = item.Status
 	c := change{set: attributes{}, decision: d.attribute(), settles: d.Verdict != Resend, from: []Status{item.Status}, claim: item.claim}
-	for name, value := range v.set {
-		c.set[name] = value
-	}
+	maps.Copy(c.set, v.set)
 	if d.Verdict == Resend {
 		c.set["dueAt"] = moment(d.At)
 	}

@@ -25,6 +25,7 @@ type Executions struct {
 	ARN string
 }
 
+// Name returns the name of the state machine.
 func (f *Executions) Name() string { return platform.NameIn(f.ARN) }
 
 // ended are the ways in which an execution ends without success.
@@ -51,6 +52,7 @@ func (f *Executions) list(ctx context.Context) ([]types.ExecutionListItem, error
 	return found, nil
 }
 
+// Depth returns how many executions failed and can still be redriven.
 func (f *Executions) Depth(ctx context.Context) (int, error) {
 	found, err := f.list(ctx)
 	return len(found), err
@@ -59,6 +61,7 @@ func (f *Executions) Depth(ctx context.Context) (int, error) {
 // now is zero: the executions are listed before the first of them goes on.
 func (f *Executions) now(context.Context) (time.Time, error) { return time.Time{}, nil }
 
+// Letters returns a letter for each failed execution, the first to fail first.
 func (f *Executions) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
 	return func(yield func(*Letter, error) bool) {
 		found, err := f.list(ctx)

@@ -1,3 +1,5 @@
+// Package deadletter looks into what could not be handled, and has it handled again: the messages of dead-letter queues
+// and the executions of state machines that failed.
 package deadletter
 
 import (
@@ -33,8 +35,10 @@ type Queue struct {
 	URL string
 }
 
+// Name returns the name of the queue.
 func (q *Queue) Name() string { return path.Base(q.URL) }
 
+// Depth returns about how many messages there are, with those that somebody has received and not yet deleted.
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,

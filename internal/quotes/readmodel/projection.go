@@ -91,8 +91,8 @@ type Revision struct {
 	LastVersion int `json:"lastVersion"`
 }
 
-// At is the projection as it reads at an instant: an open quote whose last day has passed where the risk is is
-// expired, whether or not that stands in the log.
+// At returns the projection as it reads at an instant: an open quote is expired once its last day has passed where the
+// risk is, whether or not that stands in the log.
 func (p Projection) At(at time.Time) Projection {
 	if on, ok := p.mayExpire(); ok && zone.Today(p.State, at).After(on) {
 		p.Status = quote.StatusExpired

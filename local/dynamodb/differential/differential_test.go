@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,9 +25,7 @@ func (o ours) call(operation string, body []byte) (*answer, error) {
 	if err != nil {
 		e := awsapi.AsError(err)
 		fault := map[string]any{"__type": e.Code, "message": e.Message}
-		for name, v := range e.Fields {
-			fault[name] = v
-		}
+		maps.Copy(fault, e.Fields)
 		text, err := json.Marshal(fault)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package differential
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -66,9 +67,7 @@ func (g *generator) item(t *tableShape) object {
 			item[name] = g.keyValue(kind)
 		}
 	}
-	for name, v := range g.key(t) {
-		item[name] = v
-	}
+	maps.Copy(item, g.key(t))
 	if g.wrong(0.03) {
 		item["big"] = object{"S": strings.Repeat("x", pick(g, 400_000, 409_700))}
 	}

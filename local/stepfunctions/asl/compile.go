@@ -488,7 +488,7 @@ func (o *object) compileCatch(m *Machine, s *State) {
 	}
 }
 
-// integrations are the actions of the service integrations that AWS has an optimised form of and
+// integrations are the actions of the service integrations that AWS has an optimized form of and
 // that a task runner may be given.
 var integrations = map[string][]string{
 	"lambda":   {"invoke"},
@@ -520,7 +520,7 @@ func (o *object) compileTask() *Task {
 
 // resource reads what a Task's Resource asks for.
 func (o *object) resource(t *Task) error {
-	unknown := fmt.Errorf("The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", t.Resource) //lint:ignore ST1005 AWS's words
+	unknown := fmt.Errorf("The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", t.Resource) //nolint:staticcheck // ST1005: AWS's words
 	parts := strings.Split(t.Resource, ":")
 	if len(parts) < 6 || parts[0] != "arn" {
 		return unknown

@@ -309,7 +309,7 @@ func parseBracket(s string) (step, string, error) {
 		return step{kind: stepSlice, from: a, to: b}, rest, nil
 	}
 	st := step{kind: stepIndex}
-	for _, text := range strings.Split(inside, ",") {
+	for text := range strings.SplitSeq(inside, ",") {
 		i, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
 			return step{}, "", fmt.Errorf("%q is no index", text)

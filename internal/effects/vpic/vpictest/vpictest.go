@@ -111,7 +111,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // RoundTrip answers a request without a network.
 func (s *Service) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	defer func() {
-		if broken := recover(); broken == http.ErrAbortHandler {
+		if broken := recover(); broken == http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
 			err = io.ErrUnexpectedEOF
 		} else if broken != nil {
 			panic(broken)
@@ -164,13 +164,13 @@ func answer(w http.ResponseWriter, e envelope) {
 		panic(errors.New("vpictest: " + err.Error()))
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Write(body)
+	_, _ = w.Write(body) // whoever asked may be gone
 }
 
 func page(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)
-	io.WriteString(w, "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>")
+	_, _ = io.WriteString(w, "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>")
 }
 
 // Fields returns the service's fields for a vehicle that was decoded otherwise, so that a test can have

@@ -82,11 +82,11 @@ func batch(ids ...string) []eventstore.Event {
 	return events
 }
 
-// placed gives events the places that Append gives them.
-func placed(events []eventstore.Event, stream string, after int) []eventstore.Event {
+// placed gives events the places that Append gives them in an empty stream.
+func placed(events []eventstore.Event, stream string) []eventstore.Event {
 	events = slices.Clone(events)
 	for i := range events {
-		events[i].StreamID, events[i].Version = stream, after+1+i
+		events[i].StreamID, events[i].Version = stream, 1+i
 		if i > 0 {
 			events[i].PreviousHash = events[i-1].Hash()
 		}
@@ -129,7 +129,7 @@ func eventsComeBack(t *testing.T, s *eventstore.Store) {
 	mustAppend(t, s, stream, 0, event("a"))
 	mustAppend(t, s, stream, 1, bare, event("b"))
 	mustAppend(t, s, stream, 3, elsewhere)
-	want := placed([]eventstore.Event{event("a"), bare, event("b"), event("zone")}, stream, 0)
+	want := placed([]eventstore.Event{event("a"), bare, event("b"), event("zone")}, stream)
 	want[3].Data = elsewhere.Data
 	assertStream(t, s, stream, want)
 }
@@ -139,7 +139,7 @@ func loadedFromAfter(t *testing.T, s *eventstore.Store) {
 	events := batch("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k")
 	mustAppend(t, s, stream, 0, events...)
 	for after := range len(events) + 2 {
-		want := placed(events, stream, 0)[min(after, len(events)):]
+		want := placed(events, stream)[min(after, len(events)):]
 		if got := mustLoad(t, s, stream, after); !slices.EqualFunc(got, want, func(a, b eventstore.Event) bool { return reflect.DeepEqual(a, b) }) {
 			t.Errorf("after %d: %d events, want %d", after, len(got), len(want))
 		}
@@ -160,8 +160,8 @@ func repeatedAppend(t *testing.T, s *eventstore.Store) {
 			later[i].OccurredAt = at.Add(time.Hour)
 		}
 		mustAppend(t, s, stream, 0, later...)
-		assertStream(t, s, stream, placed(events, stream, 0))
-		if want := placed(events, stream, 0); !reflect.DeepEqual(later, want) {
+		assertStream(t, s, stream, placed(events, stream))
+		if want := placed(events, stream); !reflect.DeepEqual(later, want) {
 			t.Errorf("the repeated events are\n%+v\nwant those that stand in the log:\n%+v", later, want)
 		}
 	}
@@ -181,14 +181,14 @@ func lostRace(t *testing.T, s *eventstore.Store) {
 	const stream = "quote-race"
 	mustAppend(t, s, stream, 0, event("first"))
 	got := mustConflict(t, s.Append(t.Context(), stream, 0, batch("second")))
-	want := &eventstore.VersionConflict{StreamID: stream, Version: 1, Existing: placed(batch("first"), stream, 0)[0]}
+	want := &eventstore.VersionConflict{StreamID: stream, Version: 1, Existing: placed(batch("first"), stream)[0]}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("conflict=%+v, want %+v", got, want)
 	}
 	if !strings.Contains(got.Error(), stream) {
 		t.Errorf("%q does not name the stream", got.Error())
 	}
-	assertStream(t, s, stream, placed(batch("first"), stream, 0))
+	assertStream(t, s, stream, placed(batch("first"), stream))
 }
 
 func lostRaceOfSeveral(t *testing.T, s *eventstore.Store) {
@@ -198,14 +198,14 @@ func lostRaceOfSeveral(t *testing.T, s *eventstore.Store) {
 	if got.Version != 2 || got.Existing.ID != "b" {
 		t.Errorf("conflict at version %d with %q, want 2 with b", got.Version, got.Existing.ID)
 	}
-	assertStream(t, s, stream, placed(batch("a", "b"), stream, 0))
+	assertStream(t, s, stream, placed(batch("a", "b"), stream))
 }
 
 func streamsAreApart(t *testing.T, s *eventstore.Store) {
 	for _, stream := range []string{"quote-apart", "quote-apart-2", "quote-apar"} {
 		mustAppend(t, s, stream, 0, event("in-"+stream))
 	}
-	assertStream(t, s, "quote-apart", placed(batch("in-quote-apart"), "quote-apart", 0))
+	assertStream(t, s, "quote-apart", placed(batch("in-quote-apart"), "quote-apart"))
 }
 
 const writers = 20
@@ -295,7 +295,7 @@ func anyData(t *testing.T, s *eventstore.Store) {
 		want = append(want, e)
 		mustAppend(t, s, stream, i, e)
 	}
-	assertStream(t, s, stream, placed(want, stream, 0))
+	assertStream(t, s, stream, placed(want, stream))
 }
 
 // object makes a random JSON object.
