@@ -39,10 +39,9 @@ CONTRACT_SECONDS = 180
 contract: .venv/ok
 	CONTRACT_SECONDS=$(CONTRACT_SECONDS) SCHEMATHESIS=.venv/bin/schemathesis scripts/with-system.sh scripts/schemathesis.sh
 
-# Checks the Go code.
+# Checks the Go code with the linters of .golangci.yml, go vet among them.
 lint:
-	go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.1 ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 # Compares the local DynamoDB with Amazon's DynamoDB Local, which it gets from Maven Central. Needs Java 17 and Maven.
 differential: .dynamodb-local/ok
