@@ -68,9 +68,9 @@ type Interrupted struct {
 
 func (e *Interrupted) Error() string {
 	if e.Remembered {
-		return "interrupted while functions may remember the keys"
+		return "interrupted while functions may still hold the keys"
 	}
-	return fmt.Sprintf("interrupted behind %d quotes", e.Noted)
+	return fmt.Sprintf("interrupted after %d quotes", e.Noted)
 }
 
 // Run erases a customer.

@@ -153,5 +153,5 @@ func (k *Check) Settle(ctx context.Context) ([]Fault, error) {
 type NotErased struct{ CustomerID string }
 
 func (e *NotErased) Error() string {
-	return "customer " + e.CustomerID + " was erased, as the log says, and the table of keys does not know"
+	return "customer " + e.CustomerID + " was erased according to the log, and the table of keys does not have it"
 }
