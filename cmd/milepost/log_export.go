@@ -78,27 +78,25 @@ func (c *logExportCmd) checkVacant(ctx context.Context, s streams) error {
 }
 
 // Run exports.
-func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
+func (c *logExportCmd) Run(ctx context.Context, s streams) error {
 	l, err := c.Endpoint.logs(ctx, s)
 	if err != nil {
 		return err
 	}
-	x := &archive.Exporter{Log: l.quotes.Log, Since: c.Since.Time, Until: c.Until.Time, Workers: c.Workers}
+	x := &Exporter{
+		Exporter: archive.Exporter{Log: l.quotes.Log, Since: c.Since.Time, Until: c.Until.Time, Workers: c.Workers},
+		Quotes:   l.quotes, Masker: c.masker(),
+	}
 	for _, id := range c.Quote {
 		x.Streams = append(x.Streams, quotestore.StreamID(id))
 	}
-	var masking *masking
 	if err := c.checkVacant(ctx, s); err != nil {
 		return err
 	}
-	if m := c.masker(); m != nil {
-		masking = newMasking(l.quotes, m)
-		if c.Strict {
-			if err := masking.rehearse(ctx, *x); err != nil {
-				return plainly(err)
-			}
+	if c.Strict {
+		if err := x.LeaveOutAlone(ctx); err != nil {
+			return plainly(err)
 		}
-		x.Change = masking.change
 	}
 	total, err := l.quotes.Log.Count(ctx)
 	if err != nil {
@@ -107,14 +105,6 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	sink, finish, err := c.To.sink(ctx, &c.Endpoint, s)
 	if err != nil {
 		return err
-	}
-	if masking != nil {
-		shuffled, err := archive.Shuffle(sink)
-		if err != nil {
-			return errors.Join(err, finish(true))
-		}
-		defer func() { err = errors.Join(err, shuffled.Discard()) }()
-		sink = shuffled
 	}
 	bar := newBar(s.err, 0, total)
 	done, err := x.Run(ctx, sink, bar.show)
@@ -130,26 +120,11 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) (err error) {
 	if c.To == "-" { // where the events are
 		out = s.err
 	}
-	return failedFor(done.Faults, c.print(out, done, masking))
-}
-
-// exported is the result of an export.
-type exported struct {
-	archive.Exported
-	// Repriced are the masked quotes whose price differs when they are rated again. Alone counts the customers who are
-	// unique in what is kept, Dropped the quotes that were left out because their customers would have been.
-	Repriced []string `json:"repriced,omitempty"`
-	Alone    int      `json:"alone,omitempty"`
-	Dropped  int      `json:"dropped,omitempty"`
+	return failedFor(done.Faults, c.print(out, done))
 }
 
 // print says what was exported, and of a masked export what it does not do.
-func (c *logExportCmd) print(out io.Writer, done archive.Exported, masking *masking) error {
-	did := exported{Exported: done}
-	if masking != nil {
-		did.Repriced, did.Alone, did.Dropped = masking.repriced, len(masking.alone()), masking.dropped
-		did.LeftOut -= masking.dropped
-	}
+func (c *logExportCmd) print(out io.Writer, did Exported) error {
 	if c.JSON {
 		return printJSON(out, did)
 	}

@@ -17,7 +17,7 @@ func TestLogList(t *testing.T) {
 			"": {second, first}, "--since 30m": {second}, "--limit 1": {second}, "--since 48h --until " + between.UTC().Format(time.RFC3339): {first},
 			"--since 1s": {},
 		} {
-			var got []listed
+			var got []Latest
 			s.mustJSON(&got, append([]string{"log", "list"}, strings.Fields(args)...)...)
 			ids := []string{}
 			for _, q := range got {

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"milepost/domain/civil"
-	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/mask"
 	"milepost/internal/quotes/quotestore"
@@ -34,10 +33,6 @@ type masking struct {
 type keptQuote struct {
 	what [sha256.Size]byte
 	day  civil.Date
-}
-
-func newMasking(quotes *quotestore.Store, masker *mask.Masker) *masking {
-	return &masking{masker: masker, quotes: quotes, kept: map[string][]keptQuote{}}
 }
 
 // change masks a stream. It leaves out the events of erased customers: without the erased data they fit no schema.
@@ -91,13 +86,3 @@ type nowhere struct{}
 
 func (nowhere) Write(context.Context, []eventstore.Event) error { return nil }
 func (nowhere) Close(context.Context) error                     { return nil }
-
-// rehearse masks everything once, to find out whose quotes to leave out.
-func (k *masking) rehearse(ctx context.Context, x archive.Exporter) error {
-	x.Change = k.change
-	if _, err := x.Run(ctx, nowhere{}, func(int) {}); err != nil {
-		return err
-	}
-	*k = masking{masker: k.masker, quotes: k.quotes, drop: k.alone(), kept: map[string][]keptQuote{}}
-	return nil
-}

@@ -99,7 +99,7 @@ func TestLogShowNamesWhatWasUndone(t *testing.T) {
 		}
 		var got struct {
 			Quote  struct{ Status string }
-			Events []event
+			Events []Event
 		}
 		for asOf, want := range map[string]struct {
 			status string
@@ -178,7 +178,7 @@ func TestLogVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.milepost("log", "verify", "--json")
-		var got verification
+		var got Verification
 		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 			t.Fatal(err)
 		}
