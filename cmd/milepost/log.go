@@ -1,131 +1,88 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
-	"slices"
-	"strconv"
-	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"milepost/internal/log/archive"
+	"milepost/internal/log/eventstore"
+	"milepost/internal/notify/outbox"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/schemas"
 )
 
-// Point is a point in a quote's life: a version, or an instant. The zero Point is now.
-type Point struct {
-	Version int
-	At      time.Time
+// logCmd works with the log itself, past all projections.
+type logCmd struct {
+	List   logListCmd   `cmd:"" help:"List the quotes with recent events, newest first."`
+	Show   logShowCmd   `cmd:"" help:"Show a quote as it is, or as it was, with its events."`
+	Diff   logDiffCmd   `cmd:"" help:"Show what changed in a quote between two versions."`
+	Verify logVerifyCmd `cmd:"" help:"Check that no event was changed, removed or inserted."`
+	Play   logPlayCmd   `cmd:"" help:"Announce events of the log on a bus again."`
+	Export logExportCmd `cmd:"" help:"Write the log, as it is or as it was, to files or a bucket."`
+	Import logImportCmd `cmd:"" help:"Read an archive or an export into the log."`
+
+	Restore logRestoreCmd `cmd:"" help:"Restore events that somebody changed or deleted."`
+	Heads   logHeadsCmd   `cmd:"" help:"Check the signed heads of an archive, or of a copy."`
 }
 
-// Of cuts a quote's history at the point, and returns the instant of the point, which decides whether the quote has
-// expired.
-func (p Point) Of(h quotestore.History) (quotestore.History, time.Time, error) {
-	requested := h.Events[0].OccurredAt
-	switch {
-	case p.Version > h.Quote.Version:
-		return h, time.Time{}, fmt.Errorf("the quote is at version %d; there is no version %d", h.Quote.Version, p.Version)
-	case p.Version > 0:
-		then, err := h.AtVersion(p.Version)
-		return then, h.Events[p.Version-1].OccurredAt, err
-	case p.At.IsZero():
-		return h, time.Now(), nil
-	case p.At.Before(requested):
-		return h, time.Time{}, fmt.Errorf("the quote begins at %s, with version 1", requested.UTC().Format(time.RFC3339))
-	}
-	then, err := h.AsOf(p.At)
-	return then, p.At, err
+// logs are the tables of the stack, and its archive.
+type logs struct {
+	stack       *stack
+	archive     archive.Bucket
+	quotes      *quotestore.Store
+	snapshots   *quotestore.Snapshots
+	projections *readmodel.Store
+	outbox      *outbox.Store
 }
 
-// Event is an event as an operator sees it: without its data, which is personal.
-type Event struct {
-	Version    int       `json:"version"`
-	EventType  string    `json:"eventType"`
-	OccurredAt time.Time `json:"occurredAt"`
-	Actor      string    `json:"actor"`
-	EventID    string    `json:"eventId"`
-	Causation  string    `json:"causationId,omitempty"`
-	// ReversedBy is the version of the event that undid it, or 0 if none did.
-	ReversedBy int    `json:"reversedBy,omitempty"`
-	Hash       string `json:"hash"`
-}
-
-// Events returns the events of a quote.
-func Events(h quotestore.History) []Event {
-	events := make([]Event, len(h.Events))
-	for i, e := range h.Events {
-		events[i] = Event{e.Version, e.Type, e.OccurredAt, e.Metadata.Actor, e.ID, e.Metadata.CausationID, h.Quote.Log[i].ReversedBy, e.Hash()}
-	}
-	return events
-}
-
-// Change is a member of a quote that changed.
-type Change struct {
-	// Path is the JSON pointer of the member.
-	Path   string `json:"path"`
-	Before any    `json:"before,omitempty"`
-	After  any    `json:"after,omitempty"`
-}
-
-// Compare returns what changed in a quote between two versions, in the order of the members' pointers.
-func Compare(h quotestore.History, from, to int) ([]Change, error) {
-	before, err := membersAt(h, from)
+// logs opens the tables of the stack.
+func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
+	st, err := e.open(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	after, err := membersAt(h, to)
+	return st.logs()
+}
+
+func (st *stack) logs() (*logs, error) {
+	db := dynamodb.NewFromConfig(st.aws)
+	customerKeys, err := st.keys()
 	if err != nil {
 		return nil, err
 	}
-	return compare(before, after), nil
+	return &logs{
+		stack:     st,
+		archive:   archive.Bucket{S3: s3.NewFromConfig(st.aws), Name: st.get("ARCHIVE_BUCKET_NAME")},
+		snapshots: &quotestore.Snapshots{DB: db, Table: st.get("SNAPSHOTS_TABLE_NAME")},
+		quotes: &quotestore.Store{
+			Log:  &eventstore.Store{DB: db, Table: st.get("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent},
+			Keys: customerKeys,
+		},
+		outbox: &outbox.Store{DB: db, Table: st.get("NOTIFICATIONS_TABLE_NAME"), Keys: customerKeys},
+		projections: &readmodel.Store{
+			DB: db, Quotes: st.get("QUOTES_TABLE_NAME"), CustomerQuotes: st.get("CUSTOMER_QUOTES_TABLE_NAME"), QuoteSearch: st.get("QUOTE_SEARCH_TABLE_NAME"),
+			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(st.aws), Key: st.get("SEARCH_KEY_ARN")},
+		},
+	}, st.err()
 }
 
-// membersAt returns every member of a quote at a version, by its JSON pointer.
-func membersAt(h quotestore.History, version int) (map[string]any, error) {
-	then, at, err := Point{Version: version}.Of(h)
+// history reads a quote, which must exist.
+func (e *endpoint) history(ctx context.Context, s streams, quoteID string) (quotestore.History, error) {
+	l, err := e.logs(ctx, s)
 	if err != nil {
-		return nil, err
+		return quotestore.History{}, err
 	}
-	text, err := json.Marshal(readmodel.Project(then).At(at))
+	h, err := l.quotes.Load(ctx, quoteID, quotestore.Impersonal)
 	if err != nil {
-		return nil, err
+		return h, plainly(err)
 	}
-	var document any
-	if err := json.Unmarshal(text, &document); err != nil {
-		return nil, err
+	if len(h.Events) == 0 {
+		return h, fmt.Errorf("there is no quote %s in the log", quoteID)
 	}
-	members := map[string]any{}
-	flatten(members, "", document)
-	return members, nil
-}
-
-func flatten(members map[string]any, path string, v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, member := range v {
-			flatten(members, path+"/"+name, member)
-		}
-	case []any:
-		for i, item := range v {
-			flatten(members, path+"/"+strconv.Itoa(i), item)
-		}
-	default:
-		members[path] = v
-	}
-}
-
-func compare(before, after map[string]any) []Change {
-	changes := []Change{}
-	for path, was := range before {
-		if is, there := after[path]; !there || is != was {
-			changes = append(changes, Change{path, was, after[path]})
-		}
-	}
-	for path, is := range after {
-		if _, there := before[path]; !there {
-			changes = append(changes, Change{Path: path, After: is})
-		}
-	}
-	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
-	return changes
+	return h, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"text/tabwriter"
+
+	"milepost/internal/ops/inspect"
 )
 
 // logDiffCmd compares two versions of a quote.
@@ -43,7 +45,7 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	changes, err := Compare(h, int(c.From), int(c.To))
+	changes, err := inspect.Compare(h, int(c.From), int(c.To))
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	return printChanges(s.out, changes)
 }
 
-func printChanges(out io.Writer, changes []Change) error {
+func printChanges(out io.Writer, changes []inspect.Change) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
 		switch {

@@ -10,6 +10,7 @@ import (
 
 	"milepost/internal/log/archive"
 	"milepost/internal/log/mask"
+	"milepost/internal/ops/export"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -83,7 +84,7 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	x := &Exporter{
+	x := &export.Exporter{
 		Exporter: archive.Exporter{Log: l.quotes.Log, Since: c.Since.Time, Until: c.Until.Time, Workers: c.Workers},
 		Quotes:   l.quotes, Masker: c.masker(),
 	}
@@ -124,7 +125,7 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) error {
 }
 
 // print says what was exported, and of a masked export what it does not do.
-func (c *logExportCmd) print(out io.Writer, did Exported) error {
+func (c *logExportCmd) print(out io.Writer, did export.Exported) error {
 	if c.JSON {
 		return printJSON(out, did)
 	}

@@ -1,60 +1,78 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"fmt"
+	"text/tabwriter"
 	"time"
 
-	"milepost/internal/log/eventstore"
-	"milepost/internal/quotes/quotestore"
+	"milepost/internal/ops/inspect"
 )
 
-// Latest is a quote with the last of its events in some time.
-type Latest struct {
-	QuoteID string `json:"quoteId"`
-	// Events counts those in that time.
-	Events int `json:"events"`
-	// Version, EventType, OccurredAt and Actor are those of the last.
-	Version    int    `json:"version"`
-	EventType  string `json:"eventType"`
-	OccurredAt string `json:"occurredAt"`
-	Actor      string `json:"actor"`
+// logListCmd lists the quotes that something happened to.
+type logListCmd struct {
+	Since    moment   `placeholder:"TIME" help:"Events from then on: a time (2026-05-01T09:30:00Z) or how long ago (36h). Default: 24h."`
+	Until    moment   `placeholder:"TIME" help:"Events before then. Default: now."`
+	Limit    int      `default:"100" min:"1" max:"10000" help:"List at most this many quotes, those with the newest events. Default: ${default}."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 }
 
-// Recent returns the quotes that had an event in a time, at most so many, those with the newest events first. Events that
-// cannot be read are named.
-func Recent(ctx context.Context, log *eventstore.Store, since, until time.Time, limit int) (quotes []Latest, unreadable []*eventstore.Unreadable, err error) {
-	last, counts := map[string]eventstore.Place{}, map[string]int{}
-	for place, err := range log.Places(ctx, eventstore.CursorAt(since), until) {
-		if err != nil {
-			return nil, unreadable, err
-		}
-		if _, ok := quotestore.QuoteID(place.StreamID); !ok {
-			continue
-		}
-		counts[place.StreamID]++
-		if place.Version > last[place.StreamID].Version { // those of the same moment come in any order
-			last[place.StreamID] = place
-		}
+// Help says what is listed.
+func (*logListCmd) Help() string {
+	return `Each line is a quote with an event in that time, and the last of these events, newest first. The list comes from the log's index by time, which contains no personal data, and on AWS may be a moment behind the log. The exit status is 1 if an event cannot be read.
+
+Examples, what happened in the last day, and on the first of May:
+
+  milepost log list
+  milepost log list --since 2026-05-01T00:00:00Z --until 2026-05-02T00:00:00Z --json`
+}
+
+// Validate is called by the parser.
+func (c *logListCmd) Validate() error {
+	if !c.Until.IsZero() && !c.Since.Before(c.Until.Time) {
+		return fmt.Errorf("--until %s is not after --since %s", clock(c.Until.Time), clock(c.Since.Time))
 	}
-	var places []eventstore.Place
-	for _, place := range last {
-		places = append(places, place)
+	return nil
+}
+
+// Run lists them.
+func (c *logListCmd) Run(ctx context.Context, s streams) error {
+	l, err := c.Endpoint.logs(ctx, s)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(places, func(a, b eventstore.Place) int { return -cmp.Compare(a.Cursor, b.Cursor) })
-	places = places[:min(len(places), limit)]
-	quotes = []Latest{}
-	for batch := range slices.Chunk(places, 100) {
-		notices, broken, err := log.Notices(ctx, batch)
-		if err != nil {
-			return nil, unreadable, err
-		}
-		unreadable = append(unreadable, broken...)
-		for _, n := range notices {
-			id, _ := quotestore.QuoteID(n.StreamID)
-			quotes = append(quotes, Latest{id, counts[n.StreamID], n.Version, n.EventType, n.OccurredAt, n.Actor})
-		}
+	since, until := c.Since.Time, c.Until.Time
+	if since.IsZero() {
+		since = time.Now().Add(-24 * time.Hour)
 	}
-	return quotes, unreadable, nil
+	if until.IsZero() {
+		until = time.Now().Add(time.Second)
+	}
+	quotes, unreadable, err := inspect.Recent(ctx, l.quotes.Log, since, until, c.Limit)
+	for _, u := range unreadable {
+		fmt.Fprintln(s.err, u)
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	if err := c.print(s, quotes); err != nil {
+		return err
+	}
+	if len(unreadable) > 0 {
+		return exitStatus(1)
+	}
+	return nil
+}
+
+func (c *logListCmd) print(s streams, quotes []inspect.Latest) error {
+	if c.JSON {
+		return printJSON(s.out, quotes)
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "QUOTE\tVERSION\tLAST EVENT\tOCCURRED AT\tBY")
+	for _, q := range quotes {
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", q.QuoteID, q.Version, q.EventType, q.OccurredAt, q.Actor)
+	}
+	return table.Flush()
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milepost/internal/ops/inspect"
 )
 
 func TestLogList(t *testing.T) {
@@ -17,7 +19,7 @@ func TestLogList(t *testing.T) {
 			"": {second, first}, "--since 30m": {second}, "--limit 1": {second}, "--since 48h --until " + between.UTC().Format(time.RFC3339): {first},
 			"--since 1s": {},
 		} {
-			var got []Latest
+			var got []inspect.Latest
 			s.mustJSON(&got, append([]string{"log", "list"}, strings.Fields(args)...)...)
 			ids := []string{}
 			for _, q := range got {

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"milepost/internal/ops/inspect"
 	"milepost/internal/quotes/readmodel"
 )
 
@@ -38,7 +39,7 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	events := Events(then)
+	events := inspect.Events(then)
 	state := readmodel.Project(then).At(at)
 	if c.JSON {
 		return printJSON(s.out, map[string]any{"quote": state, "events": events})
@@ -59,7 +60,7 @@ func (c *logShowCmd) Run(ctx context.Context, s streams) error {
 }
 
 // past is a point in a quote's life as the command line takes it.
-type past struct{ Point }
+type past struct{ inspect.Point }
 
 // UnmarshalText reads "3", "2026-05-01T09:30:00Z" or "36h".
 func (p *past) UnmarshalText(text []byte) error {

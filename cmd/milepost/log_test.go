@@ -21,6 +21,8 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/seal"
+	"milepost/internal/ops/inspect"
+	"milepost/internal/ops/verify"
 	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
@@ -99,7 +101,7 @@ func TestLogShowNamesWhatWasUndone(t *testing.T) {
 		}
 		var got struct {
 			Quote  struct{ Status string }
-			Events []Event
+			Events []inspect.Event
 		}
 		for asOf, want := range map[string]struct {
 			status string
@@ -178,7 +180,7 @@ func TestLogVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.milepost("log", "verify", "--json")
-		var got Verification
+		var got verify.Verification
 		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 			t.Fatal(err)
 		}

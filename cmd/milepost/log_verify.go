@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"milepost/internal/ops/verify"
 )
 
 // logVerifyCmd checks the hash chains.
@@ -34,13 +36,13 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	r := &Verifier{Quotes: l.quotes, Projections: l.projections, SkipKeys: c.SkipKeys}
+	r := &verify.Verifier{Quotes: l.quotes, Projections: l.projections, SkipKeys: c.SkipKeys}
 	if c.Archive {
 		public, err := l.stack.headKey(ctx)
 		if err != nil {
 			return plainly(err)
 		}
-		r.Archive = &Archive{Bucket: l.archive, HeadKey: public, Lag: c.Lag}
+		r.Archive = &verify.Archive{Bucket: l.archive, HeadKey: public, Lag: c.Lag}
 	}
 	v, err := r.Run(ctx, c.Quote)
 	if err != nil {
@@ -49,7 +51,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 	unopened := keyFaults(v.Keys)
 	if c.JSON {
 		err = printJSON(s.out, struct {
-			Verification
+			verify.Verification
 			Keys []keyFault `json:"keys"`
 		}{v, unopened})
 	} else {
@@ -67,7 +69,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 }
 
 // printArchived says what the archive told of the log, if it was asked.
-func printArchived(out io.Writer, a *Archived) {
+func printArchived(out io.Writer, a *verify.Archived) {
 	if a == nil {
 		return
 	}

@@ -2,239 +2,220 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
+	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"milepost/internal/ops/replay"
 )
 
-// Replay is how far a replay is.
-type Replay struct {
-	Name         string            `json:"name"`
-	State        types.ReplayState `json:"state"`
-	Reason       string            `json:"reason,omitempty"`
-	Archive      string            `json:"archive"` // ARN
-	From         time.Time         `json:"from,omitzero"`
-	Until        time.Time         `json:"until,omitzero"`
-	LastReplayed time.Time         `json:"lastReplayed,omitzero"`
-	Started      time.Time         `json:"started,omitzero"`
-	Ended        time.Time         `json:"ended,omitzero"`
+// replayCmd sends events from the bus's archive to its rules again.
+type replayCmd struct {
+	Start  replayStartCmd  `cmd:"" help:"Start a replay: send archived events to the bus's rules again."`
+	Status replayStatusCmd `cmd:"" help:"Show the progress of a replay, or list all replays."`
+	Cancel replayCancelCmd `cmd:"" help:"Cancel a running replay."`
 }
 
-// Over reports whether nothing more comes of it.
-func (r Replay) Over() bool {
-	return r.State == types.ReplayStateCompleted || r.State == types.ReplayStateFailed || r.State == types.ReplayStateCancelled
+// replayStartCmd starts a replay.
+type replayStartCmd struct {
+	From     moment   `placeholder:"TIME" help:"Replay events from this time on: 2026-05-01T09:30:00Z, or 36h for 36 hours ago. Default: the first event."`
+	Until    moment   `placeholder:"TIME" help:"Replay events up to this time. Default: now."`
+	Archive  string   `placeholder:"NAME" help:"The archive. Default: the stack's."`
+	Rule     []string `placeholder:"NAME" help:"Send to this rule only; repeat the flag for more. A rule is given by its name, or by a part that no other rule has. Default: all rules of the bus."`
+	Name     string   `help:"A unique name for the replay. Default: one derived from the time."`
+	Wait     bool     `help:"Wait for the end, and show the progress."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 }
 
-// Bus is a client of the buses, for replays.
-type Bus struct{ Client *eventbridge.Client }
+// Help says what happens to whom.
+func (*replayStartCmd) Help() string {
+	return `A replay reaches every rule of the bus, unless --rule names some. Nothing leaves the system: the rules of functions with effects (lookups, workflows) match only events without a replay's name. The projections remain, and catch up.
 
-// NoArchive is the error of an archive that is not there.
-type NoArchive struct {
-	Name string
-	// Others are the names of those that are there.
-	Others []string
+Example, after a day on which the projections were lost:
+
+  milepost replay start --from 24h --rule Project --wait`
 }
 
-func (e *NoArchive) Error() string { return "there is no archive " + e.Name }
+// nameOfReplay is what AWS takes.
+var nameOfReplay = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
 
-// NotFound is the error of a replay that nobody started.
-type NotFound struct{ Name string }
-
-func (e *NotFound) Error() string { return "there is no replay " + e.Name }
-
-// Order says what is to be replayed: what came into the archive from From to Until, to the rules with these names, or all.
-type Order struct {
-	Archive     string
-	Rules       []string
-	From, Until time.Time
-	// Name is that of the replay, "" for one made of the time.
-	Name string
+// Validate is called by the parser.
+func (c *replayStartCmd) Validate() error {
+	if c.Name != "" && !nameOfReplay.MatchString(c.Name) {
+		return fmt.Errorf("--name takes up to 64 letters, digits, dots, dashes and underscores, not %q", c.Name)
+	}
+	if c.Until.IsZero() {
+		c.Until.Time = time.Now()
+	}
+	if !c.From.Before(c.Until.Time) {
+		return fmt.Errorf("--from (%s) must be before --until (%s)", clock(c.From.Time), clock(c.Until.Time))
+	}
+	return nil
 }
 
-// Start begins a replay, and returns its name.
-func (b Bus) Start(ctx context.Context, o Order) (string, error) {
-	archive, err := b.archive(ctx, o.Archive)
+// Run starts the replay. With Wait it fails unless the replay completes.
+func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
+	bus, err := c.Endpoint.bus(ctx, s)
 	if err != nil {
-		return "", err
+		return err
 	}
-	rules, err := b.rulesNamed(ctx, *archive.EventSourceArn, o.Rules)
+	if c.Archive == "" {
+		st, err := c.Endpoint.open(ctx, s)
+		if err != nil {
+			return err
+		}
+		c.Archive = st.get("EVENT_ARCHIVE_NAME")
+		if err := st.err(); err != nil {
+			return err
+		}
+	}
+	name, err := bus.Start(ctx, replay.Order{Archive: c.Archive, Rules: c.Rule, From: c.From.Time, Until: c.Until.Time, Name: c.Name})
+	if missing, ok := errors.AsType[*replay.NoArchive](err); ok {
+		return fmt.Errorf("%w; choose with --archive from: %s", missing, strings.Join(missing.Others, ", "))
+	}
 	if err != nil {
-		return "", err
+		return plainly(err)
 	}
-	if o.Name == "" {
-		o.Name = time.Now().UTC().Format("replay-20060102T150405.000")
+	progress := s.out
+	if c.JSON {
+		progress = s.err
 	}
-	if o.From.IsZero() {
-		o.From = time.Unix(0, 0)
+	said := ""
+	tell := func(r replay.Replay) {
+		if line := replayLine(r); line != said {
+			fmt.Fprintln(progress, line)
+			said = line
+		}
 	}
-	_, err = b.Client.StartReplay(ctx, &eventbridge.StartReplayInput{
-		ReplayName: &o.Name, EventSourceArn: archive.ArchiveArn, EventStartTime: &o.From, EventEndTime: &o.Until,
-		Destination: &types.ReplayDestination{Arn: archive.EventSourceArn, FilterArns: rules},
-	})
-	return o.Name, err
-}
-
-// Cancel asks a replay to stop. Events that are on their way still arrive.
-func (b Bus) Cancel(ctx context.Context, name string) error {
-	_, err := b.Client.CancelReplay(ctx, &eventbridge.CancelReplayInput{ReplayName: &name})
+	var r replay.Replay
+	if c.Wait {
+		r, err = bus.Follow(ctx, name, tell)
+	} else if r, err = bus.Describe(ctx, name); err == nil {
+		tell(r)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("the replay continues; milepost replay status %s shows its progress", name)
+	}
+	if err != nil {
+		return unfound(err)
+	}
+	if c.JSON {
+		err = printJSON(s.out, r)
+	}
+	if c.Wait && r.State != types.ReplayStateCompleted {
+		return errors.Join(err, exitStatus(1))
+	}
 	return err
 }
 
-// pollPause is how often a replay is asked for its state.
-const pollPause = time.Second
-
-// Follow waits for the end of a replay. Meanwhile it tells how far it is.
-func (b Bus) Follow(ctx context.Context, name string, tell func(Replay)) (Replay, error) {
-	for {
-		r, err := b.Describe(ctx, name)
-		if err != nil {
-			return r, err
-		}
-		tell(r)
-		if r.Over() {
-			return r, nil
-		}
-		select {
-		case <-time.After(pollPause):
-		case <-ctx.Done():
-			return r, ctx.Err()
-		}
-	}
+// replayStatusCmd shows replays.
+type replayStatusCmd struct {
+	Name     string   `arg:"" optional:"" help:"The replay. Default: all, the latest first."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 }
 
-// Describe returns a replay by its name.
-func (b Bus) Describe(ctx context.Context, name string) (Replay, error) {
-	r, err := b.Client.DescribeReplay(ctx, &eventbridge.DescribeReplayInput{ReplayName: &name})
-	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		return Replay{}, &NotFound{name}
-	}
+// Help says where it looks.
+func (*replayStatusCmd) Help() string {
+	return `Example, the progress of one:
+
+  milepost replay status again --json`
+}
+
+// Run prints what state replays are in, whatever it is.
+func (c *replayStatusCmd) Run(ctx context.Context, s streams) error {
+	bus, err := c.Endpoint.bus(ctx, s)
 	if err != nil {
-		return Replay{}, err
+		return err
 	}
-	return Replay{
-		Name: *r.ReplayName, State: r.State, Reason: aws.ToString(r.StateReason), Archive: aws.ToString(r.EventSourceArn),
-		From: aws.ToTime(r.EventStartTime), Until: aws.ToTime(r.EventEndTime), LastReplayed: aws.ToTime(r.EventLastReplayedTime),
-		Started: aws.ToTime(r.ReplayStartTime), Ended: aws.ToTime(r.ReplayEndTime),
-	}, nil
-}
-
-// All returns all replays, the latest first.
-func (b Bus) All(ctx context.Context) ([]Replay, error) {
-	all := []Replay{}
-	for in := (&eventbridge.ListReplaysInput{}); ; {
-		page, err := b.Client.ListReplays(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range page.Replays {
-			all = append(all, Replay{
-				Name: *r.ReplayName, State: r.State, Reason: aws.ToString(r.StateReason), Archive: aws.ToString(r.EventSourceArn),
-				From: aws.ToTime(r.EventStartTime), Until: aws.ToTime(r.EventEndTime), LastReplayed: aws.ToTime(r.EventLastReplayedTime),
-				Started: aws.ToTime(r.ReplayStartTime), Ended: aws.ToTime(r.ReplayEndTime),
-			})
-		}
-		if in.NextToken = page.NextToken; in.NextToken == nil {
-			slices.SortStableFunc(all, func(a, b Replay) int { return b.Started.Compare(a.Started) })
-			return all, nil
-		}
+	if c.Name != "" {
+		return printReplay(ctx, s, bus, c.Name, c.JSON)
 	}
-}
-
-// archive finds an archive.
-func (b Bus) archive(ctx context.Context, name string) (*eventbridge.DescribeArchiveOutput, error) {
-	archive, err := b.Client.DescribeArchive(ctx, &eventbridge.DescribeArchiveInput{ArchiveName: &name})
-	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		list, err := b.Client.ListArchives(ctx, &eventbridge.ListArchivesInput{})
-		if err != nil {
-			return nil, err
-		}
-		var names []string
-		for _, a := range list.Archives {
-			names = append(names, *a.ArchiveName)
-		}
-		return nil, &NoArchive{name, names}
-	}
-	return archive, err
-}
-
-// rulesNamed returns the ARNs of rules by their names. A rule that takes no replayed events is refused: whoever names
-// it expects something to happen.
-func (b Bus) rulesNamed(ctx context.Context, bus string, names []string) ([]string, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	rules, err := b.rules(ctx, bus)
+	all, err := bus.All(ctx)
 	if err != nil {
-		return nil, err
+		return plainly(err)
 	}
-	var arns []string
-	for _, name := range names {
-		rule, err := ruleNamed(rules, name)
-		if err != nil {
-			return nil, err
-		}
-		if mutes(aws.ToString(rule.EventPattern)) {
-			return nil, fmt.Errorf("the rule %s takes no replayed events, so that effects are not had twice; a replay can feed: %s",
-				*rule.Name, ruleNames(slices.DeleteFunc(rules, func(r types.Rule) bool { return mutes(aws.ToString(r.EventPattern)) })))
-		}
-		arns = append(arns, *rule.Arn)
+	if c.JSON {
+		return printJSON(s.out, all)
 	}
-	return arns, nil
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tSTATE\tFROM\tUNTIL\tREPLAYED UP TO\tREASON")
+	for _, r := range all {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.State, clock(r.From), clock(r.Until), clock(r.LastReplayed), r.Reason)
+	}
+	return table.Flush()
 }
 
-func (b Bus) rules(ctx context.Context, bus string) ([]types.Rule, error) {
-	var all []types.Rule
-	for in := (&eventbridge.ListRulesInput{EventBusName: &bus}); ; {
-		page, err := b.Client.ListRules(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Rules...)
-		if in.NextToken = page.NextToken; in.NextToken == nil {
-			return all, nil
-		}
-	}
+// replayCancelCmd cancels a replay.
+type replayCancelCmd struct {
+	Name     string   `arg:"" help:"The replay."`
+	JSON     bool     `name:"json" help:"Print JSON."`
+	Endpoint endpoint `embed:""`
 }
 
-// ruleNamed finds the rule with a name, or the only one with that in its name.
-func ruleNamed(rules []types.Rule, name string) (types.Rule, error) {
-	var found []types.Rule
-	for _, r := range rules {
-		if *r.Name == name {
-			return r, nil
-		}
-		if strings.Contains(*r.Name, name) {
-			found = append(found, r)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return types.Rule{}, fmt.Errorf("there is no rule %s; there are: %s", name, ruleNames(rules))
-	case 1:
-		return found[0], nil
-	}
-	return types.Rule{}, fmt.Errorf("%s may be any of the rules: %s", name, ruleNames(found))
+// Help says what is left.
+func (*replayCancelCmd) Help() string {
+	return `Events that are on their way still arrive.
+
+Example:
+
+  milepost replay cancel again`
 }
 
-func ruleNames(rules []types.Rule) string {
-	var names []string
-	for _, r := range rules {
-		names = append(names, *r.Name)
+// Run asks the replay to stop. Events that are on their way still arrive.
+func (c *replayCancelCmd) Run(ctx context.Context, s streams) error {
+	bus, err := c.Endpoint.bus(ctx, s)
+	if err != nil {
+		return err
 	}
-	return strings.Join(names, ", ")
+	if err := bus.Cancel(ctx, c.Name); err != nil {
+		return plainly(err)
+	}
+	return printReplay(ctx, s, bus, c.Name, c.JSON)
 }
 
-// mutes reports whether an event pattern requires events without a replay's name.
-func mutes(pattern string) bool {
-	var p struct {
-		ReplayName []struct{ Exists *bool } `json:"replay-name"`
+// bus opens the buses.
+func (e *endpoint) bus(ctx context.Context, s streams) (replay.Bus, error) {
+	cfg, err := e.config(ctx, s)
+	return replay.Bus{Client: eventbridge.NewFromConfig(cfg)}, err
+}
+
+// replayLine is a replay in one line.
+func replayLine(r replay.Replay) string {
+	line := fmt.Sprintf("%s: %s", r.Name, r.State)
+	if !r.LastReplayed.IsZero() {
+		line += ", replayed up to " + clock(r.LastReplayed)
 	}
-	return json.Unmarshal([]byte(pattern), &p) == nil && len(p.ReplayName) == 1 && p.ReplayName[0].Exists != nil && !*p.ReplayName[0].Exists
+	if r.Reason != "" {
+		line += ": " + r.Reason
+	}
+	return line
+}
+
+// printReplay shows one replay as it is now.
+func printReplay(ctx context.Context, s streams, bus replay.Bus, name string, asJSON bool) error {
+	r, err := bus.Describe(ctx, name)
+	if err != nil {
+		return unfound(err)
+	}
+	if asJSON {
+		return printJSON(s.out, r)
+	}
+	_, err = fmt.Fprintln(s.out, replayLine(r))
+	return err
+}
+
+// unfound says how replays are found, where there is none of a name.
+func unfound(err error) error {
+	if _, ok := errors.AsType[*replay.NotFound](err); ok {
+		return fmt.Errorf("%w; milepost replay status lists them", err)
+	}
+	return plainly(err)
 }

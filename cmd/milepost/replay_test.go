@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"milepost/internal/ops/replay"
 	"milepost/local/fault"
 )
 
@@ -143,14 +144,14 @@ func TestReplayStatusAndNames(t *testing.T) {
 			s.must("replay", "start", "--from=1h")
 			time.Sleep(time.Minute)
 		}
-		var all []Replay
+		var all []replay.Replay
 		s.mustJSON(&all, "replay", "status")
 		if len(all) != 2 || !all[0].Started.Equal(began.Add(time.Minute)) || !all[1].Started.Equal(began) {
 			t.Fatalf("status=%+v, want both replays, the latest first", all)
 		}
-		var one Replay
+		var one replay.Replay
 		s.mustJSON(&one, "replay", "status", all[1].Name)
-		want := Replay{
+		want := replay.Replay{
 			Name: "replay-20260501T000000.000", State: "COMPLETED", Archive: "arn:aws:events:us-east-1:000000000000:archive/milepost-events",
 			From: began.Add(-time.Hour), Until: began, Started: began, Ended: began,
 		}
@@ -191,7 +192,7 @@ func TestReplayIsCancelled(t *testing.T) {
 		waited := make(chan result)
 		go func() { waited <- s.milepost("replay", "start", "--wait", "--name=slow") }()
 		time.Sleep(time.Minute)
-		var r Replay
+		var r replay.Replay
 		s.mustJSON(&r, "replay", "cancel", "slow")
 		if r.State != "CANCELLING" {
 			t.Errorf("State=%s, want CANCELLING", r.State)

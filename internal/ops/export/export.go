@@ -1,4 +1,5 @@
-package main
+// Package export writes the log into an archive, as it is or masked for a test environment.
+package export
 
 import (
 	"context"

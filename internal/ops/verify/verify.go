@@ -1,4 +1,5 @@
-package main
+// Package verify checks that no event of the log was changed, taken away or slipped in.
+package verify
 
 import (
 	"context"
