@@ -96,11 +96,11 @@ func (p *ports) close() error {
 	defer cancel()
 	for _, server := range p.servers {
 		if err := server.Shutdown(ctx); err != nil {
-			server.Close() // cancels what took too long
+			_ = server.Close() // cancels what took too long
 		}
 	}
 	for _, l := range p.listeners[len(p.servers):] {
-		l.Close() // nobody has connected
+		_ = l.Close() // nobody has connected
 	}
 	if p.daemon == nil {
 		return nil
