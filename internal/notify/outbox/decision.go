@@ -3,13 +3,13 @@ package outbox
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"milepost/domain/notification"
 	"milepost/internal/platform/stored"
 )
 
@@ -26,17 +26,6 @@ const (
 	// Resend: it is to be sent, though it may have been sent already.
 	Resend Verdict = "RESEND"
 )
-
-// verdicts says from which statuses a verdict takes an item, and to what.
-var verdicts = map[Verdict]struct {
-	from []Status
-	set  attributes
-}{
-	AsSent:      {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(Sent))}},
-	AsPaperSent: {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(Sent)), "channel": text(string(Paper))}},
-	AsNotSent:   {[]Status{Unknown, Paper, Failed}, attributes{"status": text(string(NotSent))}},
-	Resend:      {[]Status{Unknown, Failed}, attributes{"status": text(string(Due)), "pending": text(onTheWay)}},
-}
 
 // Decision is a person's verdict on an item.
 type Decision struct {
@@ -66,7 +55,7 @@ type NotToDecide struct {
 
 func (e *NotToDecide) Error() string {
 	var from []string
-	for _, s := range verdicts[e.Verdict].from {
+	for _, s := range transitions[What(e.Verdict)].from {
 		from = append(from, string(s))
 	}
 	what := "settled"
@@ -80,17 +69,12 @@ func (e *NotToDecide) Error() string {
 // Decide carries out a person's verdict on an item as the person saw it, and notes it there. The error is *NotToDecide
 // where the item's status does not allow it.
 func (s *Store) Decide(ctx context.Context, item Item, d Decision) (Item, error) {
-	v := verdicts[d.Verdict]
-	if !slices.Contains(v.from, item.Status) {
+	if !slices.Contains(transitions[What(d.Verdict)].from, item.Status) {
 		return item, &NotToDecide{item, d.Verdict}
 	}
 	d.Was = item.Status
-	c := change{set: attributes{}, decision: d.attribute(), settles: d.Verdict != Resend, from: []Status{item.Status}, claim: item.claim}
-	maps.Copy(c.set, v.set)
-	if d.Verdict == Resend {
-		c.set["dueAt"] = moment(d.At)
-	}
-	decided, ok, err := s.update(ctx, item.QuoteID, item.Key(), c)
+	step := Step{What: What(d.Verdict), DueAt: d.At, Channel: notification.Paper, claim: item.claim, decision: d}
+	decided, ok, err := s.move(ctx, Ref{item.QuoteID, item.Key()}, step, []Status{item.Status})
 	if err != nil || ok {
 		return decided, err
 	}

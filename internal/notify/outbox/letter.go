@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -93,18 +94,18 @@ func (i Item) InClear() bool {
 // EraseNotes takes the notes of persons out of the decisions on an item, for a customer who was erased, and reports
 // whether there were any.
 func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
-	set := ""
+	var set []string
 	for i, d := range item.Decisions {
 		if d.Note != "" {
-			set = join(set, ", ", fmt.Sprintf("decisions[%d].#note = :none", i))
+			set = append(set, fmt.Sprintf("decisions[%d].#note = :none", i))
 		}
 	}
-	if set == "" {
+	if set == nil {
 		return false, nil
 	}
 	// Decisions are only ever added at the end.
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()), UpdateExpression: aws.String("SET " + set),
+		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()), UpdateExpression: aws.String("SET " + strings.Join(set, ", ")),
 		ConditionExpression: aws.String("attribute_exists(decisions)"), ExpressionAttributeNames: map[string]string{"#note": "note"},
 		ExpressionAttributeValues: attributes{":none": text("")},
 	})

@@ -1,14 +1,14 @@
 // Package outbox keeps in DynamoDB what customers and staff are to be told, are being told and were told. It
 // is the proof of what was sent: the exact words, to whom, how and when.
 //
-// An item is one notification, under the quote and the notification's key. Its status only moves along
-// these ways, each a conditional write:
+// An item is one notification, under the quote and the notification's key. Its status only moves along the
+// transitions, each a conditional write. In short:
 //
-//	DUE ──claim──► CLAIMED ──begin──► SENDING ──settle──► SENT
+//	DUE ──claim──► CLAIMED ──begin──► SENDING ──confirm──► SENT
 //	 ▲                │ lease over        │ refused: surely not sent
 //	 └────────────────┴───────────────────┘
 //
-// One process sends, the one that came from CLAIMED to SENDING. Who stays in SENDING longer than any process
+// One process sends, the one that came from CLAIMED to SENDING. An item that stays in SENDING longer than any process
 // works on it has been left by a crash: nobody knows whether it was sent. It becomes UNKNOWN, for a person to
 // look at, and is not sent again unless that person says so.
 //
@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -121,19 +120,18 @@ const onTheWay = "1"
 // to a customer who has amended the request since, perhaps in the contact.
 func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
 	for _, n := range all {
+		values := attributes{
+			":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
+			":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
+			":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
+		}
+		condition := among(transitions[Hear].from, values) + " OR " + among(transitions[Amend].from, values) + " AND revision < :revision"
 		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.Table, Key: keyOf(n.QuoteID, n.Key()),
 			UpdateExpression: aws.String("SET kind = :kind, revision = :revision, version = :version, reversal = :reversal, about = :about, ofKind = :ofKind, " +
 				"round = :round, #status = :due, dueAt = :dueAt, pending = :pending, " +
 				"createdAt = if_not_exists(createdAt, :now), attempts = if_not_exists(attempts, :zero)"),
-			ConditionExpression:      aws.String("attribute_not_exists(quoteId) OR #status = :obsolete OR #status IN (:noContact, :noConsent, :unconfirmed) AND revision < :revision"),
-			ExpressionAttributeNames: map[string]string{"#status": "status"},
-			ExpressionAttributeValues: attributes{
-				":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
-				":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
-				":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
-				":obsolete": text(string(Obsolete)), ":noContact": text(string(NoContact)), ":noConsent": text(string(NoConsent)), ":unconfirmed": text(string(Unconfirmed)),
-			},
+			ConditionExpression: &condition, ExpressionAttributeNames: map[string]string{"#status": "status"}, ExpressionAttributeValues: values,
 		})
 		if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !there {
 			return fmt.Errorf("put notification %s of quote %s: %w", n.Key(), n.QuoteID, err)
@@ -142,65 +140,15 @@ func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.No
 	return nil
 }
 
-// Claim takes an item that is due for as long as the lease; ok is false where there is nothing to do: it is not
+// Claim takes an item that is due for as long as the lease; ok is false if there is nothing to do: it is not
 // due yet, somebody else has it, or it is settled.
 func (s *Store) Claim(ctx context.Context, quoteID, key, claim string, now time.Time, lease time.Duration) (item Item, ok bool, err error) {
-	return s.update(ctx, quoteID, key, change{
-		set:  attributes{"status": text(string(Claimed)), "claim": text(claim), "dueAt": moment(now.Add(lease))},
-		from: []Status{Due, Claimed}, dueBy: now,
-	})
+	step := Step{What: Claim, At: now, DueAt: now.Add(lease), claim: claim}
+	return s.move(ctx, Ref{quoteID, key}, step, transitions[Claim].from)
 }
 
 // Abandoned reports whether the process that was sending an item has been gone for longer than its lease.
 func (i Item) Abandoned(now time.Time) bool { return i.Status == Sending && !i.DueAt.After(now) }
-
-// Abandon gives an abandoned item up.
-func (s *Store) Abandon(ctx context.Context, item Item, now time.Time) error {
-	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set: attributes{"status": text(string(Unknown)), "problem": text("the process that sent it was cut off")}, settles: true,
-		from: []Status{Sending}, dueBy: now,
-	})
-	return err
-}
-
-// Begin is the last step before an item is sent; who gets false must not send it. The letter is kept first, so
-// that it is known what may have been sent.
-func (s *Store) Begin(ctx context.Context, item Item, channel notification.Channel, letter Kept) (bool, error) {
-	set := attributes{"status": text(string(Sending)), "channel": text(string(channel))}
-	letter.set(set)
-	_, ok, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		// Sending under this very claim is what the call itself left when its first answer was lost.
-		set: set, count: true, from: []Status{Claimed, Sending}, claim: item.claim,
-	})
-	return ok, err
-}
-
-// SentAs settles an item that was sent. It counts even where somebody had taken it for lost meanwhile, or a person
-// had decided on it.
-func (s *Store) SentAs(ctx context.Context, item Item, messageID string, at time.Time) error {
-	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set: attributes{"status": text(string(Sent)), "messageId": text(messageID), "sentAt": moment(at), "problem": text("")}, settles: true,
-		from: []Status{Sending, Unknown, NotSent, Due}, claim: item.claim,
-	})
-	return err
-}
-
-// Settle ends an item that was not sent and is not going to be. letter is the zero Kept where none was written.
-func (s *Store) Settle(ctx context.Context, item Item, status Status, problem string, letter Kept) error {
-	set := attributes{"status": text(string(status)), "problem": text(problem)}
-	letter.set(set)
-	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{set: set, settles: true, from: []Status{Claimed, Sending}, claim: item.claim})
-	return err
-}
-
-// Postpone makes an item that was surely not sent due again at a moment.
-func (s *Store) Postpone(ctx context.Context, item Item, until time.Time, problem string) error {
-	_, _, err := s.update(ctx, item.QuoteID, item.Key(), change{
-		set:  attributes{"status": text(string(Due)), "dueAt": moment(until), "problem": text(problem)},
-		from: []Status{Claimed, Sending}, claim: item.claim,
-	})
-	return err
-}
 
 // Ref names an item.
 type Ref struct{ QuoteID, Key string }
@@ -277,73 +225,4 @@ func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attri
 		}
 	}
 	return nil
-}
-
-// change is one step of an item along its way.
-type change struct {
-	set attributes
-	// count counts an attempt; settles takes the item from what is on its way.
-	count, settles bool
-	// decision is added to the decisions, nil where there is none.
-	decision types.AttributeValue
-	// from are the statuses that it may have.
-	from []Status
-	// claim must be the item's, dueBy not before its DueAt; "" and the zero time do not ask.
-	claim string
-	dueBy time.Time
-}
-
-// update makes a change where its conditions hold; ok is false where not.
-func (s *Store) update(ctx context.Context, quoteID, key string, c change) (item Item, ok bool, err error) {
-	names, values := map[string]string{"#status": "status"}, attributes{}
-	set, condition := "", ""
-	for name, value := range c.set {
-		names["#"+name], values[":"+name] = name, value
-		set = join(set, ", ", fmt.Sprintf("#%s = :%s", name, name))
-	}
-	expression := "SET " + set
-	if c.count {
-		values[":one"] = number(1)
-		expression += ", attempts = attempts + :one"
-	}
-	if c.decision != nil {
-		values[":none"], values[":decision"] = &types.AttributeValueMemberL{Value: []types.AttributeValue{}}, &types.AttributeValueMemberL{Value: []types.AttributeValue{c.decision}}
-		expression += ", decisions = list_append(if_not_exists(decisions, :none), :decision)"
-	}
-	if c.settles {
-		expression += " REMOVE pending"
-	}
-	for i, from := range c.from {
-		name := ":from" + strconv.Itoa(i)
-		values[name] = text(string(from))
-		condition = join(condition, ", ", name)
-	}
-	condition = "#status IN (" + condition + ")"
-	if c.claim != "" {
-		names["#claim"], values[":mine"] = "claim", text(c.claim)
-		condition += " AND #claim = :mine"
-	}
-	if !c.dueBy.IsZero() {
-		names["#dueAt"], values[":by"] = "dueAt", moment(c.dueBy)
-		condition += " AND #dueAt <= :by"
-	}
-	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: keyOf(quoteID, key), UpdateExpression: &expression, ConditionExpression: &condition,
-		ExpressionAttributeNames: names, ExpressionAttributeValues: values, ReturnValues: types.ReturnValueAllNew,
-	})
-	if _, not := errors.AsType[*types.ConditionalCheckFailedException](err); not {
-		return item, false, nil
-	}
-	if err != nil {
-		return item, false, fmt.Errorf("change notification %s of quote %s: %w", key, quoteID, err)
-	}
-	item, err = decode(out.Attributes)
-	return item, true, err
-}
-
-func join(list, separator, item string) string {
-	if list == "" {
-		return item
-	}
-	return list + separator + item
 }
