@@ -103,7 +103,7 @@ func (e *Eraser) Run(ctx context.Context, o Order) (Erasure, error) {
 	return did, e.outlast(ctx, ids, &did)
 }
 
-// notes notes in quotes that their personal data were erased.
+// notes puts into quotes that their personal data were erased.
 func (e *Eraser) notes(ctx context.Context, ids []string, did *Erasure) error {
 	for _, id := range ids {
 		err := e.note(ctx, id, did)
