@@ -198,7 +198,7 @@ func (c *keysCopyCmd) Run(ctx context.Context, s streams) error {
 func printMoved(out io.Writer, m keys.Moved, asJSON bool, done string) error {
 	faults := stored.NewFaults()
 	for _, f := range m.Faults {
-		if plain := plainly(f.Err); plain != f.Err { // what is plain already names the customer
+		if plain := plainly(f.Err); plain != f.Err { //nolint:errorlint // the very error: plain already
 			f.Err = fmt.Errorf("customer %s: %w", f.CustomerID, plain)
 		}
 		faults.Add(f.Err)
