@@ -32,6 +32,7 @@ import (
 	"milepost/internal/log/seal"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/stacktest"
 	"milepost/local/issuer"
 	"milepost/schemas"
 	"milepost/system"
@@ -125,6 +126,7 @@ func mustRun(t *testing.T, o system.Options) *running {
 	if s.System, err = system.Open(o); err != nil {
 		t.Fatal(err)
 	}
+	stacktest.NoneDenied(t, s.Stack)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)

@@ -24,6 +24,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/platform"
+	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
 	"milepost/local/iam"
@@ -187,20 +188,26 @@ func oneFactLate() *fault.Plan {
 	return delayed(map[string]time.Duration{"StartWorkflow": time.Minute, "AccidentHistory": 2 * time.Minute})
 }
 
-// identities gives the AWS configuration that each function works with, by its name in the registry.
-func identities(t *testing.T) map[string]aws.Config {
+// identities returns a system, and what each of its functions finds around it, by its name in the registry.
+func identities(t *testing.T) (*running, map[string]stack.Function) {
 	t.Helper()
-	found := map[string]aws.Config{}
-	mustRun(t, system.Options{Code: func(f stack.Function) (lambda.Handler, error) {
-		found[f.Handler] = f.AWS
+	found := map[string]stack.Function{}
+	s := mustRun(t, system.Options{Code: func(f stack.Function) (lambda.Handler, error) {
+		found[f.Handler] = f
 		return platform.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errors.New("never called") }), nil
 	}})
-	return found
+	return s, found
+}
+
+// denial is that a function is denied an action.
+func denial(f stack.Function, action, resource string) stack.Denial {
+	return stack.Denial{Caller: strings.TrimPrefix(f.Name, "milepost-") + "Role", Action: action, Resource: resource}
 }
 
 func TestFunctionsMayDoNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		functions := identities(t)
+		s, functions := identities(t)
+		var denied []stack.Denial
 		if len(functions) != len(handlers.Registry) {
 			t.Errorf("%d functions, want one for each of %d handlers", len(functions), len(handlers.Registry))
 		}
@@ -225,13 +232,16 @@ func TestFunctionsMayDoNothingElse(t *testing.T) {
 				return err
 			},
 		}
-		for name, config := range functions {
-			db := dynamodb.NewFromConfig(config)
+		log := awsapi.ARN("dynamodb", "table/"+eventsTable)
+		for name, f := range functions {
+			db := dynamodb.NewFromConfig(f.AWS)
 			for action, try := range forbidden {
 				assertDenied(t, name+" "+action, try(db), "dynamodb:")
+				action, _, _ = strings.Cut(action, " ")
+				denied = append(denied, denial(f, action, log))
 			}
 		}
-		err := forbidden["dynamodb:DeleteItem"](dynamodb.NewFromConfig(functions["publish"]))
+		err := forbidden["dynamodb:DeleteItem"](dynamodb.NewFromConfig(functions["publish"].AWS))
 		want := "User: arn:aws:sts::000000000000:assumed-role/milepost-PublishFunctionRole/milepost-PublishFunction is not authorized to perform: " +
 			"dynamodb:DeleteItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/milepost-events " +
 			"because no identity-based policy allows the dynamodb:DeleteItem action"
@@ -239,14 +249,17 @@ func TestFunctionsMayDoNothingElse(t *testing.T) {
 			t.Errorf("error=%v, want %s", err, want)
 		}
 
-		_, err = eventbridge.NewFromConfig(functions["submit"]).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+		_, err = eventbridge.NewFromConfig(functions["submit"].AWS).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
 			EventBusName: aws.String("milepost-events"), Source: aws.String("milepost.quote"), DetailType: aws.String("QuoteOffered"), Detail: aws.String("{}"),
 		}}})
 		assertDenied(t, "submit events:PutEvents", err, "events:PutEvents")
-		_, err = sfn.NewFromConfig(functions["resumeworkflow"]).StartExecution(ctx, &sfn.StartExecutionInput{
+		_, err = sfn.NewFromConfig(functions["resumeworkflow"].AWS).StartExecution(ctx, &sfn.StartExecutionInput{
 			StateMachineArn: aws.String(awsapi.ARN("states", "stateMachine:milepost-quote")),
 		})
 		assertDenied(t, "resumeworkflow states:StartExecution", err, "states:StartExecution")
+		stacktest.Denied(t, s.Stack, append(denied,
+			denial(functions["submit"], "events:PutEvents", awsapi.ARN("events", "event-bus/milepost-events")),
+			denial(functions["resumeworkflow"], "states:StartExecution", awsapi.ARN("states", "stateMachine:milepost-quote")))...)
 	})
 }
 

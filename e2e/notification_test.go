@@ -16,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"milepost/domain/quote"
+	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
+	"milepost/local/stack"
 	"milepost/system"
 )
 
@@ -231,7 +233,9 @@ func TestTextsGoToAPhoneThatWasConfirmed(t *testing.T) {
 
 func TestFunctionsSendNothingElse(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
-		for name, config := range identities(t) {
+		s, functions := identities(t)
+		for name, f := range functions {
+			config := f.AWS
 			sends := name == "notify" || name == "senddue"
 			mailer, topics := sesv2.NewFromConfig(config), sns.NewFromConfig(config)
 			_, err := mailer.SendEmail(t.Context(), &sesv2.SendEmailInput{
@@ -250,6 +254,12 @@ func TestFunctionsSendNothingElse(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "AuthorizationError") {
 				t.Errorf("%s publishes to another topic: error=%v", name, err)
 			}
+			denied := []stack.Denial{denial(f, "SNS:Publish", awsapi.ARN("sns", "another"))}
+			if !sends {
+				denied = append(denied, denial(f, "SNS:Publish", "+16145550100"),
+					denial(f, "ses:SendEmail", awsapi.ARN("ses", "identity/milepost.example")))
+			}
+			stacktest.Denied(t, s.Stack, denied...)
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"milepost/domain/civil"
+	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
 	"milepost/local/issuer"
@@ -49,6 +50,7 @@ func inMemoryWith(t *testing.T, options system.Options, test func(t *testing.T, 
 		if err != nil {
 			t.Fatal(err)
 		}
+		stacktest.NoneDenied(t, sys.Stack)
 		t.Cleanup(func() {
 			if err := sys.Close(); err != nil {
 				t.Errorf("close: %v", err)

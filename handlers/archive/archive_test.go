@@ -145,6 +145,9 @@ func TestABucketThatIsAwayFailsTheBatch(t *testing.T) {
 	if _, err := invoke(t, h, record(1, 1)); err == nil || !strings.Contains(err.Error(), "put events/dt=2026-05-01/") {
 		t.Errorf("error=%v", err)
 	}
+	if denied := stack.TakeDenied(); len(denied) != 1 || denied[0].Action != "s3:PutObject" {
+		t.Errorf("denied: %v, want the one object", denied)
+	}
 	env.Getenv = func(string) string { return "" }
 	if _, err := function.New(env); err == nil || !strings.Contains(err.Error(), "ARCHIVE_BUCKET_NAME") {
 		t.Errorf("error=%v, want one that names ARCHIVE_BUCKET_NAME", err)

@@ -60,6 +60,7 @@ func Open(tb testing.TB, code Code) *Stack {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	NoneDenied(tb, s.Stack)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Error(err)

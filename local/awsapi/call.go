@@ -78,11 +78,20 @@ func Authorize(ctx context.Context, action string, resources ...string) error {
 			}
 		}
 		if principal := cmp.Or(c.ARN, Root); denies != nil && denies(principal, action, r) {
+			Refuse(ctx, action, r)
 			return &Error{Code: "AccessDeniedException", Message: "User: " + principal + " is not authorized to perform: " + action +
 				" on resource: " + r + " with an explicit deny in a resource-based policy"}
 		}
 	}
 	return nil
+}
+
+// Refuse tells the policy of the caller of ctx that the policy of a resource forbids the caller an action, if it has a
+// method Refused that takes note of it.
+func Refuse(ctx context.Context, action, resource string) {
+	if p, ok := CallerOf(ctx).Policy.(interface{ Refused(action, resource string) }); ok {
+		p.Refused(action, resource)
+	}
 }
 
 // Root is the account itself: who calls from outside without credentials of the stack.

@@ -21,7 +21,16 @@ type Role struct {
 	keys      Keys
 	decisions sync.Map // of question to *decision
 	decided   atomic.Int64
+
+	mu     sync.Mutex
+	denied []Denial
 }
+
+// A Denial is a call that no policy allows, or that one forbids.
+type Denial struct{ Action, Resource string }
+
+// mostDenials bounds the memory that denials take.
+const mostDenials = 1000
 
 // mostDecisions bounds the memory that decisions take: some resources, such as executions, are
 // without number.
@@ -71,10 +80,33 @@ func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
 		d, _ = r.decisions.LoadOrStore(q, r.decide(q))
 	}
 	known := d.(*decision)
+	err := known.err
 	if known.conditional != nil && !known.denied {
-		return r.weigh(q, known, keys)
+		err = r.weigh(q, known, keys)
 	}
-	return known.err
+	if err != nil {
+		r.Refused(action, resource)
+	}
+	return err
+}
+
+// Refused notes a call of the role that the policy of the resource forbids. Those that the role's own policies do not
+// allow are noted by Authorize.
+func (r *Role) Refused(action, resource string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := (Denial{action, resource}); len(r.denied) < mostDenials && !slices.Contains(r.denied, d) {
+		r.denied = append(r.denied, d)
+	}
+}
+
+// TakeDenied returns the calls that were denied since it was last asked, each once, in the order of the first.
+func (r *Role) TakeDenied() []Denial {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	denied := r.denied
+	r.denied = nil
+	return denied
 }
 
 // decide asks the statements without conditions, and collects the others.

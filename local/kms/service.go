@@ -202,6 +202,7 @@ func (k *key) allow(ctx context.Context, action string, encryptionContext map[st
 		own["kms:encryptioncontextkeys"] = append(own["kms:encryptioncontextkeys"], name)
 	}
 	if !k.Policy.AllowsKeys(who, action, k.arn, "", own) {
+		awsapi.Refuse(ctx, action, k.arn)
 		return awsapi.Errorf("AccessDeniedException",
 			"User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action", who, action, k.arn, action)
 	}

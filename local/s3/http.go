@@ -110,6 +110,7 @@ func (s *Service) authorize(c *call, action, resource string) error {
 		return denied(awsapi.AsError(err).Message)
 	}
 	if principal := cmp.Or(awsapi.CallerOf(ctx).ARN, awsapi.Root); s.policy(arnOf(c.bucket)).DeniesKeys(principal, action, resource, c.keys()) {
+		awsapi.Refuse(ctx, action, resource)
 		return denied("User: " + principal + " is not authorized to perform: " + action + " on resource: \"" + resource +
 			"\" with an explicit deny in a resource-based policy")
 	}

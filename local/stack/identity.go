@@ -3,6 +3,8 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"milepost/local/awsapi"
 	"milepost/local/iam"
@@ -73,6 +75,45 @@ func (s *Stack) identify(accessKey string) (awsapi.Caller, bool) {
 		return caller, true
 	}
 	return awsapi.Caller{ARN: awsapi.Root}, true
+}
+
+// Denial is a call that no policy allowed, or that one forbade.
+type Denial struct {
+	// Caller is the logical id of the role, or the name of the service that called on behalf of a resource.
+	Caller, Action, Resource string
+}
+
+func (d Denial) String() string { return d.Caller + ": " + d.Action + " on " + d.Resource }
+
+// TakeDenied returns the calls that were denied since it was last asked, each once, in order. Calls of the account
+// itself are not among them.
+func (s *Stack) TakeDenied() []Denial {
+	s.deniedServices.Lock()
+	all := s.deniedServices.calls
+	s.deniedServices.calls = nil
+	s.deniedServices.Unlock()
+	for _, r := range s.roles {
+		for _, session := range r.sessions {
+			for _, d := range session.TakeDenied() {
+				all = append(all, Denial{r.name, d.Action, d.Resource})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Denial) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(all)
+}
+
+// allows reports whether the policy of a resource lets a service do an action on behalf of another one.
+func (s *Stack) allows(service, action, resource, source string) bool {
+	if s.permits[resource].Allows(service, action, resource, source) {
+		return true
+	}
+	s.deniedServices.Lock()
+	defer s.deniedServices.Unlock()
+	if d := (Denial{service, action, resource}); !slices.Contains(s.deniedServices.calls, d) {
+		s.deniedServices.calls = append(s.deniedServices.calls, d)
+	}
+	return false
 }
 
 // permit adds a statement to the resource policy of a function or queue.

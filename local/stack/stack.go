@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,6 +103,11 @@ type Stack struct {
 	sessions map[string]awsapi.Caller
 	// permits say who may call a function, send to a queue, and use a bucket, by ARN.
 	permits map[string]*iam.ResourcePolicy
+	// deniedServices are calls of services that these did not let in.
+	deniedServices struct {
+		sync.Mutex
+		calls []Denial
+	}
 
 	started []string
 	leftOut []LeftOut
@@ -330,7 +336,7 @@ func (s *Stack) toDestination(ctx context.Context, roleARN, queueARN string, bod
 
 // deadLetter sends what a rule could not deliver to its queue, if the queue's policy lets it.
 func (s *Stack) deadLetter(ctx context.Context, queueARN, body string, attributes map[string]string) error {
-	if !s.permits[queueARN].Allows(eventsPrincipal, "sqs:SendMessage", queueARN, attributes["RULE_ARN"]) {
+	if !s.allows(eventsPrincipal, "sqs:SendMessage", queueARN, attributes["RULE_ARN"]) {
 		return fmt.Errorf("the policy of queue %s does not let %s send to it for rule %s", queueARN, eventsPrincipal, attributes["RULE_ARN"])
 	}
 	return s.queues.Send(ctx, queueARN, body, attributes)

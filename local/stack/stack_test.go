@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"milepost/local/awsapi"
 	"milepost/local/lambda"
 	"milepost/local/stack"
 )
@@ -178,6 +180,13 @@ func TestAFunctionMayDoWhatItsPoliciesSayAndNothingElse(t *testing.T) {
 	}
 	if _, err := account.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &name, Key: key}); err != nil {
 		t.Errorf("the account itself: %v", err)
+	}
+	role, arn := "FRole", awsapi.ARN("dynamodb", "table/notes")
+	if denied, want := s.TakeDenied(), []stack.Denial{{Caller: role, Action: "dynamodb:DeleteItem", Resource: arn}}; !slices.Equal(denied, want) {
+		t.Errorf("denied=%v, want %v", denied, want)
+	}
+	if denied := s.TakeDenied(); denied != nil {
+		t.Errorf("denied=%v after it was taken", denied)
 	}
 	var unused []string
 	for _, grants := range s.Unused() {

@@ -462,6 +462,9 @@ func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
 	if _, err := store("quotes").ExpiringOn(t.Context(), day); err == nil || !strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("error=%v, want none but the sweep to read the index", err)
 	}
+	if denied := stack.TakeDenied(); len(denied) != 1 || denied[0].Action != "dynamodb:Query" {
+		t.Errorf("denied: %v, want the one query", denied)
+	}
 }
 
 func TestAProjectionReadsAsOfAnInstant(t *testing.T) {
