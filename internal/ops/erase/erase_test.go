@@ -1,0 +1,140 @@
+package erase_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"milepost/domain/quote"
+	"milepost/domain/quote/quotetest"
+	"milepost/internal/log/seal"
+	"milepost/internal/notify/outbox"
+	"milepost/internal/ops/erase"
+	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/quotestore"
+	"milepost/internal/stacktest"
+)
+
+const first, second, other = "01KXAMPE000000000000000001", "01KXAMPE000000000000000002", "01KXAMPE000000000000000003"
+
+// desk runs a test against a stack in which ada has two quotes, and eve has one.
+func desk(t *testing.T, test func(t *testing.T, s *stacktest.Stack, e *erase.Eraser)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := stacktest.Open(t, nil)
+		example := quotetest.MustExample(t, "E01")
+		s.MustQuote(t, example, "ada", first, time.Now().UTC(), 4)
+		s.MustQuote(t, example, "ada", second, time.Now().UTC(), 1)
+		s.MustQuote(t, example, "eve", other, time.Now().UTC(), 4)
+		test(t, s, &erase.Eraser{
+			Quotes: s.Quotes(), Projections: s.Projections(), Waiting: func(time.Time) {},
+			Outbox: &outbox.Store{DB: s.Log().DB, Table: s.Outputs()["NotificationsTableName"].Value, Keys: s.Keys()},
+		})
+	})
+}
+
+var order = erase.Order{CustomerID: "ada", By: "mia", ReasonCode: "CUSTOMER_REQUEST"}
+
+// assertErased checks which quotes have noted that they are erased.
+func assertErased(t *testing.T, s *stacktest.Stack, want ...string) {
+	t.Helper()
+	var got []string
+	for _, id := range []string{first, second, other} {
+		h, err := s.Quotes().Load(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Quote.Erasure != nil {
+			got = append(got, id)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("erased are %v, want %v", got, want)
+	}
+}
+
+func TestACustomerIsErasedAndNobodyElse(t *testing.T) {
+	desk(t, func(t *testing.T, s *stacktest.Stack, e *erase.Eraser) {
+		statuses := map[quote.Status]int{quote.StatusQuoted: 1, quote.StatusRequested: 1}
+		e.DryRun = true
+		would, err := e.Run(t.Context(), order)
+		if want := (erase.Erasure{CustomerID: "ada", Quotes: statuses, Unsealed: []string{}, Faults: stored.NewFaults()}); err != nil || !reflect.DeepEqual(would, want) {
+			t.Errorf("a dry run: %+v, %v, want %+v", would, err, want)
+		}
+		assertErased(t, s)
+
+		e.DryRun = false
+		began := time.Now().UTC()
+		var until time.Time
+		e.Waiting = func(at time.Time) { until = at }
+		did, err := e.Run(t.Context(), order)
+		want := erase.Erasure{
+			CustomerID: "ada", Quotes: statuses, Noted: 2, Unsealed: []string{}, Faults: stored.NewFaults(),
+			Erased: &seal.Erasure{CustomerID: "ada", At: began, By: "mia", ReasonCode: "CUSTOMER_REQUEST"},
+		}
+		if err != nil || !reflect.DeepEqual(did, want) {
+			t.Errorf("%+v, %v, want %+v", did, err, want)
+		}
+		if waited := time.Since(began); waited < seal.Lifetime || !until.Equal(time.Now()) {
+			t.Errorf("it ended after %s, and said that it would at %s", waited, until)
+		}
+		assertErased(t, s, first, second)
+	})
+}
+
+func TestWhatIsSubmittedWhileKeysAreRememberedIsErased(t *testing.T) {
+	desk(t, func(t *testing.T, s *stacktest.Stack, e *erase.Eraser) {
+		const late = "01KXAMPE000000000000000004"
+		remembering := s.Quotes()
+		if _, err := remembering.Load(t.Context(), first); err != nil { // with the key, as a function remembers it
+			t.Fatal(err)
+		}
+		e.Waiting = func(time.Time) {
+			submit := quotetest.MustExample(t, "E01").Submit()
+			submit.QuoteID, submit.CustomerID = late, "ada"
+			if _, err := remembering.Create(t.Context(), late, orderOf(submit)); err != nil {
+				t.Error(err)
+			}
+		}
+		did, err := e.Run(t.Context(), order)
+		if err != nil || did.Late != 1 || did.Noted != 3 {
+			t.Errorf("%+v, %v, want one late quote of 3", did, err)
+		}
+		if h, err := s.Quotes().Load(t.Context(), late); err != nil || h.Quote.Erasure == nil {
+			t.Errorf("the late quote: %+v, %v", h.Quote.Erasure, err)
+		}
+	})
+}
+
+func TestAnErasureThatIsInterruptedGoesOn(t *testing.T) {
+	desk(t, func(t *testing.T, s *stacktest.Stack, e *erase.Eraser) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		e.Waiting = func(time.Time) { interrupt() }
+		_, err := e.Run(ctx, order)
+		if stop, ok := errors.AsType[*erase.Interrupted](err); !ok || !stop.Remembered || stop.Noted != 2 {
+			t.Errorf("%v, want it interrupted while it waits", err)
+		}
+		assertErased(t, s, first, second)
+		e.Waiting = func(time.Time) {}
+		if did, err := e.Run(t.Context(), order); err != nil || did.Noted != 0 || did.Quotes[quote.StatusWithdrawn] != 2 {
+			t.Errorf("%+v, %v, want nothing left to note in two withdrawn quotes", did, err)
+		}
+	})
+}
+
+func TestNobodyIsErasedWhoIsNot(t *testing.T) {
+	desk(t, func(t *testing.T, _ *stacktest.Stack, e *erase.Eraser) {
+		_, err := e.Run(t.Context(), erase.Order{CustomerID: "bob", By: "mia", ReasonCode: "CUSTOMER_REQUEST"})
+		if _, ok := errors.AsType[*erase.NoCustomer](err); !ok || err.Error() != "there is no customer bob" {
+			t.Errorf("%v, want that there is no such customer", err)
+		}
+	})
+}
+
+func orderOf(c quote.Command) quotestore.Order {
+	return quotestore.Order{ID: "late", Actor: "ada", CorrelationID: "late", At: time.Now().UTC(), Command: c}
+}
