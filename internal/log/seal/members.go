@@ -1,12 +1,13 @@
 package seal
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/gjson"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"milepost/schemas"
 )
@@ -16,15 +17,15 @@ const null = "null"
 
 // Cut takes the values at paths out of a JSON document, and leaves null in their places. They come as one JSON
 // object, each under its JSON pointer, which is packed if it is long; it is nil if there is none. Nothing else in
-// the document changes.
+// the document changes. Of what is not JSON, the values before the place where it is not are taken.
 func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 	wanted := &tree{}
 	for _, path := range paths {
 		wanted.add(path)
 	}
 	done := 0 // so much of data is dealt with
-	wanted.walk(gjson.ParseBytes(data), "", func(pointer string, _ *tree, value gjson.Result) {
-		if value.Type == gjson.Null {
+	_ = wanted.walk(data, func(pointer string, _ *tree, value jsontext.Value, end int) {
+		if value.Kind() == jsontext.KindNull {
 			return
 		}
 		if members == nil {
@@ -32,10 +33,10 @@ func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 		} else {
 			members = append(members, ',')
 		}
-		name, _ := json.Marshal(pointer) // a string always can be
-		members = append(append(append(members, name...), ':'), value.Raw...)
-		rest = append(append(rest, data[done:value.Index]...), null...)
-		done = value.Index + len(value.Raw)
+		members, _ = jsontext.AppendQuote(members, pointer) // a pointer always can be
+		members = append(append(members, ':'), value...)
+		rest = append(append(rest, data[done:end-len(value)]...), null...)
+		done = end
 	})
 	if members == nil {
 		return data, nil
@@ -49,22 +50,25 @@ func Join(rest, members []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := 0
+	var values map[string]jsontext.Value
+	if err := json.Unmarshal(members, &values); err != nil {
+		return nil, err
+	}
 	wanted := &tree{}
-	gjson.ParseBytes(members).ForEach(func(pointer, value gjson.Result) bool {
-		t := wanted.add(parsePointer(pointer.String()))
-		t.value = value.Raw
-		left++
-		return true
-	})
+	for pointer, value := range values {
+		wanted.add(parsePointer(pointer)).value = value
+	}
 	data := make([]byte, 0, len(rest)+len(members))
-	done := 0
-	wanted.walk(gjson.ParseBytes(rest), "", func(_ string, t *tree, value gjson.Result) {
-		data = append(append(data, rest[done:value.Index]...), t.value...)
-		done = value.Index + len(value.Raw)
-		left--
+	done, put := 0, 0
+	err = wanted.walk(rest, func(_ string, t *tree, value jsontext.Value, end int) {
+		data = append(append(data, rest[done:end-len(value)]...), t.value...)
+		done = end
+		put++
 	})
-	if left != 0 {
+	if err != nil {
+		return nil, err
+	}
+	if left := len(values) - put; left != 0 {
 		return nil, fmt.Errorf("%d members have no place in the document", left)
 	}
 	return append(data, rest[done:]...), nil
@@ -74,7 +78,7 @@ func Join(rest, members []byte) ([]byte, error) {
 type tree struct {
 	below map[string]*tree
 	// value is what Join puts in where the path ends.
-	value string
+	value jsontext.Value
 }
 
 // add gives the node at the end of a path.
@@ -93,28 +97,61 @@ func (t *tree) add(path []string) *tree {
 	return t
 }
 
+// found is called with a value at which a path ends: its place in the document as a JSON pointer, the end of the path, and
+// where the value ends. The value is only good during the call.
+type found func(pointer string, t *tree, value jsontext.Value, end int)
+
 // walk calls found for each value in the document at which a path ends, in their order.
-func (t *tree) walk(document gjson.Result, pointer string, found func(pointer string, t *tree, value gjson.Result)) {
-	i := 0
-	document.ForEach(func(key, value gjson.Result) bool {
-		name := key.Str
-		if document.IsArray() {
-			name = strconv.Itoa(i)
-			i++
+func (t *tree) walk(document []byte, found found) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(document), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if k := d.PeekKind(); k != jsontext.KindBeginObject && k != jsontext.KindBeginArray {
+		return d.SkipValue()
+	}
+	return t.walkBelow(d, "", found)
+}
+
+// walkBelow goes through the object or array that comes next.
+func (t *tree) walkBelow(d *jsontext.Decoder, pointer string, found found) error {
+	begin, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	array := begin.Kind() == jsontext.KindBeginArray
+	for i := 0; ; i++ {
+		if k := d.PeekKind(); k == jsontext.KindEndObject || k == jsontext.KindEndArray {
+			_, err := d.ReadToken()
+			return err
+		}
+		name := strconv.Itoa(i)
+		if !array {
+			token, err := d.ReadToken()
+			if err != nil {
+				return err
+			}
+			name = token.String()
 		}
 		next := t.below[name]
 		if next == nil {
 			next = t.below[schemas.Each]
 		}
+		kind := d.PeekKind()
 		switch {
-		case next == nil:
-		case next.below == nil:
-			found(pointer+"/"+escape.Replace(name), next, value)
-		case value.IsObject() || value.IsArray():
-			next.walk(value, pointer+"/"+escape.Replace(name), found)
+		case next != nil && next.below == nil:
+			value, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			found(pointer+"/"+escape.Replace(name), next, value, int(d.InputOffset()))
+		case next != nil && (kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray):
+			if err := next.walkBelow(d, pointer+"/"+escape.Replace(name), found); err != nil {
+				return err
+			}
+		default:
+			if err := d.SkipValue(); err != nil {
+				return err
+			}
 		}
-		return true
-	})
+	}
 }
 
 // escape and unescape write a name as a JSON pointer has it (RFC 6901), and back.

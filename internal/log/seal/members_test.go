@@ -37,6 +37,21 @@ func TestCutTakesOutWhatPathsSay(t *testing.T) {
 	}
 }
 
+func TestWhatIsDamagedIsAnErrorOrCutBeforeIt(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ rest, members string }{
+		{`{"cars":[{"vin":nul}]}`, `{"/cars/0/vin":"1"}`}, {`{"cars":[{"vin":null}]}`, `{"/cars/0/vin":`}, {``, `{"/cars/0/vin":"1"}`}, {`{`, `{}`},
+	} {
+		if whole, err := seal.Join([]byte(test.rest), []byte(test.members)); err == nil {
+			t.Errorf("%s joined with %s is %s", test.rest, test.members, whole)
+		}
+	}
+	rest, members := seal.Cut([]byte(`{"a":1,"b":2,"a":`), []schemas.Path{{"a"}})
+	if string(rest) != `{"a":null,"b":2,"a":` || string(members) != `{"/a":1}` {
+		t.Errorf("cut into %s and %s", rest, members)
+	}
+}
+
 func TestWhatHasNoPlaceIsAnError(t *testing.T) {
 	t.Parallel()
 	if whole, err := seal.Join([]byte(`{"cars":[{"vin":null}]}`), []byte(`{"/cars/1/vin":"1"}`)); err == nil || !strings.Contains(err.Error(), "1 members") {
@@ -82,7 +97,29 @@ func TestEveryEventIsCutAndJoined(t *testing.T) {
 	}
 }
 
-func BenchmarkSealAndOpen(b *testing.B) {
+func BenchmarkCutAndJoin(b *testing.B) {
+	for _, of := range []string{quote.TypeQuoteRequested, quote.TypeAccidentHistoryRetrieved, quote.TypeVehiclesIdentified} {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, quotetest.Valid(b, quote.Versioned{Type: of, Version: quote.SchemaVersion(of)})); err != nil {
+			b.Fatal(err)
+		}
+		paths, err := schemas.Personal(of, quote.SchemaVersion(of))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(of, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				rest, members := seal.Cut(compact.Bytes(), paths)
+				if _, err := seal.Join(rest, members); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSealAndUnseal(b *testing.B) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, quotetest.Valid(b, quote.Versioned{Type: quote.TypeQuoteRequested, Version: 1})); err != nil {
 		b.Fatal(err)
@@ -108,7 +145,7 @@ func BenchmarkSealAndOpen(b *testing.B) {
 			}
 		}
 	})
-	b.Run("open", func(b *testing.B) {
+	b.Run("unseal", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			members, err := k.Unseal(b.Context(), sealed, aad)
