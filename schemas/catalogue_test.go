@@ -35,7 +35,7 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 	if string(mustRead(t, file)) != got {
-		t.Errorf("%s is not what the schemas, template.yaml and the code make of it: go test ./schemas -run Catalogue -update", file)
+		t.Errorf("%s does not match the schemas, template.yaml and the code: go test ./schemas -run Catalogue -update", file)
 	}
 }
 
@@ -43,18 +43,19 @@ const catalogueHead = `# The events
 
 <!-- Written by go test ./schemas -run Catalogue -update. Do not edit. -->
 
-Everything that happens to a quote is one of these events. Each type and version has a JSON Schema in
-[` + "`schemas/events`" + `](../schemas/events), and no event is appended that does not fit it. An event that is stored
-never changes: a new meaning is a [new version](evolving-events.md).
+This page tells you what can happen to a quote, and what each event contains. Each type and version has a JSON Schema
+in [` + "`schemas/events`" + `](../schemas/events), and an event that does not fit it is not appended. A stored event never
+changes: a new meaning is a [new version](evolving-events.md).
 
-The bus announces an event by its type, as ` + "`detail-type`" + `, without its data. *Heard by* are the functions whose
-rules in ` + "`template.yaml`" + ` match it; *in a replay too* are those that also hear it when the archive is replayed
-or the log is played back.
+The bus announces an event by its type, as ` + "`detail-type`" + `, without its data. *Received by* are the functions
+whose rules in ` + "`template.yaml`" + ` match it; *in a replay too* are those that also receive it when the archive is
+replayed or the log is played back.
 
-What is marked *Personal* is stored sealed, under a key of the customer's, and is gone when that key is erased:
-[erasing a person](erasure.md). In an event that was erased it reads as null.
+A member marked *Personal* is stored sealed, under the customer's key, and is gone when that key is erased:
+[erasing a person](erasure.md). In an erased event it reads as null.
 
-This page is made from the schemas, the rules and the code. ` + "`make test`" + ` fails when it is out of date; this makes it anew:
+This page is generated from the schemas, the rules and the code. ` + "`make test`" + ` fails if it is out of date; this
+writes it again:
 
 ` + "```sh\ngo test ./schemas -run Catalogue -update\n```\n"
 
@@ -68,7 +69,7 @@ func catalogue(t *testing.T) string {
 	functions := loadFunctions(t)
 	producers := producers(t, functions)
 	page := &strings.Builder{}
-	page.WriteString(catalogueHead + "\n| Event | Appended by | Heard by | In a replay too |\n|---|---|---|---|\n")
+	page.WriteString(catalogueHead + "\n| Event | Appended by | Received by | In a replay too |\n|---|---|---|---|\n")
 	sections := &strings.Builder{}
 	for _, v := range versions {
 		name := fmt.Sprintf("%s.v%d", v.Type, v.Version)
@@ -81,7 +82,7 @@ func catalogue(t *testing.T) string {
 			t.Errorf("nothing appends %s", v.Type)
 		}
 		fmt.Fprintf(page, "| [%s](#%s) | %s | %s | %s |\n", title(v), anchor(title(v)), by, codes(live), codes(again))
-		fmt.Fprintf(sections, "\n## %s\n\n%s\n\nAppended by %s. Heard by %s; in a replay too by %s.\n\n",
+		fmt.Fprintf(sections, "\n## %s\n\n%s\n\nAppended by %s. Received by %s; in a replay too by %s.\n\n",
 			title(v), s.Description, by, codes(live), codes(again))
 		sections.WriteString(s.table(t, name))
 		fmt.Fprintf(sections, "\n<details><summary>Example</summary>\n\n```json\n%s\n```\n\n</details>\n",
