@@ -12,6 +12,7 @@ import (
 
 	"milepost/internal/log/seal"
 	"milepost/internal/notify/outbox"
+	"milepost/internal/ops/mail"
 	"milepost/internal/platform/stored"
 )
 
@@ -68,13 +69,9 @@ func newMailLine(i outbox.Item) mailLine {
 
 // Run prints a line for each notification, the oldest first. It prints no personal data.
 func (c *mailListCmd) Run(ctx context.Context, s streams) error {
-	store, err := c.Endpoint.outbox(ctx, s)
+	_, items, faults, err := c.Endpoint.mailOf(ctx, s, c.Quote)
 	if err != nil {
 		return err
-	}
-	items, faults, err := mailOf(ctx, store, c.Quote)
-	if err != nil {
-		return plainly(err)
 	}
 	lines := []mailLine{}
 	for _, i := range items {
@@ -107,28 +104,14 @@ func (e *endpoint) outbox(ctx context.Context, s streams) (*outbox.Store, error)
 	return l.outbox, nil
 }
 
-// mailOf reads the notifications of a quote, or all, the oldest first, and names those that cannot be read.
-func mailOf(ctx context.Context, store *outbox.Store, quoteID string) (items []outbox.Item, faults stored.Faults, err error) {
-	take := func(i outbox.Item, err error) {
-		if err != nil {
-			faults.Add(err)
-		} else {
-			items = append(items, i)
-		}
+// mailOf reads the notifications of a quote, or all, and returns the table in which they are, too.
+func (e *endpoint) mailOf(ctx context.Context, s streams, quoteID string) (*outbox.Store, []outbox.Item, stored.Faults, error) {
+	store, err := e.outbox(ctx, s)
+	if err != nil {
+		return nil, nil, stored.Faults{}, err
 	}
-	if quoteID != "" {
-		var bad []error
-		items, bad, err = store.OfQuote(ctx, quoteID)
-		for _, fault := range bad {
-			faults.Add(fault)
-		}
-	} else {
-		err = store.All(ctx, take)
-	}
-	slices.SortFunc(items, func(a, b outbox.Item) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.QuoteID, b.QuoteID), cmp.Compare(a.Key(), b.Key()))
-	})
-	return items, faults, err
+	items, faults, err := mail.List(ctx, store, quoteID)
+	return store, items, faults, plainly(err)
 }
 
 // mailShowCmd shows notifications about one quote.
@@ -159,13 +142,9 @@ type mailShown struct {
 
 // Run prints each notification with its letter.
 func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
-	store, err := c.Endpoint.outbox(ctx, s)
+	store, items, faults, err := c.Endpoint.mailOf(ctx, s, c.Quote)
 	if err != nil {
 		return err
-	}
-	items, faults, err := mailOf(ctx, store, c.Quote)
-	if err != nil {
-		return plainly(err)
 	}
 	if c.Key != "" {
 		items = slices.DeleteFunc(items, func(i outbox.Item) bool { return i.Key() != c.Key })
@@ -173,7 +152,7 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 	printFaults(s.err, faults)
 	if len(items) == 0 && faults.Count() == 0 {
 		if c.Key != "" {
-			return noMail(c.Quote, c.Key)
+			return noMail(&mail.NotFound{QuoteID: c.Quote, Key: c.Key})
 		}
 		return fmt.Errorf("quote %s has no notifications", c.Quote)
 	}
@@ -204,8 +183,8 @@ func (c *mailShowCmd) Run(ctx context.Context, s streams) error {
 }
 
 // noMail says that a quote has no notification with a key.
-func noMail(quoteID, key string) error {
-	return fmt.Errorf("quote %s has no notification %s; milepost mail list --quote shows those it has", quoteID, key)
+func noMail(missing *mail.NotFound) error {
+	return fmt.Errorf("%w; milepost mail list --quote shows those it has", missing)
 }
 
 func (m mailShown) print(out io.Writer) {

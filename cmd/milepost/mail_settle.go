@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"milepost/internal/notify/outbox"
+	"milepost/internal/ops/mail"
 )
 
 // mailSettleCmd records what a member of staff found out about a notification.
@@ -86,15 +86,11 @@ func (e *endpoint) decide(ctx context.Context, s streams, quoteID, key string, d
 	if err != nil {
 		return err
 	}
-	item, there, err := store.Get(ctx, quoteID, key)
+	item, err := mail.Decide(ctx, store, quoteID, key, d)
+	if missing, ok := errors.AsType[*mail.NotFound](err); ok {
+		return noMail(missing)
+	}
 	if err != nil {
-		return plainly(err)
-	}
-	if !there {
-		return noMail(quoteID, key)
-	}
-	d.At = time.Now().UTC()
-	if item, err = store.Decide(ctx, item, d); err != nil {
 		return plainly(err)
 	}
 	line := newMailLine(item)
