@@ -7,27 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"milepost/internal/ops/progress"
 )
-
-// setAside moves a progress file that cannot be read out of the way, and says so.
-func setAside(f progress.File, out io.Writer) error {
-	aside, err := f.SetAside()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%s cannot be read, and is now %s; the work starts again\n", f, aside)
-	return err
-}
-
-// goOn says how an interrupted command is taken up.
-func goOn(f progress.File) string {
-	if f == "" {
-		return "; with --progress FILE it can continue from there"
-	}
-	return "; the same command continues from there"
-}
 
 // bar shows how far a work is: on a terminal in one line that is drawn again, elsewhere in a line now and
 // then.

@@ -146,13 +146,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 		return c.Progress.Write(work)
 	})
 	bar.end(work.Events)
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted after %d events%s", work.Events, goOn(c.Progress))
-	}
-	if err != nil {
-		return plainly(err)
-	}
-	if err := c.Progress.Remove(); err != nil {
+	if err := finish(ctx, c.Progress, work.Events, err); err != nil {
 		return err
 	}
 	return c.print(s.out, work)
@@ -171,19 +165,12 @@ func (c *correctCmd) id(engine string) string {
 func (c *correctCmd) resume(s streams, engine string) (correction, error) {
 	window := correct.Window{Since: c.Since.Time, Until: cmp.Or(c.Until.Time, time.Now())}
 	begin := correction{ID: c.id(engine), Plan: c.Plan, DryRun: c.DryRun, Window: window, Progress: correct.New(window)}
-	text, ok, err := c.Progress.Read()
-	if !ok || err != nil {
-		return begin, err
+	whole := func(p correction) bool { return p.ID != "" && p.Cursor != "" }
+	same := func(p correction) bool {
+		sameTime := p.Since.Equal(window.Since) && (c.Until.IsZero() || p.Until.Equal(window.Until))
+		return p.ID == begin.ID && p.Plan == begin.Plan && p.DryRun == begin.DryRun && sameTime
 	}
-	var p correction
-	if err := json.Unmarshal(text, &p); err != nil || p.ID == "" || p.Cursor == "" {
-		return begin, setAside(c.Progress, s.err)
-	}
-	sameTime := p.Since.Equal(window.Since) && (c.Until.IsZero() || p.Until.Equal(window.Until))
-	if p.ID != begin.ID || p.Plan != begin.Plan || p.DryRun != begin.DryRun || !sameTime {
-		return begin, fmt.Errorf("%s belongs to another correction: run that command again to finish it, or remove the file", c.Progress)
-	}
-	return p, nil
+	return resume(s, c.Progress, "correction", begin, whole, same)
 }
 
 // list prints the quotes that are wrong.

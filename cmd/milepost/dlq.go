@@ -43,15 +43,19 @@ func (st *stack) deadLetters() (found []letters) {
 }
 
 // deadLettersOf finds a queue or a state machine by its name, or by that of its output.
-func (st *stack) deadLettersOf(name string) (deadletter.Place, error) {
+func (e *endpoint) deadLettersOf(ctx context.Context, s streams, name string) (*stack, deadletter.Place, error) {
+	st, err := e.open(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
 	var names []string
 	for _, d := range st.deadLetters() {
 		if d.Name() == name || d.short == name {
-			return d, nil
+			return st, d, nil
 		}
 		names = append(names, d.short)
 	}
-	return nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", st.name, name, strings.Join(names, ", "))
+	return nil, nil, fmt.Errorf("the stack %s has no queue or workflow %s; it has: %s", st.name, name, strings.Join(names, ", "))
 }
 
 // dlqListCmd lists the queues and the workflows.
@@ -134,11 +138,7 @@ Example, the oldest three, as a program reads them:
 
 // Run prints messages, the oldest first. They stay in the queue.
 func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
-	st, err := c.Endpoint.open(ctx, s)
-	if err != nil {
-		return err
-	}
-	d, err := st.deadLettersOf(c.Queue)
+	_, d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
 	if err != nil {
 		return err
 	}
@@ -211,11 +211,7 @@ type failed struct {
 
 // Run redrives message by message. It fails at the end if any could not be redriven.
 func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
-	st, err := c.Endpoint.open(ctx, s)
-	if err != nil {
-		return err
-	}
-	d, err := st.deadLettersOf(c.Queue)
+	st, d, err := c.Endpoint.deadLettersOf(ctx, s, c.Queue)
 	if err != nil {
 		return err
 	}

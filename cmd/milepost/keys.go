@@ -55,6 +55,15 @@ func (t *target) keys(ctx context.Context, source *endpoint, s streams) (*seal.K
 	return st.keys()
 }
 
+// both opens the keys of the system that the command works on, and the target's.
+func (t *target) both(ctx context.Context, source *endpoint, s streams) (from, to *seal.Keys, err error) {
+	if from, err = source.keys(ctx, s); err != nil {
+		return nil, nil, err
+	}
+	to, err = t.keys(ctx, source, s)
+	return from, to, err
+}
+
 // keys opens the customers' keys of a stack.
 func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
 	st, err := e.open(ctx, s)
@@ -92,11 +101,7 @@ Example, every night, for a standby system in another account:
 
 // Run exports.
 func (c *keysExportCmd) Run(ctx context.Context, s streams) error {
-	from, err := c.Endpoint.keys(ctx, s)
-	if err != nil {
-		return err
-	}
-	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	from, to, err := c.Target.both(ctx, &c.Endpoint, s)
 	if err != nil {
 		return err
 	}
@@ -179,11 +184,7 @@ func (c *keysCopyCmd) Validate() error {
 
 // Run copies.
 func (c *keysCopyCmd) Run(ctx context.Context, s streams) error {
-	from, err := c.Endpoint.keys(ctx, s)
-	if err != nil {
-		return err
-	}
-	to, err := c.Target.keys(ctx, &c.Endpoint, s)
+	from, to, err := c.Target.both(ctx, &c.Endpoint, s)
 	if err != nil {
 		return err
 	}

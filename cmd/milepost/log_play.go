@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -121,13 +120,10 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	})
 	progress.Played += before
 	progress.Faults = joined(faults, progress.Faults)
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted after %d events%s", progress.Played, goOn(c.Progress))
+	if err := finish(ctx, c.Progress, progress.Played, err); err != nil {
+		return err
 	}
-	if err != nil {
-		return plainly(err)
-	}
-	return c.end(s, progress)
+	return c.print(s, progress)
 }
 
 // check refuses a quote and a bus that are not there: the one has no events, and EventBridge takes events for the other
@@ -150,14 +146,6 @@ func (c *logPlayCmd) check(ctx context.Context, l *logs, bus *eventbridge.Client
 		return fmt.Errorf("there is no bus %s", c.Bus)
 	}
 	return nil
-}
-
-// end prints what was played, when nothing is left to play.
-func (c *logPlayCmd) end(s streams, p playback.Progress) error {
-	if err := c.Progress.Remove(); err != nil {
-		return err
-	}
-	return c.print(s, p)
 }
 
 // joined are the faults of two stretches.
@@ -199,17 +187,10 @@ func (c *logPlayCmd) resume(s streams) (playing, error) {
 	if !c.untilNow {
 		begin.Until = c.Until.Time
 	}
-	text, ok, err := c.Progress.Read()
-	if !ok || err != nil {
-		return begin, err
+	whole := func(p playing) bool { return p.Cursor != "" }
+	same := func(p playing) bool {
+		return p.Since.Equal(begin.Since) && p.Until.Equal(begin.Until) && slices.Equal(p.Types, begin.Types) &&
+			slices.Equal(p.Quotes, begin.Quotes) && p.Bus == begin.Bus && p.Name == begin.Name
 	}
-	var p playing
-	if err := json.Unmarshal(text, &p); err != nil || p.Cursor == "" {
-		return begin, setAside(c.Progress, s.err)
-	}
-	if !p.Since.Equal(begin.Since) || !p.Until.Equal(begin.Until) || !slices.Equal(p.Types, begin.Types) ||
-		!slices.Equal(p.Quotes, begin.Quotes) || p.Bus != begin.Bus || p.Name != begin.Name {
-		return begin, fmt.Errorf("%s belongs to another playback: run that command again to finish it, or remove the file", c.Progress)
-	}
-	return p, nil
+	return resume(s, c.Progress, "playback", begin, whole, same)
 }

@@ -40,7 +40,10 @@ func (c *logPlayCmd) runWorkflow(ctx context.Context, s streams, st *stack, sele
 	if err != nil {
 		return err
 	}
-	return c.end(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done, Faults: done.Faults})
+	if err := c.Progress.Remove(); err != nil {
+		return err
+	}
+	return c.print(s, playback.Progress{Cursor: done.After, Played: done.Played, Done: done.Done, Faults: done.Faults})
 }
 
 // same reports whether a running playback is the one that the command line requests. If the command line says nothing

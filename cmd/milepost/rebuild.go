@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,13 +91,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 		return c.Progress.Write(p)
 	})
 	bar.end(progress.Events)
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted after %d events%s", progress.Events, goOn(c.Progress))
-	}
-	if err != nil {
-		return plainly(err)
-	}
-	if err := c.Progress.Remove(); err != nil {
+	if err := finish(ctx, c.Progress, progress.Events, err); err != nil {
 		return err
 	}
 	return c.print(s, progress.Figures)
@@ -118,16 +111,9 @@ func (c *rebuildCmd) print(s streams, f rebuild.Figures) error {
 // resume returns where the rebuild begins: where an earlier run of the command stopped, or at the beginning.
 func (c *rebuildCmd) resume(s streams) (rebuild.Progress, error) {
 	begin := c.start()
-	text, ok, err := c.Progress.Read()
-	if !ok || err != nil {
-		return begin, err
+	whole := func(p rebuild.Progress) bool { return len(p.Parts) > 0 }
+	same := func(p rebuild.Progress) bool {
+		return p.Way == begin.Way && slices.Equal(p.Projections, begin.Projections)
 	}
-	var p rebuild.Progress
-	if err := json.Unmarshal(text, &p); err != nil || len(p.Parts) == 0 {
-		return begin, setAside(c.Progress, s.err)
-	}
-	if p.Way != begin.Way || !slices.Equal(p.Projections, begin.Projections) {
-		return begin, fmt.Errorf("%s belongs to another rebuild: run that command again to finish it, or remove the file", c.Progress)
-	}
-	return p, nil
+	return resume(s, c.Progress, "rebuild", begin, whole, same)
 }

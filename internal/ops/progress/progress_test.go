@@ -1,6 +1,7 @@
 package progress_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -101,4 +102,44 @@ func errText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// TestWorkIsResumedWhereItsFileSays: at the beginning if there is no file or a damaged one, and not if it is of other work.
+func TestWorkIsResumedWhereItsFileSays(t *testing.T) {
+	t.Parallel()
+	type work struct {
+		Name string
+		At   int
+	}
+	whole := func(w work) bool { return w.Name != "" }
+	same := func(w work) bool { return w.Name == "rebuild" }
+	begin := work{"rebuild", 0}
+	for kept, want := range map[string]struct {
+		work  work
+		aside bool
+		err   error
+	}{
+		"":                            {work: begin},
+		`{"Name":"rebuild","At":3}`:   {work: work{"rebuild", 3}},
+		`{"Name":"rebuild","At":`:     {work: begin, aside: true},
+		`{"At":3}`:                    {work: begin, aside: true},
+		`{"Name":"playback","At":10}`: {work: begin, err: progress.ErrOther},
+	} {
+		file := progress.File(filepath.Join(t.TempDir(), "progress.json"))
+		if kept != "" {
+			if err := os.WriteFile(string(file), []byte(kept), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, aside, err := progress.Resume(file, begin, whole, same)
+		if got != want.work || (aside != "") != want.aside || !errors.Is(err, want.err) {
+			t.Errorf("%s: %+v, aside %q, %v; want %+v", kept, got, aside, err, want)
+		}
+		if text, err := os.ReadFile(aside); want.aside && (string(text) != kept || err != nil) {
+			t.Errorf("%s: aside is %q, %v", kept, text, err)
+		}
+		if text, ok, err := file.Read(); err != nil || ok != (kept != "" && !want.aside) || ok && string(text) != kept {
+			t.Errorf("%s: the file keeps %q, %v", kept, text, err)
+		}
+	}
 }
