@@ -55,6 +55,7 @@ var rooms = map[string][]string{
 	"internal/notify":    {"domain", "internal/platform", "internal/log", "internal/quotes", "internal/effects"},
 	"internal/ops":       {"domain", "schemas", "internal/bounds", "internal/platform", "internal/log", "internal/quotes", "internal/notify", "internal/effects"},
 	"internal/api":       {"domain", "schemas", "internal/bounds", "internal/platform", "internal/log", "internal/quotes", "internal/notify/link"},
+	"internal/wiring":    {"domain", "schemas", "internal/platform", "internal/log", "internal/quotes", "internal/notify", "internal/effects", "internal/api"},
 	"internal/stacktest": {"domain", "schemas", "internal", "local"},
 	"workflows":          {"domain", "schemas", "internal"},
 	"handlers":           {"domain", "schemas", "internal", "workflows"},

@@ -19,6 +19,7 @@ import (
 	"milepost/internal/quotes/lookup"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // lookbackYears is how far back a report goes: as far as any rule of rating looks.
@@ -29,14 +30,14 @@ type handler struct {
 	agency *history.Client
 }
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
+	s := wiring.Of(env)
+	h := &handler{quotes: s.QuotesWithSnapshots()}
 	agency := history.Config{
-		Endpoint: vars.Required("ACCIDENT_HISTORY_URL"), Key: vars.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
+		Endpoint: s.Required("ACCIDENT_HISTORY_URL"), Key: s.Required("ACCIDENT_HISTORY_KEY"), HTTP: env.HTTP,
 	}
-	if err := vars.Err(); err != nil {
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	var err error

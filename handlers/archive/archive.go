@@ -15,6 +15,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -23,11 +24,11 @@ type handler struct {
 	parking *park.Lot
 }
 
-// New makes the handler. It needs ARCHIVE_BUCKET_NAME and the variable of park.New.
+// New makes the handler. It needs what wiring.System.Archive and Parking need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")}, park.New(env, vars)}
-	return platform.Handler(env, h.parking.Guard(h.archive)), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{s.Archive(), s.Parking()}
+	return platform.Handler(env, h.parking.Guard(h.archive)), s.Err()
 }
 
 // archive puts the events of a batch into an object for each of their days, and each change of an event that stood in

@@ -23,6 +23,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -30,15 +31,11 @@ type handler struct {
 	quota  *quota.Store
 }
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and quota.New.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots and Quota need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
-	var err error
-	if h.quota, err = quota.New(env, vars); err != nil {
-		return nil, err
-	}
-	return api.Handler(env, h.carryOut), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.QuotesWithSnapshots(), quota: s.Quota()}
+	return api.Handler(env, h.carryOut), s.Err()
 }
 
 // route is how one kind of command is read.

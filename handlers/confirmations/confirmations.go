@@ -16,6 +16,7 @@ import (
 	"milepost/internal/notify/link"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -23,12 +24,11 @@ type handler struct {
 	links  link.Signer
 }
 
-// New makes the handler. It needs LINK_KEY and the variables of quotestore.New. LINK_KEY_BEFORE may name the key that
-// signed links before it.
+// New makes the handler. It needs what wiring.System.Quotes and Links need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars), links: link.Signer{Keys: link.Keys(vars.Required("LINK_KEY"), env.Getenv("LINK_KEY_BEFORE"))}}
-	return api.Handler(env, h.answer), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.Quotes(), links: s.Links()}
+	return api.Handler(env, h.answer), s.Err()
 }
 
 // confirmation says of a phone, which it does not name, whether it is confirmed.

@@ -18,6 +18,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 // lookback is how many days back quotes are looked for.
@@ -31,14 +32,11 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots and QUOTES_TABLE_NAME.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots and Documents need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{
-		quotes:      quotestore.NewWithSnapshots(env, vars),
-		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
-	}
-	return platform.Handler(env, h.expire), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.QuotesWithSnapshots(), projections: s.Documents()}
+	return platform.Handler(env, h.expire), s.Err()
 }
 
 // Swept is what a run gives back.

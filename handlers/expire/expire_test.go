@@ -40,8 +40,7 @@ func onDay(t *testing.T, day string, test func(t *testing.T, o *office)) {
 		if o.sweep, err = expire.New(stack.Environment("expire")); err != nil {
 			t.Fatal(err)
 		}
-		env := stack.Environment("project")
-		o.projections = readmodel.New(env, env.Variables())
+		o.projections = stack.Of("project").Projections()
 		if o.projector, err = project.New(stack.Environment("project")); err != nil {
 			t.Fatal(err)
 		}

@@ -8,23 +8,20 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/log/archive"
 	"milepost/internal/log/head"
 	"milepost/internal/platform"
+	"milepost/internal/wiring"
 )
 
-// New makes the handler. It needs ARCHIVE_BUCKET_NAME and HEAD_KEY_ARN.
+// New makes the handler. It needs what wiring.System.Archive needs, and HEAD_KEY_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	m := &head.Maker{
-		Bucket: archive.Bucket{S3: platform.S3(env), Name: vars.Required("ARCHIVE_BUCKET_NAME")},
-		KMS:    platform.KMS(env), KeyID: vars.Required("HEAD_KEY_ARN"),
-	}
+	s := wiring.Of(env)
+	m := &head.Maker{Bucket: s.Archive(), KMS: s.KMS(), KeyID: s.Required("HEAD_KEY_ARN")}
 	return platform.Handler(env, func(ctx context.Context, _ json.RawMessage) (head.Made, error) {
 		made, err := m.Make(ctx, time.Now())
 		if err == nil { // a log is another witness of the head
 			env.Logger.InfoContext(ctx, "head signed", "day", made.Day, "hash", made.Hash, "objects", made.Objects, "streams", made.Streams)
 		}
 		return made, err
-	}), vars.Err()
+	}), s.Err()
 }

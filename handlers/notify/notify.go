@@ -10,6 +10,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -17,16 +18,11 @@ type handler struct {
 	postman *postman.Postman
 }
 
-// New makes the handler. It needs what a Postman needs.
+// New makes the handler. It needs what wiring.System.Postman needs.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars)}
-	if err := vars.Err(); err != nil {
-		return nil, err
-	}
-	var err error
-	h.postman, err = postman.New(env)
-	return platform.Handler(env, h.notify), err
+	s := wiring.Of(env)
+	h := &handler{quotes: s.Quotes(), postman: s.Postman()}
+	return platform.Handler(env, h.notify), s.Err()
 }
 
 func (h *handler) notify(ctx context.Context, n notice.Delivery) (struct{}, error) {

@@ -15,6 +15,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -23,14 +24,12 @@ type handler struct {
 	links   link.Signer
 }
 
-// New makes the handler. It needs LINK_KEY and the variables of quotestore.New. LINK_KEY_BEFORE may name the key that
-// signed links before it.
+// New makes the handler. It needs what wiring.System.Quotes and Links need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	log := quotestore.New(env, vars)
-	h := &handler{log: log, current: &readmodel.Current{Log: log, Logger: env.Logger}}
-	h.links.Keys = link.Keys(vars.Required("LINK_KEY"), env.Getenv("LINK_KEY_BEFORE"))
-	return api.Handler(env, h.show), vars.Err()
+	s := wiring.Of(env)
+	log := s.Quotes()
+	h := &handler{log: log, current: &readmodel.Current{Log: log, Logger: env.Logger}, links: s.Links()}
+	return api.Handler(env, h.show), s.Err()
 }
 
 // show answers with the quote as its customer sees it. Nobody may keep the answer, nor tell another site the address.

@@ -24,6 +24,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 	workflow "milepost/workflows/quote"
 )
 
@@ -40,23 +41,13 @@ type handler struct {
 	machine     arn.ARN
 }
 
-// New makes the handler. It needs the variables of quotestore.New, CUSTOMER_QUOTES_TABLE_NAME and QUOTE_WORKFLOW_ARN.
+// New makes the handler. It needs what wiring.System.Quotes and Lines need, and QUOTE_WORKFLOW_ARN.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
+	s := wiring.Of(env)
 	h := &handler{
-		quotes:      quotestore.New(env, vars),
-		projections: &readmodel.Store{DB: platform.DynamoDB(env), CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME")},
-		workflows:   platform.StepFunctions(env),
+		quotes: s.Quotes(), projections: s.Lines(), workflows: s.StepFunctions(), machine: s.ARN("QUOTE_WORKFLOW_ARN"),
 	}
-	machine := vars.Required("QUOTE_WORKFLOW_ARN")
-	if err := vars.Err(); err != nil {
-		return nil, err
-	}
-	var err error
-	if h.machine, err = arn.Parse(machine); err != nil {
-		return nil, fmt.Errorf("QUOTE_WORKFLOW_ARN: %w", err)
-	}
-	return platform.Handler(env, h.sweep), nil
+	return platform.Handler(env, h.sweep), s.Err()
 }
 
 // Swept is what a run gives back.

@@ -14,6 +14,7 @@ import (
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -21,11 +22,11 @@ type handler struct {
 	projections *readmodel.Store
 }
 
-// New makes the handler. It needs the variables of readmodel.New and quotestore.New.
+// New makes the handler. It needs what wiring.System.Quotes and Projections need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.New(env, vars), projections: readmodel.New(env, vars)}
-	return platform.Handler(env, h.project), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.Quotes(), projections: s.Projections()}
+	return platform.Handler(env, h.project), s.Err()
 }
 
 // project folds the whole log of the quote that the notice is about, whatever event it announces.

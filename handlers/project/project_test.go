@@ -31,8 +31,7 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := stack.Environment("quotes")
-	return desk{h, stack.Quotes(), readmodel.New(env, env.Variables())}
+	return desk{h, stack.Quotes(), stack.Of("quotes").Projections()}
 }
 
 func (d desk) mustProject(t *testing.T, payload string) {

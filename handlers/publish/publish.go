@@ -23,6 +23,7 @@ import (
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -35,15 +36,13 @@ type handler struct {
 	log     *slog.Logger
 }
 
-// New makes the handler. It needs EVENT_BUS_NAME, ALERTS_TOPIC_ARN and the variable of park.New.
+// New makes the handler. It needs EVENT_BUS_NAME, and what wiring.System.Alerts and Parking need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
+	s := wiring.Of(env)
 	h := &handler{
-		bus: platform.EventBridge(env), name: vars.Required("EVENT_BUS_NAME"),
-		alerts: messenger.New(env.AWS, "", vars.Required("ALERTS_TOPIC_ARN")), log: env.Logger,
-		parking: park.New(env, vars),
+		bus: s.EventBridge(), name: s.Required("EVENT_BUS_NAME"), alerts: s.Alerts(), parking: s.Parking(), log: env.Logger,
 	}
-	return platform.Handler(env, h.parking.Guard(h.publish)), vars.Err()
+	return platform.Handler(env, h.parking.Guard(h.publish)), s.Err()
 }
 
 // publish announces a batch in order and stops at the first record that cannot be announced: the mapping then

@@ -64,8 +64,7 @@ func newReaders(t *testing.T) *readers {
 			t.Fatal(err)
 		}
 	}
-	env := stack.Environment("project")
-	r.projections = readmodel.New(env, env.Variables())
+	r.projections = stack.Of("project").Projections()
 	return r
 }
 

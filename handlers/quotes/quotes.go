@@ -16,6 +16,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -23,13 +24,12 @@ type handler struct {
 	log     *quotestore.Store
 }
 
-// New makes the handler. It needs QUOTES_TABLE_NAME, CUSTOMER_QUOTES_TABLE_NAME and the variables of
-// quotestore.New.
+// New makes the handler. It needs what wiring.System.Quotes and Projections need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	log := quotestore.New(env, vars)
-	h := &handler{current: &readmodel.Current{Projections: readmodel.New(env, vars), Log: log, Logger: env.Logger}, log: log}
-	return api.Handler(env, h.read), vars.Err()
+	s := wiring.Of(env)
+	log := s.Quotes()
+	h := &handler{current: &readmodel.Current{Projections: s.Projections(), Log: log, Logger: env.Logger}, log: log}
+	return api.Handler(env, h.read), s.Err()
 }
 
 func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

@@ -18,6 +18,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 // workers is how many quotes are worked on at a time.
@@ -29,15 +30,11 @@ type handler struct {
 	outbox      *outbox.Store
 }
 
-// New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and NOTIFICATIONS_TABLE_NAME.
+// New makes the handler. It needs what wiring.System.Quotes, Documents and Outbox need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{
-		quotes:      quotestore.New(env, vars),
-		projections: &readmodel.Store{DB: platform.DynamoDB(env), Quotes: vars.Required("QUOTES_TABLE_NAME")},
-		outbox:      outbox.New(env, vars, nil),
-	}
-	return platform.Handler(env, h.remind), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.Quotes(), projections: s.Documents(), outbox: s.Outbox()}
+	return platform.Handler(env, h.remind), s.Err()
 }
 
 // Swept is what a run gives back.

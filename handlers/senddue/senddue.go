@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"milepost/internal/notify/postman"
 	"milepost/internal/platform"
+	"milepost/internal/wiring"
 )
 
 // Swept is what a run gives back.
@@ -18,11 +18,12 @@ type Swept struct {
 	Notifications int `json:"notifications"`
 }
 
-// New makes the handler. It needs what a Postman needs.
+// New makes the handler. It needs what wiring.System.Postman needs.
 func New(env platform.Environment) (lambda.Handler, error) {
-	p, err := postman.New(env)
+	s := wiring.Of(env)
+	p := s.Postman()
 	return platform.Handler(env, func(ctx context.Context, _ json.RawMessage) (Swept, error) {
 		n, err := p.DeliverDue(ctx)
 		return Swept{n}, err
-	}), err
+	}), s.Err()
 }

@@ -11,15 +11,16 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct{ quotes *quotestore.Store }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and SNAPSHOTS_TABLE_NAME.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
-	return platform.Handler(env, h.take), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{quotes: s.QuotesWithSnapshots()}
+	return platform.Handler(env, h.take), s.Err()
 }
 
 // take keeps the quote as it is now, whatever event the notice announces.

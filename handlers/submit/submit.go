@@ -25,6 +25,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 type handler struct {
@@ -33,20 +34,13 @@ type handler struct {
 	quota  *quota.Store
 }
 
-// New makes the handler. It needs CUSTOMER_QUOTES_TABLE_NAME and the variables of quotestore.New and quota.New.
+// New makes the handler. It needs what wiring.System.Quotes, Lines and Quota need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{
-		quotes: quotestore.New(env, vars),
-		lines:  &readmodel.Store{DB: platform.DynamoDB(env), CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME")},
-	}
+	s := wiring.Of(env)
+	h := &handler{quotes: s.Quotes(), lines: s.Lines(), quota: s.Quota()}
 	h.quotes.OfCustomer = h.lines.Newest
-	var err error
-	if h.quota, err = quota.New(env, vars); err != nil {
-		return nil, err
-	}
 	h.quota.StillOpen = h.lines.StillOpen
-	return api.Handler(env, h.submit), vars.Err()
+	return api.Handler(env, h.submit), s.Err()
 }
 
 // accepted is the body of a 202.

@@ -22,6 +22,7 @@ import (
 	"milepost/internal/quotes/lookup"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // The providers, as VIN_PROVIDER and VIN_FALLBACK name them.
@@ -40,18 +41,18 @@ type handler struct {
 	providers []provider
 }
 
-// New makes the handler. It needs the variables of quotestore.NewWithSnapshots, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
 // the provider is vpic.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{quotes: quotestore.NewWithSnapshots(env, vars)}
-	switch name := vars.Required("VIN_PROVIDER"); name {
+	s := wiring.Of(env)
+	h := &handler{quotes: s.QuotesWithSnapshots()}
+	switch name := s.Required("VIN_PROVIDER"); name {
 	case embedded:
 		h.providers = []provider{askEmbedded}
 	case live:
-		config := vpic.Config{Endpoint: vars.Required("VPIC_URL"), HTTP: env.HTTP}
-		fallback := vars.Required("VIN_FALLBACK")
-		if err := vars.Err(); err != nil {
+		config := vpic.Config{Endpoint: s.Required("VPIC_URL"), HTTP: env.HTTP}
+		fallback := s.Required("VIN_FALLBACK")
+		if err := s.Err(); err != nil {
 			return nil, err
 		}
 		client, err := vpic.New(config)
@@ -70,7 +71,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	default:
 		return nil, fmt.Errorf("VIN_PROVIDER is %q, not %s or %s", name, embedded, live)
 	}
-	return platform.Handler(env, h.lookUp), vars.Err()
+	return platform.Handler(env, h.lookUp), s.Err()
 }
 
 func (h *handler) lookUp(ctx context.Context, n notice.Delivery) (struct{}, error) {

@@ -3,13 +3,14 @@
 package platform
 
 import (
-	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-xray-sdk-go/v2/instrumentation/awsv2"
 )
@@ -34,6 +35,7 @@ type Environment struct {
 func FromProcess() Environment {
 	cfg := aws.Config{
 		Region:      os.Getenv("AWS_REGION"),
+		HTTPClient:  AWSClient(maxAWSAnswer),
 		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 	}
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
@@ -51,6 +53,27 @@ func FromProcess() Environment {
 	}
 }
 
+// maxAWSAnswer is how long a function waits until an answer of AWS begins before the SDK asks again. None that functions
+// ask for takes as long, and all functions may run longer.
+const maxAWSAnswer = 10 * time.Second
+
+// AWSClient returns a client that carries the calls of all SDK clients of a process, so that they share connections.
+// SDK clients that are given none, or one that the SDK may still change, make one each. Once an answer does not begin
+// within maxAnswer the call fails as after a broken connection; 0 waits for as long as the call's context.
+//
+// A function is frozen between two invocations, perhaps for minutes. A connection that was idle for longer than
+// IdleConnTimeout, by the clock on the wall, is not used again. One that AWS has closed before costs another try.
+func AWSClient(maxAnswer time.Duration) aws.HTTPClient {
+	const connect = 3 * time.Second // as the SDK's defaults for one region and more; a connection within one takes milliseconds
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connect }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connect, maxAnswer
+			t.MaxIdleConnsPerHost = t.MaxIdleConns // as many as were in use at a time
+		}).
+		Freeze()
+}
+
 // outbound carries the requests to outside parties. Unlike http.DefaultTransport it takes no proxy from the
 // environment: nothing but the party's own address decides who gets a request.
 func outbound() *http.Transport {
@@ -66,31 +89,4 @@ func Traced(cfg aws.Config) aws.Config {
 	awsv2.AWSV2Instrumentor(&cfg.APIOptions)
 	raceIsNoError(&cfg)
 	return cfg
-}
-
-// Variables reads environment variables and remembers those that are missing, so that one error
-// names them all.
-type Variables struct {
-	getenv  func(string) string
-	missing []string
-}
-
-// Variables reads the function's environment.
-func (e Environment) Variables() *Variables { return &Variables{getenv: e.Getenv} }
-
-// Required is the value of a variable that must be set.
-func (v *Variables) Required(name string) string {
-	value := v.getenv(name)
-	if value == "" {
-		v.missing = append(v.missing, name)
-	}
-	return value
-}
-
-// Err names every Required variable that was missing, nil when there was none.
-func (v *Variables) Err() error {
-	if v.missing == nil {
-		return nil
-	}
-	return fmt.Errorf("environment variables are not set: %s", strings.Join(v.missing, ", "))
 }

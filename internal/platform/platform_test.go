@@ -146,21 +146,6 @@ func assertNamesKnown(t *testing.T, file string) {
 	}
 }
 
-func TestAllMissingVariablesAreNamedTogether(t *testing.T) {
-	t.Parallel()
-	env := platform.Environment{Getenv: func(name string) string { return map[string]string{"B": "b"}[name] }}
-	vars := env.Variables()
-	if a, b, c := vars.Required("A"), vars.Required("B"), vars.Required("C"); a != "" || b != "b" || c != "" {
-		t.Errorf("A=%q B=%q C=%q", a, b, c)
-	}
-	if err := vars.Err(); fmt.Sprint(err) != "environment variables are not set: A, C" {
-		t.Errorf("error=%v", err)
-	}
-	if err := env.Variables().Err(); err != nil {
-		t.Errorf("error=%v with nothing asked for", err)
-	}
-}
-
 type greeting struct {
 	Name string `json:"name"`
 }
@@ -272,7 +257,7 @@ func TestTheProcessIsTheEnvironmentOnLambda(t *testing.T) {
 	}
 	if env.Function != "rate" || env.AWS.Region != "eu-west-1" || aws.ToString(env.AWS.BaseEndpoint) != "http://127.0.0.1:1" ||
 		credentials.AccessKeyID != "AKID" || credentials.SecretAccessKey != "secret" || credentials.SessionToken != "token" ||
-		env.Variables().Required("EVENTS_TABLE_NAME") != "events" || env.Logger == nil {
+		env.Getenv("EVENTS_TABLE_NAME") != "events" || env.Logger == nil {
 		t.Errorf("Environment=%+v credentials=%+v", env, credentials)
 	}
 }

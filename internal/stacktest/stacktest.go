@@ -18,10 +18,10 @@ import (
 	"milepost/internal/log/seal"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 	"milepost/local/awsapi"
 	"milepost/local/lambda"
 	"milepost/local/stack"
-	"milepost/schemas"
 )
 
 // Code makes handlers by the names in the template.
@@ -81,6 +81,9 @@ type NotHere struct{ Handler string }
 
 func (e *NotHere) Error() string { return "this test has no handler " + e.Handler }
 
+// Function is the function with a handler.
+func (s *Stack) Function(handler string) stack.Function { return s.functions[handler] }
+
 // Environment is that of the function with a handler.
 func (s *Stack) Environment(handler string) platform.Environment {
 	f := s.functions[handler]
@@ -97,20 +100,22 @@ func (s *Stack) Config() aws.Config {
 	return cfg
 }
 
-// Log is the log, which takes what fits the schemas.
-func (s *Stack) Log() *eventstore.Store {
-	return &eventstore.Store{
-		DB:    platform.DynamoDB(platform.Environment{AWS: s.Config()}),
-		Table: s.functions["submit"].Environment["EVENTS_TABLE_NAME"], Validate: schemas.ValidateEvent,
-	}
+// Of returns the parts of the system as the function with a handler has them: with its names, and under its role.
+func (s *Stack) Of(handler string) *wiring.System { return wiring.Of(s.Environment(handler)) }
+
+// Parts returns the parts of the system for a caller that may do everything.
+func (s *Stack) Parts() *wiring.System {
+	return wiring.New(s.Config(), slog.New(slog.DiscardHandler), wiring.Outputs(func(output string) (string, bool) {
+		found, ok := s.Outputs()[output]
+		return found.Value, ok
+	}))
 }
+
+// Log is the log, which takes what fits the schemas.
+func (s *Stack) Log() *eventstore.Store { return s.Parts().Log() }
 
 // Keys are the customers' keys.
-func (s *Stack) Keys() *seal.Keys {
-	env := s.Environment("submit")
-	env.AWS = s.Config()
-	return seal.New(env, env.Variables())
-}
+func (s *Stack) Keys() *seal.Keys { return s.Parts().Keys() }
 
 // Quotes are the quotes of the log.
-func (s *Stack) Quotes() *quotestore.Store { return &quotestore.Store{Log: s.Log(), Keys: s.Keys()} }
+func (s *Stack) Quotes() *quotestore.Store { return s.Parts().Quotes() }

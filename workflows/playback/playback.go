@@ -9,18 +9,18 @@ import (
 
 	"milepost/internal/ops/playback"
 	"milepost/internal/platform"
-	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 type handler struct{ player *playback.Player }
 
-// New makes the handler. It needs EVENTS_TABLE_NAME and EVENT_BUS_NAME.
+// New makes the handler. It needs what wiring.System.Log needs, and EVENT_BUS_NAME.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
+	s := wiring.Of(env)
 	h := &handler{&playback.Player{
-		Log: quotestore.NewLog(env, vars), Bus: platform.EventBridge(env), BusName: vars.Required("EVENT_BUS_NAME"), Lag: playback.IndexLag,
+		Log: s.Log(), Bus: s.EventBridge(), BusName: s.Required("EVENT_BUS_NAME"), Lag: playback.IndexLag,
 	}}
-	return platform.Handler(env, h.play), vars.Err()
+	return platform.Handler(env, h.play), s.Err()
 }
 
 func (h *handler) play(ctx context.Context, in playback.Task) (playback.Task, error) {

@@ -11,6 +11,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // lastAnswer is how long the workflow waits for what the last request brings before it gives up.
@@ -18,12 +19,12 @@ const lastAnswer = 15 * time.Minute
 
 type asker struct{ quotes *quotestore.Store }
 
-// NewAskAgain makes the handler of the step that asks for pending facts again. It needs the variables of
-// quotestore.NewWithSnapshots.
+// NewAskAgain makes the handler of the step that asks for pending facts again. It needs what
+// wiring.System.QuotesWithSnapshots needs.
 func NewAskAgain(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	a := &asker{quotes: quotestore.NewWithSnapshots(env, vars)}
-	return platform.Handler(env, a.askAgain), vars.Err()
+	s := wiring.Of(env)
+	a := &asker{quotes: s.QuotesWithSnapshots()}
+	return platform.Handler(env, a.askAgain), s.Err()
 }
 
 // askAgain asks for the facts of the revision that are still pending, and says when to come back. After about a day

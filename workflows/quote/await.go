@@ -10,6 +10,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // awaitTask is what the state machine gives the await step.
@@ -24,11 +25,12 @@ type awaiter struct {
 	tokens *Tokens
 }
 
-// NewAwait makes the handler of the await step. It needs the variables of quotestore.NewWithSnapshots and WAITS_TABLE_NAME.
+// NewAwait makes the handler of the await step. It needs what wiring.System.QuotesWithSnapshots
+// needs, and WAITS_TABLE_NAME.
 func NewAwait(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	a := &awaiter{quotes: quotestore.NewWithSnapshots(env, vars), tokens: NewTokens(env, vars)}
-	return platform.Handler(env, a.await), vars.Err()
+	s := wiring.Of(env)
+	a := &awaiter{quotes: s.QuotesWithSnapshots(), tokens: newTokens(s)}
+	return platform.Handler(env, a.await), s.Err()
 }
 
 // await keeps the branch's token, then answers it at once if the fact is already in the log.

@@ -10,6 +10,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 // rateTask is the state of an execution after both branches have ended.
@@ -55,12 +56,12 @@ type rater struct {
 	search *readmodel.Store
 }
 
-// NewRate makes the handler of the rate step. It needs the variables of quotestore.NewWithSnapshots and
-// readmodel.NewSearch.
+// NewRate makes the handler of the rate step. It needs what wiring.System.QuotesWithSnapshots and
+// Search need.
 func NewRate(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	r := &rater{quotes: quotestore.NewWithSnapshots(env, vars), search: readmodel.NewSearch(env, vars)}
-	return platform.Handler(env, r.rate), vars.Err()
+	s := wiring.Of(env)
+	r := &rater{quotes: s.QuotesWithSnapshots(), search: s.Search()}
+	return platform.Handler(env, r.rate), s.Err()
 }
 
 // rate prices the revision from the facts in the log and appends the outcome. The command's id is

@@ -8,6 +8,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // waker is the function that wakes the branches which have nothing to wait for any more: their fact has arrived, their
@@ -17,11 +18,12 @@ type waker struct {
 	tokens *Tokens
 }
 
-// NewResumeWorkflow makes the function that wakes executions. It needs the variables of quotestore.NewWithSnapshots and WAITS_TABLE_NAME.
+// NewResumeWorkflow makes the function that wakes executions. It needs what wiring.System.QuotesWithSnapshots
+// needs, and WAITS_TABLE_NAME.
 func NewResumeWorkflow(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	w := &waker{quotes: quotestore.NewWithSnapshots(env, vars), tokens: NewTokens(env, vars)}
-	return platform.Handler(env, w.resume), vars.Err()
+	s := wiring.Of(env)
+	w := &waker{quotes: s.QuotesWithSnapshots(), tokens: newTokens(s)}
+	return platform.Handler(env, w.resume), s.Err()
 }
 
 // resume looks in the log for what the branches wait for, whatever event the notice announces: one that

@@ -15,6 +15,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/quotes/notice"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // starter is the function that starts the workflow of a quote revision when the revision is in the log, and again when
@@ -26,11 +27,12 @@ type starter struct {
 	machine string
 }
 
-// NewStartWorkflow makes the function that starts executions. It needs the variables of quotestore.NewWithSnapshots and QUOTE_WORKFLOW_ARN.
+// NewStartWorkflow makes the function that starts executions. It needs what wiring.System.QuotesWithSnapshots needs, and
+// QUOTE_WORKFLOW_ARN.
 func NewStartWorkflow(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	s := &starter{quotes: quotestore.NewWithSnapshots(env, vars), workflows: platform.StepFunctions(env), machine: vars.Required("QUOTE_WORKFLOW_ARN")}
-	return platform.Handler(env, s.start), vars.Err()
+	parts := wiring.Of(env)
+	s := &starter{quotes: parts.QuotesWithSnapshots(), workflows: parts.StepFunctions(), machine: parts.Required("QUOTE_WORKFLOW_ARN")}
+	return platform.Handler(env, s.start), parts.Err()
 }
 
 func (s *starter) start(ctx context.Context, n notice.Delivery) (struct{}, error) {

@@ -17,9 +17,9 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"milepost/domain/quote"
-	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
+	"milepost/internal/wiring"
 )
 
 // Tokens keeps the task tokens of waiting branches and answers them.
@@ -31,9 +31,9 @@ type Tokens struct {
 	logger    *slog.Logger
 }
 
-// NewTokens is a Tokens over the table that WAITS_TABLE_NAME names.
-func NewTokens(env platform.Environment, vars *platform.Variables) *Tokens {
-	return &Tokens{db: platform.DynamoDB(env), table: vars.Required("WAITS_TABLE_NAME"), workflows: platform.StepFunctions(env), logger: env.Logger}
+// newTokens returns the Tokens of a system. They need WAITS_TABLE_NAME.
+func newTokens(s *wiring.System) *Tokens {
+	return &Tokens{db: s.DynamoDB(), table: s.Required("WAITS_TABLE_NAME"), workflows: s.StepFunctions(), logger: s.Logger}
 }
 
 // tokenLife is how long a token is kept: well beyond the timeout of the branch that waits.

@@ -10,8 +10,7 @@ import (
 
 	"milepost/internal/ops/rebuild"
 	"milepost/internal/platform"
-	"milepost/internal/quotes/quotestore"
-	"milepost/internal/quotes/readmodel"
+	"milepost/internal/wiring"
 )
 
 // Order is what the function is called with: a task to do, or all that were done to add up.
@@ -27,11 +26,11 @@ const addUp = "addUp"
 
 type handler struct{ rebuilder *rebuild.Rebuilder }
 
-// New makes the handler. It needs the variables of quotestore.New, QUOTES_TABLE_NAME and CUSTOMER_QUOTES_TABLE_NAME.
+// New makes the handler. It needs what wiring.System.Quotes and Projections need.
 func New(env platform.Environment) (lambda.Handler, error) {
-	vars := env.Variables()
-	h := &handler{&rebuild.Rebuilder{Quotes: quotestore.New(env, vars), Projections: readmodel.New(env, vars)}}
-	return platform.Handler(env, h.work), vars.Err()
+	s := wiring.Of(env)
+	h := &handler{&rebuild.Rebuilder{Quotes: s.Quotes(), Projections: s.Projections()}}
+	return platform.Handler(env, h.work), s.Err()
 }
 
 func (h *handler) work(ctx context.Context, in Order) (rebuild.Task, error) {

@@ -23,8 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"milepost/internal/platform"
 )
 
 // Store counts quotes and lookups. It is safe for concurrent use.
@@ -39,21 +37,6 @@ type Store struct {
 	Open int
 	// StillOpen returns those of a customer's quotes that are open, and those that have closed.
 	StillOpen func(ctx context.Context, customerID string, quoteIDs []string) (open, closed []string, err error)
-}
-
-// New is a Store over the table that QUOTAS_TABLE_NAME names, with the bounds of QUOTES_PER_DAY, OPEN_QUOTES and
-// LOOKUPS_PER_DAY.
-func New(env platform.Environment, vars *platform.Variables) (*Store, error) {
-	s := &Store{DB: platform.DynamoDB(env), Table: vars.Required("QUOTAS_TABLE_NAME")}
-	for name, into := range map[string]*int{"QUOTES_PER_DAY": &s.PerDay, "OPEN_QUOTES": &s.Open, "LOOKUPS_PER_DAY": &s.Lookups} {
-		text := vars.Required(name)
-		n, err := strconv.Atoi(text)
-		if text != "" && (err != nil || n < 0) {
-			return nil, fmt.Errorf("%s is %q, not a number of quotes or lookups", name, text)
-		}
-		*into = n
-	}
-	return s, nil
 }
 
 // Usage is what a customer has used of the quotas.

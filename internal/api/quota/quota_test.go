@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"milepost/internal/api/quota"
-	"milepost/internal/platform"
 	"milepost/internal/stacktest"
 )
 
@@ -19,10 +18,9 @@ var noon = time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 
 func newStore(t *testing.T) *quota.Store {
 	t.Helper()
-	stack := stacktest.Open(t, nil)
-	env := stack.Environment("submit")
+	parts := stacktest.Open(t, nil).Parts()
 	return &quota.Store{
-		DB: platform.DynamoDB(platform.Environment{AWS: stack.Config()}), Table: env.Getenv("QUOTAS_TABLE_NAME"),
+		DB: parts.DynamoDB(), Table: parts.Required("QUOTAS_TABLE_NAME"),
 		PerDay: 3, Open: 5, Lookups: 4,
 		StillOpen: func(_ context.Context, _ string, ids []string) (open, closed []string, err error) {
 			return ids, nil, nil

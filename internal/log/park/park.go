@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"milepost/internal/log/eventstore"
-	"milepost/internal/platform"
 )
 
 // Lot is the queue in which a person finds them.
@@ -25,11 +24,6 @@ type Lot struct {
 	Queue string // its URL
 	// Logger is told of panics.
 	Logger *slog.Logger
-}
-
-// New is the Lot that STREAM_FAILURES_QUEUE_URL names.
-func New(env platform.Environment, vars *platform.Variables) *Lot {
-	return &Lot{SQS: sqs.NewFromConfig(env.AWS), Queue: vars.Required("STREAM_FAILURES_QUEUE_URL"), Logger: env.Logger}
 }
 
 // The conditions that a message has.

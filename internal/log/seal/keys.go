@@ -22,8 +22,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
-
-	"milepost/internal/platform"
 )
 
 // Erased reports that a customer's keys were erased: nobody can read any more what was sealed for the customer.
@@ -95,14 +93,6 @@ type Keys struct {
 	Table, WrappingKey string
 
 	known cache
-}
-
-// New returns the Keys of the table and the key that CUSTOMER_KEYS_TABLE_NAME and WRAPPING_KEY_ARN name.
-func New(env platform.Environment, vars *platform.Variables) *Keys {
-	return &Keys{
-		DB: platform.DynamoDB(env), KMS: platform.KMS(env),
-		Table: vars.Required("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: vars.Required("WRAPPING_KEY_ARN"),
-	}
 }
 
 // Seal encrypts under the current key of a customer. What is opened again must be opened with the same aad. The error

@@ -29,7 +29,6 @@ import (
 
 	"milepost/domain/notification"
 	"milepost/internal/log/seal"
-	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
 )
 
@@ -104,11 +103,6 @@ type Store struct {
 	Table string
 	// Keys are those of the customers. Who neither writes nor reads letters needs none.
 	Keys *seal.Keys
-}
-
-// New is a Store over the table that NOTIFICATIONS_TABLE_NAME names.
-func New(env platform.Environment, vars *platform.Variables, keys *seal.Keys) *Store {
-	return &Store{DB: platform.DynamoDB(env), Table: vars.Required("NOTIFICATIONS_TABLE_NAME"), Keys: keys}
 }
 
 // onTheWay is the value of the attribute pending, the key of the index by-due, of all that is on its way. What

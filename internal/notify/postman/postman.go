@@ -5,11 +5,7 @@ package postman
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/govalues/decimal"
 
 	"milepost/domain/notification"
 	"milepost/internal/effects"
@@ -42,30 +38,13 @@ const (
 	linkLife = 30 * 24 * time.Hour
 )
 
-// New makes a Postman. It needs the variables of quotestore.New, NOTIFICATIONS_TABLE_NAME, MAIL_FROM, ALERTS_TOPIC_ARN,
-// LINK_BASE_URL, LINK_KEY, PREMIUM_ALERT_ABOVE in dollars and REFERRAL_ALERT_HOURS.
-func New(env platform.Environment) (*Postman, error) {
-	vars := env.Variables()
-	quotes := quotestore.New(env, vars)
-	p := &Postman{
-		quotes: quotes, outbox: outbox.New(env, vars, quotes.Keys),
-		messenger: messenger.New(env.AWS, vars.Required("MAIL_FROM"), vars.Required("ALERTS_TOPIC_ARN")),
-		links:     link.Signer{Base: vars.Required("LINK_BASE_URL"), Keys: link.Keys(vars.Required("LINK_KEY"), "")},
-	}
-	premium, hours := vars.Required("PREMIUM_ALERT_ABOVE"), vars.Required("REFERRAL_ALERT_HOURS")
-	if err := vars.Err(); err != nil {
-		return nil, err
-	}
-	var err error
-	if p.thresholds.Premium, err = decimal.Parse(premium); err != nil {
-		return nil, fmt.Errorf("PREMIUM_ALERT_ABOVE is no amount: %w", err)
-	}
-	n, err := strconv.Atoi(hours)
-	if err != nil {
-		return nil, fmt.Errorf("REFERRAL_ALERT_HOURS is no number: %w", err)
-	}
-	p.patience = time.Duration(n) * time.Hour
-	return p, nil
+// New returns a Postman that reads quotes, keeps notifications in box, and links to offers. Offers above the thresholds
+// are alerts to staff, and so are referrals that have waited for as long as patience.
+func New(
+	quotes *quotestore.Store, box *outbox.Store, m *messenger.Messenger, links link.Signer,
+	thresholds notification.Thresholds, patience time.Duration,
+) *Postman {
+	return &Postman{quotes: quotes, outbox: box, messenger: m, links: links, thresholds: thresholds, patience: patience}
 }
 
 // Announce puts what the event at a version of a quote's history gives rise to into the outbox, and sends what

@@ -18,7 +18,6 @@ import (
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/seal"
 	"milepost/internal/platform"
-	"milepost/schemas"
 )
 
 // streamPrefix begins the stream id of every quote.
@@ -43,26 +42,6 @@ type Store struct {
 	// customer's first key: nobody gets another key whose quotes are sealed under one that is not here. Nil means that no
 	// customer has quotes.
 	OfCustomer func(ctx context.Context, customerID string) (quoteIDs []string, err error)
-}
-
-// New is a Store over the table that EVENTS_TABLE_NAME names, with the keys of CUSTOMER_KEYS_TABLE_NAME and
-// WRAPPING_KEY_ARN.
-func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{Log: NewLog(env, vars), Keys: seal.New(env, vars)}
-}
-
-// NewLog is the log alone, over the table that EVENTS_TABLE_NAME names, for who opens no event.
-func NewLog(env platform.Environment, vars *platform.Variables) *eventstore.Store {
-	return &eventstore.Store{
-		DB: platform.DynamoDB(env), Table: vars.Required("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent,
-	}
-}
-
-// NewWithSnapshots is New for who gives commands. It needs SNAPSHOTS_TABLE_NAME as well.
-func NewWithSnapshots(env platform.Environment, vars *platform.Variables) *Store {
-	s := New(env, vars)
-	s.Snapshots = &Snapshots{DB: s.Log.DB, Table: vars.Required("SNAPSHOTS_TABLE_NAME"), Logger: env.Logger}
-	return s
 }
 
 // Order is a command with what has to be known about it besides what it wants.

@@ -16,7 +16,6 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/zone"
-	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
 )
@@ -30,18 +29,8 @@ type shelf struct {
 func newShelf(t *testing.T) shelf {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
-	store := func(handler string) (*readmodel.Store, *quotestore.Store) {
-		env := stack.Environment(handler)
-		vars := env.Variables()
-		projections, log := readmodel.New(env, vars), quotestore.New(env, vars)
-		if err := vars.Err(); err != nil {
-			t.Fatal(err)
-		}
-		return projections, log
-	}
-	write, _ := store("project")
-	read, log := store("quotes")
-	return shelf{write, &readmodel.Current{Projections: read, Log: log}}
+	read := stack.Of("quotes")
+	return shelf{stack.Of("project").Projections(), &readmodel.Current{Projections: read.Projections(), Log: read.Quotes()}}
 }
 
 // find goes through all pages.

@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/civil"
-	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
 )
 
@@ -35,27 +34,6 @@ type Store struct {
 	// without them finds quotes by status and customer only.
 	QuoteSearch string
 	Tokens      *Tokens
-}
-
-// New is a Store over the tables that the environment names.
-func New(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{
-		DB:             platform.DynamoDB(env),
-		Quotes:         vars.Required("QUOTES_TABLE_NAME"),
-		CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME"),
-		QuoteSearch:    vars.Required("QUOTE_SEARCH_TABLE_NAME"),
-		Tokens:         &Tokens{KMS: platform.KMS(env), Key: vars.Required("SEARCH_KEY_ARN")},
-	}
-}
-
-// NewSearch is New for who only asks which quotes have a term, and needs no QUOTES_TABLE_NAME.
-func NewSearch(env platform.Environment, vars *platform.Variables) *Store {
-	return &Store{
-		DB:             platform.DynamoDB(env),
-		CustomerQuotes: vars.Required("CUSTOMER_QUOTES_TABLE_NAME"),
-		QuoteSearch:    vars.Required("QUOTE_SEARCH_TABLE_NAME"),
-		Tokens:         &Tokens{KMS: platform.KMS(env), Key: vars.Required("SEARCH_KEY_ARN")},
-	}
 }
 
 // Put writes both projections of a quote, but those that are as new already.

@@ -17,7 +17,6 @@ import (
 	"milepost/domain/rating"
 	"milepost/domain/zone"
 	"milepost/internal/log/eventstore"
-	"milepost/internal/platform"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
@@ -28,16 +27,7 @@ import (
 func newStore(t *testing.T) (write, read *readmodel.Store) {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
-	make := func(handler string) *readmodel.Store {
-		env := stack.Environment(handler)
-		vars := env.Variables()
-		store := readmodel.New(env, vars)
-		if err := vars.Err(); err != nil {
-			t.Fatal(err)
-		}
-		return store
-	}
-	return make("project"), make("quotes")
+	return stack.Of("project").Projections(), stack.Of("quotes").Projections()
 }
 
 var requestedAt = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -431,13 +421,7 @@ func TestAnAdverseActionNamesAgencyAndReasons(t *testing.T) {
 func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)
-	store := func(handler string) *readmodel.Store {
-		env := stack.Environment(handler)
-		return &readmodel.Store{
-			DB: platform.DynamoDB(env), Quotes: env.Getenv("QUOTES_TABLE_NAME"), CustomerQuotes: env.Getenv("CUSTOMER_QUOTES_TABLE_NAME"),
-		}
-	}
-	write, sweep := store("project"), store("expire")
+	write, sweep := stack.Of("project").Projections(), stack.Of("expire").Documents()
 	e := quotetest.MustExample(t, "E01")
 	day := e.Expected.ExpiresOn
 	mustFind := func(want ...string) {
@@ -459,7 +443,7 @@ func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
 	day = other
 	mustPut(t, write, readmodel.Project(historyOf(t, append(commands, quote.AcceptQuote{Revision: 1, On: e.QuoteDate})...)))
 	mustFind()
-	if _, err := store("quotes").ExpiringOn(t.Context(), day); err == nil || !strings.Contains(err.Error(), "not authorized") {
+	if _, err := stack.Of("quotes").Documents().ExpiringOn(t.Context(), day); err == nil || !strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("error=%v, want none but the sweep to read the index", err)
 	}
 	if denied := stack.TakeDenied(); len(denied) != 1 || denied[0].Action != "dynamodb:Query" {
