@@ -11,24 +11,13 @@ import (
 	"testing"
 
 	"milepost/handlers"
+	"milepost/internal/stacktest"
 	"milepost/local/template"
 )
 
-func mustLoad(t *testing.T) *template.Template {
-	t.Helper()
-	loaded, err := template.Load("template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
-		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
-		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return loaded
-}
-
 func TestTheTemplateHasNoneOfTheMistakesThatLintersMiss(t *testing.T) {
 	t.Parallel()
-	for _, problem := range template.Check(mustLoad(t), handlers.Names()) {
+	for _, problem := range template.Check(stacktest.Template(t), handlers.Names()) {
 		t.Error(problem)
 	}
 }
@@ -37,7 +26,7 @@ func TestTheTemplateHasNoneOfTheMistakesThatLintersMiss(t *testing.T) {
 func TestFunctionsHaveOneNameEverywhere(t *testing.T) {
 	t.Parallel()
 	var inTemplate []string
-	for _, r := range mustLoad(t).OfType("AWS::Lambda::Function") {
+	for _, r := range stacktest.Template(t).OfType("AWS::Lambda::Function") {
 		var in struct{ Handler, Description string }
 		for name, into := range map[string]*string{"Handler": &in.Handler, "Description": &in.Description} {
 			*into, _ = r.Properties[name].(string)
@@ -65,7 +54,7 @@ func TestFunctionsHaveOneNameEverywhere(t *testing.T) {
 // names a resource, such as EVENTS_TABLE_NAME, is the output EventsTableName.
 func TestWhatFunctionsKnowOfTheStackIsAnOutput(t *testing.T) {
 	t.Parallel()
-	loaded := mustLoad(t)
+	loaded := stacktest.Template(t)
 	if n := len(loaded.Outputs); n > 200 {
 		t.Errorf("%d outputs; CloudFormation takes 200", n)
 	}
@@ -108,7 +97,7 @@ func outputOf(variable string) string {
 // TestTheLogIsOnlyEverAppendedTo checks what no function may do to the table of events.
 func TestTheLogIsOnlyEverAppendedTo(t *testing.T) {
 	t.Parallel()
-	loaded := mustLoad(t)
+	loaded := stacktest.Template(t)
 	var table string
 	for _, r := range loaded.OfType("AWS::DynamoDB::Table") {
 		if r.LogicalID == "EventsTable" {
@@ -173,7 +162,7 @@ func TestTheDocumentsSayWhatEachFunctionMay(t *testing.T) {
 		explained = append(explained, words(row[1])...)
 	}
 	granted := map[string][]string{}
-	for _, r := range mustLoad(t).OfType("AWS::IAM::Role") {
+	for _, r := range stacktest.Template(t).OfType("AWS::IAM::Role") {
 		name, ofFunction := strings.CutSuffix(r.LogicalID, "FunctionRole")
 		if !ofFunction {
 			continue

@@ -273,13 +273,7 @@ func assertDenied(t *testing.T, what string, err error, action string) {
 
 func TestNoRoleMayChangeTheLog(t *testing.T) {
 	t.Parallel()
-	tmpl, err := template.Load("../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
-		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "k",
-		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tmpl := stacktest.Template(t)
 	roles := tmpl.OfType("AWS::IAM::Role")
 	functions, machines := len(tmpl.OfType("AWS::Lambda::Function")), len(tmpl.OfType("AWS::StepFunctions::StateMachine"))
 	if len(roles) != functions+machines {

@@ -17,8 +17,8 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
+	"milepost/internal/stacktest"
 	"milepost/local/eventpattern"
-	"milepost/local/template"
 	"milepost/schemas"
 )
 
@@ -274,13 +274,7 @@ type functions map[string][]*eventpattern.Pattern
 
 func loadFunctions(t *testing.T) functions {
 	t.Helper()
-	loaded, err := template.Load("../template.yaml", template.Options{Parameters: map[string]string{
-		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
-		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	loaded := stacktest.Template(t)
 	all, byARN := functions{}, map[any]string{}
 	for _, r := range loaded.OfType("AWS::Lambda::Function") {
 		name := fmt.Sprint(r.Properties["Handler"])

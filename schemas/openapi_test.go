@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"milepost/local/template"
+	"milepost/internal/stacktest"
 	"milepost/schemas"
 )
 
@@ -232,13 +232,7 @@ func TestOperationsAreTheRoutesOfTheTemplate(t *testing.T) {
 			documented = append(documented, newOperation(method, path, scopes))
 		}
 	}
-	loaded, err := template.Load("../template.yaml", template.Options{Parameters: map[string]string{
-		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
-		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	loaded := stacktest.Template(t)
 	var routed []operation
 	for _, r := range loaded.OfType("AWS::ApiGatewayV2::Api") {
 		api, err := r.HTTPAPI()

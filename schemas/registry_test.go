@@ -14,7 +14,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/quotes/notice"
-	"milepost/local/template"
+	"milepost/internal/stacktest"
 )
 
 // The part of template.yaml that is made from the schemas stands between these lines.
@@ -203,13 +203,7 @@ func draft4(t *testing.T, schema any) any {
 // the program's schemas and what does not.
 func TestPublishedSchemasSayTheSame(t *testing.T) {
 	t.Parallel()
-	loaded, err := template.Load("../template.yaml", template.Options{StackName: "milepost", Parameters: map[string]string{
-		"TokenIssuer": "https://issuer.example", "AccidentHistoryUrl": "https://bureau.example", "AccidentHistoryKey": "key",
-		"MailDomain": "quotes.example", "LinkBaseUrl": "https://quotes.example/q", "LinkKey": "0123456789abcdef0123456789abcdef",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	loaded := stacktest.Template(t)
 	contents := map[string]string{}
 	for _, r := range loaded.OfType("AWS::EventSchemas::Schema") {
 		if r.Properties["RegistryName"] != "milepost" {

@@ -27,9 +27,6 @@ import (
 // Code makes handlers by the names in the template.
 type Code map[string]func(platform.Environment) (lambda.Handler, error)
 
-// LinkKey signs the links in messages to customers.
-const LinkKey = "0123456789abcdef0123456789abcdef"
-
 // Stack is the template in the local runtime.
 type Stack struct {
 	*stack.Stack
@@ -40,15 +37,13 @@ type Stack struct {
 func Open(tb testing.TB, code Code) *Stack {
 	tb.Helper()
 	s := &Stack{functions: map[string]stack.Function{}}
+	given := parameters()
+	given["QuotesPerDay"] = "0"
+	given["BreakGlassRoleArn"] = awsapi.Root // tests damage what is stored
 	var err error
 	s.Stack, err = stack.Open(stack.Options{
 		Template: filepath.Join(quotetest.Root(tb), "template.yaml"), StackName: "milepost",
-		Parameters: map[string]string{
-			"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
-			"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
-			"QuotesPerDay":      "0",
-			"BreakGlassRoleArn": awsapi.Root, // tests damage what is stored
-		},
+		Parameters: given,
 		Functions: func(f stack.Function) (lambda.Handler, error) {
 			s.functions[f.Handler] = f
 			if make := code[f.Handler]; make != nil {
