@@ -20,10 +20,11 @@ build:
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags="-s -w" \
 	  -gcflags='github.com/aws/aws-sdk-go-v2/...=-l' -gcflags='google.golang.org/...=-l' -o dist/lambda/bootstrap ./cmd/bootstrap
 
-# Checks template.yaml with cfn-lint, the SAM translator and our own test for what they miss.
+# Checks template.yaml with cfn-lint, the SAM translator and our own linter for what they miss.
 validate: .venv/ok
 	.venv/bin/cfn-lint template.yaml
 	.venv/bin/python scripts/translate.py template.yaml
+	go run ./cmd/milepost run --check
 	go test . ./local/template
 
 .venv/ok: scripts/requirements.txt

@@ -18,6 +18,7 @@ import (
 	"milepost/local/issuer"
 	"milepost/local/lambda"
 	localstack "milepost/local/stack"
+	"milepost/local/template"
 	"milepost/system"
 )
 
@@ -34,6 +35,7 @@ type runCmd struct {
 	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"existingfile" placeholder:"FILE"`
 	TraceAll    bool              `help:"Trace every request instead of one per second and 5 % of the others."`
 	Permissions bool              `help:"At the end, print which permissions of the template were never used."`
+	Check       bool              `help:"Run nothing; print what is wrong with the template, and end."`
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
 
@@ -49,6 +51,9 @@ Example, with its own directory and ports, so that another system can run beside
 // Run serves until ctx ends, which is no failure. On a stop, requests under way get a moment to finish, and the next
 // run resumes what was accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
+	if c.Check {
+		return c.check(s)
+	}
 	system.TradeMemoryForTime()
 	ports, err := c.listen()
 	if err != nil {
@@ -65,7 +70,20 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// open puts the system together.
+// check puts the system together in memory, which needs all that the functions need, and looks for mistakes.
+func (c *runCmd) check(s streams) error {
+	c.Memory = true
+	sys, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	if n := len(sys.Check()); n > 0 {
+		err = fmt.Errorf("mistakes in %s: %d", filepath.Base(c.Template), n)
+	}
+	return errors.Join(err, sys.Close())
+}
+
+// open puts the system together, and warns of mistakes in the template.
 func (c *runCmd) open(s streams) (*system.System, error) {
 	if c.Memory {
 		c.Data = ""
@@ -84,7 +102,27 @@ func (c *runCmd) open(s streams) (*system.System, error) {
 	if c.Isolate != "" {
 		options.Code = c.process(s.err)
 	}
-	return system.Open(options)
+	sys, err := system.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := warn(s.err, sys.Check()); err != nil {
+		return nil, errors.Join(err, sys.Close())
+	}
+	return sys, nil
+}
+
+// warn prints the mistakes in a template with which events are lost. Those for which AWS refuses it are the error.
+func warn(out io.Writer, problems []*template.Error) error {
+	var refused []error
+	for _, p := range problems {
+		if p.Refused {
+			refused = append(refused, p)
+		} else {
+			fmt.Fprintln(out, "warning:", p)
+		}
+	}
+	return errors.Join(refused...)
 }
 
 // serve lets the system work until ctx ends, or something without which it cannot.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -344,6 +345,67 @@ func TestAnotherTemplate(t *testing.T) {
 	status := run(ctx, append([]string{"run", "--memory", "--template=" + path}, anyPorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
 	if status != 0 || !strings.Contains(out.text.String(), "queue letters") || strings.Contains(out.text.String(), "/quotes") {
 		t.Errorf("status %d, %s\n%s", status, &out.text, &errs)
+	}
+}
+
+// TestMistakesInATemplateAreNamed: of those that lose events it warns, and runs; what AWS refuses is refused.
+func TestMistakesInATemplateAreNamed(t *testing.T) {
+	t.Parallel()
+	const losing = `Resources:
+  Letters: {Type: AWS::SQS::Queue}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [a]}
+      Targets:
+        - {Id: '1', Arn: !GetAtt Letters.Arn, DeadLetterConfig: {Arn: !GetAtt Letters.Arn}}
+`
+	const lost = "template.yaml:8: Resources.Rule.Properties.Targets[0].DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com " +
+		"send to Letters for this rule, so undelivered events are lost\n"
+	own, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const variables = "\n      Environment:\n        Variables:\n"
+	reserving := strings.Replace(string(own), variables, variables+"          AWS_REGION: us-east-1\n", 1)
+	const reserved = "Lambda reserves the environment variable AWS_REGION\n"
+	for name, row := range map[string]struct {
+		text, flag string
+		status     int
+		want       string
+	}{
+		"a rule that loses events runs":    {losing, "--memory", 0, "warning: DIR/" + lost},
+		"and does not pass a check":        {losing, "--check", 1, "warning: DIR/" + lost + "milepost: mistakes in template.yaml: 1\n"},
+		"what AWS refuses does not run":    {reserving, "--memory", 1, reserved},
+		"what AWS refuses passes no check": {reserving, "--check", 1, reserved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "template.yaml")
+			machines, err := filepath.Abs("../../statemachines")
+			if err := errors.Join(err, os.WriteFile(path, []byte(row.text), 0o600), os.Symlink(machines, filepath.Join(filepath.Dir(path), "statemachines"))); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var errs bytes.Buffer
+			out := &stopper{stop: cancel, at: "Ctrl-C stops it."}
+			status := run(ctx, append([]string{"run", row.flag, "--template=" + path}, anyPorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
+			got := strings.ReplaceAll(errs.String(), filepath.Dir(path), "DIR")
+			if status != row.status || !strings.HasSuffix(got, row.want) {
+				t.Errorf("status %d, %s\n%s", status, &out.text, got)
+			}
+		})
+	}
+}
+
+// TestTheTemplateHasNoMistakes is also how make validate looks at it.
+func TestTheTemplateHasNoMistakes(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	status := run(t.Context(), []string{"run", "--check", "--template=../../template.yaml"}, streams{in: strings.NewReader(""), out: &out, err: &errs})
+	if status != 0 || out.Len()+errs.Len() > 0 {
+		t.Errorf("status %d, %s\n%s", status, &out, &errs)
 	}
 }
 

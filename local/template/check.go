@@ -11,10 +11,12 @@ import (
 
 // Check tells what is wrong in a template although CloudFormation and cfn-lint take it: mistakes
 // that show only once events flow. handlers are the names under which functions are registered;
-// every one of them is expected to be the Handler of a function, and the other way round.
+// every one of them is expected to be the Handler of a function, and the other way round. nil compares none.
 func Check(t *Template, handlers []string) []*Error {
 	c := &checker{template: t}
-	c.handlers(handlers)
+	if handlers != nil {
+		c.handlers(handlers)
+	}
 	for _, r := range t.Resources {
 		switch r.Type {
 		case "AWS::Lambda::Function":
@@ -37,6 +39,12 @@ func Check(t *Template, handlers []string) []*Error {
 type checker struct {
 	template *Template
 	problems []*Error
+}
+
+// refuse reports a problem for which AWS refuses the resource.
+func (c *checker) refuse(r *Resource, n *node, message string) {
+	c.report(r, n, message)
+	c.problems[len(c.problems)-1].Refused = true
 }
 
 // report tells of a problem at n, or at the resource when n is nil.
@@ -82,11 +90,11 @@ func (c *checker) environment(r *Resource) {
 	for _, f := range variables.fields {
 		size += len(f.name) + len(f.value.str())
 		if hasWord(reserved, f.name) {
-			c.report(r, f.value, "Lambda reserves the environment variable "+f.name)
+			c.refuse(r, f.value, "Lambda reserves the environment variable "+f.name)
 		}
 	}
 	if size > mostEnvironment {
-		c.report(r, variables, "the environment is larger than the 4 KB that Lambda allows")
+		c.refuse(r, variables, "the environment is larger than the 4 KB that Lambda allows")
 	}
 }
 
@@ -157,7 +165,7 @@ func (c *checker) rule(r *Resource) {
 		return
 	}
 	if len(targets.items) > mostTargets {
-		c.report(r, targets, "a rule has at most 5 targets")
+		c.refuse(r, targets, "a rule has at most 5 targets")
 	}
 	for _, t := range targets.items {
 		arn := t.at("DeadLetterConfig", "Arn")
@@ -191,7 +199,7 @@ func (c *checker) maySend(ruleARN string, queue *Resource) bool {
 		}
 		policy, err := iam.ParseResourcePolicy(document)
 		if err != nil {
-			c.report(r, r.properties.get("PolicyDocument"), err.Error())
+			c.refuse(r, r.properties.get("PolicyDocument"), err.Error())
 			continue
 		}
 		if policy.Allows(eventsPrincipal, "sqs:SendMessage", queue.ARN, ruleARN) {
@@ -215,6 +223,6 @@ func (c *checker) pattern(r *Resource, pattern *node) {
 
 func (c *checker) compile(r *Resource, at *node, pattern []byte) {
 	if _, err := eventpattern.Compile(pattern); err != nil {
-		c.report(r, at, err.Error())
+		c.refuse(r, at, err.Error())
 	}
 }

@@ -29,7 +29,7 @@ func (c *checker) stateMachine(r *Resource) {
 	text := r.properties.get("DefinitionString").str()
 	var m machine
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		c.report(r, r.properties.get("DefinitionString"), "the definition is malformed: "+err.Error())
+		c.refuse(r, r.properties.get("DefinitionString"), "the definition is malformed: "+err.Error())
 		return
 	}
 	s := &stateChecker{c, r, text}
@@ -42,9 +42,10 @@ type stateChecker struct {
 	text     string
 }
 
-// report tells of a problem of one state, in the file that has the definition.
+// report tells of a problem of one state, for which AWS refuses the machine, in the file that has the definition.
 func (c *stateChecker) report(name, format string, args ...any) {
 	e := c.resource.Problem(fmt.Sprintf(format, args...), "DefinitionString")
+	e.Refused = true
 	if c.resource.definition != "" {
 		e.File, e.Line, e.Path = c.resource.definition, c.line(name), "States."+name
 	}

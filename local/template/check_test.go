@@ -74,33 +74,36 @@ func TestCheckTakesAGoodTemplate(t *testing.T) {
 
 func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ old, new, want string }{
+	tests := map[string]struct {
+		old, new, want string
+		refused        bool
+	}{
 		"six targets on a rule": {"        - {Id: '1', Arn: x}\n", strings.Repeat("        - {Id: '1', Arn: x}\n", 6),
-			"t.yaml:52: Resources.Many.Properties.Targets: a rule has at most 5 targets"},
+			"t.yaml:52: Resources.Many.Properties.Targets: a rule has at most 5 targets", true},
 		"a pattern with a scalar": {"Pattern: {source: [a]}", "Pattern: {source: a}",
-			"t.yaml:40: Resources.F.Properties.Events.Rule.Properties.Pattern: "},
+			"t.yaml:40: Resources.F.Properties.Events.Rule.Properties.Pattern: ", true},
 		"a filter with an operator that does not exist": {`["INSERT"]`, `[{"infix":"x"}]`,
-			"t.yaml:35: Resources.F.Properties.Events.Stream.Properties.FilterCriteria.Filters[0].Pattern: "},
+			"t.yaml:35: Resources.F.Properties.Events.Stream.Properties.FilterCriteria.Filters[0].Pattern: ", true},
 		"a handler that is not registered": {"Handler: f", "Handler: g",
-			"t.yaml:22: Resources.F.Properties.Handler: no handler is registered as g"},
+			"t.yaml:22: Resources.F.Properties.Handler: no handler is registered as g", false},
 		"a queue that the rule may not send to": {"Service: events.amazonaws.com", "Service: sns.amazonaws.com",
-			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost"},
+			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost", false},
 		"a queue that another rule may send to": {":rule/*'", ":rule/other'",
-			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost"},
+			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost", false},
 		"a stream that repeats whole batches": {"            FunctionResponseTypes: [ReportBatchItemFailures]\n", "",
-			"t.yaml:31: Resources.FStream: a stream without ReportBatchItemFailures repeats whole batches"},
+			"t.yaml:31: Resources.FStream: a stream without ReportBatchItemFailures repeats whole batches", false},
 		"a stream that loses records": {"            DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}\n        Rule:", "        Rule:",
-			"t.yaml:31: Resources.FStream: a stream without an OnFailure destination loses the records it gives up"},
+			"t.yaml:31: Resources.FStream: a stream without an OnFailure destination loses the records it gives up", false},
 		"a stream that is blocked": {"MaximumRetryAttempts: 3", "MaximumRetryAttempts: -1",
-			"t.yaml:31: Resources.FStream: a stream without MaximumRetryAttempts or MaximumRecordAgeInSeconds is blocked by one bad record for a day"},
+			"t.yaml:31: Resources.FStream: a stream without MaximumRetryAttempts or MaximumRecordAgeInSeconds is blocked by one bad record for a day", false},
 		"a function that loses events": {"        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}\n      Events", "        MaximumRetryAttempts: 1\n      Events",
-			"t.yaml:19: Resources.F: FRule calls the function asynchronously, and an event that fails every time is lost: it has no OnFailure destination"},
+			"t.yaml:19: Resources.F: FRule calls the function asynchronously, and an event that fails every time is lost: it has no OnFailure destination", false},
 		"a variable that Lambda reserves": {"NAME: x", "AWS_REGION: x",
-			"t.yaml:24: Resources.F.Properties.Environment.Variables.AWS_REGION: Lambda reserves the environment variable AWS_REGION"},
+			"t.yaml:24: Resources.F.Properties.Environment.Variables.AWS_REGION: Lambda reserves the environment variable AWS_REGION", true},
 		"an environment that is too large": {"NAME: x", "NAME: " + strings.Repeat("x", 4093),
-			"t.yaml:24: Resources.F.Properties.Environment.Variables: the environment is larger than the 4 KB that Lambda allows"},
+			"t.yaml:24: Resources.F.Properties.Environment.Variables: the environment is larger than the 4 KB that Lambda allows", true},
 		"a state machine that leads nowhere": {"DefinitionUri: statemachines/deliver.asl.json", "Definition: {StartAt: A, States: {B: {Type: Pass, End: true}}}",
-			`t.yaml:45: Resources.M.Properties.Definition: StartAt names "A", which is no state of the state machine`},
+			`t.yaml:45: Resources.M.Properties.Definition: StartAt names "A", which is no state of the state machine`, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,9 +113,9 @@ func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 			}
 			problems := template.Check(mustParse(t, strings.Replace(good, test.old, test.new, 1)), []string{"f"})
 			if !slices.ContainsFunc(problems, func(e *template.Error) bool {
-				return strings.HasPrefix(e.Error(), "testdata/"+test.want)
+				return strings.HasPrefix(e.Error(), "testdata/"+test.want) && e.Refused == test.refused
 			}) {
-				t.Errorf("Check=%v\nwant %s", problems, test.want)
+				t.Errorf("Check=%v\nwant %s, refused: %v", problems, test.want, test.refused)
 			}
 		})
 	}
@@ -123,6 +126,13 @@ func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 			t.Errorf("Check=%s, want %s", got, want)
 		}
 	})
+}
+
+func TestCheckComparesHandlersIfItKnowsThem(t *testing.T) {
+	t.Parallel()
+	if problems := template.Check(mustParse(t, good), nil); problems != nil {
+		t.Errorf("Check=%v, want none", problems)
+	}
 }
 
 func TestCheckFollowsStates(t *testing.T) {

@@ -121,6 +121,9 @@ type Error struct {
 	// Path is the way to the value from the top of the template, such as Resources.Api.Properties.
 	Path    string
 	Message string
+	// Refused is set if AWS does not take the template, or a resource of it; otherwise it takes it, and events are lost
+	// or held up.
+	Refused bool
 }
 
 func (e *Error) Error() string {
