@@ -1,7 +1,6 @@
 package schemas_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -336,8 +335,35 @@ func hearers(t *testing.T, all functions, eventType string) (live, again []strin
 	return live, again
 }
 
-// onCommandLine are commands of cmd/milepost that append events, with the code that does.
-var onCommandLine = map[string]string{"milepost correct": "../internal/ops/correct/*.go", "milepost erase": "../cmd/milepost/erase.go"}
+// code returns the Go files of each function by its name, and those of each operation as "milepost " and its name, by
+// which the command line calls it.
+func code(t *testing.T, all functions) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	add := func(name string, patterns ...string) {
+		for _, pattern := range patterns {
+			files, err := filepath.Glob(pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[name] = append(found[name], files...)
+		}
+		if found[name] == nil {
+			t.Errorf("there is no code of %s", name)
+		}
+	}
+	for name := range all {
+		add(name, "../handlers/"+name+"/*.go", "../workflows/*/"+name+".go")
+	}
+	operations, err := os.ReadDir("../internal/ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operations {
+		add("milepost "+o.Name(), "../internal/ops/"+o.Name()+"/*.go")
+	}
+	return found
+}
 
 // producers finds the functions, and commands of the command line, that append each event type: those whose
 // code gives a command for which the domain's code makes such an event.
@@ -345,18 +371,10 @@ func producers(t *testing.T, all functions) map[string][]string {
 	t.Helper()
 	made := eventsOfCommands(t)
 	found := map[string][]string{}
-	for _, name := range slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(all)), slices.Collect(maps.Keys(onCommandLine))))) {
-		files, err := filepath.Glob(cmp.Or(onCommandLine[name], "../handlers/"+name+"/*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(files) == 0 {
-			if files, err = filepath.Glob("../workflows/*/" + name + ".go"); err != nil || len(files) == 0 {
-				t.Fatalf("no code of %s, %v", name, err)
-			}
-		}
+	files := code(t, all)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		given := map[string]bool{}
-		for _, file := range parse(t, files) {
+		for _, file := range parse(t, files[name]) {
 			for _, literal := range literals(file) {
 				for _, eventType := range made[literal] {
 					given[eventType] = true
