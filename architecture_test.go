@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,37 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		if !seen[room] {
 			t.Errorf("the room %s is empty", room)
 		}
+	}
+}
+
+// TestNothingButTheCommandLinePrintsOrHasFlags: what the packages below it do, a function, a test or a tool can do as well.
+// They return data and errors.
+func TestNothingButTheCommandLinePrintsOrHasFlags(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it asks the go command about every package")
+	}
+	for path, imports := range packages(t) {
+		for _, i := range imports {
+			if in(path, "domain", "schemas", "internal", "workflows", "handlers") && !forTests(path) &&
+				slices.Contains([]string{"flag", "text/tabwriter", "github.com/alecthomas/kong"}, i) {
+				t.Errorf("%s imports %s", path, i)
+			}
+		}
+	}
+	standard := regexp.MustCompile(`\bos\.(Stdin|Stdout|Stderr|Args|Exit)\b|\bfmt\.Print`)
+	err := filepath.WalkDir("internal/ops", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if used := standard.Find(text); used != nil {
+			t.Errorf("%s uses %s", path, used)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
