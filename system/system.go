@@ -86,7 +86,7 @@ func Open(o Options) (*System, error) {
 	}
 	keyFile := ""
 	if o.DataDir != "" {
-		keyFile = filepath.Join(o.DataDir, KeyFile)
+		keyFile = filepath.Join(o.DataDir, keyFile)
 	}
 	var err error
 	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, keyFile); err != nil {
@@ -122,8 +122,8 @@ func (s *System) TakesQuotes() bool {
 	return slices.Contains(s.Started(), "function milepost-SubmitFunction")
 }
 
-// KeyFile is the name of the issuer's key in the data directory.
-const KeyFile = "issuer.pem"
+// keyFile is the name of the issuer's key in the data directory.
+const keyFile = "issuer.pem"
 
 // IssuerPath is where the token issuer is served, below the AWS endpoint.
 const IssuerPath = "/issuer"

@@ -19,7 +19,7 @@ func Merge(declared []Incident, history History) []Incident {
 	merged := slices.Clone(history.Incidents)
 	for _, d := range declared {
 		reported := slices.ContainsFunc(history.Incidents, func(r Incident) bool {
-			return r.Date == d.Date && r.Type.Category() == d.Type.Category()
+			return r.Date == d.Date && r.Type.category() == d.Type.category()
 		})
 		if !reported {
 			merged = append(merged, d)

@@ -59,28 +59,28 @@ var words = map[Type]string{
 // UnmarshalText reads a type of incident and refuses any other text.
 func (t *Type) UnmarshalText(text []byte) error { return closed.Parse(t, text, "incident type", types) }
 
-// Category says which incidents of one day may be two accounts of the same thing.
-type Category string
+// category says which incidents of one day may be two accounts of the same thing.
+type category string
 
 // The categories of incident.
 const (
-	CategoryAccident  Category = "ACCIDENT"
-	CategoryViolation Category = "VIOLATION"
-	CategoryClaim     Category = "CLAIM"
-	CategoryInquiry   Category = "INQUIRY"
+	categoryAccident  category = "ACCIDENT"
+	categoryViolation category = "VIOLATION"
+	categoryClaim     category = "CLAIM"
+	categoryInquiry   category = "INQUIRY"
 )
 
-// Category gives the category of a type. A type that is not Known has none.
-func (t Type) Category() Category {
+// category gives the category of a type. A type that is not Known has none.
+func (t Type) category() category {
 	switch t {
 	case AtFaultAccident, NotAtFaultAccident:
-		return CategoryAccident
+		return categoryAccident
 	case MinorViolation, SpeedingMajor, MajorViolation, DUI, NonMovingViolation:
-		return CategoryViolation
+		return categoryViolation
 	case ComprehensiveClaim, GlassClaim, TowingClaim:
-		return CategoryClaim
+		return categoryClaim
 	case Inquiry:
-		return CategoryInquiry
+		return categoryInquiry
 	}
 	return ""
 }

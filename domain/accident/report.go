@@ -254,35 +254,6 @@ func (c *ErrorCode) UnmarshalText(text []byte) error {
 	return closed.Parse(c, text, "error code", errorCodes)
 }
 
-// Retryable reports whether the same request, with the same idempotency key, may succeed later.
-func (c ErrorCode) Retryable() bool {
-	return c == RateLimited || c == SourceUnavailable || c == Timeout
-}
-
-// AskCustomer reports whether the customer can mend what the agency refused.
-func (c ErrorCode) AskCustomer() bool { return c == InvalidLicense || c == InsufficientSubjectData }
-
-// HTTPStatus is the status that an agency answers the code with. An unknown code has none, 0.
-func (c ErrorCode) HTTPStatus() int {
-	switch c {
-	case InvalidRequest:
-		return 400
-	case PurposeNotPermitted:
-		return 403
-	case IdempotencyConflict:
-		return 409
-	case InvalidLicense, InsufficientSubjectData:
-		return 422
-	case RateLimited:
-		return 429
-	case SourceUnavailable:
-		return 503
-	case Timeout:
-		return 504
-	}
-	return 0
-}
-
 // Assessment is a report as rating and underwriting may use it.
 type Assessment struct {
 	History History `json:"history"`

@@ -121,7 +121,7 @@ func (r Revision) AsDeclared() (result rating.Result, ok bool) {
 // the ids of the drivers.
 func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
 	worse := map[string]accident.LicenseStatus{}
-	for _, d := range r.RatedDrivers() {
+	for _, d := range r.ratedDrivers() {
 		i := slices.IndexFunc(r.Drivers, func(known DriverLookup) bool { return known.DriverID == d.DriverID })
 		if i >= 0 && r.Drivers[i].LicenseStatus.WorseThan(d.LicenseStatus) {
 			worse[d.DriverID] = r.Drivers[i].LicenseStatus

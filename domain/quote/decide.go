@@ -107,7 +107,7 @@ func (c RecordAccidentHistory) decide(q Quote) ([]Event, error) {
 		return overtaken(q, c), nil
 	}
 	w := wanted{
-		missing: driverIDs(q.MissingDrivers()), pending: driverIDs(q.PendingDrivers()), all: driverIDs(q.RatedDrivers()),
+		missing: driverIDs(q.MissingDrivers()), pending: driverIDs(q.PendingDrivers()), all: driverIDs(q.ratedDrivers()),
 		again: q.Asking.Drivers,
 	}
 	drivers, answers, err := fill(w, q.Drivers, c.Drivers, c.Answers)
@@ -225,7 +225,7 @@ func (c ExpireQuote) decide(q Quote) ([]Event, error) {
 	if !q.Status.IsOpen() || q.StatusOn(c.On) != StatusExpired {
 		return nil, nil
 	}
-	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.LastDay()}}, nil
+	return []Event{QuoteExpired{QuoteID: q.ID, Revision: q.Number, ExpiresOn: q.lastDay()}}, nil
 }
 
 func (c DecideReferral) decide(q Quote) ([]Event, error) {

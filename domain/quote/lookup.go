@@ -84,8 +84,8 @@ type Asking struct {
 	Vehicles, Drivers bool
 }
 
-// Pending reports whether some answer is still to come.
-func (a Asking) Pending() bool { return a.Vehicles || a.Drivers }
+// pending reports whether some answer is still to come.
+func (a Asking) pending() bool { return a.Vehicles || a.Drivers }
 
 // AsksProviders reports whether an event that is about to be appended to a quote has its providers asked, who may want
 // money for each answer: a request for what is pending does, and a revision of which not all is known.
@@ -136,7 +136,7 @@ func (r Revision) PendingVehicles() []rating.Vehicle {
 
 // PendingDrivers are the rated drivers of the revision whose histories are not complete.
 func (r Revision) PendingDrivers() []Driver {
-	return slices.DeleteFunc(r.RatedDrivers(), func(d Driver) bool {
+	return slices.DeleteFunc(r.ratedDrivers(), func(d Driver) bool {
 		return slices.ContainsFunc(r.Drivers, func(known DriverLookup) bool {
 			return known.DriverID == d.DriverID && !known.pending()
 		})
@@ -197,7 +197,7 @@ func (c RequestLookups) decide(q Quote) ([]Event, error) {
 		return []Event{outcome}, err
 	case len(e.Vehicles)+len(e.Drivers) == 0:
 		return nil, ErrNothingPending
-	case q.Asking.Pending() && c.At.Sub(q.Asking.Last) < askingOpen:
+	case q.Asking.pending() && c.At.Sub(q.Asking.Last) < askingOpen:
 		return nil, nil // they are being asked for
 	case q.Asking.Times == MaxAsking:
 		return nil, &AskedTooOften{Times: MaxAsking}

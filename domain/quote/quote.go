@@ -234,7 +234,7 @@ func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 			known[r.Request.personOf(d)] = r.Drivers[i]
 		}
 	}
-	for _, d := range (Revision{Request: amended}).RatedDrivers() {
+	for _, d := range (Revision{Request: amended}).ratedDrivers() {
 		if l, ok := known[amended.personOf(d)]; ok {
 			l.DriverID = d.DriverID
 			lookups = append(lookups, l)
@@ -246,7 +246,7 @@ func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 // StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
 // not anybody has noted it.
 func (q Quote) StatusOn(day civil.Date) Status {
-	if q.Status.IsOpen() && day.After(q.LastDay()) {
+	if q.Status.IsOpen() && day.After(q.lastDay()) {
 		return StatusExpired
 	}
 	return q.Status
@@ -255,8 +255,8 @@ func (q Quote) StatusOn(day civil.Date) Status {
 // UnratedDays is how many days a revision is open that nobody could rate.
 const UnratedDays = 30
 
-// LastDay is the last day on which a revision is open.
-func (r Revision) LastDay() civil.Date {
+// lastDay is the last day on which a revision is open.
+func (r Revision) lastDay() civil.Date {
 	if r.Rating != nil {
 		return r.Rating.ExpiresOn
 	}
@@ -293,7 +293,7 @@ func (r Revision) MissingVehicles() []rating.Vehicle {
 
 // MissingDrivers are the rated drivers of the revision whose lookup has not answered.
 func (r Revision) MissingDrivers() []Driver {
-	return slices.DeleteFunc(r.RatedDrivers(), func(d Driver) bool {
+	return slices.DeleteFunc(r.ratedDrivers(), func(d Driver) bool {
 		return slices.ContainsFunc(r.Drivers, func(known DriverLookup) bool { return known.DriverID == d.DriverID })
 	})
 }
@@ -309,8 +309,8 @@ func (r Revision) Knows(fact Fact) bool {
 	return false
 }
 
-// RatedDrivers are the drivers whose records enter the price, with their personal data.
-func (r Revision) RatedDrivers() []Driver {
+// ratedDrivers are the drivers whose records enter the price, with their personal data.
+func (r Revision) ratedDrivers() []Driver {
 	var rated []Driver
 	for _, d := range r.Request.Drivers {
 		if d.Rated() {

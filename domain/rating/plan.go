@@ -23,24 +23,24 @@ type Plan struct {
 // Version is the plan's version, such as "2026.1".
 func (p *Plan) Version() string { return p.tables.Version }
 
-// From is the first policy effective date that the plan is for.
-func (p *Plan) From() civil.Date { return p.Effective.PolicyEffectiveFrom }
+// from is the first policy effective date that the plan is for.
+func (p *Plan) from() civil.Date { return p.Effective.PolicyEffectiveFrom }
 
-// Through is the last policy effective date that the plan is for, or no date where it has no end.
-func (p *Plan) Through() civil.Date { return p.Effective.PolicyEffectiveThrough }
+// through is the last policy effective date that the plan is for, or no date where it has no end.
+func (p *Plan) through() civil.Date { return p.Effective.PolicyEffectiveThrough }
 
-// InForce reports whether the plan is for policies that begin on a date.
-func (p *Plan) InForce(effective civil.Date) bool {
+// inForce reports whether the plan is for policies that begin on a date.
+func (p *Plan) inForce(effective civil.Date) bool {
 	return p.anyDate ||
-		!effective.Before(p.From()) && (p.Through().IsZero() || !effective.After(p.Through()))
+		!effective.Before(p.from()) && (p.through().IsZero() || !effective.After(p.through()))
 }
 
-// Released is the day on which the plan was released.
-func (p *Plan) Released() civil.Date { return civil.DateOf(p.Effective.ReleasedAt) }
+// released is the day on which the plan was released.
+func (p *Plan) released() civil.Date { return civil.DateOf(p.Effective.ReleasedAt) }
 
 // Covers reports whether the plan is for policies of a state that begin on a date.
 func (p *Plan) Covers(state string, effective civil.Date) bool {
-	return p.States[state] != nil && p.InForce(effective)
+	return p.States[state] != nil && p.inForce(effective)
 }
 
 // OnAnyDate gives the same plan without its effective range, to rate a request as if the plan were in

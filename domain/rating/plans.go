@@ -48,7 +48,7 @@ func Select(state string, effective, quoted civil.Date) (*Plan, error) {
 func selectOf(plans []*Plan, state string, effective, quoted civil.Date) (*Plan, error) {
 	supported := false
 	for _, p := range slices.Backward(plans) {
-		if p.Covers(state, effective) && !p.Released().After(quoted) {
+		if p.Covers(state, effective) && !p.released().After(quoted) {
 			return p, nil
 		}
 		supported = supported || p.States[state] != nil

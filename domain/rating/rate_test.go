@@ -354,11 +354,11 @@ func TestMissingAnswersAreConditions(t *testing.T) {
 	t.Parallel()
 	result := rateE01(t, func(_ *rating.Request, f *rating.Facts) { *f = rating.Facts{} })
 	want := []rating.Condition{rating.VINUnverified, rating.HistoryPending}
-	if !slices.Equal(result.Conditions, want) || result.Outcome != rating.Quoted || result.Bindable() {
-		t.Errorf("%s with %v, bindable %t, want QUOTED with %v, not bindable", result.Outcome, result.Conditions, result.Bindable(), want)
+	if !slices.Equal(result.Conditions, want) || result.Outcome != rating.Quoted {
+		t.Errorf("%s with %v, want QUOTED with %v", result.Outcome, result.Conditions, want)
 	}
-	if !rateE01(t, nil).Bindable() {
-		t.Error("E01 is not bindable")
+	if result := rateE01(t, nil); len(result.Conditions) != 0 || result.Outcome != rating.Quoted {
+		t.Errorf("E01 is %s with %v", result.Outcome, result.Conditions)
 	}
 }
 

@@ -31,9 +31,6 @@ type Result struct {
 	AdverseActionNotice bool `json:"adverseActionNotice"`
 }
 
-// Bindable reports whether the quote may be accepted as it is.
-func (r Result) Bindable() bool { return r.Outcome == Quoted && len(r.Conditions) == 0 }
-
 // Price is the premium and how it came about. Amounts are in dollars and cents, driver factors have
 // four decimals.
 type Price struct {

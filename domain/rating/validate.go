@@ -67,7 +67,7 @@ func (p *Plan) Validate(r Request) []Code {
 		}
 	}
 	days := r.EffectiveDate.Sub(r.QuoteDate)
-	check(PlanNotEffective, !p.InForce(r.EffectiveDate))
+	check(PlanNotEffective, !p.inForce(r.EffectiveDate))
 	check(EffectiveDateRange, days < 0 || days > p.Quote.MaxAdvanceDays)
 	check(UnsupportedTerm, p.Term[r.TermMonths] == nil)
 	check(CoverageNotOffered, p.selectsMoreThanOffered(s, &r))

@@ -11,13 +11,13 @@ import (
 
 // Page sizes of every list.
 const (
-	DefaultLimit = 20
-	MaxLimit     = 100
+	defaultLimit = 20
+	maxLimit     = 100
 )
 
-// MaxAnswer is how many bytes the body of an answer may have as JSON text: what a function answers is a JSON document
+// maxAnswer is how many bytes the body of an answer may have as JSON text: what a function answers is a JSON document
 // of at most 6 MB, in which the body is a string.
-const MaxAnswer = 5 << 20
+const maxAnswer = 5 << 20
 
 // BadCursor refuses a cursor that is none which the list gave.
 var BadCursor = NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
@@ -27,12 +27,12 @@ var BadCursor = NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cann
 func Limit(r events.APIGatewayV2HTTPRequest) (int, error) {
 	text, ok := r.QueryStringParameters["limit"]
 	if !ok {
-		return DefaultLimit, nil
+		return defaultLimit, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > MaxLimit {
+	if err != nil || n < 1 || n > maxLimit {
 		return 0, NewProblem(http.StatusBadRequest, "bad-limit", "The limit cannot be used",
-			"The limit is a whole number from 1 to %d.", MaxLimit)
+			"The limit is a whole number from 1 to %d.", maxLimit)
 	}
 	return n, nil
 }
@@ -65,7 +65,7 @@ func Fitting[T any](entries []T) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if size += len(escaped); size > MaxAnswer && i > 0 {
+		if size += len(escaped); size > maxAnswer && i > 0 {
 			return i, nil
 		}
 	}

@@ -88,8 +88,8 @@ type Function struct {
 	Async               AsyncConfig
 }
 
-// ARN of the function, without a version.
-func (f *Function) ARN() string { return awsapi.ARN("lambda", "function:"+f.Name) }
+// arn of the function, without a version.
+func (f *Function) arn() string { return awsapi.ARN("lambda", "function:"+f.Name) }
 
 // Service is the local Lambda. It is safe for concurrent use.
 type Service struct {
@@ -198,7 +198,7 @@ func (s *Service) CreateFunction(f Function) error {
 	if err := s.checkFunction(&f); err != nil {
 		return err
 	}
-	fn := &function{Function: f, arn: f.ARN(), created: time.Now()}
+	fn := &function{Function: f, arn: f.arn(), created: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.functions[f.Name] != nil {

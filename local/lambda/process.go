@@ -58,7 +58,7 @@ type Process struct {
 
 // environment is one process and its Runtime API.
 type environment struct {
-	api    *RuntimeAPI
+	api    *runtimeAPI
 	server *http.Server
 	cmd    *exec.Cmd
 }
@@ -176,7 +176,7 @@ func (p *Process) start() (*environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", p.cfg.FunctionName, err)
 	}
-	e := &environment{api: NewRuntimeAPI(), cmd: exec.Command(p.cfg.Bootstrap)}
+	e := &environment{api: newRuntimeAPI(), cmd: exec.Command(p.cfg.Bootstrap)}
 	e.server = &http.Server{Handler: e.api, ReadHeaderTimeout: 10 * time.Second}
 	e.cmd.Dir = filepath.Dir(p.cfg.Bootstrap)
 	e.cmd.Env = append(slices.Clone(p.env), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())

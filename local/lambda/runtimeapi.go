@@ -18,11 +18,11 @@ import (
 	"milepost/local/awsapi"
 )
 
-// RuntimeAPI is the Lambda Runtime API of one execution environment. On one side it is the
+// runtimeAPI is the Lambda Runtime API of one execution environment. On one side it is the
 // http.Handler that a bootstrap binary talks to, on the other the Handler through which events
 // reach that binary, one at a time. A Process makes one for each binary that it starts; to debug a
 // function, serve one and start the binary with AWS_LAMBDA_RUNTIME_API pointing at it.
-type RuntimeAPI struct {
+type runtimeAPI struct {
 	mux    *http.ServeMux
 	events chan *runtimeEvent // taken by next
 	gone   chan struct{}      // closed when the process has ended
@@ -43,9 +43,9 @@ type runtimeEvent struct {
 // errGone says that a process had ended before it took an event.
 var errGone = errors.New("the function's process has ended")
 
-// NewRuntimeAPI makes the Runtime API of an environment whose process is yet to start.
-func NewRuntimeAPI() *RuntimeAPI {
-	a := &RuntimeAPI{mux: http.NewServeMux(), events: make(chan *runtimeEvent), gone: make(chan struct{})}
+// newRuntimeAPI makes the Runtime API of an environment whose process is yet to start.
+func newRuntimeAPI() *runtimeAPI {
+	a := &runtimeAPI{mux: http.NewServeMux(), events: make(chan *runtimeEvent), gone: make(chan struct{})}
 	const runtime = "/2018-06-01/runtime"
 	a.mux.HandleFunc("GET "+runtime+"/invocation/next", a.next)
 	a.mux.HandleFunc("POST "+runtime+"/invocation/{id}/response", a.response)
@@ -58,11 +58,11 @@ func NewRuntimeAPI() *RuntimeAPI {
 }
 
 // ServeHTTP answers the process.
-func (a *RuntimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
 // Invoke hands an event to the process and waits for its answer. The event's request id, deadline
 // and trace header are those of ctx.
-func (a *RuntimeAPI) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+func (a *runtimeAPI) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	e := &runtimeEvent{header: http.Header{}, id: requestIDOf(ctx), payload: payload, answer: make(chan outcome, 1)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		e.header.Set("Lambda-Runtime-Invoked-Function-Arn", lc.InvokedFunctionArn)
@@ -108,7 +108,7 @@ func requestIDOf(ctx context.Context) string {
 }
 
 // exit says that the process has ended.
-func (a *RuntimeAPI) exit(status string) {
+func (a *runtimeAPI) exit(status string) {
 	a.mu.Lock()
 	if a.ended == nil {
 		a.ended = &failure{errorType: "Runtime.ExitError", message: "Runtime exited with error: " + status}
@@ -119,7 +119,7 @@ func (a *RuntimeAPI) exit(status string) {
 
 // whyGone is what stood in the way of an event that the process never took: the error that it
 // reported while it initialized, or else errGone.
-func (a *RuntimeAPI) whyGone() error {
+func (a *runtimeAPI) whyGone() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended != nil && a.ended.raw != nil {
@@ -128,7 +128,7 @@ func (a *RuntimeAPI) whyGone() error {
 	return errGone
 }
 
-func (a *RuntimeAPI) exitError(requestID string) *failure {
+func (a *runtimeAPI) exitError(requestID string) *failure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f := *a.ended
@@ -139,7 +139,7 @@ func (a *RuntimeAPI) exitError(requestID string) *failure {
 }
 
 // next waits for the next event. It never gives an event twice.
-func (a *RuntimeAPI) next(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case e := <-a.events:
 		a.mu.Lock()
@@ -154,7 +154,7 @@ func (a *RuntimeAPI) next(w http.ResponseWriter, r *http.Request) {
 }
 
 // take gives the current event when its id is the one in the path, and ends it.
-func (a *RuntimeAPI) take(w http.ResponseWriter, r *http.Request) *runtimeEvent {
+func (a *runtimeAPI) take(w http.ResponseWriter, r *http.Request) *runtimeEvent {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.current == nil || a.current.id != r.PathValue("id") {
@@ -166,7 +166,7 @@ func (a *RuntimeAPI) take(w http.ResponseWriter, r *http.Request) *runtimeEvent 
 	return e
 }
 
-func (a *RuntimeAPI) response(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
 	if err != nil {
 		runtimeError(w, http.StatusBadRequest, "InvalidResponse", err.Error())
@@ -196,7 +196,7 @@ func (a *RuntimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func (a *RuntimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
 	body, err := awsapi.ReadBody(r)
 	if err != nil {
 		runtimeError(w, http.StatusBadRequest, "InvalidErrorShape", err.Error())
@@ -209,7 +209,7 @@ func (a *RuntimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *RuntimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	body, err := awsapi.ReadBody(r)
 	if err != nil {
 		runtimeError(w, http.StatusBadRequest, "InvalidErrorShape", err.Error())

@@ -41,7 +41,7 @@ func (s *Service) createQueue(ctx context.Context, in struct {
 	if err := awsapi.Authorize(ctx, "sqs:CreateQueue", queueARN(in.QueueName)); err != nil {
 		return nil, err
 	}
-	answer := struct{ QueueUrl string }{s.QueueURL(in.QueueName)}
+	answer := struct{ QueueUrl string }{s.queueURL(in.QueueName)}
 	s.mu.Lock()
 	existing, ok := s.queues[in.QueueName]
 	if ok {
@@ -95,7 +95,7 @@ func (s *Service) listQueues(ctx context.Context, in struct {
 			answer.NextToken = names[i-1]
 			break
 		}
-		answer.QueueUrls = append(answer.QueueUrls, s.QueueURL(name))
+		answer.QueueUrls = append(answer.QueueUrls, s.queueURL(name))
 	}
 	return answer, nil
 }
@@ -111,7 +111,7 @@ func (s *Service) getQueueURL(ctx context.Context, in struct {
 	if err != nil {
 		return nil, err
 	}
-	return struct{ QueueUrl string }{s.QueueURL(q.name)}, nil
+	return struct{ QueueUrl string }{s.queueURL(q.name)}, nil
 }
 
 func (s *Service) getQueueAttributes(ctx context.Context, in struct {

@@ -132,8 +132,8 @@ func (s *Service) Send(ctx context.Context, queueARN, body string, attributes ma
 	return err
 }
 
-// QueueURL is the URL of the queue with this name.
-func (s *Service) QueueURL(name string) string {
+// queueURL is the URL of the queue with this name.
+func (s *Service) queueURL(name string) string {
 	return s.baseURL + "/" + awsapi.Account + "/" + name
 }
 

@@ -26,8 +26,8 @@ import (
 	"milepost/local/storage"
 )
 
-// DefaultKeep is how many ended executions are kept in memory where there is no store.
-const DefaultKeep = 100_000
+// defaultKeep is how many ended executions are kept in memory where there is no store.
+const defaultKeep = 100_000
 
 // historyAge is how long an ended execution is kept and its name taken.
 const historyAge = 90 * 24 * time.Hour
@@ -86,7 +86,7 @@ type definition struct {
 // New makes a Service and reads what the store holds. Executions go on with Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, logger: c.Logger, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, DefaultKeep),
+		store: c.Store, logger: c.Logger, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
 		machines: map[string]*machine{}, definitions: map[string]*definition{},
 		executions: map[string]*execution{}, mapRuns: map[string]*mapRun{}, byMachine: map[string]*list.List{}, places: map[*execution]*list.Element{},
 	}

@@ -87,7 +87,7 @@ func encodeTrace(segments []*Segment) ([]byte, error) {
 	documents := make([]json.RawMessage, len(segments))
 	for i, seg := range segments {
 		var err error
-		if documents[i], err = seg.Document(); err != nil {
+		if documents[i], err = seg.text(); err != nil {
 			return nil, err
 		}
 	}

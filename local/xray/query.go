@@ -233,7 +233,7 @@ func (s *Service) Traces(ids ...string) (traces []Trace, unknown []string, err e
 		start, end := t.bounds()
 		answer := Trace{ID: t.id, Duration: end - start, LimitExceeded: t.limited, Segments: []SegmentDocument{}}
 		for _, seg := range t.segments {
-			document, err := seg.Document()
+			document, err := seg.text()
 			if err != nil {
 				return nil, nil, err
 			}

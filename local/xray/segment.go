@@ -78,8 +78,8 @@ type InvalidSegment struct {
 
 func (e *InvalidSegment) Error() string { return "invalid segment: " + e.Code + ": " + e.Message }
 
-// ParseSegment reads and checks a document that was sent to X-Ray.
-func ParseSegment(document []byte) (*Segment, error) {
+// parseSegment reads and checks a document that was sent to X-Ray.
+func parseSegment(document []byte) (*Segment, error) {
 	if len(document) > maxDocument {
 		return nil, &InvalidSegment{Code: "SegmentTooLarge", Message: fmt.Sprintf("%d bytes are more than %d", len(document), maxDocument)}
 	}
@@ -145,8 +145,8 @@ func (s *Segment) checkPart(invalid func(code, format string, args ...any) error
 	return nil
 }
 
-// Document is the segment as JSON: unchanged where it came as a document.
-func (s *Segment) Document() ([]byte, error) {
+// text is the segment as JSON: unchanged where it came as a document.
+func (s *Segment) text() ([]byte, error) {
 	if s.document != nil {
 		return s.document, nil
 	}

@@ -110,7 +110,7 @@ func (s *Service) Stats() Stats {
 // Put takes one segment or subsegment document of at most 64 KB. The error of a document that
 // X-Ray refuses is an *InvalidSegment.
 func (s *Service) Put(document []byte) error {
-	seg, err := ParseSegment(document)
+	seg, err := parseSegment(document)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type Usage struct {
 
 // Names of the policies, as the headers have them.
 const (
-	DayPolicy     = "day"
+	dayPolicy     = "day"
 	OpenPolicy    = "open"
 	LookupsPolicy = "lookups"
 )
@@ -70,9 +70,9 @@ func (u Usage) Headers() map[string]string {
 	}
 	return map[string]string{
 		"ratelimit-policy": fmt.Sprintf(`"%s";q=%d;w=86400, "%s";q=%d, "%s";q=%d;w=86400`,
-			DayPolicy, u.PerDay, OpenPolicy, u.Open, LookupsPolicy, u.Lookups),
+			dayPolicy, u.PerDay, OpenPolicy, u.Open, LookupsPolicy, u.Lookups),
 		"ratelimit": fmt.Sprintf(`"%s";r=%d;t=%d, "%s";r=%d, "%s";r=%d;t=%[3]d`,
-			DayPolicy, max(0, u.PerDay-u.Today), int(u.Resets.Seconds()),
+			dayPolicy, max(0, u.PerDay-u.Today), int(u.Resets.Seconds()),
 			OpenPolicy, max(0, u.Open-u.OpenAtOnce), LookupsPolicy, max(0, u.Lookups-u.LookupsToday)),
 	}
 }
@@ -166,7 +166,7 @@ func (c *count) once(ctx context.Context) (Usage, error) {
 		before = read(full.Item)
 	}
 	if counted := before.counted(c.attribute); before.day == c.day && len(counted) >= c.most && !slices.Contains(counted, c.id) {
-		policy := DayPolicy
+		policy := dayPolicy
 		if !c.opens {
 			policy = LookupsPolicy
 		}

@@ -85,7 +85,7 @@ func (im *Importer) Run(ctx context.Context, r *Reader, report func(events int))
 	running.Wait()
 	slices.Sort(f.Named)
 	for _, w := range workers {
-		f.Streams += w.streams.Len()
+		f.Streams += w.streams.size()
 		f.Events += w.figures.Events
 		f.Written += w.figures.Written
 		f.There += w.figures.There
@@ -193,7 +193,7 @@ func (w *importWorker) bridge(ctx context.Context, fault eventstore.Fault) error
 	if len(stands) == 0 || stands[0].Version != fault.Version {
 		return &Broken{fault.StreamID, fault.Version, "is missing, and the log does not have it either"}
 	}
-	next, err := w.streams.Behind(stands[0])
+	next, err := w.streams.behind(stands[0])
 	if err == nil {
 		err = w.write(ctx, next)
 	}

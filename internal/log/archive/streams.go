@@ -49,8 +49,8 @@ func digestOf(hash string) uint64 {
 	return d
 }
 
-// Len is how many streams there are.
-func (s *Streams) Len() int { return len(s.tails) }
+// size is how many streams there are.
+func (s *Streams) size() int { return len(s.tails) }
 
 // Add takes an event in and gives those that are next: none when it came before, or when one before it has not
 // come yet. The error is *Broken.
@@ -119,8 +119,8 @@ func (s *Streams) Waiting() []eventstore.Fault {
 	return faults
 }
 
-// Behind tells of an event that stands before held ones elsewhere, and gives those that follow it.
-func (s *Streams) Behind(e eventstore.Event) ([]eventstore.Event, error) {
+// behind tells of an event that stands before held ones elsewhere, and gives those that follow it.
+func (s *Streams) behind(e eventstore.Event) ([]eventstore.Event, error) {
 	t := s.tails[e.StreamID]
 	t.base, t.digests, t.last = e.Version, nil, e.Hash()
 	next, ok := t.held[e.Version+1]

@@ -18,11 +18,11 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Deliver sends one notification, if it is due, still true, and nobody else is at it.
+// deliver sends one notification, if it is due, still true, and nobody else is at it.
 //
 // The claim comes before the quote is read. So when an event has been undone, and its retraction finds that its
 // notification was not claimed, the notification can no longer go out: who claims it reads the reversal.
-func (p *Postman) Deliver(ctx context.Context, quoteID, key string) error {
+func (p *Postman) deliver(ctx context.Context, quoteID, key string) error {
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	if effects.Replaying(ctx) {
 		return nil
@@ -268,5 +268,5 @@ func (p *Postman) leave(ctx context.Context, item outbox.Item, kind notification
 	if err := p.move(ctx, item, step); err != nil {
 		return err
 	}
-	return p.Deliver(ctx, alert.QuoteID, alert.Key())
+	return p.deliver(ctx, alert.QuoteID, alert.Key())
 }

@@ -76,7 +76,7 @@ func (p *Postman) deliverNow(ctx context.Context, now time.Time, all ...notifica
 	}
 	var errs []error
 	for _, n := range all {
-		errs = append(errs, p.Deliver(ctx, n.QuoteID, n.Key()))
+		errs = append(errs, p.deliver(ctx, n.QuoteID, n.Key()))
 	}
 	return errors.Join(errs...)
 }
@@ -91,5 +91,5 @@ func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(refs), platform.Each(refs, workers, func(r outbox.Ref) error { return p.Deliver(ctx, r.QuoteID, r.Key) })
+	return len(refs), platform.Each(refs, workers, func(r outbox.Ref) error { return p.deliver(ctx, r.QuoteID, r.Key) })
 }

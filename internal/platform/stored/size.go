@@ -19,16 +19,16 @@ func Transactions(writes []types.TransactWriteItem) iter.Seq[[]types.TransactWri
 func writeSize(w types.TransactWriteItem) int {
 	size := bounds.Key // which a put may be counted for beside its item
 	if put := w.Put; put != nil {
-		size += Size(put.Item) + Size(put.ExpressionAttributeValues) + len(aws.ToString(put.ConditionExpression))
+		size += itemSize(put.Item) + itemSize(put.ExpressionAttributeValues) + len(aws.ToString(put.ConditionExpression))
 	}
 	if check := w.ConditionCheck; check != nil {
-		size += Size(check.ExpressionAttributeValues) + len(aws.ToString(check.ConditionExpression))
+		size += itemSize(check.ExpressionAttributeValues) + len(aws.ToString(check.ConditionExpression))
 	}
 	if remove := w.Delete; remove != nil {
-		size += Size(remove.ExpressionAttributeValues) + len(aws.ToString(remove.ConditionExpression))
+		size += itemSize(remove.ExpressionAttributeValues) + len(aws.ToString(remove.ConditionExpression))
 	}
 	if update := w.Update; update != nil {
-		size += Size(update.ExpressionAttributeValues) + len(aws.ToString(update.ConditionExpression)) +
+		size += itemSize(update.ExpressionAttributeValues) + len(aws.ToString(update.ConditionExpression)) +
 			len(aws.ToString(update.UpdateExpression))
 	}
 	return size
@@ -39,8 +39,8 @@ func PutSize(item Item) int {
 	return writeSize(types.TransactWriteItem{Put: &types.Put{Item: item}})
 }
 
-// Size is at least what DynamoDB counts of an item.
-func Size(item Item) (size int) {
+// itemSize is at least what DynamoDB counts of an item.
+func itemSize(item Item) (size int) {
 	for name, v := range item {
 		size += len(name) + valueSize(v)
 	}
@@ -79,7 +79,7 @@ func valueSize(v types.AttributeValue) (size int) {
 		}
 		return nesting + size
 	case *types.AttributeValueMemberM:
-		return nesting + perValue*len(v.Value) + Size(v.Value)
+		return nesting + perValue*len(v.Value) + itemSize(v.Value)
 	}
 	return 1 // a truth value or null
 }

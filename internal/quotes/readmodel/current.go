@@ -55,7 +55,7 @@ func (c *Current) mend(ctx context.Context, damaged *Damaged) (p Projection, ok 
 	if p, ok, err = c.fold(ctx, damaged.QuoteID); !ok || err != nil {
 		return p, ok, err
 	}
-	return p, true, c.Projections.Mend(ctx, damaged, p)
+	return p, true, c.Projections.mend(ctx, damaged, p)
 }
 
 // WithWords adds what an underwriter said of a decision, from the log, where it is sealed. It costs a read of the whole

@@ -123,8 +123,8 @@ func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, er
 	return ids, nil
 }
 
-// MaxConsidered is how many lines one Find looks at: so many that a page is an answer in good time.
-const MaxConsidered = 1000
+// maxConsidered is how many lines one Find looks at: so many that a page is an answer in good time.
+const maxConsidered = 1000
 
 // Find returns up to limit quotes that match a filter, newest first, from the cursor that an earlier page gave. A page
 // may have fewer although others follow, where few of many match; Next says so. Each line is as new as the log. The
@@ -281,7 +281,7 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 		if newest == nil {
 			return page, nil
 		}
-		if len(page.Quotes) == limit || considered == MaxConsidered {
+		if len(page.Quotes) == limit || considered == maxConsidered {
 			page.Next = base64.RawURLEncoding.EncodeToString([]byte(last))
 			return page, nil
 		}

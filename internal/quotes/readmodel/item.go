@@ -139,8 +139,8 @@ func values(item attributes) attributes {
 	return attributes{":version": item["version"], ":number": &types.AttributeValueMemberS{Value: "N"}}
 }
 
-// Mend replaces a projection that cannot be read, unless a newer one has replaced it since.
-func (s *Store) Mend(ctx context.Context, damaged *Damaged, p Projection) error {
+// mend replaces a projection that cannot be read, unless a newer one has replaced it since.
+func (s *Store) mend(ctx context.Context, damaged *Damaged, p Projection) error {
 	item, err := damaged.Kind.item(p)
 	if err != nil {
 		return err
