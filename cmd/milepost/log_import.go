@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"milepost/internal/log/archive"
-	"milepost/internal/log/eventstore"
-	"milepost/internal/ops/keys"
+	"milepost/internal/ops/intake"
 )
 
 // logImportCmd reads an archive into the log.
@@ -43,15 +41,10 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	im := &archive.Importer{Log: l.quotes.Log, Name: eventstore.ImportName(time.Now()), Workers: c.Workers, Check: c.Check}
-	check := keys.NewCheck(l.quotes)
-	im.Note = check.Note
-	r := &archive.Reader{Source: source}
+	in := &intake.Intake{Quotes: l.quotes, Source: source, Workers: c.Workers, Check: c.Check}
 	bar := newBar(s.err, 0, 0)
-	f, err := im.Run(ctx, r, func(events int) {
-		if read := r.Done.Load(); read > 0 { // how many there are is known from how large they are
-			bar.total = int(float64(events) * float64(r.Total.Load()) / float64(read))
-		}
+	f, err := in.Run(ctx, func(events, total int) {
+		bar.total = total
 		bar.show(events)
 	})
 	bar.end(f.Events)
@@ -62,11 +55,7 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	settle := check.Settle
-	if c.Check {
-		settle = check.Faults
-	}
-	found, err := settle(ctx)
+	found, err := in.Keys(ctx)
 	if err != nil {
 		return plainly(err)
 	}
