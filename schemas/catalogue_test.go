@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,34 @@ func TestCatalogue(t *testing.T) {
 	}
 	if string(mustRead(t, file)) != got {
 		t.Errorf("%s does not match the schemas, template.yaml and the code: go test ./schemas -run Catalogue -update", file)
+	}
+}
+
+// rowOfFunction is a row of the table of functions in docs/architecture.md: what a function is woken by and what it does.
+var rowOfFunction = regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (.*?) \\| .* \\| (.*?) \\|$")
+
+// TestTheArchitectureNamesTheRightEvents finds an event that docs/architecture.md says a function hears or appends, and
+// that it does not.
+func TestTheArchitectureNamesTheRightEvents(t *testing.T) {
+	t.Parallel()
+	functions := loadFunctions(t)
+	appended := producers(t, functions)
+	text, _, _ := strings.Cut(string(mustRead(t, "../docs/architecture.md")), "\n## Rooms\n")
+	named := 0
+	for _, row := range rowOfFunction.FindAllStringSubmatch(text, -1) {
+		for _, eventType := range eventTypes() {
+			word := "`" + eventType + "`"
+			if live, _ := hearers(t, functions, eventType); strings.Contains(row[2], word) && !slices.Contains(live, row[1]) {
+				t.Errorf("docs/architecture.md says that %s hears %s; no rule in template.yaml does", row[1], eventType)
+			}
+			if strings.Contains(row[3], word) && !slices.Contains(appended[eventType], row[1]) {
+				t.Errorf("docs/architecture.md says that %s appends %s; its code does not", row[1], eventType)
+			}
+			named += strings.Count(row[2]+row[3], word)
+		}
+	}
+	if named == 0 {
+		t.Error("docs/architecture.md names no event that a function hears or appends")
 	}
 }
 
