@@ -176,3 +176,61 @@ func TestSomeLettersComeInTheirOrderAndStay(t *testing.T) {
 		d.assertDepth(12)
 	})
 }
+
+func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
+	redriving(t, func(d *desk) {
+		for range 2 {
+			d.send("message", "elsewhere")
+		}
+		tried := 0
+		if _, err := d.redriver.Run(d.Context(), d.queue, nil, func(*deadletter.Letter, error) {
+			tried++
+			time.Sleep(2 * deadletter.HiddenFor) // so that the others come a second time
+			d.send("message", "elsewhere")
+		}); err != nil || tried != 2 {
+			d.Errorf("%d letters tried, %v, want the first two once", tried, err)
+		}
+		d.assertDepth(4)
+	})
+}
+
+// failingAgain brings back what is redriven as new messages, at the same instant: as a function that fails at once, while
+// the clock of this machine is ahead.
+type failingAgain struct {
+	awslambda.HTTPClient
+	again func()
+	times int
+}
+
+func (f *failingAgain) Do(r *http.Request) (*http.Response, error) {
+	resp, err := f.HTTPClient.Do(r)
+	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
+		if f.times++; f.times < 100 {
+			f.again()
+		}
+	}
+	return resp, err
+}
+
+// TestARedriveEnds: also if all that it redrives fails again at once, and whatever the clocks say.
+func TestARedriveEnds(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, time.Hour} { // between the failures and the redrive
+		t.Run(wait.String(), func(t *testing.T) {
+			redriving(t, func(d *desk) {
+				events := []string{`{"n":0}`, `{"n":1}`, `{"n":2}`}
+				for _, e := range events {
+					d.send(e, d.function)
+				}
+				time.Sleep(wait)
+				next := 0
+				options := d.redriver.Functions.Options()
+				options.HTTPClient = &failingAgain{HTTPClient: options.HTTPClient, again: func() { d.send(events[next%3], d.function); next++ }}
+				d.redriver.Functions = awslambda.New(options)
+				if redriven, failed, _ := d.mustRun(); len(redriven) != 3 || len(failed) > 0 {
+					d.Errorf("after %s: %v redriven, %v", wait, redriven, failed)
+				}
+				d.assertDepth(3)
+			})
+		})
+	}
+}
