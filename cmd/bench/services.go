@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"milepost/internal/platform/stored"
 	"milepost/system"
 )
 
@@ -74,7 +75,7 @@ func concurrently(n, concurrency int, fn func(i int) error) (time.Duration, erro
 
 func putItems(ctx context.Context) (figures []figure, err error) {
 	const n = 40_000
-	payload := &types.AttributeValueMemberS{Value: strings.Repeat("x", 1000)}
+	payload := stored.Text(strings.Repeat("x", 1000))
 	err = overLoopback(func(cfg aws.Config) error {
 		db := dynamodb.NewFromConfig(cfg)
 		_, err := db.CreateTable(ctx, &dynamodb.CreateTableInput{

@@ -56,12 +56,12 @@ func (t *Tokens) keep(ctx context.Context, streamID string, w wait, now time.Tim
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.table,
 		Item: map[string]types.AttributeValue{
-			"streamId":  &types.AttributeValueMemberS{Value: streamID},
-			"branch":    &types.AttributeValueMemberS{Value: fmt.Sprintf("%d#%d#%s", w.revision, w.reversal, w.fact)},
-			"revision":  &types.AttributeValueMemberN{Value: strconv.Itoa(w.revision)},
-			"reversal":  &types.AttributeValueMemberN{Value: strconv.Itoa(w.reversal)},
-			"fact":      &types.AttributeValueMemberS{Value: string(w.fact)},
-			"token":     &types.AttributeValueMemberS{Value: w.token},
+			"streamId":  stored.Text(streamID),
+			"branch":    stored.Text(fmt.Sprintf("%d#%d#%s", w.revision, w.reversal, w.fact)),
+			"revision":  stored.Number(w.revision),
+			"reversal":  stored.Number(w.reversal),
+			"fact":      stored.Text(string(w.fact)),
+			"token":     stored.Text(w.token),
 			"expiresAt": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Add(tokenLife).Unix(), 10)},
 		},
 	})
@@ -78,7 +78,7 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 	pages := dynamodb.NewQueryPaginator(t.db, &dynamodb.QueryInput{
 		TableName: &t.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("streamId = :stream"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": &types.AttributeValueMemberS{Value: streamID}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(streamID)},
 	})
 	var errs []error
 	for pages.HasMorePages() {

@@ -16,8 +16,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
+
+	"milepost/internal/platform/stored"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -192,7 +193,7 @@ func (c *count) once(ctx context.Context) (Usage, error) {
 func (c *count) add(ctx context.Context) (Usage, error) {
 	return c.update(ctx, "SET expiresAt = :expires ADD #counted :ids"+c.opening(", "),
 		"#day = :day AND (attribute_not_exists(#counted) OR contains(#counted, :id) OR size(#counted) < :most)",
-		map[string]types.AttributeValue{":most": number(c.most), ":id": text(c.id)})
+		map[string]types.AttributeValue{":most": stored.Number(c.most), ":id": stored.Text(c.id)})
 }
 
 // begin counts the first of a day.
@@ -218,11 +219,11 @@ const roomForOpen = " AND (attribute_not_exists(openQuotes) OR contains(openQuot
 func (c *count) update(ctx context.Context, expression, condition string, values map[string]types.AttributeValue) (Usage, error) {
 	all := map[string]types.AttributeValue{
 		":ids": &types.AttributeValueMemberSS{Value: []string{c.id}},
-		":day": text(c.day), ":expires": number(int(c.now.AddDate(0, 0, keptDays).Unix())),
+		":day": stored.Text(c.day), ":expires": stored.Number(int(c.now.AddDate(0, 0, keptDays).Unix())),
 	}
 	if c.opens {
 		condition += roomForOpen
-		all[":open"], all[":id"] = number(c.Open), text(c.id)
+		all[":open"], all[":id"] = stored.Number(c.Open), stored.Text(c.id)
 	}
 	maps.Copy(all, values)
 	out, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -276,7 +277,7 @@ func (c *count) usage(i item) Usage {
 }
 
 func (c *count) key() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"customerId": text(c.customerID)}
+	return map[string]types.AttributeValue{"customerId": stored.Text(c.customerID)}
 }
 
 // item is what is stored of a customer. What cannot be read counts as absent.
@@ -303,10 +304,4 @@ func read(stored map[string]types.AttributeValue) (i item) {
 		}
 	}
 	return i
-}
-
-func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }
-
-func number(value int) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.Itoa(value)}
 }

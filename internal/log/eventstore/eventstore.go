@@ -257,7 +257,7 @@ func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[s
 			TableName: &s.Table, ConsistentRead: aws.Bool(true),
 			KeyConditionExpression:    aws.String("streamId = :stream AND #version > :after"),
 			ExpressionAttributeNames:  map[string]string{"#version": "version"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":stream": text(stream), ":after": number(after)},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(stream), ":after": stored.Number(after)},
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -280,7 +280,7 @@ func (s *Store) Newest(ctx context.Context, stream string, n int) ([]Event, erro
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(n)),
 		KeyConditionExpression:    aws.String("streamId = :stream"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": text(stream)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(stream)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the end of stream %s: %w", stream, err)

@@ -19,7 +19,7 @@ func (s *Store) HasAfter(ctx context.Context, stream string, version int) (bool,
 		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :version"),
 		ExpressionAttributeNames: map[string]string{"#version": "version"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":stream": text(stream), ":version": number(version),
+			":stream": stored.Text(stream), ":version": stored.Number(version),
 		},
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Store) Grown(ctx context.Context, versions map[string]int) (map[string]
 	}
 	var keys []map[string]types.AttributeValue
 	for stream, version := range versions {
-		keys = append(keys, map[string]types.AttributeValue{"streamId": text(stream), "version": number(version + 1)})
+		keys = append(keys, map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(version + 1)})
 	}
 	grown := map[string]bool{}
 	for len(keys) > 0 {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -32,32 +31,32 @@ func (s *Store) check(e Event) error {
 func (e Event) item() map[string]types.AttributeValue {
 	at := e.OccurredAt.UTC().Format(timeLayout)
 	item := map[string]types.AttributeValue{
-		"streamId":      text(e.StreamID),
-		"version":       number(e.Version),
-		"eventId":       text(e.ID),
-		"eventType":     text(e.Type),
-		"schemaVersion": number(e.SchemaVersion),
-		"occurredAt":    text(at),
-		"data":          text(e.stored()),
+		"streamId":      stored.Text(e.StreamID),
+		"version":       stored.Number(e.Version),
+		"eventId":       stored.Text(e.ID),
+		"eventType":     stored.Text(e.Type),
+		"schemaVersion": stored.Number(e.SchemaVersion),
+		"occurredAt":    stored.Text(at),
+		"data":          stored.Text(e.stored()),
 		"metadata": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-			"commandId":     text(e.Metadata.CommandID),
-			"correlationId": text(e.Metadata.CorrelationID),
-			"causationId":   text(e.Metadata.CausationID),
-			"actor":         text(e.Metadata.Actor),
-			"traceHeader":   text(e.Metadata.TraceHeader),
+			"commandId":     stored.Text(e.Metadata.CommandID),
+			"correlationId": stored.Text(e.Metadata.CorrelationID),
+			"causationId":   stored.Text(e.Metadata.CausationID),
+			"actor":         stored.Text(e.Metadata.Actor),
+			"traceHeader":   stored.Text(e.Metadata.TraceHeader),
 		}},
-		"previousHash": text(e.PreviousHash),
-		"timeBucket":   text(timeBucket(e.StreamID, e.OccurredAt.UTC())),
-		"timeKey":      text(at + "#" + e.ID),
+		"previousHash": stored.Text(e.PreviousHash),
+		"timeBucket":   stored.Text(timeBucket(e.StreamID, e.OccurredAt.UTC())),
+		"timeKey":      stored.Text(at + "#" + e.ID),
 	}
 	if e.Sealed != nil {
-		item["sealed"], item["sealedFor"] = &types.AttributeValueMemberB{Value: e.Sealed}, text(e.SealedFor)
+		item["sealed"], item["sealedFor"] = stored.Bytes(e.Sealed), stored.Text(e.SealedFor)
 	}
 	if e.KeyID != "" {
-		item["keyId"] = text(e.KeyID)
+		item["keyId"] = stored.Text(e.KeyID)
 	}
 	if e.Imported != "" {
-		item[ImportedAttribute], item[importedHashAttribute] = text(e.Imported), text(importedHash(e))
+		item[ImportedAttribute], item[importedHashAttribute] = stored.Text(e.Imported), stored.Text(importedHash(e))
 	}
 	return item
 }
@@ -132,10 +131,4 @@ func NoticeOf(item stored.Item) (n Notice, traceHeader string, err error) {
 		return Notice{}, "", &Unreadable{StreamID: n.StreamID, Version: n.Version, Err: r.Err()}
 	}
 	return n, m.TraceHeader, nil
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.Itoa(n)}
 }

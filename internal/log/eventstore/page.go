@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -18,7 +20,7 @@ func (s *Store) Page(ctx context.Context, stream string, after, limit, maxBytes 
 		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :after"),
 		ExpressionAttributeNames: map[string]string{"#version": "version"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":stream": text(stream), ":after": number(after),
+			":stream": stored.Text(stream), ":after": stored.Number(after),
 		},
 	})
 	size := 0
@@ -45,11 +47,11 @@ func (s *Store) Page(ctx context.Context, stream string, after, limit, maxBytes 
 // OfTypes returns those events of a stream that are of one of some types, in order. It reads the whole stream, and
 // transfers no others.
 func (s *Store) OfTypes(ctx context.Context, stream string, eventTypes ...string) ([]Event, error) {
-	values := map[string]types.AttributeValue{":stream": text(stream)}
+	values := map[string]types.AttributeValue{":stream": stored.Text(stream)}
 	var names []string
 	for i, t := range eventTypes {
 		name := fmt.Sprint(":type", i)
-		names, values[name] = append(names, name), text(t)
+		names, values[name] = append(names, name), stored.Text(t)
 	}
 	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true),

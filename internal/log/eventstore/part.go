@@ -51,7 +51,7 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[sto
 		Segment: aws.Int32(int32(part.Number)), TotalSegments: aws.Int32(int32(part.Of)),
 	}
 	if after != "" { // behind all versions that the stream may have
-		in.ExclusiveStartKey = map[string]types.AttributeValue{"streamId": text(after), "version": number(math.MaxInt32)}
+		in.ExclusiveStartKey = map[string]types.AttributeValue{"streamId": stored.Text(after), "version": stored.Number(math.MaxInt32)}
 	}
 	return func(yield func(stored.Item, error) bool) {
 		for pages := dynamodb.NewScanPaginator(s.DB, in); pages.HasMorePages(); {
@@ -137,7 +137,7 @@ func (s *Store) firsts(ctx context.Context, streams []string, projection string,
 	}
 	keys := make([]map[string]types.AttributeValue, len(streams))
 	for i, stream := range streams {
-		keys[i] = map[string]types.AttributeValue{"streamId": text(stream), "version": number(1)}
+		keys[i] = map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(1)}
 	}
 	request := map[string]types.KeysAndAttributes{s.Table: {
 		Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: &projection,

@@ -94,7 +94,7 @@ func (s *Store) partition(bucket string, after, until Cursor) *partition {
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			// A key is a time, then # and an id. A blank sorts before all that may follow, so that a time
 			// takes in its events and a key leaves its own out.
-			":bucket": text(bucket), ":after": text(string(after) + " "), ":until": text(string(until)),
+			":bucket": stored.Text(bucket), ":after": stored.Text(string(after) + " "), ":until": stored.Text(string(until)),
 		},
 	})}
 }
@@ -124,7 +124,7 @@ func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, []*Unrea
 	}
 	keys := make([]map[string]types.AttributeValue, len(places))
 	for i, p := range places {
-		keys[i] = map[string]types.AttributeValue{"streamId": text(p.StreamID), "version": number(p.Version)}
+		keys[i] = map[string]types.AttributeValue{"streamId": stored.Text(p.StreamID), "version": stored.Number(p.Version)}
 	}
 	request := map[string]types.KeysAndAttributes{s.Table: {
 		Keys: keys, ConsistentRead: aws.Bool(true),

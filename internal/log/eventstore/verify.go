@@ -86,7 +86,7 @@ func (s *Store) Restore(ctx context.Context, events []Event, check bool) (restor
 
 // putBack is the write that puts an event back, nil if it stands there as it was appended.
 func (s *Store) putBack(ctx context.Context, e Event) (*types.Put, error) {
-	key := stored.Item{"streamId": text(e.StreamID), "version": number(e.Version)}
+	key := stored.Item{"streamId": stored.Text(e.StreamID), "version": stored.Number(e.Version)}
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, ConsistentRead: aws.Bool(true), Key: key})
 	if err != nil {
 		return nil, fmt.Errorf("read version %d of %s: %w", e.Version, e.StreamID, err)
@@ -175,7 +175,7 @@ func (s *Store) Disagree(ctx context.Context, witnesses map[string]Witness) (map
 	keys := make([]map[string]types.AttributeValue, 0, len(witnesses))
 	faults := map[string]Fault{}
 	for stream, w := range witnesses {
-		keys = append(keys, map[string]types.AttributeValue{"streamId": text(stream), "version": number(w.Version)})
+		keys = append(keys, map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(w.Version)})
 		faults[stream] = Fault{stream, w.Version, "missing"}
 	}
 	if len(keys) > maxBatchGet {

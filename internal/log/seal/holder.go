@@ -86,14 +86,14 @@ func (h Holder) item() map[string]types.AttributeValue {
 	item := itemKey(h.CustomerID)
 	switch {
 	case h.Erasure != nil:
-		item[erasedAtAttribute] = text(h.Erasure.At.UTC().Format(time.RFC3339Nano))
-		item["erasedBy"] = text(h.Erasure.By)
-		item["reasonCode"] = text(h.Erasure.ReasonCode)
+		item[erasedAtAttribute] = stored.Text(h.Erasure.At.UTC().Format(time.RFC3339Nano))
+		item["erasedBy"] = stored.Text(h.Erasure.By)
+		item["reasonCode"] = stored.Text(h.Erasure.ReasonCode)
 	case len(h.Keys) == 0:
 		item[awaitedAttribute] = &types.AttributeValueMemberBOOL{Value: true}
 	default:
 		maps.Copy(item, h.Keys[0].attributes())
-		item[keyIDAttribute] = text(h.Keys[0].ID)
+		item[keyIDAttribute] = stored.Text(h.Keys[0].ID)
 		others := map[string]types.AttributeValue{}
 		for _, other := range h.Keys[1:] {
 			others[other.ID] = &types.AttributeValueMemberM{Value: other.attributes()}
@@ -107,8 +107,8 @@ func (h Holder) item() map[string]types.AttributeValue {
 
 func (w WrappedKey) attributes() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		dataKeyAttribute:   &types.AttributeValueMemberB{Value: w.DataKey},
-		createdAtAttribute: text(w.CreatedAt.UTC().Format(time.RFC3339Nano)),
+		dataKeyAttribute:   stored.Bytes(w.DataKey),
+		createdAtAttribute: stored.Text(w.CreatedAt.UTC().Format(time.RFC3339Nano)),
 	}
 }
 
@@ -163,7 +163,5 @@ func wrappedOf(id string, r stored.Reader) WrappedKey {
 }
 
 func itemKey(customerID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"customerId": text(customerID)}
+	return map[string]types.AttributeValue{"customerId": stored.Text(customerID)}
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

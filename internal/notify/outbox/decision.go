@@ -106,7 +106,7 @@ func (i Item) Told() bool {
 
 func (d Decision) attribute() types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: attributes{
-		"verdict": text(string(d.Verdict)), "was": text(string(d.Was)), "by": text(d.By), "at": moment(d.At), "note": text(d.Note),
+		"verdict": stored.Text(string(d.Verdict)), "was": stored.Text(string(d.Was)), "by": stored.Text(d.By), "at": moment(d.At), "note": stored.Text(d.Note),
 	}}
 }
 

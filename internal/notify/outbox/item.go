@@ -3,7 +3,6 @@ package outbox
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -15,17 +14,13 @@ import (
 type attributes = map[string]types.AttributeValue
 
 func keyOf(quoteID, key string) attributes {
-	return attributes{"quoteId": text(quoteID), "key": text(key)}
+	return attributes{"quoteId": stored.Text(quoteID), "key": stored.Text(key)}
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }
 
 // timeLayout writes instants so that their texts sort as the instants do.
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
-func moment(t time.Time) types.AttributeValue { return text(t.UTC().Format(timeLayout)) }
+func moment(t time.Time) types.AttributeValue { return stored.Text(t.UTC().Format(timeLayout)) }
 
 // Damaged is the error of a notification that cannot be read.
 type Damaged struct {

@@ -67,9 +67,9 @@ func (k Kept) set(a attributes) {
 	switch {
 	case k.Text == nil:
 	case k.CustomerID == "":
-		a["letter"] = text(string(k.Text))
+		a["letter"] = stored.Text(string(k.Text))
 	default:
-		a["letter"], a["sealedFor"], a["keyId"] = &types.AttributeValueMemberB{Value: k.Text}, text(k.CustomerID), text(k.KeyID)
+		a["letter"], a["sealedFor"], a["keyId"] = stored.Bytes(k.Text), stored.Text(k.CustomerID), stored.Text(k.KeyID)
 	}
 }
 
@@ -107,7 +107,7 @@ func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()), UpdateExpression: aws.String("SET " + strings.Join(set, ", ")),
 		ConditionExpression: aws.String("attribute_exists(decisions)"), ExpressionAttributeNames: map[string]string{"#note": "note"},
-		ExpressionAttributeValues: attributes{":none": text("")},
+		ExpressionAttributeValues: attributes{":none": stored.Text("")},
 	})
 	if err != nil {
 		return false, fmt.Errorf("erase the notes on notification %s of quote %s: %w", item.Key(), item.QuoteID, err)
@@ -122,7 +122,7 @@ func (s *Store) EraseLetter(ctx context.Context, item Item, customerID string) e
 		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()),
 		UpdateExpression:          aws.String("SET sealedFor = :customer REMOVE letter"),
 		ConditionExpression:       aws.String("attribute_exists(letter) AND attribute_not_exists(sealedFor)"),
-		ExpressionAttributeValues: attributes{":customer": text(customerID)},
+		ExpressionAttributeValues: attributes{":customer": stored.Text(customerID)},
 	})
 	if _, done := errors.AsType[*types.ConditionalCheckFailedException](err); err == nil || done {
 		return nil

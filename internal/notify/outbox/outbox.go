@@ -115,9 +115,9 @@ const onTheWay = "1"
 func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
 	for _, n := range all {
 		values := attributes{
-			":kind": text(string(n.Kind)), ":revision": number(n.Revision), ":version": number(n.Version), ":reversal": number(n.Since),
-			":about": text(n.About), ":ofKind": text(string(n.OfKind)), ":round": number(n.Round), ":due": text(string(Due)), ":dueAt": moment(dueAt),
-			":pending": text(onTheWay), ":now": moment(time.Now()), ":zero": number(0),
+			":kind": stored.Text(string(n.Kind)), ":revision": stored.Number(n.Revision), ":version": stored.Number(n.Version), ":reversal": stored.Number(n.Since),
+			":about": stored.Text(n.About), ":ofKind": stored.Text(string(n.OfKind)), ":round": stored.Number(n.Round), ":due": stored.Text(string(Due)), ":dueAt": moment(dueAt),
+			":pending": stored.Text(onTheWay), ":now": moment(time.Now()), ":zero": stored.Number(0),
 		}
 		condition := among(transitions[Hear].from, values) + " OR " + among(transitions[Amend].from, values) + " AND revision < :revision"
 		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -154,7 +154,7 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 	err := s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String("by-due"),
 		KeyConditionExpression:    aws.String("pending = :pending AND dueAt <= :now"),
-		ExpressionAttributeValues: attributes{":pending": text(onTheWay), ":now": moment(now)},
+		ExpressionAttributeValues: attributes{":pending": stored.Text(onTheWay), ":now": moment(now)},
 	}, func(item attributes) {
 		r := stored.Read(item)
 		refs = append(refs, Ref{r.Text("quoteId"), r.Text("key")})
@@ -167,7 +167,7 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 func (s *Store) OfQuote(ctx context.Context, quoteID string) (items []Item, faults []error, err error) {
 	err = s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("quoteId = :quote"),
-		ExpressionAttributeValues: attributes{":quote": text(quoteID)},
+		ExpressionAttributeValues: attributes{":quote": stored.Text(quoteID)},
 	}, func(a attributes) {
 		if item, err := decode(a); err != nil {
 			faults = append(faults, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/notification"
+	"milepost/internal/platform/stored"
 )
 
 // What is what happens to an item.
@@ -143,7 +144,7 @@ func (s *Store) move(ctx context.Context, of Ref, step Step, from []Status) (ite
 		update += " REMOVE pending"
 	}
 	if t.mine {
-		names["#claim"], values[":mine"] = "claim", text(step.claim)
+		names["#claim"], values[":mine"] = "claim", stored.Text(step.claim)
 		condition = append(condition, "#claim = :mine")
 	}
 	if t.due {
@@ -174,7 +175,7 @@ func among(statuses []Status, values attributes) string {
 			continue
 		}
 		name := ":is" + string(status)
-		values[name] = text(string(status))
+		values[name] = stored.Text(string(status))
 		alternatives = append(alternatives, "#status = "+name)
 	}
 	return "(" + strings.Join(alternatives, " OR ") + ")"
@@ -182,28 +183,28 @@ func among(statuses []Status, values attributes) string {
 
 // attributes are what a step writes.
 func (step Step) attributes(t transition) attributes {
-	set := attributes{"status": text(string(step.To))}
+	set := attributes{"status": stored.Text(string(step.To))}
 	if slices.Contains(onItsWay, step.To) {
-		set["pending"] = text(onTheWay)
+		set["pending"] = stored.Text(onTheWay)
 	}
 	for _, name := range t.writes {
 		switch name {
 		case "claim":
-			set[name] = text(step.claim)
+			set[name] = stored.Text(step.claim)
 		case "dueAt":
 			set[name] = moment(step.DueAt)
 		case "channel":
-			set[name] = text(string(step.Channel))
+			set[name] = stored.Text(string(step.Channel))
 		case "letter":
 			step.Letter.set(set)
 		case "messageId":
-			set[name] = text(step.MessageID)
+			set[name] = stored.Text(step.MessageID)
 		case "sentAt":
 			set[name] = moment(step.At)
 		case "problem":
-			set[name] = text(step.Problem)
+			set[name] = stored.Text(step.Problem)
 		case "attempts":
-			set[name] = number(1)
+			set[name] = stored.Number(1)
 		case "decisions":
 			set[name] = &types.AttributeValueMemberL{Value: []types.AttributeValue{step.decision.attribute()}}
 		default:

@@ -14,6 +14,7 @@ import (
 
 	"milepost/domain/notification"
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 )
 
 // reminder is put under the same key in each revision.
@@ -43,7 +44,7 @@ func (b bench) place(status Status, dueAt time.Time) (Item, attributes) {
 	if err := b.store.Put(b.Context(), dueAt, reminder); err != nil {
 		b.Fatal(err)
 	}
-	update, values := "SET #s = :s, claim = :c", attributes{":s": text(string(status)), ":c": text("a")}
+	update, values := "SET #s = :s, claim = :c", attributes{":s": stored.Text(string(status)), ":c": stored.Text("a")}
 	if !slices.Contains(onItsWay, status) {
 		update += " REMOVE pending"
 	}

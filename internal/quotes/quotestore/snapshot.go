@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -267,7 +266,7 @@ func unpack(packed []byte, kept *snapshot) error {
 // get returns the snapshot of a quote, the zero one if there is none of today's form.
 func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
+		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": stored.Text(stream)},
 	})
 	if err != nil {
 		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
@@ -290,7 +289,7 @@ func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot
 // Remove forgets the snapshot of a stream.
 func (s *Snapshots) Remove(ctx context.Context, stream string) error {
 	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}},
+		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": stored.Text(stream)},
 	})
 	if err != nil {
 		return fmt.Errorf("remove the snapshot of %s: %w", stream, err)
@@ -300,18 +299,18 @@ func (s *Snapshots) Remove(ctx context.Context, stream string) error {
 
 // put keeps a snapshot, unless a newer one of the same form is kept that is not damaged.
 func (s *Snapshots) put(ctx context.Context, stream string, kept sealedSnapshot, damaged bool) error {
-	version := &types.AttributeValueMemberN{Value: strconv.Itoa(kept.version)}
+	version := stored.Number(kept.version)
 	put := &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
-			"streamId": &types.AttributeValueMemberS{Value: stream}, "version": version,
-			"form": &types.AttributeValueMemberS{Value: form}, "state": &types.AttributeValueMemberB{Value: kept.Text},
-			"sealedFor": &types.AttributeValueMemberS{Value: kept.CustomerID}, "keyId": &types.AttributeValueMemberS{Value: kept.KeyID},
+			"streamId": stored.Text(stream), "version": version,
+			"form": stored.Text(form), "state": stored.Bytes(kept.Text),
+			"sealedFor": stored.Text(kept.CustomerID), "keyId": stored.Text(kept.KeyID),
 		},
 	}
 	if !damaged {
 		put.ConditionExpression = new("attribute_not_exists(version) OR version < :version OR form <> :form")
-		put.ExpressionAttributeValues = map[string]types.AttributeValue{":version": version, ":form": &types.AttributeValueMemberS{Value: form}}
+		put.ExpressionAttributeValues = map[string]types.AttributeValue{":version": version, ":form": stored.Text(form)}
 	}
 	_, err := s.DB.PutItem(ctx, put)
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {

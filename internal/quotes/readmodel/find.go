@@ -18,6 +18,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/zone"
 	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
 )
 
 // Filter says which quotes of all customers are looked for. The zero Filter takes all.
@@ -104,8 +105,8 @@ func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, er
 			TableName: &s.CustomerQuotes, IndexName: aws.String("by-status"),
 			KeyConditionExpression: aws.String("statusShard = :shard AND quoteKey < :at"),
 			ExpressionAttributeValues: attributes{
-				":shard": &types.AttributeValueMemberS{Value: statusShard(quote.StatusRequested, shard)},
-				":at":    &types.AttributeValueMemberS{Value: at.UTC().Format(timeLayout)},
+				":shard": stored.Text(statusShard(quote.StatusRequested, shard)),
+				":at":    stored.Text(at.UTC().Format(timeLayout)),
 			},
 		})
 		for pages.HasMorePages() {
@@ -245,8 +246,8 @@ func (s *Store) within(table, partition, value string, b span, limit int) *dynam
 		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
 		ExpressionAttributeNames: map[string]string{"#partition": partition},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":partition": &types.AttributeValueMemberS{Value: value},
-			":low":       &types.AttributeValueMemberS{Value: b.low}, ":high": &types.AttributeValueMemberS{Value: b.high},
+			":partition": stored.Text(value),
+			":low":       stored.Text(b.low), ":high": stored.Text(b.high),
 		},
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -64,14 +66,14 @@ func (k Kind) key(p Projection) attributes {
 		return searchKey(ownTerm(p.QuoteID), p)
 	}
 	return attributes{
-		"customerId": &types.AttributeValueMemberS{Value: p.CustomerID},
-		"quoteKey":   &types.AttributeValueMemberS{Value: p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID},
+		"customerId": stored.Text(p.CustomerID),
+		"quoteKey":   stored.Text(p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID),
 	}
 }
 
 // documentKey is the key of a quote's document.
 func documentKey(quoteID string) attributes {
-	return attributes{"quoteId": &types.AttributeValueMemberS{Value: quoteID}}
+	return attributes{"quoteId": stored.Text(quoteID)}
 }
 
 // quoteID is the quote that a key belongs to, "" if the key is none of the kind.
@@ -106,18 +108,18 @@ func (k Kind) item(p Projection) (attributes, error) {
 		return nil, fmt.Errorf("encode quote %s: %w", p.QuoteID, err)
 	}
 	item := k.key(p)
-	item["document"] = &types.AttributeValueMemberS{Value: string(document)}
-	item["version"] = number(p.Version)
+	item["document"] = stored.Text(string(document))
+	item["version"] = stored.Number(p.Version)
 	if k == CustomerQuotes {
 		// The attribute is the key of the index that has the quotes of all customers by their status.
-		item["statusShard"] = &types.AttributeValueMemberS{Value: statusShard(p.Status, shardOf(p.QuoteID))}
+		item["statusShard"] = stored.Text(statusShard(p.Status, shardOf(p.QuoteID)))
 		return item, nil
 	}
-	item["form"] = number(form)
-	item["logHash"] = &types.AttributeValueMemberS{Value: p.LogHash}
+	item["form"] = stored.Number(form)
+	item["logHash"] = stored.Text(p.LogHash)
 	// The attribute is the key of an index that has the quotes which may expire, and no others.
 	if on, ok := p.mayExpire(); ok {
-		item["expiresOn"] = &types.AttributeValueMemberS{Value: on.String()}
+		item["expiresOn"] = stored.Text(on.String())
 	}
 	return item, nil
 }
@@ -136,7 +138,7 @@ var (
 
 // values are those of the conditions.
 func values(item attributes) attributes {
-	return attributes{":version": item["version"], ":number": &types.AttributeValueMemberS{Value: "N"}}
+	return attributes{":version": item["version"], ":number": stored.Text("N")}
 }
 
 // mend replaces a projection that cannot be read, unless a newer one has replaced it since.
@@ -183,5 +185,3 @@ func versionOf(item attributes) int {
 	}
 	return n
 }
-
-func number(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }

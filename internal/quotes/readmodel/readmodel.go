@@ -158,7 +158,7 @@ func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error
 	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Quotes, IndexName: aws.String("by-expiry"),
 		KeyConditionExpression:    aws.String("expiresOn = :day"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":day": &types.AttributeValueMemberS{Value: day.String()}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":day": stored.Text(day.String())},
 	})
 	var ids []string
 	for pages.HasMorePages() {
@@ -194,7 +194,7 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 		TableName: &s.CustomerQuotes, ConsistentRead: aws.Bool(true),
 		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression:    aws.String("customerId = :customer"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":customer": &types.AttributeValueMemberS{Value: customerID}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":customer": stored.Text(customerID)},
 	}
 	if cursor != "" {
 		key, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -203,8 +203,8 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 		}
 		// The customer comes from the caller's token, so a cursor cannot lead into another's list.
 		in.ExclusiveStartKey = map[string]types.AttributeValue{
-			"customerId": &types.AttributeValueMemberS{Value: customerID},
-			"quoteKey":   &types.AttributeValueMemberS{Value: string(key)},
+			"customerId": stored.Text(customerID),
+			"quoteKey":   stored.Text(string(key)),
 		}
 	}
 	out, err := s.DB.Query(ctx, in)

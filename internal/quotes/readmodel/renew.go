@@ -214,7 +214,7 @@ func place(name string) (attributes, error) {
 	}
 	key := attributes{}
 	for name, text := range texts {
-		key[name] = &types.AttributeValueMemberS{Value: text}
+		key[name] = stored.Text(text)
 	}
 	return key, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote"
+	"milepost/internal/platform/stored"
 )
 
 // The table of the search has, for each quote, one item that says which tokens it is found by, and one entry for each
@@ -35,7 +36,7 @@ func ownTerm(quoteID string) string { return "quote#" + quoteID }
 // searchKey is the key of an entry, or of a quote's own item.
 func searchKey(term string, p Projection) attributes {
 	return attributes{
-		"term":     &types.AttributeValueMemberS{Value: term},
+		"term":     stored.Text(term),
 		"quoteKey": CustomerQuotes.key(p)["quoteKey"],
 	}
 }
@@ -48,10 +49,10 @@ func (s *Store) searchItem(ctx context.Context, p Projection, t Terms) (attribut
 	}
 	list := &types.AttributeValueMemberL{Value: []types.AttributeValue{}}
 	for _, token := range tokens {
-		list.Value = append(list.Value, &types.AttributeValueMemberS{Value: token})
+		list.Value = append(list.Value, stored.Text(token))
 	}
 	item := searchKey(ownTerm(p.QuoteID), p)
-	item["tokens"], item["version"] = list, number(t.Version)
+	item["tokens"], item["version"] = list, stored.Number(t.Version)
 	return item, tokens, nil
 }
 
@@ -136,7 +137,7 @@ func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there at
 	// All of them, and not only those that are new: somebody else may just have deleted one.
 	for _, token := range tokens {
 		entry := searchKey(token, p)
-		entry["customerId"] = &types.AttributeValueMemberS{Value: p.CustomerID}
+		entry["customerId"] = stored.Text(p.CustomerID)
 		puts = append(puts, types.TransactWriteItem{Put: &types.Put{TableName: &s.QuoteSearch, Item: entry}})
 	}
 	return s.transact(ctx, puts)

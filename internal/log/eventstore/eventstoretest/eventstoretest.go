@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
 )
 
 // Run tests a store over a table with the keys and the index of the log. Its Validate is not used.
@@ -366,7 +367,7 @@ func longStream(t *testing.T, s *eventstore.Store) {
 	}
 	page, err := s.DB.Query(t.Context(), &dynamodb.QueryInput{
 		TableName: &s.Table, KeyConditionExpression: aws.String("streamId = :s"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":s": &types.AttributeValueMemberS{Value: stream}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":s": stored.Text(stream)},
 	})
 	if err != nil || page.LastEvaluatedKey == nil {
 		t.Fatalf("the stream fits one page (error %v)", err)
@@ -389,19 +390,17 @@ func put(t *testing.T, s *eventstore.Store, item map[string]types.AttributeValue
 	}
 }
 
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
 // written is an item as programs have written it from the first version on. It must never change.
 func written(stream string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		"streamId": text(stream), "version": &types.AttributeValueMemberN{Value: "1"},
-		"eventId": text("event-1"), "eventType": text("Noted"), "schemaVersion": &types.AttributeValueMemberN{Value: "1"},
-		"occurredAt": text("2026-05-01T12:30:00.123456789Z"), "data": text(`{"note":"old","amount":"1.50"}`),
+		"streamId": stored.Text(stream), "version": &types.AttributeValueMemberN{Value: "1"},
+		"eventId": stored.Text("event-1"), "eventType": stored.Text("Noted"), "schemaVersion": &types.AttributeValueMemberN{Value: "1"},
+		"occurredAt": stored.Text("2026-05-01T12:30:00.123456789Z"), "data": stored.Text(`{"note":"old","amount":"1.50"}`),
 		"metadata": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-			"commandId": text("command-1"), "correlationId": text("correlation-1"), "causationId": text(""),
-			"actor": text("customer-1"), "traceHeader": text(""),
+			"commandId": stored.Text("command-1"), "correlationId": stored.Text("correlation-1"), "causationId": stored.Text(""),
+			"actor": stored.Text("customer-1"), "traceHeader": stored.Text(""),
 		}},
-		"timeBucket": text("2026-05-01#3"), "timeKey": text("2026-05-01T12:30:00.123456789Z#event-1"),
+		"timeBucket": stored.Text("2026-05-01#3"), "timeKey": stored.Text("2026-05-01T12:30:00.123456789Z#event-1"),
 	}
 }
 
@@ -417,8 +416,8 @@ func earlierItem(t *testing.T, s *eventstore.Store) {
 
 func damagedItem(t *testing.T, s *eventstore.Store) {
 	for attribute, damage := range map[string]types.AttributeValue{
-		"eventId": nil, "eventType": &types.AttributeValueMemberBOOL{}, "schemaVersion": text("1"),
-		"occurredAt": text("yesterday"), "data": nil, "metadata": text(""),
+		"eventId": nil, "eventType": &types.AttributeValueMemberBOOL{}, "schemaVersion": stored.Text("1"),
+		"occurredAt": stored.Text("yesterday"), "data": nil, "metadata": stored.Text(""),
 	} {
 		stream := "quote-damaged-" + attribute
 		item := written(stream)
@@ -450,7 +449,7 @@ func timeIndex(t *testing.T, s *eventstore.Store) {
 	for b := range 8 {
 		page, err := s.DB.Query(t.Context(), &dynamodb.QueryInput{
 			TableName: &s.Table, IndexName: aws.String("by-time"), KeyConditionExpression: aws.String("timeBucket = :b"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":b": text(fmt.Sprintf("2031-07-09#%d", b))},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":b": stored.Text(fmt.Sprintf("2031-07-09#%d", b))},
 		})
 		if err != nil {
 			t.Fatal(err)
