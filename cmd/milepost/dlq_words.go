@@ -26,7 +26,7 @@ func about(l *deadletter.Letter) string {
 		DetailType string `json:"detail-type"`
 	}
 	if json.Unmarshal(l.Event, &n) != nil || n.DetailType == "" {
-		return l.Kind
+		return string(l.Kind)
 	}
 	about := n.DetailType
 	if n.Detail.StreamID != "" {

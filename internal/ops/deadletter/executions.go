@@ -31,7 +31,7 @@ func (f *Executions) Name() string { return platform.NameIn(f.ARN) }
 // ended are the ways in which an execution ends without success.
 var ended = []types.ExecutionStatus{types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted}
 
-// list gives the executions, the one that failed first at the beginning.
+// list returns the executions, the first to fail first.
 func (f *Executions) list(ctx context.Context) ([]types.ExecutionListItem, error) {
 	oldest := time.Now().Add(-redrivable)
 	var found []types.ExecutionListItem
@@ -58,7 +58,7 @@ func (f *Executions) Depth(ctx context.Context) (int, error) {
 	return len(found), err
 }
 
-// now is zero: the executions are listed before the first of them goes on.
+// now is zero: the executions are listed before the first of them is redriven.
 func (f *Executions) now(context.Context) (time.Time, error) { return time.Time{}, nil }
 
 // Letters returns a letter for each failed execution, the first to fail first.

@@ -11,20 +11,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The kinds of messages. Which it is shows in the message itself, whatever its queue is called.
+// Kind is what a letter is about. It shows in the message itself, whatever its queue is called.
+type Kind string
+
+// The kinds of letters.
 const (
-	UndeliveredEvent = "undelivered event" // from a rule that could not reach its target
-	FailedInvocation = "failed invocation" // from a function that failed with an event, every time
-	StreamFailure    = "stream failure"    // from a function that failed with records of a stream
-	FailedExecution  = "failed execution"  // of a state machine, in which a step failed
-	Unknown          = "unknown"
+	UndeliveredEvent Kind = "undelivered event" // from a rule that could not reach its target
+	FailedInvocation Kind = "failed invocation" // from a function that failed with an event, every time
+	StreamFailure    Kind = "stream failure"    // from a function that failed with records of a stream
+	FailedExecution  Kind = "failed execution"  // of a state machine, in which a step failed
+	Unknown          Kind = "unknown"
 )
 
 // Letter is a message of a dead-letter queue, or an execution that failed.
 type Letter struct {
 	ID        string    `json:"id"`
 	Sent      time.Time `json:"sent"`
-	Kind      string    `json:"kind"`
+	Kind      Kind      `json:"kind"`
 	Function  string    `json:"function,omitempty"`  // ARN
 	Rule      string    `json:"rule,omitempty"`      // ARN
 	Execution string    `json:"execution,omitempty"` // ARN

@@ -16,15 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// Place is a place with what could not be handled.
+// Place holds what could not be handled: a Queue, or Executions.
 type Place interface {
 	Name() string
-	// now is what the clock by which letters are sent says, the zero time if no letter comes while Letters gives them.
-	now(ctx context.Context) (time.Time, error)
-	// Depth is how many letters there are, also those that somebody looks at.
+	// Depth returns how many letters there are, including those that somebody looks at.
 	Depth(ctx context.Context) (int, error)
-	// Letters gives each letter once, in no certain order.
+	// Letters returns each letter once, in no particular order.
 	Letters(ctx context.Context) iter.Seq2[*Letter, error]
+	// now returns the time by the clock that dates letters, or the zero time if none can come while Letters is read.
+	now(ctx context.Context) (time.Time, error)
 	// delete deletes a letter that was redriven.
 	delete(ctx context.Context, l *Letter) error
 }
@@ -72,7 +72,7 @@ func (q *Queue) now(ctx context.Context) (time.Time, error) {
 	return time.Now().Truncate(time.Second), nil
 }
 
-// Some gives up to n letters, the oldest first.
+// Some returns up to n letters, the oldest first.
 func Some(ctx context.Context, p Place, n int) ([]*Letter, error) {
 	found := []*Letter{}
 	if n == 0 {
@@ -95,7 +95,7 @@ func Some(ctx context.Context, p Place, n int) ([]*Letter, error) {
 // is redriven twice.
 const HiddenFor = time.Minute
 
-// Letters gives the messages of the queue, each once, in no certain order. When the loop ends, those
+// Letters returns the messages of the queue, each once, in no particular order. When the loop ends, those
 // that were not deleted are given back; if the process does not live to do it, they come back by
 // themselves.
 func (q *Queue) Letters(ctx context.Context) iter.Seq2[*Letter, error] {

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// Redriver does once more what a message is about.
+// Redriver has letters handled again.
 type Redriver struct {
 	Functions  *lambda.Client
 	Streams    *dynamodbstreams.Client
@@ -27,8 +27,8 @@ type Redriver struct {
 }
 
 // Run redrives the letters of a place that have the ids, or all that are there if no ids are given, each once. Those that
-// come while it is at work are none of them: they may be what it has just redriven, failed again. It tells each of them
-// with why it was not redriven, nil if it was. It returns the ids that no letter had.
+// arrive meanwhile are not among them: they may be what it has just redriven, failed again. It calls tell with each letter
+// and the reason why it was not redriven, nil if it was. It returns the ids that no letter had.
 func (r *Redriver) Run(ctx context.Context, p Place, ids []string, tell func(*Letter, error)) (notFound []string, err error) {
 	notFound = slices.Clone(ids)
 	began, err := p.now(ctx)
@@ -62,7 +62,7 @@ func (r *Redriver) Run(ctx context.Context, p Place, ids []string, tell func(*Le
 }
 
 // redrive is done when the function has accepted the event of a message, or processed its records, or when the
-// execution goes on. In a dry run the function is only asked whether it could be called.
+// execution continues. In a dry run the function is only asked whether it could be called.
 func (r *Redriver) redrive(ctx context.Context, l *Letter) error {
 	if l.Execution != "" {
 		return r.again(ctx, l.Execution)

@@ -1,8 +1,8 @@
 // Package erase erases customers: what the log and all its copies say about persons.
 //
-// All of that is sealed under keys of the customer. So the key is erased first; whatever comes next, nobody can read any
-// more what it sealed. Then each of the customer's quotes notes that it was, and what was written about persons without a
-// seal is taken out. An erasure that was interrupted goes on when it is run again.
+// All of that is sealed under the customer's keys. The keys are erased first: whatever happens next, nobody can read what
+// they sealed. Then each of the customer's quotes notes the erasure, and personal data that were never sealed are removed.
+// An interrupted erasure continues when it is run again.
 package erase
 
 import (
@@ -26,9 +26,9 @@ type Eraser struct {
 	Quotes      *quotestore.Store
 	Projections *readmodel.Store
 	Outbox      *outbox.Store
-	// DryRun finds out what there is to erase, and erases nothing.
+	// DryRun finds what there is to erase, and erases nothing.
 	DryRun bool
-	// Waiting is told until when functions may remember the keys, before that is waited for.
+	// Waiting is called before Run waits, with the time until which functions may remember the keys.
 	Waiting func(until time.Time)
 }
 
@@ -58,7 +58,7 @@ type NoCustomer struct{ CustomerID string }
 
 func (e *NoCustomer) Error() string { return "there is no customer " + e.CustomerID }
 
-// Interrupted is the error of an erasure that goes on when it is run again. The key is erased, unless it was a dry run.
+// Interrupted is the error of an erasure that continues when it is run again. The keys are erased, except in a dry run.
 type Interrupted struct {
 	// Noted counts the quotes in which the erasure was noted.
 	Noted int

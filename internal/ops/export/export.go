@@ -32,7 +32,7 @@ type Exported struct {
 	Dropped  int      `json:"dropped,omitempty"`
 }
 
-// LeaveOutAlone masks everything once, to know of which customers what is kept is that of nobody else. The export leaves
+// LeaveOutAlone masks everything once, to find the customers who would be unique in what is kept. The export then leaves
 // them out.
 func (x *Exporter) LeaveOutAlone(ctx context.Context) error {
 	k := x.masking()
@@ -45,7 +45,7 @@ func (x *Exporter) LeaveOutAlone(ctx context.Context) error {
 	return nil
 }
 
-// Run exports to a sink, and closes it. From time to time it tells report how many events are written.
+// Run exports to a sink and closes it. It reports from time to time how many events are written.
 func (x *Exporter) Run(ctx context.Context, sink archive.Sink, report func(events int)) (did Exported, err error) {
 	if x.Masker == nil {
 		did.Exported, err = x.Exporter.Run(ctx, sink, report)

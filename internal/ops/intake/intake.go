@@ -1,4 +1,4 @@
-// Package intake reads an archive or an export into the log of another system, or of the same.
+// Package intake reads an archive or an export into the log.
 package intake
 
 import (
@@ -11,7 +11,7 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Intake takes in what a source has. It is used once: first Run, then Keys.
+// Intake reads one source. It is used once: first Run, then Keys.
 type Intake struct {
 	Quotes *quotestore.Store
 	Source archive.Source
@@ -23,8 +23,8 @@ type Intake struct {
 	sealed *keys.Check
 }
 
-// Run reads all events into the log. From time to time it tells report how many it has read, and about how many there are,
-// or 0 while nobody knows. An intake that was interrupted is run again.
+// Run reads all events into the log. It reports from time to time how many it has read of about how many, which is 0 while
+// that is unknown. An interrupted intake can be repeated.
 func (in *Intake) Run(ctx context.Context, report func(events, total int)) (archive.Figures, error) {
 	in.sealed = keys.NewCheck(in.Quotes)
 	im := &archive.Importer{
@@ -40,7 +40,7 @@ func (in *Intake) Run(ctx context.Context, report func(events, total int)) (arch
 	})
 }
 
-// Keys does in the table of keys what the events ask for, unless they are only checked, and returns what is wrong with the
+// Keys settles the table of keys as the events require, unless they are only checked, and returns what is wrong with the
 // keys that open them.
 func (in *Intake) Keys(ctx context.Context) ([]keys.Fault, error) {
 	if in.Check {

@@ -78,7 +78,7 @@ func (f File) Write(progress any) error {
 }
 
 // SetAside moves a file that does not say how far anything is out of the way, and returns where it is then: the work
-// begins anew, which repeats some and loses nothing. The file may be something else, so that it is not overwritten.
+// starts again, which repeats some and loses nothing. The file may be something else, so that it is not overwritten.
 func (f File) SetAside() (aside string, err error) {
 	aside = fmt.Sprintf("%s.damaged-%s", f, time.Now().UTC().Format("20060102T150405Z"))
 	return aside, os.Rename(string(f), aside)

@@ -1,4 +1,4 @@
-// Package replay sends events from the archive of a bus to its rules once more.
+// Package replay sends events from the archive of a bus to its rules again.
 package replay
 
 import (
@@ -91,7 +91,7 @@ func (b Bus) Cancel(ctx context.Context, name string) error {
 // pollPause is how often a replay is asked for its state.
 const pollPause = time.Second
 
-// Follow waits for the end of a replay. Meanwhile it tells how far it is.
+// Follow waits for the end of a replay. Meanwhile it calls tell with its progress.
 func (b Bus) Follow(ctx context.Context, name string, tell func(Replay)) (Replay, error) {
 	for {
 		r, err := b.Describe(ctx, name)
