@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 
@@ -119,7 +118,8 @@ func Open(o Options) (*System, error) {
 
 // TakesQuotes tells whether the template is of this system, and not another one that has been started instead.
 func (s *System) TakesQuotes() bool {
-	return slices.Contains(s.Started(), "function milepost-SubmitFunction")
+	_, ok := s.Outputs()["EventsTableName"]
+	return ok
 }
 
 // keyFile is the name of the issuer's key in the data directory.
