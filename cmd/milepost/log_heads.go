@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -80,11 +78,7 @@ func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, err
 	if err != nil {
 		return nil, err
 	}
-	der := text
-	if block, _ := pem.Decode(text); block != nil {
-		der = block.Bytes
-	}
-	public, err := head.ParseKey(der)
+	public, err := head.ParseKey(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.PublicKey, err)
 	}
@@ -102,7 +96,7 @@ func (st *stack) headKey(ctx context.Context) (*ecdsa.PublicKey, error) {
 
 // saveKey writes a public key into a new file.
 func saveKey(name string, public *ecdsa.PublicKey) error {
-	der, err := x509.MarshalPKIXPublicKey(public)
+	text, err := head.FormatKey(public)
 	if err != nil {
 		return err
 	}
@@ -110,7 +104,7 @@ func saveKey(name string, public *ecdsa.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	if err := pem.Encode(f, &pem.Block{Type: "PUBLIC KEY", Bytes: der}); err != nil {
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
 	return f.Close()

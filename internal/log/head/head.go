@@ -14,6 +14,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -225,8 +226,12 @@ func PublicKey(ctx context.Context, client *kms.Client, keyID string) (*ecdsa.Pu
 	return ParseKey(out.PublicKey)
 }
 
-// ParseKey reads a public key in DER.
-func ParseKey(der []byte) (*ecdsa.PublicKey, error) {
+// ParseKey reads a public key in PEM or DER.
+func ParseKey(text []byte) (*ecdsa.PublicKey, error) {
+	der := text
+	if block, _ := pem.Decode(text); block != nil {
+		der = block.Bytes
+	}
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("it is no public key: %w", err)
@@ -236,6 +241,15 @@ func ParseKey(der []byte) (*ecdsa.PublicKey, error) {
 		return nil, errors.New("it is no public key of an elliptic curve, with which heads are signed")
 	}
 	return public, nil
+}
+
+// FormatKey returns a public key in PEM.
+func FormatKey(public *ecdsa.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
 }
 
 // signed is a head whose signature is right, with the hash of its document.

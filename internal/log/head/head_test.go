@@ -3,6 +3,7 @@ package head_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
@@ -389,5 +390,30 @@ func TestAHeadIsCheckedWithoutUs(t *testing.T) {
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Verified OK") {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+func TestAKeyIsReadInPEMAndInDER(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	public, err := head.PublicKey(t.Context(), d.KMS, d.KeyID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := head.FormatKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, rest := pem.Decode(text)
+	if block == nil || len(rest) > 0 {
+		t.Fatalf("%s is no PEM", text)
+	}
+	for _, form := range [][]byte{text, block.Bytes} {
+		if again, err := head.ParseKey(form); err != nil || !again.Equal(public) {
+			t.Errorf("%q: %v, %v", form, again, err)
+		}
+	}
+	if _, err := head.ParseKey([]byte("no key")); err == nil {
+		t.Error("a text that is no key was read")
 	}
 }
