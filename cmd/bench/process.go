@@ -24,8 +24,6 @@ import (
 	"milepost/system"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // build builds a command of this repository into dir.
 func build(ctx context.Context, dir, name string, env ...string) (string, error) {
 	path := filepath.Join(dir, name)

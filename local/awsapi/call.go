@@ -110,7 +110,9 @@ func TraceHeader(ctx context.Context) string {
 	return h
 }
 
-func decodeStrict(body []byte, v any) error {
+// Decode reads a request body into v. Members that v does not name are refused by name, since
+// a member that is silently ignored would be a pretense of support.
+func Decode(body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}

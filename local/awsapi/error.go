@@ -66,11 +66,5 @@ func AsError(err error) *Error {
 	return &Error{Code: "InternalServerError", Status: http.StatusInternalServerError, Message: err.Error()}
 }
 
-// Decode reads a request body into v. Members that v does not name are refused by name, since
-// a member that is silently ignored would be a pretense of support.
-func Decode(body []byte, v any) error {
-	return decodeStrict(body, v)
-}
-
 // Raw is an already encoded response body.
 type Raw = json.RawMessage

@@ -40,7 +40,7 @@ func FuzzExpressions(f *testing.F) {
 				}
 			}
 		}
-		if p, err := parseProjection(text); err == nil && checkProjection(p.node, e) == nil {
+		if p, err := parseProjection(text); err == nil && checkOverlap(p.node, e) == nil {
 			item.project(p.node)
 		}
 	})

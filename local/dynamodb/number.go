@@ -24,8 +24,6 @@ type number struct {
 	digits   [maxDigits]byte // '0' to '9'
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // canonicalNumber gives the one text that stands for the number s: no exponent, no leading or
 // trailing zeros.
 func canonicalNumber(s string) (string, error) {
@@ -169,7 +167,7 @@ func addNumbers(s, t string, subtract bool) (string, error) {
 	if subtract {
 		y.Neg(y)
 	}
-	sum, err := parseNumber(x.Add(x, y).String() + "e" + itoa(scale))
+	sum, err := parseNumber(x.Add(x, y).String() + "e" + strconv.Itoa(scale))
 	if err != nil {
 		return "", err
 	}

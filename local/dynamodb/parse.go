@@ -441,7 +441,7 @@ func (p path) String() string {
 	for i, s := range p {
 		parts[i] = s.name
 		if s.isIndex {
-			parts[i] = "[" + itoa(s.index) + "]"
+			parts[i] = "[" + strconv.Itoa(s.index) + "]"
 		}
 	}
 	return "[" + strings.Join(parts, ", ") + "]"

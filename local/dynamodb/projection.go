@@ -1,8 +1,5 @@
 package dynamodb
 
-// checkProjection refuses paths of which one leads to or through another.
-func checkProjection(paths []path, e *environment) error { return checkOverlap(e, paths) }
-
 // project gives the parts of an item that the resolved paths lead to. Of a list, only the elements
 // asked for remain, in their order.
 func (a attributes) project(paths []path) attributes {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/btree"
@@ -92,7 +93,7 @@ func (q *search) prepare(s *Service, isQuery bool) (condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	projection, err := bind(&set, &s.expressions.projections, "ProjectionExpression", q.projection, checkProjection, nil)
+	projection, err := bind(&set, &s.expressions.projections, "ProjectionExpression", q.projection, checkOverlap, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -337,8 +338,8 @@ func (q *search) answer(p page) awsapi.Raw {
 	if q.selects != "COUNT" {
 		a = append(a, ']')
 	}
-	a.json("Count", []byte(itoa(count)))
-	a.json("ScannedCount", []byte(itoa(len(p.items))))
+	a.json("Count", []byte(strconv.Itoa(count)))
+	a.json("ScannedCount", []byte(strconv.Itoa(len(p.items))))
 	if p.more {
 		a.attributes("LastEvaluatedKey", q.keyOf(p.items[len(p.items)-1]))
 	}

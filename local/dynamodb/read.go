@@ -59,7 +59,7 @@ func (r *reading) compile(x *expressions) error {
 		return r.fault
 	}
 	set := expressionSet{env: r.env}
-	p, err := bind(&set, &x.projections, "ProjectionExpression", r.projection, checkProjection, nil)
+	p, err := bind(&set, &x.projections, "ProjectionExpression", r.projection, checkOverlap, nil)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (u *update) check(e *environment) error {
 	return nil
 }
 
-func (u *update) checkPaths(e *environment) error { return checkOverlap(e, u.written()) }
+func (u *update) checkPaths(e *environment) error { return checkOverlap(u.written(), e) }
 
 func longName(k kind) string {
 	return map[kind]string{kindS: "STRING", kindN: "NUMBER", kindB: "BINARY", kindBool: "BOOLEAN", kindNull: "NULL", kindL: "LIST", kindM: "MAP"}[k]
@@ -184,7 +184,7 @@ func (u *update) paths(e *environment) []path {
 // checkOverlap refuses two paths of which one leads to or through the other, or which take the
 // same value for a list and for a map. Like AWS it goes from the last to the first, and tells of a
 // name that is not defined when it comes to it.
-func checkOverlap(e *environment, written []path) error {
+func checkOverlap(written []path, e *environment) error {
 	paths := make([]path, len(written))
 	for i := len(written) - 1; i >= 0; i-- {
 		if err := e.checkPath(written[i]); err != nil {

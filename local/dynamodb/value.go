@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -199,7 +200,7 @@ func (v value) hasMember(e value) bool {
 	return slices.ContainsFunc(v.list, e.equal)
 }
 
-func newNumber(n int) value { return value{kind: kindN, text: itoa(n)} }
+func newNumber(n int) value { return value{kind: kindN, text: strconv.Itoa(n)} }
 
 func sortAttributes(a attributes) {
 	byName := func(x, y attribute) int { return cmp.Compare(x.name, y.name) }

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -226,7 +227,7 @@ func (s *stream) note(name string, v any, at map[time.Time]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		// In their order, so that the ids of drivers and vehicles keep theirs.
-		for _, member := range slices.Sorted(keysOf(v)) {
+		for _, member := range slices.Sorted(maps.Keys(v)) {
 			s.note(member, v[member], at)
 		}
 	case []any:

@@ -19,8 +19,6 @@ import (
 	"milepost/domain/rating"
 )
 
-func keysOf(m map[string]any) iter.Seq[string] { return maps.Keys(m) }
-
 // instant reads a text that is an instant.
 func instant(text string) (time.Time, bool) {
 	if len(text) < len("2006-01-02T15:04:05Z") || text[10] != 'T' {
