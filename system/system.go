@@ -83,12 +83,12 @@ func Open(o Options) (*System, error) {
 	if s.Agency == nil {
 		s.Agency = bureau.New(bureau.Options{Key: bureauKey})
 	}
-	keyFile := ""
+	key := ""
 	if o.DataDir != "" {
-		keyFile = filepath.Join(o.DataDir, keyFile)
+		key = filepath.Join(o.DataDir, keyFile)
 	}
 	var err error
-	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, keyFile); err != nil {
+	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, key); err != nil {
 		return nil, err
 	}
 	outside := &http.Client{Transport: parties{
