@@ -22,7 +22,7 @@ const (
 	keyLifetime   = 2 * time.Hour
 )
 
-// identitySource is where the token stands.
+// identitySource is where the token is.
 const identitySource = "$request.header.Authorization"
 
 // JWTAuthorizer lets the tokens of one issuer through. Their signatures are RS256, RS384 or
@@ -30,20 +30,18 @@ const identitySource = "$request.header.Authorization"
 type JWTAuthorizer struct {
 	// Issuer is the "iss" of the tokens; the keys are found through its discovery document.
 	Issuer string
-	// Audience has the values of which the token's "aud" must have one, or its "client_id" when
-	// there is no "aud".
+	// Audience lists values. The token's "aud" must have one of them, or its "client_id" if there is no "aud".
 	Audience []string
-	// IdentitySource is where the token stands: $request.header.Authorization, which is also
-	// meant by "".
+	// IdentitySource is where the token is: $request.header.Authorization, also for "".
 	IdentitySource string
 }
 
 // grant is what a function learns of the token.
 type grant struct {
-	// Claims as text: lists as [a b], numbers as they stand in the token. One that is null is left out.
+	// Claims as text: lists as [a b], numbers as in the token. Null claims are left out.
 	Claims map[string]string `json:"claims"`
-	// Scopes has those of the route's scopes that the token holds, nil when the route asks for
-	// none. Everything that the token holds is in its scope claim.
+	// Scopes has those of the route's scopes that the token has, nil if the route requires none. The scope claim has
+	// all of the token's scopes.
 	Scopes []string `json:"scopes"`
 }
 
@@ -51,7 +49,7 @@ type grant struct {
 type denial struct {
 	status int // 401 or 403
 	reason string
-	err    error // what lies behind the reason, for the log
+	err    error // the cause, for the log
 }
 
 // challenge is the WWW-Authenticate header of the answer.
@@ -71,8 +69,8 @@ type authorizer struct {
 	JWTAuthorizer
 	client *http.Client
 
-	// turn holds one value; who has taken it may use the fields below. It is no mutex, since
-	// waiting for the issuer must not keep others from giving up.
+	// turn holds one value; its taker may use the fields below. It is not a mutex, because waiting for the issuer must
+	// not keep others from giving up.
 	turn    chan struct{}
 	keys    jose.JSONWebKeySet
 	fetched time.Time
@@ -96,7 +94,7 @@ func newAuthorizer(a JWTAuthorizer, client *http.Client) (*authorizer, error) {
 
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512}
 
-// authorize checks the request's token; either a grant or a denial comes back.
+// authorize checks the request's token and returns either a grant or a denial.
 func (a *authorizer) authorize(r *http.Request, scopes []string) (*grant, *denial) {
 	token := r.Header.Get("Authorization")
 	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -132,7 +130,7 @@ func (a *authorizer) authorize(r *http.Request, scopes []string) (*grant, *denia
 	return g, nil
 }
 
-// verify gives the claims of a token with a good signature, or the reason why it has none.
+// verify returns the claims of a token with a valid signature, or the reason why it is invalid.
 func (a *authorizer) verify(ctx context.Context, token string) (payload []byte, reason string, err error) {
 	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
@@ -221,8 +219,8 @@ func listOf(claim any) []string {
 	return nil
 }
 
-// keySet gives the issuer's keys. They are fetched at the first call, and again when they are too
-// old; a failure is not remembered.
+// keySet returns the issuer's keys. They are fetched at the first call, and again when they are too old; a failure is
+// not cached.
 func (a *authorizer) keySet(ctx context.Context) (keys jose.JSONWebKeySet, err error) {
 	select {
 	case <-a.turn:

@@ -86,8 +86,8 @@ func newEvent(apiID, requestID, trace string, route *route, variables map[string
 	return e
 }
 
-// headers has the request's headers with lower-case names, and those that the gateway adds.
-// Cookies have a place of their own in the event.
+// headers has the request's headers with lower-case names, and those that the gateway adds. Cookies have their own
+// place in the event.
 func headers(r *http.Request, source, trace string) map[string]string {
 	h := make(map[string]string, len(r.Header)+6)
 	for name, values := range r.Header {
@@ -110,7 +110,7 @@ func headers(r *http.Request, source, trace string) map[string]string {
 	return h
 }
 
-// query has the decoded parameters; the values of one that is repeated are joined by commas.
+// query has the decoded parameters; the values of a repeated one are joined by commas.
 func query(r *http.Request) map[string]string {
 	if r.URL.RawQuery == "" {
 		return nil

@@ -2,9 +2,8 @@
 // Lambda functions, once a JWTAuthorizer has let them through, and answers preflight requests by
 // its CORS configuration.
 //
-// What the gateway answers by itself has the body that AWS gives, {"message":"Unauthorized"} and
-// so on, as application/json: an HTTP API offers no way to change it, so that a missing token
-// never is a problem document.
+// The gateway's own answers have AWS's body, {"message":"Unauthorized"} and so on, as application/json: an HTTP API
+// cannot change it, so a missing token is never answered with a problem document.
 //
 // Functions receive payload format 2.0. Only the stage $default is played.
 package apigateway
@@ -42,11 +41,11 @@ type Route struct {
 	Path string
 	// FunctionARN names the function.
 	FunctionARN string
-	// Authorizer names the authorizer; "" lets everybody through.
+	// Authorizer names the authorizer; "" lets every request through.
 	Authorizer string
-	// Scopes has the scopes of which a token must hold at least one; none asks for no scope.
+	// Scopes are the scopes of which a token must have at least one; an empty list requires none.
 	Scopes []string
-	// Timeout is how long the function may take; 0 stands for the 30 seconds that are the most.
+	// Timeout is how long the function may take; 0 means the maximum of 30 seconds.
 	Timeout time.Duration
 }
 
@@ -66,12 +65,12 @@ type Config struct {
 	Authorizers map[string]JWTAuthorizer
 	// CORS answers browsers; nil leaves that to the functions.
 	CORS *CORS
-	// Invoke runs a function with a payload and gives its result, and the kind of its failure
-	// ("Unhandled") when it failed. It returns when ctx is done. ctx carries the trace header.
+	// Invoke runs a function with a payload and returns its result, and the kind of its failure ("Unhandled") if it
+	// failed. It returns when ctx is done. ctx carries the trace header.
 	Invoke func(ctx context.Context, functionARN string, payload []byte) (result []byte, functionError string, err error)
 	// HTTPClient fetches the keys of the issuers.
 	HTTPClient *http.Client
-	// Logger hears why a request was refused or failed. Nil stands for slog's default.
+	// Logger receives why a request was refused or failed. Nil means slog's default.
 	Logger *slog.Logger
 }
 

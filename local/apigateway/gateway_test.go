@@ -341,7 +341,7 @@ func TestScopesInEachForm(t *testing.T) {
 		"scope null, and scp":          {map[string]any{"scope": nil, "scp": []string{"audit"}}, 200},
 		"a text within a list":         {map[string]any{"scp": []string{"other audit"}}, 403},
 		"a part of the scope's name":   {map[string]any{"scp": []string{"audi", "auditor"}}, 403},
-		"a list of what is no text":    {map[string]any{"scp": []any{1, nil, true}}, 403},
+		"a list of what is not text":   {map[string]any{"scp": []any{1, nil, true}}, 403},
 		"neither scope nor scp":        {map[string]any{"roles": []string{"audit"}}, 403},
 		"an object with a scope's key": {map[string]any{"scope": map[string]any{"audit": true}}, 403},
 	} {
@@ -427,11 +427,11 @@ func TestWhatAFunctionGivesBecomesTheResponse(t *testing.T) {
 		"a response":                          {`{"statusCode":202,"headers":{"content-type":"application/json","X-N":3},"body":"{}"}`, 202, "application/json", "{}"},
 		"a response without a type":           {`{"statusCode":200,"body":"hi"}`, 200, "text/plain;charset=UTF-8", "hi"},
 		"an encoded body":                     {`{"statusCode":200,"body":"aGk=","isBase64Encoded":true}`, 200, "text/plain;charset=UTF-8", "hi"},
-		"what aws-lambda-go gives":            {`{"statusCode":204,"headers":null,"multiValueHeaders":null,"body":"","cookies":null}`, 204, "text/plain;charset=UTF-8", ""},
+		"what aws-lambda-go returns":          {`{"statusCode":204,"headers":null,"multiValueHeaders":null,"body":"","cookies":null}`, 204, "text/plain;charset=UTF-8", ""},
 		"an object without a status":          {`{"price":"486.00","body":7}`, 200, "application/json", `{"price":"486.00","body":7}`},
 		"a string":                            {`"Hello"`, 200, "application/json", "Hello"},
 		"a list":                              {`[1]`, 200, "application/json", "[1]"},
-		"a status that is none":               {`{"statusCode":99}`, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"a status that is not one":            {`{"statusCode":99}`, 500, "application/json", `{"message":"Internal Server Error"}`},
 		"a status that is text":               {`{"statusCode":"ok"}`, 500, "application/json", `{"message":"Internal Server Error"}`},
 		"a body that is not what it says":     {`{"statusCode":200,"isBase64Encoded":true,"body":"?"}`, 500, "application/json", `{"message":"Internal Server Error"}`},
 		"a header that is a list":             {`{"statusCode":200,"headers":{"a":["b"]}}`, 500, "application/json", `{"message":"Internal Server Error"}`},
@@ -552,7 +552,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"one route twice":              {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/"}, {Method: "GET", Path: "/"}}}, "twice"},
 		"a timeout above the limit":    {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/", Timeout: time.Minute}}}, "timeout"},
 		"a token in the query":         {apigateway.Config{HTTPClient: http.DefaultClient, Authorizers: map[string]apigateway.JWTAuthorizer{"a": {Issuer: "i", Audience: []string{"x"}, IdentitySource: "$request.querystring.t"}}}, "identity source"},
-		"credentials for everybody":    {apigateway.Config{CORS: &apigateway.CORS{AllowOrigins: []string{"*"}, AllowCredentials: true}}, "credentials"},
+		"credentials for every origin": {apigateway.Config{CORS: &apigateway.CORS{AllowOrigins: []string{"*"}, AllowCredentials: true}}, "credentials"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -20,9 +20,9 @@ type result struct {
 	Cookies         []string       `json:"cookies"`
 }
 
-// writeResult answers with what a function gave: an object with a statusCode is a response; any
-// other JSON is the body of one with status 200, a string without its quotes. When it makes no
-// response at all, writeResult fails and has written nothing.
+// writeResult answers with a function's result: an object with a statusCode is a response; any other JSON is the body
+// of one with status 200, a string without its quotes. If the result is not a response at all, writeResult fails and
+// writes nothing.
 //
 // The CORS headers of the function are dropped withCORS, since the gateway then sets its own.
 func writeResult(w http.ResponseWriter, payload []byte, withCORS bool) error {

@@ -11,7 +11,7 @@ import (
 // defaultPath is the path, and the whole route key, of the route for everything else.
 const defaultPath = "$default"
 
-// route is a Route with its path taken apart.
+// route is a Route with its path split.
 type route struct {
 	Route
 	segments []segment
@@ -69,9 +69,9 @@ func compile(r Route) (route, error) {
 	return c, nil
 }
 
-// match finds the most specific route for a request and the values of its path's variables; nil
-// when there is none. A literal beats a variable, that a greedy one, and all of them the default;
-// of equal paths the one with the method beats ANY.
+// match finds the most specific route for a request and the values of its path's variables; nil when there is none. A
+// literal beats a variable, a variable beats a greedy one, and all of them beat the default; of equal paths the one
+// with the method beats ANY.
 func match(routes []route, method, path string) (*route, map[string]string) {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	var best *route

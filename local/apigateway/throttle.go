@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Throttle is how many requests each route takes: so many a second on average, and a burst of so many at once. Zero
-// values throttle nothing.
+// Throttle limits the requests of each route: their rate per second on average, and the size of a burst. Zero values
+// throttle nothing.
 type Throttle struct {
 	RateLimit  float64
 	BurstLimit int

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// GiveUp guards a handler that is served on a network against clients that begin a body and do not go on: reading
-// it fails once a client has been silent for so long, and the connection ends with the answer.
+// GiveUp protects a handler on a network against clients that begin a body and stall: reading fails once a client has
+// been silent for a time, and the connection ends with the answer.
 func GiveUp(patience time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {

@@ -30,8 +30,8 @@ type Service interface {
 
 // An Authorizer decides what one caller may do.
 type Authorizer interface {
-	// Authorize gives nil when the caller may do action on resource, and otherwise an error
-	// that names the caller, the action and the resource.
+	// Authorize returns nil when the caller may do action on resource, and otherwise an error that names the caller,
+	// the action and the resource.
 	Authorize(action, resource string) error
 }
 
@@ -86,8 +86,8 @@ func Authorize(ctx context.Context, action string, resources ...string) error {
 	return nil
 }
 
-// Refuse tells the policy of the caller of ctx that the policy of a resource forbids the caller an action, if it has a
-// method Refused that takes note of it.
+// Refuse reports to the policy of ctx's caller that a resource's policy forbids the caller an action, if that policy
+// has a method Refused.
 func Refuse(ctx context.Context, action, resource string) {
 	if p, ok := CallerOf(ctx).Policy.(interface{ Refused(action, resource string) }); ok {
 		p.Refused(action, resource)
@@ -104,7 +104,7 @@ func WithTraceHeader(ctx context.Context, header string) context.Context {
 	return context.WithValue(ctx, traceKey{}, header)
 }
 
-// TraceHeader is the X-Ray trace header that came with the call, "" when there is none.
+// TraceHeader is the X-Ray trace header of the call, "" when there is none.
 func TraceHeader(ctx context.Context) string {
 	h, _ := ctx.Value(traceKey{}).(string)
 	return h

@@ -1,6 +1,5 @@
-// Package awsapi holds what all local services share: the shape of an AWS error, who is
-// calling and what that caller may do, the trace header of a call, and the HTTP face that
-// speaks the AWS JSON protocols.
+// Package awsapi holds what all local services share: the shape of an AWS error, the caller and what that caller may
+// do, the trace header of a call, and the HTTP face that speaks the AWS JSON protocols.
 package awsapi
 
 import (
@@ -16,9 +15,9 @@ import (
 type Error struct {
 	// Code is the bare error code, for instance "ResourceNotFoundException".
 	Code string
-	// Message is the text that the service gives; it is sent as "message" or "Message" by protocol.
+	// Message is the service's text; it is sent as "message" or "Message" by protocol.
 	Message string
-	// Status is the HTTP status; 0 stands for 400.
+	// Status is the HTTP status; 0 means 400.
 	Status int
 	// Fields are further members of the error body, such as CancellationReasons.
 	Fields map[string]any
@@ -42,7 +41,7 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// CheckEnum refuses a member that has none of the values of its enumeration. "" stands for one that was left out.
+// CheckEnum refuses a member that has none of the values of its enumeration. "" means that it was left out.
 func CheckEnum(member, value string, values ...string) error {
 	if value == "" || slices.Contains(values, value) {
 		return nil
@@ -51,14 +50,14 @@ func CheckEnum(member, value string, values ...string) error {
 		value, member, strings.Join(values, ", "))
 }
 
-// Unsupported says that the local runtime does not implement what was asked for. It is answered
-// as HTTP 501, so that nobody takes it for an AWS behavior.
+// Unsupported says that the local runtime does not implement what was requested. It is answered as HTTP 501, so that
+// nobody mistakes it for AWS's behavior.
 func Unsupported(what string) *Error {
 	return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented,
 		Message: "the local runtime does not support " + what}
 }
 
-// AsError gives the AWS error in err's chain. Any other error becomes an InternalServerError.
+// AsError returns the AWS error in err's chain. Any other error becomes an InternalServerError.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

@@ -8,9 +8,9 @@ import (
 
 // CheckHost guards a handler that is served on address against the pages in this machine's browser.
 //
-// A page of any site may let its own name resolve to 127.0.0.1 and then call what listens there as
-// its own origin, with any header. Its name in the Host header gives it away: where address is of
-// this machine alone, only IP addresses, localhost and the name in address are let through.
+// A page of any site may let its own name resolve to 127.0.0.1 and then call what listens there as its own origin, with
+// any header. Its name in the Host header reveals it: if address is a loopback address, only IP addresses, localhost
+// and the name in address are let through.
 //
 // A page that calls across origins needs no check. All that matters here wants an Authorization
 // header, or X-Amz-Target too, and a browser sends neither to another origin unless that has

@@ -22,18 +22,17 @@ import (
 // MaxBody is the size of the largest request body that is read, in bytes.
 const MaxBody = 16 << 20
 
-// Server is the endpoint of all local services. It takes a call by its X-Amz-Target header to a
-// service that speaks AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query
-// protocol, and by its path to one that speaks REST JSON. A service that has all paths to itself gets what
-// is signed for it.
+// Server is the endpoint of all local services. It routes a call by its X-Amz-Target header to a service that speaks
+// AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query protocol, and by its path to one that
+// speaks REST JSON. A service that owns all paths gets the requests signed for it.
 //
 // The access key of the request's signature names the caller. The signature itself is not
 // verified: whoever reaches the endpoint could as well take another key.
 //
 // All Handle calls come before the first request; after that a Server is safe for concurrent use.
 type Server struct {
-	// Identify gives the identity that an access key stands for, and false for an unknown key.
-	// Nil accepts every key as the account itself.
+	// Identify returns the identity of an access key, and false for an unknown key. Nil accepts every key as the
+	// account itself.
 	Identify func(accessKeyID string) (Caller, bool)
 	// Before is asked before each operation of a JSON protocol: its error is the answer. Nil lets all through.
 	Before func(ctx context.Context, operation string) error
@@ -81,8 +80,8 @@ func (s *Server) HandleREST(pathPrefix string, h http.Handler) {
 	slices.SortStableFunc(s.paths, func(a, b restPath) int { return len(b.prefix) - len(a.prefix) })
 }
 
-// HandleService registers the handler of a service that has all paths to itself, such as "s3": of the requests
-// that are signed for it, or that go to its name. Who cannot be identified is answered by fail.
+// HandleService registers the handler of a service that owns all paths, such as "s3": it gets the requests that are
+// signed for the service, or that go to its name. A caller that cannot be identified is answered by fail.
 func (s *Server) HandleService(name string, h http.Handler, fail func(http.ResponseWriter, *http.Request, *Error)) {
 	s.services[name] = restService{h, fail}
 }
@@ -116,7 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if identityErr != nil {
-			identityErr.Status = http.StatusForbidden // the JSON services give some of these a 400
+			identityErr.Status = http.StatusForbidden // the JSON services answer some of these with 400
 			WriteError(w, identityErr)
 			return
 		}
@@ -212,8 +211,8 @@ func (s *Server) identify(r *http.Request) (context.Context, *Error) {
 	return WithCaller(ctx, c), nil
 }
 
-// serviceOf is the service that a request was signed for, and for one without a signature the one whose name
-// it goes to: "s3" for bucket.s3.us-east-1.amazonaws.com.
+// serviceOf returns the service that a request was signed for; without a signature, the one whose name it goes to: "s3"
+// for bucket.s3.us-east-1.amazonaws.com.
 func serviceOf(r *http.Request) string {
 	if _, credential, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
 		credential, _, _ = strings.Cut(credential, ",")
@@ -268,7 +267,7 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, tooLarge
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, &Error{Code: "RequestTimeoutException", Status: http.StatusRequestTimeout, Message: "the request's body did not come to its end"}
+		return nil, &Error{Code: "RequestTimeoutException", Status: http.StatusRequestTimeout, Message: "the request's body is incomplete"}
 	}
 	if err != nil {
 		return nil, Errorf("SerializationException", "read the request: %v", err)

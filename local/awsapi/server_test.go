@@ -65,7 +65,7 @@ func TestEveryClientReadsAnswersAndErrors(t *testing.T) {
 		call func(context.Context) error
 		want func(error) bool
 	}{
-		"DynamoDB gives the item of a failed condition": {
+		"DynamoDB returns the item of a failed condition": {
 			func(ctx context.Context) error {
 				c := failing("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", &awsapi.Error{
 					Code: "ConditionalCheckFailedException", Message: "The conditional request failed",
@@ -78,7 +78,7 @@ func TestEveryClientReadsAnswersAndErrors(t *testing.T) {
 				return ok && *e.Message == "The conditional request failed" && e.Item["id"].(*types.AttributeValueMemberS).Value == "a"
 			},
 		},
-		"DynamoDB gives the reasons and the text of a cancelled transaction": {
+		"DynamoDB returns the reasons and the text of a cancelled transaction": {
 			func(ctx context.Context) error {
 				c := failing("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", &awsapi.Error{
 					Code: "TransactionCanceledException", Message: "Transaction cancelled",

@@ -86,7 +86,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keep takes a whole body that nobody will use again, without a copy.
+// keep takes a whole body that is not used again, without a copy.
 func (w *recorder) keep(body []byte) {
 	w.WriteHeader(http.StatusOK)
 	w.body = body

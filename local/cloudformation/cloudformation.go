@@ -28,8 +28,8 @@ type Service struct {
 	why   func(logicalID string) string
 }
 
-// New returns the Service of the stack of a template, which was made at an instant. why says of a resource why it, or a
-// part of it, is not run, and returns "" if all of it is.
+// New returns the Service of a template's stack, created at an instant. why returns the reason why a resource, or a
+// part of it, is not run, and "" if all of it is.
 func New(stack *template.Template, made time.Time, why func(logicalID string) string) *Service {
 	return &Service{stack, made.UTC().Format("2006-01-02T15:04:05.000Z"), why}
 }

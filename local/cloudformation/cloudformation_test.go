@@ -19,7 +19,7 @@ import (
 	"milepost/local/template"
 )
 
-// text is a template with queues beyond what one answer has.
+// text is a template with more queues than one answer has.
 func text(queues int) string {
 	t := `AWSTemplateFormatVersion: "2010-09-09"
 Description: Some <queues> & nothing else.
@@ -45,7 +45,7 @@ const stacks = "arn:aws:cloudformation:us-east-1:000000000000:stack/"
 
 var made = time.Date(2026, 5, 1, 9, 30, 0, 0, time.UTC)
 
-// newClient is a client of the stack "parcels", of the template with so many queues.
+// newClient is a client of the stack "parcels", of the template with a number of queues.
 func newClient(t *testing.T, queues int, caller awsapi.Caller) *sdk.Client {
 	t.Helper()
 	stack, err := template.Parse("t.yaml", []byte(text(queues)), template.Options{

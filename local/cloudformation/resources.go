@@ -11,7 +11,7 @@ import (
 // mostResources is how many resources one answer has.
 const mostResources = 100
 
-// resource is what every answer says of a resource.
+// resource is what every answer says about a resource.
 type resource struct {
 	LogicalResourceId    string
 	PhysicalResourceId   string
@@ -30,7 +30,7 @@ func (s *Service) resource(r *template.Resource) resource {
 	return described
 }
 
-// stackOf is what some answers say of a resource's stack.
+// stackOf is what some answers say about a resource's stack.
 type stackOf struct{ StackId, StackName string }
 
 type summary struct {

@@ -1,5 +1,5 @@
-// Package conformancetest compares what a local service answered with what AWS was recorded to
-// answer: Read gives the recorded cases, Compare tells where an answer differs.
+// Package conformancetest compares the answers of a local service with those recorded on AWS: Read returns the recorded
+// cases, Compare says where an answer differs.
 package conformancetest
 
 import (
@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// Compare tells whether actual, a value decoded from JSON, is as recorded in expected. It gives nil
-// or an error that names the first place where they differ.
+// Compare compares actual, a value decoded from JSON, with the recorded expected. It returns nil or an error that names
+// the first place where they differ.
 //
-// In expected the string "*" stands for any value, and a "*" within a string for any run of
-// characters. An actual string is read as JSON where expected is not a string. Numbers, float64 or
-// json.Number, compare by value.
+// In expected the string "*" matches any value, and a "*" within a string any run of characters. An actual string is
+// read as JSON if expected is not a string. Numbers, float64 or json.Number, compare by value.
 func Compare(expected, actual any) error {
 	return compare("$", expected, actual)
 }
@@ -125,7 +124,7 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// glob matches text against pattern, in which each "*" stands for any run of characters.
+// glob matches text against pattern, in which each "*" matches any run of characters.
 func glob(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {

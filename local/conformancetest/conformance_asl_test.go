@@ -297,7 +297,7 @@ func (c *aslCase) compareHistory(ctx context.Context, service *stepfunctions.Ser
 // beginning of its Map Run. Until then it followed the end.
 const mapRunLinked = "2024-11-14"
 
-// previousIDs are the recorded ones as AWS gives them today.
+// previousIDs are the recorded ones as AWS returns them today.
 func (c *aslCase) previousIDs() []any {
 	ids := slices.Clone(c.Expect.HistoryPreviousIDs)
 	for i, kind := range c.Expect.History {
@@ -308,7 +308,7 @@ func (c *aslCase) previousIDs() []any {
 	return ids
 }
 
-// tidyDetails gives the details of an event the form of the recordings.
+// tidyDetails returns the details of an event the form of the recordings.
 func tidyDetails(block map[string]any) {
 	for _, name := range []string{"inputDetails", "outputDetails", "assignedVariablesDetails"} {
 		delete(block, name)

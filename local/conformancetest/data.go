@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// Read gives a file of the recorded cases. They lie in $CONFORMANCE_DIR, or else in
-// ../shared/conformance seen from the root of the repository. The test is skipped where they are
-// absent.
+// Read returns a file of the recorded cases. They are in $CONFORMANCE_DIR, or else in ../shared/conformance beside the
+// repository. The test is skipped where they are absent.
 func Read(tb testing.TB, name string) []byte {
 	tb.Helper()
 	dir := os.Getenv("CONFORMANCE_DIR")

@@ -82,7 +82,7 @@ func (r *returnsCapacity) read(d *decoder) {
 
 func (r returnsCapacity) wanted() bool { return r == "TOTAL" || r == "INDEXES" }
 
-// append appends c as JSON, in the detail that r asks for.
+// append appends c as JSON, in the detail that r requests.
 func (r returnsCapacity) append(b []byte, c *consumed) []byte {
 	total := c.units
 	for _, u := range c.indexes {
@@ -154,7 +154,7 @@ func (r returnsCapacity) addAll(a *answer, all capacities) {
 	*a = append(*a, ']')
 }
 
-// capacities sums up by table, in the order in which the tables come.
+// capacities sums up by table, in the order of the tables' first use.
 type capacities []*consumed
 
 func (all *capacities) of(t *table) *consumed {

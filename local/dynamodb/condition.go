@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// operand gives a value for one item, or none, and condition is true or false for it. check finds
-// what is wrong with the types of the request's values before any item is looked at.
+// operand returns a value for one item, or none, and condition is true or false for it. check finds faults in the types
+// of the request's values before any item is read.
 type (
 	operand interface {
 		of(e *environment, item attributes) (value, bool)
@@ -161,7 +161,7 @@ func (c contains) holds(e *environment, item attributes) bool {
 	}
 }
 
-// literal gives the value of an operand that does not depend on the item.
+// literal returns the value of an operand that does not depend on the item.
 func literal(e *environment, o operand) (value, bool) {
 	if r, ok := o.(valueRef); ok {
 		return r.of(e, nil)
@@ -200,7 +200,7 @@ func checkDistinct(e *environment, operator string, first operand, others ...ope
 
 func anyKind(kind) bool { return true }
 
-// hasSize tells the kinds that the function size takes.
+// hasSize reports whether the function size accepts the kind.
 func hasSize(k kind) bool { return k != kindN && k != kindBool && k != kindNull }
 
 // checkKinds refuses a comparison of a path with itself, and literal operands of kinds that the operator does not take.

@@ -22,14 +22,13 @@ const (
 // maxName is the size of the longest name of an attribute, in bytes.
 const maxName = 65535
 
-// decoder reads one JSON text. It stops at the first error, which it keeps in err: after that all
-// its methods return zero values at once, so that callers look at err only when they are done.
-// What is well-formed but wrong is kept beside, the first of each sort, since AWS tells of it in
-// another order than that of the text: violation is of a constraint that the API's model states,
-// and fault is in an attribute value.
+// decoder reads one JSON text. It stops at the first error, which it keeps in err: after that all its methods return
+// zero values at once, so that callers look at err only when they are done. What is well-formed but wrong is kept
+// separately, the first of each sort, because AWS reports it in another order than that of the text: violation is of a
+// constraint in the API's model, and fault is in an attribute value.
 //
-// The strings that it gives are parts of the text where possible. Reading an item this way takes a
-// fraction of what encoding/json needs.
+// The strings that it returns are parts of the text where possible. Reading an item this way takes a fraction of what
+// encoding/json needs.
 type decoder struct {
 	text  string
 	pos   int
@@ -67,7 +66,7 @@ func (d *decoder) fail(err error) {
 // violates keeps that a constraint of the API's model does not hold.
 func (d *decoder) violates(err error) { d.violation = cmp.Or(d.violation, err) }
 
-// invalid keeps what is wrong with an attribute value, and takeFault gives it to whoever reports it.
+// invalid records a fault in an attribute value, and takeFault returns it to be reported.
 func (d *decoder) invalid(err error) { d.fault = cmp.Or(d.fault, err) }
 
 func (d *decoder) takeFault() error {
@@ -80,7 +79,7 @@ func (d *decoder) malformed(want string) {
 	d.fail(awsapi.Errorf("SerializationException", "malformed JSON at byte %d: want %s", d.pos, want))
 }
 
-// peek skips white space and gives the byte that follows it; 0 at the end of the text.
+// peek skips white space and returns the byte that follows it; 0 at the end of the text.
 func (d *decoder) peek() byte {
 	for ; d.pos < len(d.text); d.pos++ {
 		switch c := d.text[d.pos]; c {
@@ -244,7 +243,7 @@ func (d *decoder) named(each func(name string)) attributes {
 	sortAttributes(a)
 	for i := 1; i < len(a); i++ {
 		if a[i].name == a[i-1].name {
-			d.fail(awsapi.Errorf("SerializationException", "the member %q stands twice in an object", a[i].name))
+			d.fail(awsapi.Errorf("SerializationException", "an object has the member %q twice", a[i].name))
 		}
 	}
 	return a

@@ -16,14 +16,13 @@ type TableInput struct {
 	AttributeDefinitions   []AttributeDefinition
 	GlobalSecondaryIndexes []Index `json:",omitempty"`
 	LocalSecondaryIndexes  []Index `json:",omitempty"`
-	// BillingMode is PROVISIONED or PAY_PER_REQUEST; "" stands for PROVISIONED. Throughput is
-	// described but never limited.
+	// BillingMode is PROVISIONED or PAY_PER_REQUEST; "" means PROVISIONED. Throughput is described but never limited.
 	BillingMode           string      `json:",omitempty"`
 	ProvisionedThroughput *Throughput `json:",omitempty"`
 	// StreamViewType is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES; "" means no stream.
 	StreamViewType string `json:",omitempty"`
-	// StreamLabel is the last part of the stream's ARN; "" stands for the time of creation, as on AWS.
-	// It is for templates, whose ARNs have to be known before anything is made.
+	// StreamLabel is the last part of the stream's ARN; "" means the time of creation, as on AWS. It is for templates,
+	// whose ARNs must be known before anything is created.
 	StreamLabel string `json:",omitempty"`
 	// TTLAttribute names the Number attribute with the second (Unix time) at which an item expires;
 	// "" means that nothing expires.
@@ -198,7 +197,7 @@ func (in *TableInput) schema(elements []KeyElement) keySchema {
 	return s
 }
 
-// difference names the members in which two definitions of one table differ, nil for none.
+// difference names the members in which two definitions of one table differ, nil if there are none.
 func (in *TableInput) difference(other *TableInput) error {
 	a, b := reflect.ValueOf(in.sorted()), reflect.ValueOf(other.sorted())
 	var differ []string
@@ -217,7 +216,7 @@ func (in *TableInput) difference(other *TableInput) error {
 	return fmt.Errorf("table %s exists with another %s", in.TableName, strings.Join(differ, ", "))
 }
 
-// sorted is the definition with everything in order whose order means nothing.
+// sorted is the definition with all unordered parts in order.
 func (in *TableInput) sorted() TableInput {
 	c := *in
 	if c.BillingMode == "" {

@@ -71,7 +71,7 @@ func openStore(tb testing.TB, path string) *storage.Store {
 
 func storePath(tb testing.TB) string { return filepath.Join(tb.TempDir(), "local.db") }
 
-// clients gives SDK clients that reach s in memory.
+// clients returns SDK clients that reach s in memory.
 func clients(s *dynamodb.Service) (*sdk.Client, *dynamodbstreams.Client) {
 	server := awsapi.NewServer()
 	server.Handle("DynamoDB_20120810", "com.amazonaws.dynamodb.v20120810", s)
@@ -89,7 +89,7 @@ func newClient(tb testing.TB) *sdk.Client {
 	return c
 }
 
-// call makes one call with a body in JSON, in which ' stands for ".
+// call makes one call with a body in JSON, in which ' replaces ".
 func call(s awsapi.Service, operation, body string) (map[string]any, error) {
 	out, err := s.Call(context.Background(), operation, []byte(strings.ReplaceAll(body, "'", `"`)))
 	if err != nil {
@@ -112,7 +112,7 @@ func mustCall(tb testing.TB, s awsapi.Service, operation, body string) map[strin
 	return out
 }
 
-// wantJSON compares an answer with JSON in which ' stands for ".
+// wantJSON compares an answer with JSON in which ' replaces ".
 func wantJSON(tb testing.TB, got any, want string) {
 	tb.Helper()
 	var w any

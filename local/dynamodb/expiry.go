@@ -125,7 +125,7 @@ func (s *Service) expire(t *table, e *expiry) {
 	}
 }
 
-// expired gives the keys of the items whose time has come.
+// expired returns the keys of the items whose time has come.
 func (t *table) expired(e *expiry) []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

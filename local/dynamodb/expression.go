@@ -9,8 +9,7 @@ import (
 	"milepost/local/awsapi"
 )
 
-// environment is what the request gives to its expressions: ExpressionAttributeNames and
-// ExpressionAttributeValues.
+// environment is what the request passes to its expressions: ExpressionAttributeNames and ExpressionAttributeValues.
 type environment struct {
 	names  []substitution
 	values attributes
@@ -19,7 +18,7 @@ type environment struct {
 
 type substitution struct{ placeholder, name string }
 
-// lookup gives the name that a placeholder (#n) stands for, and false when it is not defined.
+// lookup returns the name behind a placeholder (#n), and false if it is not defined.
 func (e *environment) lookup(placeholder string) (string, bool) {
 	for _, s := range e.names {
 		if s.placeholder == placeholder {
@@ -235,9 +234,8 @@ type expressionSet struct {
 	nested []string // the first steps of paths that have more
 }
 
-// bind compiles the expression of a request member and checks it: what it leads to with paths, what
-// its values are of with types; either may be nil. Without a text there is no expression, and bind
-// gives a parsed with the zero node.
+// bind compiles the expression of a request member and checks it: what it leads to with paths, what its values are of
+// with types; either may be nil. Without a text there is no expression, and bind returns a parsed with the zero node.
 func bind[T any](set *expressionSet, c *cache[T], member string, text *string, paths, types func(T, *environment) error) (*parsed[T], error) {
 	if text == nil {
 		return new(parsed[T]), nil
@@ -263,5 +261,5 @@ func bind[T any](set *expressionSet, c *cache[T], member string, text *string, p
 	return p, nil
 }
 
-// done checks that nothing was defined in vain.
+// done checks that nothing was defined without being used.
 func (set *expressionSet) done() error { return set.env.checkUsed(set.names, set.values) }

@@ -22,7 +22,7 @@ var (
 	sampleNames = map[string]string{"#s": `'s'`, "#odd": `'wörd.x'`, "#m": `'m'`, "#k": `'k'`, "#size": `'size'`, "#l": `'l'`}
 )
 
-// values and names give the request members that define what an expression uses.
+// values and names return the request members that define what an expression uses.
 func values(expression string) string {
 	return definitions("ExpressionAttributeValues", expression, sampleValues)
 }

@@ -46,7 +46,7 @@ func (k *keySchema) of(item attributes) attributes {
 	return key
 }
 
-// encode gives the encoded key of an item that has its attributes in the right types.
+// encode returns the encoded key of an item that has its attributes in the right types.
 func (k *keySchema) encode(item attributes) string {
 	partition, _ := item.get(k.partition.name)
 	b := appendPartition(make([]byte, 0, 96), partition)

@@ -1,7 +1,7 @@
 package dynamodb
 
-// keyRange gives the range of encoded keys that a key condition describes: the partition key
-// equals a value and, at most, one condition on the sort key.
+// keyRange returns the range of encoded keys that a key condition describes: the partition key equals a value and, at
+// most, one condition on the sort key.
 func keyRange(c condition, schema *keySchema, e *environment) (span, error) {
 	conditions, err := conjuncts(c)
 	if err != nil {
@@ -46,7 +46,7 @@ func keyRange(c condition, schema *keySchema, e *environment) (span, error) {
 	return sort.within(prefix)
 }
 
-// conjuncts takes apart what AND joins.
+// conjuncts splits what AND joins.
 func conjuncts(c condition) ([]condition, error) {
 	refuse := func(operator string) ([]condition, error) {
 		return nil, validationf("Invalid operator used in KeyConditionExpression: %s", operator)
@@ -147,7 +147,7 @@ func (t *keyTerm) checkValues(at keyAttribute, isSort bool) error {
 	return nil
 }
 
-// within gives the range of a sort key condition in a partition.
+// within returns the range of a sort key condition in a partition.
 func (t *keyTerm) within(prefix string) (span, error) {
 	at := func(v value) string { return string(appendKeyPart([]byte(prefix), v, true)) }
 	first := at(t.values[0])

@@ -9,7 +9,7 @@ import (
 // token of every expression is the empty one.
 type token struct {
 	text     string
-	from, to int // where it stands in the expression
+	from, to int // its position in the expression
 }
 
 func (t token) isWord() bool   { return t.text != "" && isLetter(t.text[0]) }
@@ -17,7 +17,7 @@ func (t token) isName() bool   { return t.text != "" && t.text[0] == '#' }
 func (t token) isValue() bool  { return t.text != "" && t.text[0] == ':' }
 func (t token) isNumber() bool { return t.text != "" && isDigit(t.text[0]) }
 
-// isKeyword tells the words that belong to the syntax of expressions and can be no name.
+// isKeyword reports whether a word belongs to the syntax of expressions and so cannot be a name.
 func (t token) isKeyword() bool {
 	return slices.ContainsFunc([]string{"AND", "OR", "NOT", "IN", "BETWEEN", "SET", "REMOVE", "ADD", "DELETE"}, t.is)
 }
@@ -64,7 +64,7 @@ func lex(text string) ([]token, error) {
 	return append(tokens, token{"", len(text), len(text)}), nil
 }
 
-// syntaxError quotes the offending token and what stands between its neighbors first and last.
+// syntaxError quotes the offending token and the text from its neighbor first to its neighbor last.
 func syntaxError(text string, at, first token, last ...token) error {
 	shown := at.text
 	if shown == "" {

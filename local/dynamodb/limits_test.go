@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestLimits holds requests that are just beyond a limit, and beside them those that are just within.
+// TestLimits has requests barely beyond a limit, and others barely within it.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	text := func(n int) string { return `{'S':'` + strings.Repeat("x", n) + `'}` }

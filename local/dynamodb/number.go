@@ -24,8 +24,7 @@ type number struct {
 	digits   [maxDigits]byte // '0' to '9'
 }
 
-// canonicalNumber gives the one text that stands for the number s: no exponent, no leading or
-// trailing zeros.
+// canonicalNumber returns the canonical text of the number s: no exponent, no leading or trailing zeros.
 func canonicalNumber(s string) (string, error) {
 	if isPlainInteger(s) {
 		return s, nil
@@ -159,7 +158,7 @@ func compareNumbers(s, t string) int {
 	return order
 }
 
-// addNumbers gives s+t, or s-t, of numbers in canonical form.
+// addNumbers returns s+t, or s-t, of numbers in canonical form.
 func addNumbers(s, t string, subtract bool) (string, error) {
 	a, b := mustNumber(s), mustNumber(t)
 	scale := min(a.exponent-a.n, b.exponent-b.n)

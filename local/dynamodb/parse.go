@@ -27,11 +27,11 @@ type parsed[T any] struct {
 	values []string
 	roots  []string
 	nested []string
-	deep   error // of a path with too many steps; AWS tells of undefined names and values before
+	deep   error // of a path with too many steps; AWS reports undefined names and values first
 }
 
-// parser reads one expression by recursive descent. A syntax error ends it. What is wrong in another
-// way is kept in fault, the first such thing, since AWS tells of a syntax error wherever it stands.
+// parser reads one expression by recursive descent. A syntax error ends it. The first other fault is kept in fault,
+// because AWS reports a syntax error first, wherever it is.
 type parser struct {
 	text      string
 	tokens    []token
@@ -222,7 +222,7 @@ func (p *parser) valueName() valueRef {
 	return valueRef(t.text)
 }
 
-// isCall tells whether a function call comes next.
+// isCall reports whether a function call comes next.
 func (p *parser) isCall() bool { return p.next().isWord() && p.following().text == "(" }
 
 // call is a function with its arguments, as written.
@@ -241,7 +241,7 @@ func (p *parser) call() call {
 	return call{function, args}
 }
 
-// arguments gives as many arguments as the function must have.
+// arguments reads exactly the arguments that the function must have.
 func (p *parser) arguments(c call, count int) []operand {
 	if len(c.args) != count {
 		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", c.function, len(c.args))
@@ -262,7 +262,7 @@ func (p *parser) asPath(function string, o operand) path {
 	return at
 }
 
-// operand reads a path, a value, a function that gives a value, or one of them in parentheses.
+// operand reads a path, a value, a function that returns a value, or one of them in parentheses.
 func (p *parser) operand() operand {
 	switch {
 	case p.next().text == "(":
@@ -275,7 +275,7 @@ func (p *parser) operand() operand {
 	return p.path()
 }
 
-// parenthesised reads what stands in parentheses.
+// parenthesised reads what is in parentheses.
 func parenthesised[T any](p *parser, read func(*parser) T) T {
 	p.expect("(")
 	if p.next().text == "(" && p.closes(p.pos) == p.closes(p.pos-1)-1 {
@@ -359,7 +359,7 @@ func (p *parser) primary() condition {
 	return p.comparison()
 }
 
-// isOperator tells whether at this position stands what compares two operands.
+// isOperator reports whether the token at this position compares two operands.
 func (p *parser) isOperator(pos int) bool {
 	switch t := p.tokens[min(pos, len(p.tokens)-1)]; t.text {
 	case "=", "<>", "<", "<=", ">", ">=":

@@ -1,7 +1,7 @@
 package dynamodb
 
-// project gives the parts of an item that the resolved paths lead to. Of a list, only the elements
-// asked for remain, in their order.
+// project returns the parts of an item that the resolved paths lead to. Of a list, only the requested elements remain,
+// in their order.
 func (a attributes) project(paths []path) attributes {
 	picked := attributes{}
 	for name, rests := range grouped(paths, func(s step) string { return s.name }) {

@@ -37,7 +37,7 @@ type search struct {
 	number int    // of the index
 	holds  condition
 	roots  []string // the first steps of the paths in the filter
-	whole  bool     // whole items are read, even those of which the index holds less
+	whole  bool     // whole items are read, even if the index has less of them
 }
 
 // member reads a request member that both have. It reports whether name is one.
@@ -77,7 +77,7 @@ func (q *search) authorize(ctx context.Context, action string) error {
 	return awsapi.Authorize(ctx, action, TableARN(q.tableName))
 }
 
-// prepare compiles the expressions and finds table and index. It gives the key condition, which a query needs.
+// prepare compiles the expressions and finds table and index. It returns the key condition, which a query needs.
 func (q *search) prepare(s *Service, isQuery bool) (condition, error) {
 	if err := checkName(q.tableName); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (q *search) findIndex() error {
 	return nil
 }
 
-// checkSelect checks that the request says in one way what is to be read.
+// checkSelect checks that the request says in only one way what to read.
 func (q *search) checkSelect() error {
 	switch {
 	case q.projection != nil && q.selects != "" && q.selects != "SPECIFIC_ATTRIBUTES":
@@ -149,7 +149,7 @@ func (q *search) checkSelect() error {
 	return nil
 }
 
-// checkProjected checks that the index has what is to be read.
+// checkProjected checks that the index has what the request reads.
 func (q *search) checkProjected() error {
 	if q.index == nil || q.index.all {
 		return nil
@@ -245,14 +245,14 @@ func (q *search) startPlace() (string, error) {
 // span is a range of encoded keys: from low up to, but without, high; "" is unbounded.
 type span struct{ low, high string }
 
-// page is what one request looked at.
+// page is what one request has read.
 type page struct {
 	items []*item
 	more  bool // the page ended before the range did
 	size  int
 }
 
-// from gives the part of a range that comes after ExclusiveStartKey.
+// from returns the part of a range that comes after ExclusiveStartKey.
 func (q *search) from(in span) (span, error) {
 	if q.startKey == nil {
 		return in, nil

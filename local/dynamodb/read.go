@@ -26,7 +26,7 @@ type reading struct {
 	fault      error // what is wrong with the values in key
 
 	table  *table
-	paths  []path   // resolved; nil stands for the whole item
+	paths  []path   // resolved; nil means the whole item
 	nested []string // the first steps of the paths that have more
 }
 
@@ -70,7 +70,7 @@ func (r *reading) compile(x *expressions) error {
 	return set.done()
 }
 
-// place checks a key and encodes it. A key that does not fit the table comes as misfit.
+// place checks a key and encodes it. A key that does not fit the table is returned as misfit.
 func (r *reading) place(key attributes) (place string, misfit, err error) {
 	schema := &r.table.schema
 	if misfit := schema.checkKey(key); misfit != nil {
@@ -85,7 +85,7 @@ func (r *reading) place(key attributes) (place string, misfit, err error) {
 	return r.table.schema.encode(key), nil, r.table.checkScalars(r.nested)
 }
 
-// append appends what the reading gives of an item, as JSON.
+// append appends the requested part of an item, as JSON.
 func (r *reading) append(b []byte, it *item) []byte {
 	if r.paths == nil {
 		return append(b, it.json...)
@@ -149,7 +149,7 @@ func (s *Service) getItem(ctx context.Context, body []byte) (any, error) {
 	return awsapi.Raw(a.end()), nil
 }
 
-// batch is what BatchGetItem asks of one table.
+// batch is what BatchGetItem reads from one table.
 type batch struct {
 	reading
 	keys []attributes
@@ -250,7 +250,7 @@ func (s *Service) batchGetItem(ctx context.Context, body []byte) (any, error) {
 	return awsapi.Raw(a.end()), nil
 }
 
-// batch reads what is asked of one table.
+// batch reads the requested items of one table.
 func (d *decoder) batch(b *batch) {
 	d.object(func(name string) {
 		switch {

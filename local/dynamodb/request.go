@@ -20,7 +20,7 @@ func errMissing(member string) error {
 	return validationf("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", member)
 }
 
-// optional reads a string whose absence means something else than "".
+// optional reads a string whose absence is not the same as "".
 func (d *decoder) optional() *string {
 	s := d.string()
 	return &s
@@ -41,8 +41,8 @@ func (d *decoder) tableName() string { return bareName(d.string()) }
 // nameCharacters are those of tables and indexes.
 var nameCharacters = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
 
-// checkName checks the name of a table or an index that a call on items gives. Those of existing ones
-// are 3 characters long at least, but a call may ask for a shorter one: it does not exist.
+// checkName checks the name of a table or an index in a call on items. Existing names have at least 3 characters, but a
+// call may name a shorter one: it does not exist.
 func checkName(name string) error {
 	constraint := ""
 	switch {

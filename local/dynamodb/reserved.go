@@ -2,8 +2,8 @@ package dynamodb
 
 import "strings"
 
-// isReserved tells whether an attribute of this name can be written in an expression only by way
-// of ExpressionAttributeNames. Case does not matter.
+// isReserved reports whether an expression needs ExpressionAttributeNames for an attribute of this name. Case does not
+// matter.
 func isReserved(name string) bool {
 	// No reserved word is longer than 14 letters, and most attribute names are never reserved.
 	return len(name) <= 14 && reservedWords[strings.ToUpper(name)]

@@ -1,12 +1,11 @@
-// Package dynamodb is Amazon DynamoDB and DynamoDB Streams on one machine. A Service holds tables;
-// its Call answers the operations of DynamoDB, Streams those of DynamoDB Streams, and OpenStream
-// gives a table's changes to whoever waits for them.
+// Package dynamodb is Amazon DynamoDB and DynamoDB Streams on one machine. A Service holds tables; its Call answers the
+// operations of DynamoDB, Streams those of DynamoDB Streams, and OpenStream returns a reader of a table's changes.
 //
-// It answers as AWS does, or refuses by name what it does not implement: the legacy conditions
-// (Expected, AttributeUpdates, QueryFilter and the like), PartiQL, UpdateTable, backups, global
-// tables. Four differences are by choice: nothing is throttled; a table is active, or gone, when the
-// call that creates or deletes it returns; transactions that meet wait for each other where AWS
-// cancels one; expired items are deleted at once where AWS takes days.
+// It answers as AWS does, or refuses by name what it does not implement: the legacy conditions (Expected,
+// AttributeUpdates, QueryFilter and the like), PartiQL, UpdateTable, backups, global tables. Four differences are by
+// choice: nothing is throttled; a table is active, or gone, when the call that creates or deletes it returns;
+// conflicting transactions wait for each other, while AWS cancels one; expired items are deleted at once, while AWS
+// takes days.
 package dynamodb
 
 import (
@@ -24,9 +23,9 @@ import (
 type Config struct {
 	// Store keeps the tables; nil keeps them in memory only.
 	Store *storage.Store
-	// Logger gets what no caller is told, such as a failed deletion of expired items; nil discards it.
+	// Logger receives what no caller sees, such as a failed deletion of expired items; nil discards it.
 	Logger *slog.Logger
-	// Policy returns the policy of the table with an ARN, nil where there is none. A nil Policy is for tables without.
+	// Policy returns the policy of the table with an ARN, nil if there is none. A nil Policy is for tables without.
 	Policy func(tableARN string) *iam.ResourcePolicy
 }
 
@@ -37,7 +36,7 @@ type Service struct {
 	policy      func(tableARN string) *iam.ResourcePolicy
 	expressions expressions
 	tokens      clientTokens
-	defining    sync.Mutex // held while tables are created, deleted or defined anew
+	defining    sync.Mutex // held while tables are created, deleted or redefined
 
 	mu      sync.RWMutex // guards what follows
 	tables  map[string]*table

@@ -93,8 +93,8 @@ func parseSequence(s string) (uint64, error) {
 	return 0, validationf("Invalid SequenceNumber: %q", s)
 }
 
-// reserve makes the record of a change that is about to be committed, and the operations that
-// commit it. It has to be completed.
+// reserve makes the record of a change that is about to be committed, and the operations that commit it. The caller
+// must complete it.
 func (c *changeStream) reserve(ch *change) (*record, []storage.Op) {
 	some := ch.updated
 	if some == nil {
@@ -250,8 +250,7 @@ func (c *changeStream) encode(ch *change, r *record, now time.Time) {
 	r.stored, r.JSON = b, b[head:]
 }
 
-// after gives up to limit visible records with higher numbers, and else a channel that is closed
-// when there may be more.
+// after returns up to limit visible records with higher numbers, or a channel that is closed when there may be more.
 func (sh *shard) after(sequence uint64, limit int) ([]*record, <-chan struct{}) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -295,8 +294,8 @@ type reader struct {
 	passed [shardCount]atomic.Uint64
 }
 
-// OpenStream gives a reader of the stream with this ARN. As long as the Service lives, the records
-// that the reader has not passed are kept for 24 hours.
+// OpenStream returns a reader of the stream with this ARN. As long as the Service lives, the records that the reader
+// has not passed are kept for 24 hours.
 func (s *Service) OpenStream(streamARN string) (stream.Reader, error) {
 	c, err := s.stream(streamARN)
 	if err != nil {

@@ -35,7 +35,7 @@ func openStream(tb testing.TB, s *dynamodb.Service, table string) stream.Reader 
 	return r
 }
 
-// readAll gives what the stream holds now, shard by shard.
+// readAll returns what the stream holds now, shard by shard.
 func readAll(tb testing.TB, r stream.Reader) []stream.Record {
 	tb.Helper()
 	var all []stream.Record
@@ -254,7 +254,7 @@ func TestRecordsThatEveryReaderHasPassedAreBounded(t *testing.T) {
 	if err != nil || len(records) != 10_100 {
 		t.Fatalf("a reader at the beginning finds %d records, %v, want 10100", len(records), err)
 	}
-	// It goes on behind the last but one: behind the last it would wait.
+	// It continues after the second to last: after the last it would wait.
 	if _, err := r.Next(t.Context(), id, records[len(records)-2].SequenceNumber, 1); err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (t *table) newItem(a attributes) *item {
 	return it
 }
 
-// holds tells whether an item has the index's key attributes.
+// holds reports whether an item has the index's key attributes.
 func (x *index) holds(a attributes) bool {
 	for _, at := range x.attributes() {
 		if _, ok := a.get(at.name); !ok {
@@ -178,7 +178,7 @@ func (t *table) get(key string) *item {
 	return it
 }
 
-// replace puts updated where old was; nil stands for no item. The caller holds the item's latch.
+// replace puts updated where old was; nil means no item. The caller holds the item's latch.
 func (t *table) replace(old, updated *item) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

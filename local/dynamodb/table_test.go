@@ -101,8 +101,8 @@ func TestDefinitionOfAnExistingTable(t *testing.T) {
 	wantError(t, err, "ValidationException", "currently protected against deletion")
 }
 
-// TestAcknowledgedWritesSurviveAKill opens the store again while the first Service, which was never
-// closed, is just left.
+// TestAcknowledgedWritesSurviveAKill opens the store again while the first Service, which was never closed, is
+// abandoned.
 func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	t.Parallel()
 	path := storePath(t)

@@ -23,7 +23,7 @@ type clientTokens struct {
 	inOrder []*clientToken // the finished ones, the oldest first
 }
 
-// clientToken stands for one transaction. A nil token, of a transaction without one, is forgotten at once.
+// clientToken identifies one transaction. A nil token, of a transaction without one, is forgotten at once.
 type clientToken struct {
 	name     string
 	request  [sha256.Size]byte

@@ -145,8 +145,8 @@ func hasTwice(all []*mutation) bool {
 	return false
 }
 
-// cancelled is the error of a transaction of whose actions some failed: a reason for each one, in
-// their order. It is nil when none failed.
+// cancelled is the error of a transaction if some of its actions failed: a reason for each action, in order. It is nil
+// if none failed.
 func cancelled(errs []error) error {
 	type reason struct {
 		Code    string

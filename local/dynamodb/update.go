@@ -42,7 +42,7 @@ func errInvalidPath() error {
 	return validationf("The document path provided in the update expression is invalid for update")
 }
 
-// of gives nothing where an operand is missing or of the wrong type; whyNot finds out which.
+// of returns nothing where an operand is missing or of the wrong type; whyNot finds out which.
 func (o arithmetic) of(e *environment, item attributes) (value, bool) {
 	a, okA := o.left.of(e, item)
 	b, okB := o.right.of(e, item)
@@ -181,9 +181,8 @@ func (u *update) paths(e *environment) []path {
 	return all
 }
 
-// checkOverlap refuses two paths of which one leads to or through the other, or which take the
-// same value for a list and for a map. Like AWS it goes from the last to the first, and tells of a
-// name that is not defined when it comes to it.
+// checkOverlap refuses two paths of which one leads to or through the other, or which take the same value for a list
+// and for a map. Like AWS it goes from the last to the first, and reports an undefined name when it reaches it.
 func checkOverlap(written []path, e *environment) error {
 	paths := make([]path, len(written))
 	for i := len(written) - 1; i >= 0; i-- {
@@ -208,7 +207,7 @@ func checkOverlap(written []path, e *environment) error {
 	return nil
 }
 
-// apply gives the item that the update makes of item.
+// apply returns the item that the update makes of item.
 func (u *update) apply(e *environment, item attributes) (attributes, error) {
 	for _, p := range u.paths(e) {
 		if !item.leadsTo(p) {
@@ -268,7 +267,7 @@ func (u *update) apply(e *environment, item attributes) (attributes, error) {
 	return changed, nil
 }
 
-// leadsTo tells whether an item has everything on a resolved path but its last step.
+// leadsTo reports whether an item has everything on a resolved path but its last step.
 func (a attributes) leadsTo(at path) bool {
 	v, ok := a.get(at[0].name)
 	for _, s := range at[1:] {
@@ -301,7 +300,7 @@ func sum(old, v value) (value, error) {
 	}
 }
 
-// put gives a copy of a with v at the path. All but the last step must be there already.
+// put returns a copy of a with v at the path. All but the last step must exist.
 func (a attributes) put(at path, v value) (attributes, error) {
 	name := at[0].name
 	if len(at) == 1 {
@@ -339,7 +338,7 @@ func (v value) put(at path, w value) (value, error) {
 	return v, errInvalidPath()
 }
 
-// remove gives a copy of a without what is at the path, which need not be there.
+// remove returns a copy of a without what is at the path, which need not exist.
 func (a attributes) remove(at path) (attributes, error) {
 	name := at[0].name
 	if len(at) == 1 {

@@ -27,17 +27,17 @@ var kindNames = [...]string{"", "S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "
 
 func (k kind) String() string { return kindNames[k] }
 
-// kindNamed gives the kind that AWS calls name, and 0 for no such kind.
+// kindNamed returns the kind that AWS calls name, and 0 for no such kind.
 func kindNamed(name string) kind {
 	return kind(max(0, slices.Index(kindNames[:], name)))
 }
 
-// isSet tells sets from everything else; element is then the kind of the set's members.
+// isSet reports whether the kind is a set; element is then the kind of the set's members.
 func (k kind) isSet() bool { return k >= kindSS }
 
 func (k kind) element() kind { return k - kindSS + kindS }
 
-// ordered tells the kinds that < and BETWEEN accept.
+// ordered reports whether < and BETWEEN accept the kind.
 func (k kind) ordered() bool { return k == kindS || k == kindN || k == kindB }
 
 // value is one attribute value. Values are never changed once they are made, so items share them.
@@ -78,7 +78,7 @@ func (a attributes) get(name string) (value, bool) {
 	return value{}, false
 }
 
-// with gives a copy of a in which name has the value v.
+// with returns a copy of a in which name has the value v.
 func (a attributes) with(name string, v value) attributes {
 	i, ok := a.find(name)
 	if ok {
@@ -92,7 +92,7 @@ func (a attributes) with(name string, v value) attributes {
 	return append(grown, a[i:]...)
 }
 
-// without gives a copy of a that lacks name.
+// without returns a copy of a that lacks name.
 func (a attributes) without(name string) attributes {
 	i, ok := a.find(name)
 	if !ok {
@@ -195,7 +195,7 @@ func (v value) minus(w value) value {
 	return value{kind: v.kind, list: rest}
 }
 
-// hasMember tells whether a list or a set has e among its members.
+// hasMember reports whether a list or a set has e among its members.
 func (v value) hasMember(e value) bool {
 	return slices.ContainsFunc(v.list, e.equal)
 }

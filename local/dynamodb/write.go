@@ -27,8 +27,8 @@ var (
 	verbNames   = [...]string{"Put", "Update", "Delete", "ConditionCheck"}
 )
 
-// mutation is a request to change, or only to check, one item: an operation of its own, or one
-// action of a transaction or a batch.
+// mutation is a request to change, or only to check, one item: a separate operation, or one action of a transaction or
+// a batch.
 type mutation struct {
 	verb      verb
 	tableName string
@@ -112,9 +112,9 @@ func (m *mutation) compile(x *expressions) error {
 	return set.done()
 }
 
-// resolve checks the mutation against its table's schema and finds the item's place. A key that does
-// not fit the table is kept in misfit, since in a transaction it is one of the reasons why that is
-// cancelled; all else refuses the whole request.
+// resolve checks the mutation against its table's schema and finds the item's place. A key that does not fit the table
+// is kept in misfit, because in a transaction it is one of the cancellation reasons; every other fault refuses the
+// whole request.
 func (m *mutation) resolve() error {
 	schema, key := &m.table.schema, m.key
 	if m.verb == verbPut {
@@ -153,7 +153,7 @@ func (m *mutation) resolve() error {
 	return m.table.checkScalars(m.nested)
 }
 
-// on gives the item that the mutation makes of old, where nil stands for no item.
+// on returns the item that results from applying the mutation to old; nil means no item.
 func (m *mutation) on(old *item) (*item, error) {
 	var before attributes
 	if old != nil {
@@ -207,7 +207,7 @@ func (m *mutation) failed(old *item) error {
 	return err
 }
 
-// change is what a mutation did to an item; nil stands for no item.
+// change is what a mutation did to an item; nil means no item.
 type change struct {
 	table        *table
 	old, updated *item
@@ -215,7 +215,7 @@ type change struct {
 	byService bool
 }
 
-// isNothing tells whether the item stays as it was.
+// isNothing reports whether the item stays as it was.
 func (c *change) isNothing() bool {
 	if c.old == nil || c.updated == nil {
 		return c.old == c.updated
@@ -388,7 +388,7 @@ func (s *Service) write(ctx context.Context, v verb, body []byte) (any, error) {
 	return awsapi.Raw(a.end()), nil
 }
 
-// addReturned adds the member Attributes that ReturnValues asks for.
+// addReturned adds the member Attributes that ReturnValues requests.
 func (m *mutation) addReturned(a *answer, returnValues string, c *change) {
 	from := c.old
 	if returnValues == "ALL_NEW" || returnValues == "UPDATED_NEW" {

@@ -88,8 +88,8 @@ type paging struct {
 	NextToken  string
 }
 
-// page gives the items whose names have the prefix, in the order of names, beginning after the
-// token, and the token for the rest. A token is a name.
+// page returns the items whose names have the prefix, in the order of names, beginning after the token, and the token
+// for the rest. A token is a name.
 func page[T any](items []T, name func(T) string, p paging) (some []T, token string) {
 	const most = 100
 	if p.Limit <= 0 || p.Limit > most {

@@ -14,8 +14,7 @@ import (
 	"milepost/local/storage"
 )
 
-// archives is the bucket of when each archive was made. The events of an archive are in a bucket of
-// its own, by time and id.
+// archives is the bucket with each archive's creation time. Each archive has its own bucket of events, by time and id.
 const archives = "eventbridge.archives"
 
 // Archive is what CreateArchive takes.
@@ -49,8 +48,8 @@ type archived struct {
 
 var nameOfArchive = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,48}$`)
 
-// CreateArchive makes an archive and gives its ARN. The events that an archive of this name has in
-// the store are part of it.
+// CreateArchive makes an archive and returns its ARN. The events that an archive of this name has in the store are part
+// of it.
 func (s *Service) CreateArchive(in Archive) (string, error) {
 	if !nameOfArchive.MatchString(in.ArchiveName) {
 		return "", invalid("Parameter ArchiveName is not valid: %q", in.ArchiveName)
@@ -139,7 +138,7 @@ func (a *archive) op(e *event) storage.Op {
 	return storage.Op{Bucket: a.bucket(), Key: archiveKey(e.time, e.id), Value: e.envelope}
 }
 
-// add counts an event that the store has, or keeps it where there is no store.
+// add counts an event that the store has, or keeps it if there is no store.
 func (a *archive) add(e *event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -157,8 +156,7 @@ func (a *archive) search(key []byte) int {
 	return i
 }
 
-// each gives the archived events that are not before from, in the order of time, until fn returns
-// false.
+// each returns the archived events that are not before from, in the order of time, until fn returns false.
 func (a *archive) each(from time.Time, fn func(archived) bool) error {
 	if oldest := a.oldest(); from.Before(oldest) {
 		from = oldest
@@ -179,7 +177,7 @@ func (a *archive) each(from time.Time, fn func(archived) bool) error {
 	return nil
 }
 
-// minute gives the events of the first minute that has any, between from and to inclusive.
+// minute returns the events of the first minute that has any, between from and to inclusive.
 func (a *archive) minute(from, to time.Time) ([]archived, error) {
 	var events []archived
 	err := a.each(from, func(e archived) bool {
@@ -196,7 +194,7 @@ func (a *archive) minute(from, to time.Time) ([]archived, error) {
 // purgeInterval is how long events that are no longer kept may stay in the store.
 const purgeInterval = time.Hour
 
-// purge gives what deletes the events that are no longer kept. It looks for them now and then only.
+// purge returns operations that delete the events that are no longer kept. It looks for them only now and then.
 func (a *archive) purge() ([]storage.Op, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 // question mark. Where AWS is not known to take an expression, it is refused.
 type cron struct {
 	expression string
-	// The sets tell by value whether it is due, day whether the day of a time is.
+	// The sets report by value whether it is due, day whether the day of a time is.
 	minutes, hours, months, years []bool
 	day                           func(time.Time) bool
 }
@@ -35,7 +35,7 @@ var (
 	yearField       = cronField{"year", 1970, 2199, nil}
 )
 
-// parseCron reads what stands in the parentheses of cron(...).
+// parseCron reads the text in the parentheses of cron(...).
 func parseCron(text string) (*cron, error) {
 	fields := strings.Fields(strings.ToUpper(text))
 	if len(fields) != 6 || strings.TrimSpace(text) != text {
@@ -57,7 +57,7 @@ func parseCron(text string) (*cron, error) {
 	}
 	switch dayOfMonth, dayOfWeek := fields[2], fields[4]; {
 	case (dayOfMonth == "?") == (dayOfWeek == "?"):
-		return nil, errors.New("one of day-of-month and day-of-week has to be ?, and the other one not")
+		return nil, errors.New("exactly one of day-of-month and day-of-week must be ?")
 	case dayOfWeek == "?":
 		c.day, err = parseDayOfMonth(dayOfMonth)
 	default:
@@ -94,7 +94,7 @@ func (c *cron) next(after time.Time) time.Time {
 
 func (c *cron) String() string { return "by " + c.expression }
 
-// parse gives the values of a field: numbers, names, ranges and steps.
+// parse returns the values of a field: numbers, names, ranges and steps.
 func (f cronField) parse(text string) ([]bool, error) {
 	set := make([]bool, f.max+1)
 	for item := range strings.SplitSeq(text, ",") {
@@ -115,9 +115,8 @@ func (f cronField) parse(text string) ([]bool, error) {
 	return set, nil
 }
 
-// span gives the ends of *, of a range, or of a value, which goes on to the end of the field when it has
-// a step. A range that ends before it begins, such as FRI-MON, goes around the end of the field: last is
-// then beyond it.
+// span returns the ends of *, of a range, or of a value, which extends to the end of the field if it has a step. A
+// range that ends before it begins, such as FRI-MON, goes around the end of the field: last is then beyond it.
 func (f cronField) span(text string, stepped bool) (first, last int, ok bool) {
 	if text == "*" {
 		return f.min, f.max, true
@@ -149,7 +148,7 @@ func (f cronField) value(text string, ok bool) (int, bool) {
 }
 
 func (f cronField) refuse(text string) error {
-	return fmt.Errorf("%q cannot stand in the field %s", text, f.name)
+	return fmt.Errorf("%q is not allowed in the field %s", text, f.name)
 }
 
 // number reads digits. It is false when ok is.

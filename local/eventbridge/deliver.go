@@ -47,8 +47,8 @@ func (s *Service) launch(j *job) {
 	}
 }
 
-// deliver brings one copy to its target, or to the dead-letter queue. It gives false when Close
-// came first. It calls tried after the first attempt.
+// deliver delivers one copy to its target, or to the dead-letter queue. It returns false if Close was called first. It
+// calls tried after the first attempt.
 func (s *Service) deliver(j *job, d *delivery, after time.Duration, tried func()) bool {
 	ctx := s.ctx
 	if j.Trace != "" {
@@ -93,7 +93,7 @@ func (s *Service) attempt(ctx context.Context, j *job, d *delivery) *DeliveryErr
 		return &DeliveryError{Message: ctx.Err().Error()}
 	}
 	if s.config.Targets == nil {
-		return &DeliveryError{Code: "NO_RESOURCE", Message: "there is nothing that takes events"}
+		return &DeliveryError{Code: "NO_RESOURCE", Message: "the target accepts no events"}
 	}
 	err := s.config.Targets.Deliver(ctx, Delivery{
 		EventID: j.EventID, RuleARN: d.RuleARN, TargetID: d.TargetID, TargetARN: d.TargetARN,
@@ -148,8 +148,8 @@ const (
 	longestPause = 10 * time.Minute
 )
 
-// backoff is how long to wait before the next attempt: twice as long each time, up to longestPause,
-// of which a random half is taken off. The default 185 retries then fill about a day.
+// backoff is how long to wait before the next attempt: twice as long each time, up to longestPause, minus a random part
+// of up to a half. The default 185 retries then fill about a day.
 func backoff(retries int) time.Duration {
 	pause := longestPause
 	if retries < 10 {
@@ -158,7 +158,7 @@ func backoff(retries int) time.Duration {
 	return pause/2 + rand.N(pause/2)
 }
 
-// sleep waits for d. It gives false when ctx ends first.
+// sleep waits for d. It returns false when ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -177,7 +177,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 type outstanding struct {
 	mu   sync.Mutex
 	n    int
-	none chan struct{} // closed when n comes to 0; nil while nobody waits
+	none chan struct{} // closed when n reaches 0; nil while nobody waits
 }
 
 func (o *outstanding) add() {

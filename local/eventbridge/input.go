@@ -28,7 +28,7 @@ type (
 	constantInput []byte
 	pathInput     struct{ path path }
 
-	// template is an input template taken apart.
+	// template is a parsed input template.
 	template struct {
 		parts []part
 		paths map[string]path
@@ -38,7 +38,7 @@ type (
 	part struct {
 		text     string
 		variable string // "" at the end of the template
-		quoted   bool   // the variable stands within a JSON string
+		quoted   bool   // the variable is within a JSON string
 	}
 )
 
@@ -80,7 +80,7 @@ func (wholeEvent) make(*source) ([]byte, error) { return nil, nil }
 
 func (in constantInput) make(*source) ([]byte, error) { return in, nil }
 
-// make gives null where the event has nothing at the path.
+// make yields null if the event has nothing at the path.
 func (in pathInput) make(src *source) ([]byte, error) {
 	value, err := in.path.find(src.event)
 	if value == nil && err == nil {
@@ -133,7 +133,7 @@ func parseTemplate(target string, t InputTransformer) (*template, error) {
 	return tmpl, nil
 }
 
-// endsQuoted tells whether text ends within a JSON string, given whether it begins in one.
+// endsQuoted reports whether text ends within a JSON string, given whether it begins in one.
 func endsQuoted(text string, quoted bool) bool {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -235,7 +235,7 @@ func parsePath(text string) (path, error) {
 	return p, nil
 }
 
-// find gives the value at the path as it stands in the event, nil when there is none.
+// find returns the value at the path as it is in the event, nil if there is none.
 func (p path) find(event []byte) ([]byte, error) {
 	value := event
 	for _, step := range p {

@@ -13,9 +13,8 @@ import (
 	"milepost/local/storage"
 )
 
-// pendingJobs is the bucket of the events that are not yet delivered to all their targets. A key is
-// an event id, with the name of the replay where it comes from one; a value is a job as JSON, a
-// line feed, and the event.
+// pendingJobs is the bucket of the events that are not yet delivered to all their targets. A key is an event id, with
+// the name of the replay if it comes from one; a value is a job as JSON, a line feed, and the event.
 const pendingJobs = "eventbridge.pending"
 
 // job is one event on its way to all its targets.
@@ -82,7 +81,7 @@ func (s *Service) publish(events []*event) error {
 	return nil
 }
 
-// newJob finds who is to get the event; nil when nobody is. With filter only those rules count.
+// newJob finds the targets of the event; it is nil if there are none. With filter only those rules count.
 func (s *Service) newJob(e *event, parsed *eventpattern.Event, filter []string) (*job, error) {
 	j := e.job()
 	for _, r := range s.rulesOf(e.bus) {

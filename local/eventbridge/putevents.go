@@ -46,7 +46,7 @@ type entryResult struct {
 	ErrorMessage string `json:",omitempty"`
 }
 
-// putEvents accepts what is well formed and tells for each entry what became of it.
+// putEvents accepts what is well formed and returns the result of each entry.
 func (s *Service) putEvents(ctx context.Context, in putEventsInput) (any, error) {
 	if n := len(in.Entries); n < 1 || n > maxEntries {
 		return nil, invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and %d, inclusive; it has %d", maxEntries, n)
@@ -111,7 +111,7 @@ type event struct {
 	replay   string // the name of the replay that it comes from, or ""
 }
 
-// accept makes the event of an entry, or says why there is none.
+// accept makes the event of an entry, or returns the reason why it cannot.
 func (e *entry) accept(now time.Time, requestTrace string) (*event, *entryResult) {
 	refuse := func(code, format string, args ...any) (*event, *entryResult) {
 		return nil, &entryResult{ErrorCode: code, ErrorMessage: fmt.Sprintf(format, args...)}
@@ -149,7 +149,7 @@ func (e *entry) accept(now time.Time, requestTrace string) (*event, *entryResult
 	return ev, nil
 }
 
-// validTrace tells whether a trace header is one to pass on.
+// validTrace reports whether a trace header can be passed on.
 func validTrace(header string) bool {
 	if len(header) > maxTraceHeader {
 		return false

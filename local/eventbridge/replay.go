@@ -78,9 +78,8 @@ type storedReplay struct {
 
 var nameOfReplay = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
 
-// StartReplay begins to send the events of an archive to its bus once more, and gives the ARN of
-// the replay. The rules get them with the member "replay-name", minute by minute, and in no order
-// within a minute.
+// StartReplay starts to send the events of an archive to its bus again, and returns the ARN of the replay. The rules
+// get them with the member "replay-name", minute by minute, and in no order within a minute.
 func (s *Service) StartReplay(in Replay) (string, error) {
 	r, err := s.newReplay(in)
 	if err != nil {
@@ -155,7 +154,7 @@ func (s *Service) CancelReplay(name string) error {
 	return s.saveReplay(r)
 }
 
-// runReplay brings a replay to its end, or until Close.
+// runReplay runs a replay to its end, or until Close.
 func (s *Service) runReplay(r *replay) {
 	r.change(func(p *progress) {
 		if p.State == replayStarting {
@@ -164,7 +163,7 @@ func (s *Service) runReplay(r *replay) {
 	})
 	err := s.replayMinutes(r)
 	if s.ctx.Err() != nil {
-		return // the next process goes on with it
+		return // the next process continues it
 	}
 	r.change(func(p *progress) {
 		p.ReplayEndTime = time.Now()

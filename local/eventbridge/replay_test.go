@@ -160,7 +160,7 @@ func TestAReplayIsCancelled(t *testing.T) {
 			t.Errorf("after %d events DescribeReplay = %+v, %v", len(r.got), described, err)
 		}
 		if _, err := c.CancelReplay(t.Context(), &sdk.CancelReplayInput{ReplayName: name}); err == nil || !strings.Contains(err.Error(), "IllegalStatusException") {
-			t.Errorf("CancelReplay once more = %v, want IllegalStatusException", err)
+			t.Errorf("CancelReplay again = %v, want IllegalStatusException", err)
 		}
 	})
 }

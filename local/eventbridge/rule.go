@@ -37,7 +37,7 @@ type Rule struct {
 	EventPattern       string
 	State              string // ENABLED, which is the default, or DISABLED
 	ScheduleExpression string // "" for none; only on the default bus
-	RoleArn            string // kept, not used: targets have roles of their own
+	RoleArn            string // kept, not used: targets have their own roles
 }
 
 type rule struct {
@@ -48,7 +48,7 @@ type rule struct {
 	targets  []*target
 }
 
-// CreateEventBus makes a bus and gives its ARN.
+// CreateEventBus makes a bus and returns its ARN.
 func (s *Service) CreateEventBus(name, description string) (string, error) {
 	if name == "" || len(name) > 256 || strings.Contains(name, "/") {
 		return "", invalid("Parameter Name is not valid: %q", name)
@@ -63,8 +63,8 @@ func (s *Service) CreateEventBus(name, description string) (string, error) {
 	return b.arn, nil
 }
 
-// PutRule makes or changes a rule and gives its ARN. A rule that is changed keeps its targets. The
-// state that EnableRule or DisableRule gave to a rule outlives a restart.
+// PutRule makes or changes a rule and returns its ARN. A rule that is changed keeps its targets. The state that
+// EnableRule or DisableRule gave to a rule outlives a restart.
 func (s *Service) PutRule(r Rule) (string, error) {
 	switch {
 	case r.EventPattern == "" && r.ScheduleExpression == "":
@@ -177,7 +177,7 @@ func (s *Service) rule(busName, name string) (*rule, *bus, error) {
 	return r, b, nil
 }
 
-// rulesOf gives the rules of a bus as they are now; none when there is no such bus.
+// rulesOf returns the rules of a bus as they are now; none when there is no such bus.
 func (s *Service) rulesOf(bus string) []*rule {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -217,7 +217,7 @@ func ruleARN(bus, name string) string {
 	return awsapi.ARN("events", "rule/"+bus+"/"+name)
 }
 
-// busName gives the name of a bus that is named by name or ARN.
+// busName returns the name of a bus that is named by name or ARN.
 func busName(nameOrARN string) string {
 	if nameOrARN == "" {
 		return defaultBusName

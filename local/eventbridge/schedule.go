@@ -69,8 +69,8 @@ func invalidSchedule(reason string) error {
 	return invalid("Parameter ScheduleExpression is not valid. Reason: %s", reason)
 }
 
-// scheduled is the expression of a rate, and when it began. Due times are counted from there, so that a
-// rate goes on in step after a restart.
+// scheduled is the expression of a rate, and when it began. Due times are counted from there, so that a rate keeps its
+// phase after a restart.
 type scheduled struct {
 	expression string
 	begin      time.Time
@@ -204,8 +204,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// fire sends the event of a due time to the targets of one rule. Nobody else gets it, no archive either,
-// and it has no trace.
+// fire sends the event of a due time to the targets of one rule. No other rule and no archive gets it, and it has no
+// trace.
 func (s *Service) fire(r *rule, due time.Time) error {
 	e := &event{id: newUUID(), bus: r.bus, time: due, ingested: time.Now()}
 	e.envelope, _ = (&entry{

@@ -271,7 +271,7 @@ func TestARateGoesOnInStepAfterARestart(t *testing.T) {
 		run("rate(1 hour)", 90*time.Minute)
 		time.Sleep(2 * time.Hour) // two due times pass, at 2:00 and at 3:00, while nothing runs
 		run("rate(1 hour)", 45*time.Minute)
-		run("rate(20 minutes)", 30*time.Minute) // another rate begins anew, at 4:15
+		run("rate(20 minutes)", 30*time.Minute) // another rate starts again, at 4:15
 		run("cron(0 6 * * ? *)", 2*time.Hour)
 		want := []string{"2000-01-01T01:00:00Z", "2000-01-01T04:00:00Z", "2000-01-01T04:35:00Z", "2000-01-01T06:00:00Z"}
 		if got := r.dueTimes(t); !slices.Equal(got, want) {

@@ -1,10 +1,8 @@
-// Package eventbridge plays the classic EventBridge bus: a Service has buses with rules, archives
-// and replays; a Rule sends the events that match its pattern to Targets, or one of its own when its
-// schedule says so.
+// Package eventbridge plays the classic EventBridge bus: a Service has buses with rules, archives and replays; a Rule
+// sends the events that match its pattern to Targets, or its own event when its schedule is due.
 //
-// An event is delivered at least once to every target of every rule that matches it, in no order.
-// The store has it, and what is still to be delivered, before PutEvents answers, so a killed
-// process goes on where it was.
+// An event is delivered at least once to every target of every rule that matches it, in no order. The store has it, and
+// what remains to be delivered, before PutEvents answers, so a killed process continues where it was.
 package eventbridge
 
 import (
@@ -22,7 +20,7 @@ import (
 type Config struct {
 	// Store keeps archives, replays and what is still to be delivered; nil keeps them in memory.
 	Store *storage.Store
-	// Logger is told of deliveries that were given up; nil is silent.
+	// Logger receives the deliveries that were given up; nil discards them.
 	Logger *slog.Logger
 	// Targets takes the events. A Service without Targets can only answer questions.
 	Targets Targets
@@ -41,7 +39,7 @@ type Service struct {
 	config Config
 	log    *slog.Logger
 
-	// ctx ends with Close; everything that waits, waits for it too.
+	// ctx ends with Close; everything that waits also waits for ctx.
 	ctx    context.Context
 	cancel context.CancelFunc
 	slots  chan struct{}
@@ -121,7 +119,7 @@ func (s *Service) Close() {
 	s.running.Wait()
 }
 
-// goRun runs fn in a goroutine that Close waits for. It gives false when the Service is closed.
+// goRun runs fn in a goroutine that Close waits for. It returns false when the Service is closed.
 func (s *Service) goRun(fn func()) bool {
 	s.gate.Lock()
 	defer s.gate.Unlock()
@@ -145,7 +143,7 @@ func notFound(format string, args ...any) error {
 	return awsapi.Errorf("ResourceNotFoundException", format, args...)
 }
 
-// compilePattern gives nil for no pattern.
+// compilePattern returns nil for no pattern.
 func compilePattern(text string) (*eventpattern.Pattern, error) {
 	if text == "" {
 		return nil, nil

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Targets takes events on behalf of what the rules point to.
+// Targets accepts events for the targets of rules.
 type Targets interface {
-	// Deliver hands one event over. The trace header of the event travels in ctx. A failure is a
-	// *DeliveryError; any other error counts as one that a retry may mend. What the receiver does
-	// with the event later is not part of the delivery.
+	// Deliver hands one event over. The trace header of the event travels in ctx. A failure is a *DeliveryError; any
+	// other error counts as temporary. What the receiver does with the event later is not part of the delivery.
 	Deliver(ctx context.Context, d Delivery) error
 }
 
@@ -27,8 +26,8 @@ type Delivery struct {
 
 // DeliveryError says why a target did not take an event.
 type DeliveryError struct {
-	// Code is what the dead-letter queue is told: NO_PERMISSIONS, NO_RESOURCE, THROTTLING, TIMEOUT,
-	// SDK_CLIENT_ERROR and so on.
+	// Code is the code for the dead-letter queue: NO_PERMISSIONS, NO_RESOURCE, THROTTLING, TIMEOUT, SDK_CLIENT_ERROR
+	// and so on.
 	Code    string
 	Message string
 	// Retryable is false where trying again is of no use, as for a target that does not exist.

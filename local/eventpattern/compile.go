@@ -21,7 +21,7 @@ func (e *SyntaxError) Error() string { return "Event pattern is not valid. Reaso
 // maxAlternatives bounds what the "$or"s of one pattern may multiply out to.
 const maxAlternatives = 1000
 
-// Compile reads an event pattern. A text that is none gives a *SyntaxError.
+// Compile reads an event pattern. The error for a text that is not one is a *SyntaxError.
 func Compile(text []byte) (p *Pattern, err error) {
 	c := compiler{dec: json.NewDecoder(bytes.NewReader(text))}
 	c.dec.UseNumber()
@@ -80,8 +80,8 @@ func (c *compiler) next() json.Token {
 	return t
 }
 
-// object adds what stands up to the closing brace to each of the alternatives. Of two conditions on
-// one path the later counts.
+// object adds everything up to the closing brace to each of the alternatives. Of two conditions on one path the later
+// counts.
 func (c *compiler) object(alternatives []fields, path string, inOr bool) []fields {
 	empty := true
 	for {

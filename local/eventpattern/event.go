@@ -36,15 +36,15 @@ type field struct {
 	element *element
 }
 
-// element says in which element of which arrays a leaf lies; only objects and arrays within an
-// array count. The arrays of an event are numbered.
+// element says in which element of which arrays a leaf is; only objects and arrays within an array count. The arrays of
+// an event are numbered.
 type element struct {
 	array, index int
 	outer        *element
 }
 
-// sharedBy tells whether el can stand together with all of the others: none of them lies in another
-// element of an array that both are in.
+// sharedBy reports whether el is compatible with all of the others: none of them is in another element of an array that
+// both are in.
 func (el *element) sharedBy(others []*element) bool {
 	for a := el; a != nil; a = a.outer {
 		for _, other := range others {
@@ -73,7 +73,7 @@ func Parse(event []byte) (*Event, error) {
 	return &Event{s.fields}, nil
 }
 
-// lookup gives the occurrences of the field at path.
+// lookup returns the occurrences of the field at path.
 func (e *Event) lookup(path string) []field {
 	from := sort.Search(len(e.fields), func(i int) bool { return e.fields[i].path >= path })
 	to := from
@@ -91,7 +91,7 @@ type scanner struct {
 	fields []field
 }
 
-// peek skips white space and gives the next byte.
+// peek skips white space and returns the next byte.
 func (s *scanner) peek() byte {
 	for {
 		switch c := s.data[s.at]; c {
@@ -134,7 +134,7 @@ func (s *scanner) value(path []byte, in *element) {
 	}
 }
 
-// ends tells whether c ends a number or a literal.
+// ends reports whether c ends a number or a literal.
 func ends(c byte) bool {
 	switch c {
 	case ' ', '\t', '\r', '\n', ',', ']', '}':

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// operator reads a match expression such as {"prefix": "a"} after its opening brace. It gives nil
-// for {"exists": false}, which is not a test of anything that is there.
+// operator reads a match expression such as {"prefix": "a"} after its opening brace. It returns nil for {"exists":
+// false}, which tests nothing that exists.
 func (c *compiler) operator() test {
 	name, ok := c.next().(string)
 	if !ok {
@@ -152,7 +152,7 @@ func (c *compiler) bound(operator string) float64 {
 	return comparable64(n)
 }
 
-// comparable64 is a number that numeric matching can tell apart from others.
+// comparable64 is a number that numeric matching can distinguish from others.
 func comparable64(n json.Number) float64 {
 	f, err := n.Float64()
 	if err != nil || !inNumericRange(f) {
@@ -301,8 +301,7 @@ func parseAddress(text string) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// looksLikeAddress tells whether text is made of four numbers and dots, or of hexadecimal digits
-// and colons.
+// looksLikeAddress reports whether text is made of four numbers and dots, or of hexadecimal digits and colons.
 func looksLikeAddress(text string) bool {
 	dots, colons, letters := 0, 0, false
 	for i := range len(text) {

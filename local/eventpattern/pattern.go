@@ -3,10 +3,9 @@
 // many patterns. Neither is tied to the envelope of EventBridge, so that a Lambda event source
 // mapping can filter stream records with them.
 //
-// A field is known by its path, the names on the way to it joined by dots: {"a":{"b":1}} and
-// {"a.b":1} are one and the same field, in patterns and in events. A field that lies in an array
-// occurs once for every element. Where several fields of a pattern lie in one array of objects, one
-// and the same element has to match them all.
+// A field is known by its path, the names on the way to it joined by dots: {"a":{"b":1}} and {"a.b":1} are one and the
+// same field, in patterns and in events. A field in an array occurs once for every element. If several fields of a
+// pattern are in one array of objects, the same element must match them all.
 package eventpattern
 
 import "slices"
@@ -20,8 +19,8 @@ type Pattern struct {
 // conjunction holds conditions that an event has to meet together, in the order of their paths.
 type conjunction []condition
 
-// condition is what a pattern says of one field. It is met by an occurrence of the field that
-// passes one of the tests, or, with absent, by there being no such field.
+// condition is what a pattern says about one field. It is met by an occurrence of the field that passes one of the
+// tests, or, with absent, by there being no such field.
 type condition struct {
 	path   string
 	tests  []test
@@ -38,7 +37,7 @@ func (p *Pattern) Match(event []byte) (bool, error) {
 	return p.MatchEvent(e), nil
 }
 
-// MatchEvent tells whether e matches the pattern.
+// MatchEvent reports whether e matches the pattern.
 func (p *Pattern) MatchEvent(e *Event) bool {
 	return slices.ContainsFunc(p.alternatives, func(c conjunction) bool { return c.match(e) })
 }
@@ -59,8 +58,8 @@ func (c conjunction) match(e *Event) bool {
 	return c.search(e, nil)
 }
 
-// search looks for one occurrence per condition so that all of them, with those chosen before, lie
-// in the same elements of the arrays that they share.
+// search looks for one occurrence per condition so that all of them, with those chosen before, are in the same elements
+// of the arrays that they share.
 func (c conjunction) search(e *Event, chosen []*element) bool {
 	if len(c) == 0 {
 		return true

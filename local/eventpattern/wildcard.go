@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// parseWildcard splits a wildcard pattern at its "*"; "\*" and "\\" stand for the characters
-// themselves.
+// parseWildcard splits a wildcard pattern at its "*"; "\*" and "\\" are the characters themselves.
 func parseWildcard(text string) test {
 	var pieces wildcard
 	var piece strings.Builder
@@ -50,8 +49,8 @@ const (
 	maxStates = 1 << 12
 )
 
-// tooComplex tells whether a text exists that as many as maxPrefixes prefixes of the pattern match.
-// A prefix is a number of characters of the pattern; a set of them is what a text can have matched.
+// tooComplex reports whether a text exists that as many as maxPrefixes prefixes of the pattern match. A prefix is a
+// number of characters of the pattern; a set of them is what a text can have matched.
 func (t wildcard) tooComplex() bool {
 	pattern := []int{} // characters, -1 for a wildcard
 	alphabet := []int{}

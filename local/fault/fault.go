@@ -10,11 +10,11 @@ import (
 
 // Plan says what goes wrong. The zero Plan, and a nil one, disturb nothing.
 type Plan struct {
-	// StreamBatch gives the batches that are delivered instead of one batch of stream records, in
-	// order. Every record must stand in at least one of them.
+	// StreamBatch returns the batches that are delivered instead of one batch of stream records, in order. Every record
+	// must be in at least one of them.
 	StreamBatch func(records []json.RawMessage) [][]json.RawMessage
-	// Event gives, for one event on its way to one target of one rule, the delay of each delivery.
-	// No delays at all stand for one delivery at once.
+	// Event returns, for one event on its way to one target of one rule, the delay of each delivery. No delays mean one
+	// immediate delivery.
 	Event func(ruleARN, targetARN string, event []byte) []time.Duration
 	// Call is asked before each call to a service with a JSON protocol, such as PutEvents: its error, an *awsapi.Error,
 	// is the answer. The caller is awsapi.CallerOf. It may block, so that calls meet.

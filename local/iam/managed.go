@@ -12,8 +12,7 @@ const (
 	writeTraces = "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets xray:GetSamplingStatisticSummaries"
 )
 
-// managed gives the actions that each policy managed by AWS allows on every resource, by the
-// policy's path and name.
+// managed has the actions that each policy managed by AWS allows on every resource, by the policy's path and name.
 var managed = map[string]string{
 	"service-role/AWSLambdaBasicExecutionRole":    writeLogs,
 	"service-role/AWSLambdaDynamoDBExecutionRole": "dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams " + writeLogs,
@@ -25,7 +24,7 @@ var managed = map[string]string{
 
 const managedPrefix = "arn:" + awsapi.Partition + ":iam::aws:policy/"
 
-// ManagedPolicyARN gives the ARN of a policy managed by AWS, by its bare name.
+// ManagedPolicyARN returns the ARN of a policy managed by AWS, by its bare name.
 func ManagedPolicyARN(name string) (string, bool) {
 	for path := range managed {
 		if path == name || strings.HasSuffix(path, "/"+name) {
@@ -35,7 +34,7 @@ func ManagedPolicyARN(name string) (string, bool) {
 	return "", false
 }
 
-// ManagedPolicy gives a policy managed by AWS. One whose content is not known here is refused.
+// ManagedPolicy returns a policy managed by AWS. One whose content is not known here is refused.
 func ManagedPolicy(arn string) (*Policy, error) {
 	path, ok := strings.CutPrefix(arn, managedPrefix)
 	actions, known := managed[path]

@@ -18,7 +18,7 @@ import (
 type Policy struct {
 	// Name is the policy's name, or its ARN for one that AWS manages.
 	Name string
-	// Managed tells that AWS manages the policy, so that its grants are nobody's choice here.
+	// Managed reports whether AWS manages the policy, so that its grants are not a choice made here.
 	Managed    bool
 	statements []*statement
 }
@@ -192,7 +192,7 @@ func lower(actions []string) []string {
 	return list
 }
 
-// covers tells whether the statement is about an action (in lower case) on a resource.
+// covers reports whether the statement is about an action (in lower case) on a resource.
 func (s *statement) covers(action, resource string) bool {
 	if s.actions != nil && !anyMatch(s.actions, action) || s.notActions != nil && anyMatch(s.notActions, action) {
 		return false
@@ -223,7 +223,7 @@ func anyMatch(patterns []string, s string) bool {
 	return false
 }
 
-// match tells whether s is what pattern says, where * stands for any characters and ? for one.
+// match reports whether s is what pattern says, where * stands for any characters and ? for one.
 func match(pattern, s string) bool {
 	var p, i int
 	star, resume := -1, 0

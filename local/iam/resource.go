@@ -24,8 +24,8 @@ func ParseResourcePolicy(document []byte) (*ResourcePolicy, error) {
 	return &ResourcePolicy{statements}, nil
 }
 
-// Permission is the statement of a Lambda permission: the principal may do the action on the
-// function. sourceARN and sourceAccount restrict on whose behalf; "" stands for no restriction.
+// Permission is the statement of a Lambda permission: the principal may do the action on the function. sourceARN and
+// sourceAccount restrict on whose behalf; "" means no restriction.
 func Permission(functionARN, action, principal, sourceARN, sourceAccount string) *ResourcePolicy {
 	s := &statement{
 		actions:    []string{strings.ToLower(action)},
@@ -49,7 +49,7 @@ func Permission(functionARN, action, principal, sourceARN, sourceAccount string)
 	return &ResourcePolicy{[]*statement{s}}
 }
 
-// Join gives the policy of all statements of both.
+// Join returns the policy of all statements of both.
 func (p *ResourcePolicy) Join(other *ResourcePolicy) *ResourcePolicy {
 	joined := &ResourcePolicy{}
 	for _, part := range []*ResourcePolicy{p, other} {
@@ -60,8 +60,8 @@ func (p *ResourcePolicy) Join(other *ResourcePolicy) *ResourcePolicy {
 	return joined
 }
 
-// Allows tells whether the policy lets a principal (a service such as "events.amazonaws.com", or an
-// ARN) do an action on the resource. sourceARN is the resource on whose behalf a service calls.
+// Allows reports whether the policy lets a principal (a service such as "events.amazonaws.com", or an ARN) do an action
+// on the resource. sourceARN is the resource on whose behalf a service calls.
 func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) bool {
 	return p.AllowsKeys(principal, action, resource, sourceARN, nil)
 }
@@ -72,7 +72,7 @@ func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN strin
 	return allowed && !denied
 }
 
-// Denies tells whether the policy forbids a principal an action on the resource, whatever else allows it.
+// Denies reports whether the policy forbids a principal an action on the resource, whatever else allows it.
 func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
 	return p.DeniesKeys(principal, action, resource, nil)
 }
@@ -180,8 +180,7 @@ func (p *principals) include(principal string) bool {
 		slices.Contains(p.accounts, roleOf(principal))
 }
 
-// roleOf gives the role's ARN for that of a session, as far as the session tells it: a role's path
-// is not in it.
+// roleOf returns the role's ARN for that of a session, as far as the session tells it: a role's path is not in it.
 func roleOf(session string) string {
 	prefix, rest, ok := strings.Cut(session, ":assumed-role/")
 	if !ok {

@@ -47,8 +47,7 @@ type decision struct {
 	err error
 }
 
-// NewRole gives the session of a role, by the role's ARN. A Lambda function's session has the
-// name of the function.
+// NewRole returns the session of a role, by the role's ARN. A Lambda function's session has the name of the function.
 func NewRole(roleARN, session string, policies ...*Policy) *Role {
 	name := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
 	arn := "arn:" + awsapi.Partition + ":sts::" + awsapi.Account + ":assumed-role/" + name + "/" + session
@@ -60,9 +59,8 @@ func NewRole(roleARN, session string, policies ...*Policy) *Role {
 	}}
 }
 
-// Authorize gives nil when the role allows the action on the resource, and otherwise what IAM
-// answers. It says so when the decision needs a condition key that only the service can give:
-// services that can, call AuthorizeKeys.
+// Authorize returns nil if the role allows the action on the resource, and otherwise IAM's answer. It says so if the
+// decision needs a condition key that only the service knows: services that know it call AuthorizeKeys.
 func (r *Role) Authorize(action, resource string) error {
 	return r.AuthorizeKeys(action, resource, nil)
 }
@@ -178,7 +176,7 @@ func (r *Role) answer(q question, allowed, denied bool) error {
 // A Grant is one action on one resource, both with their wildcards, that a statement allows.
 type Grant struct {
 	Policy string
-	// Managed tells that the policy is one that AWS manages.
+	// Managed reports whether the policy is one that AWS manages.
 	Managed bool
 	// Sid is the statement's, "" when it has none.
 	Sid      string
@@ -186,8 +184,8 @@ type Grant struct {
 	Resource string
 }
 
-// Unused gives the grants under which nothing was ever allowed, in the order of the policies.
-// Statements with NotAction or NotResource are not among them: they grant no particular thing.
+// Unused returns the grants under which nothing was ever allowed, in the order of the policies. Statements with
+// NotAction or NotResource are not among them: they grant nothing in particular.
 func (r *Role) Unused() []Grant {
 	var unused []Grant
 	for _, p := range r.policies {

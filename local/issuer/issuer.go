@@ -35,15 +35,14 @@ type Claims struct {
 	Subject  string
 	Scopes   []string
 	Audience []string
-	// TTL is the time until the token expires: 0 stands for DefaultTTL, and a negative one makes
-	// a token that has expired.
+	// TTL is the time until the token expires: 0 means DefaultTTL, and a negative one makes a token that has expired.
 	TTL time.Duration
 	// Extra are further claims, and others instead of those that the other fields make.
 	Extra map[string]any
 }
 
-// Issuer signs tokens. It is also the handler of what is below its URL:
-// /.well-known/openid-configuration, /jwks.json, and /token, which makes any token that is asked for. It is safe for concurrent use.
+// Issuer signs tokens. It is also the handler of what is below its URL: /.well-known/openid-configuration, /jwks.json,
+// and /token, which makes any requested token. It is safe for concurrent use.
 type Issuer struct {
 	url       string
 	signer    jose.Signer
@@ -180,12 +179,11 @@ func (i *Issuer) Token(c Claims) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// serveToken answers a form with subject, scope, audience and ttl with the token that it asks for. A browser page
-// gets none.
+// serveToken answers a form with subject, scope, audience and ttl with the requested token. A browser page gets none.
 func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost || r.Header.Get("Origin") != "" {
 		w.Header().Set("Allow", "POST")
-		http.Error(w, "a token is asked for with POST, and not by a page", http.StatusMethodNotAllowed)
+		http.Error(w, "request a token with POST, and not from a page", http.StatusMethodNotAllowed)
 		return
 	}
 	ttl, err := time.ParseDuration(r.PostFormValue("ttl"))

@@ -376,5 +376,5 @@ func TestWhatDoesNotSignIsRefused(t *testing.T) {
 		}
 	}
 	_, err := c.GetPublicKey(t.Context(), &sdk.GetPublicKeyInput{KeyId: aws.String(otherID)})
-	assertCode(t, "the public key of a key that has none", err, "UnsupportedOperationException")
+	assertCode(t, "the public key of a key without one", err, "UnsupportedOperationException")
 }

@@ -40,7 +40,7 @@ type Service struct {
 type Key struct {
 	// ID is the key's id, a UUID.
 	ID, Description string
-	// Spec is SymmetricDefault, HMAC256 or ECCP256, and "" stands for the first.
+	// Spec is SymmetricDefault, HMAC256 or ECCP256, and "" means the first.
 	Spec string
 	// Disabled keys can be described, and no more.
 	Disabled bool
@@ -153,7 +153,7 @@ func (s *Service) loadMaterial(k *key) error {
 	return s.store.Commit(storage.Op{Bucket: keys, Key: []byte(k.ID), Value: value})
 }
 
-// CreateAlias gives a key another name. The key is named by its id or its ARN.
+// CreateAlias returns a key another name. The key is named by its id or its ARN.
 func (s *Service) CreateAlias(name, target string) error {
 	if !strings.HasPrefix(name, "alias/") || strings.HasPrefix(name, "alias/aws/") || len(name) == len("alias/") {
 		return awsapi.Errorf("ValidationException", "Alias must start with the prefix \"alias/\" and not with \"alias/aws/\": %s", name)
@@ -171,7 +171,7 @@ func (s *Service) CreateAlias(name, target string) error {
 
 func aliasARN(name string) string { return awsapi.ARN("kms", name) }
 
-// find gives the key that an id, an alias, or the ARN of either names.
+// find returns the key that an id, an alias, or the ARN of either names.
 func (s *Service) find(name string) (*key, error) {
 	short := strings.TrimPrefix(name, awsapi.ARN("kms", ""))
 	if strings.HasPrefix(short, "alias/") {

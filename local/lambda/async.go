@@ -26,8 +26,8 @@ const (
 // AsyncConfig is what happens to an asynchronous event that fails. The zero value retries twice
 // and keeps an event for six hours.
 type AsyncConfig struct {
-	MaximumRetryAttempts *int          // 0 to 2; nil stands for 2
-	MaximumEventAge      time.Duration // 1 minute to 6 hours; 0 stands for 6 hours
+	MaximumRetryAttempts *int          // 0 to 2; nil means 2
+	MaximumEventAge      time.Duration // 1 minute to 6 hours; 0 means 6 hours
 	OnFailure            string        // ARN of the destination of events that were given up
 	OnSuccess            string        // ARN of the destination of events that were processed
 }
@@ -76,7 +76,7 @@ func (s *Service) InvokeAsync(ctx context.Context, arnOrName string, payload []b
 	return err
 }
 
-// accept gives the request id under which the event is known from now on.
+// accept returns the request id under which the event is known from now on.
 func (s *Service) accept(ctx context.Context, arnOrName string, payload []byte) (string, error) {
 	f, err := s.find(arnOrName)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) save(e *asyncEvent) error {
 	return s.cfg.Store.Commit(storage.Op{Bucket: asyncBucket, Key: []byte(e.RequestID), Value: value})
 }
 
-// resumeAsync goes on with the events that an earlier run left.
+// resumeAsync continues the events that an earlier run left.
 func (s *Service) resumeAsync() error {
 	var left []*asyncEvent
 	err := s.cfg.Store.Each(asyncBucket, func(key, value []byte) error {
@@ -214,8 +214,8 @@ type responseContext struct {
 
 const recordTime = "2006-01-02T15:04:05.000Z"
 
-// finish tells the destination how an event ended, and forgets it. An event that is killed in
-// between is processed again.
+// finish informs the destination how an event ended, and forgets it. An event that is killed in between is processed
+// again.
 func (s *Service) finish(f *function, e *asyncEvent, condition, destination string, last *Result) {
 	if destination != "" {
 		record := invocationRecord{

@@ -21,7 +21,7 @@ const queueARN = "arn:aws:sqs:us-east-1:000000000000:failures"
 type mailbox struct {
 	mu     sync.Mutex
 	bodies []map[string]any
-	fail   int // so many deliveries fail first
+	fail   int // how many deliveries fail first
 }
 
 func (m *mailbox) deliver(_ context.Context, _, destination string, body []byte) error {

@@ -121,10 +121,10 @@ func arrival(r stream.Record) (time.Time, bool) {
 	return time.UnixMilli(int64(in.DynamoDB.ApproximateCreationDateTime * 1000)).UTC(), true
 }
 
-// verdict is what one delivery came to.
+// verdict is the result of one delivery.
 type verdict struct {
 	result    Result
-	processed int  // so many records from the front need not be delivered again
+	processed int  // how many records at the front need not be delivered again
 	failed    bool // the function failed, as opposed to naming the records that did
 }
 
@@ -258,8 +258,8 @@ type batchInfo struct {
 	StreamARN           string `json:"streamArn"`
 }
 
-// skip gives a piece up and tells the destination. It is false when the Service was closed before
-// the destination had it; then the piece is delivered again in the next run.
+// skip returns a piece up and tells the destination. It is false when the Service was closed before the destination had
+// it; then the piece is delivered again in the next run.
 func (l *lane) skip(p piece, condition string) bool {
 	s := l.service
 	first, last := p.records[0], p.records[len(p.records)-1]

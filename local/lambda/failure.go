@@ -70,7 +70,7 @@ func timeout(requestID string, after time.Duration) *failure {
 		message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds())}
 }
 
-// panicStack gives the frames from the panic down to the handler.
+// panicStack returns the frames from the panic down to the handler.
 func panicStack() []*messages.InvokeResponse_Error_StackFrame {
 	var callers [32]uintptr
 	const skip = 4 // runtime.Callers, panicStack, panicked, the deferred function

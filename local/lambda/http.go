@@ -82,7 +82,7 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 			h.Set("X-Amz-Function-Error", result.FunctionError)
 		}
 		h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
-		_, _ = w.Write(result.Payload) // a client that went away has no use for it
+		_, _ = w.Write(result.Payload) // the client may be gone
 	case "Event":
 		requestID, err := s.accept(ctx, f.Name, payload)
 		if err != nil {
@@ -98,8 +98,8 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// authorized finds the function in the path and checks that the caller may do action with it. The
-// permission is asked first, so that who may not is not told which functions there are.
+// authorized finds the function in the path and checks that the caller may do action with it. The permission is checked
+// first, so that callers without it do not learn which functions exist.
 func (s *Service) authorized(r *http.Request, action string) (*function, error) {
 	name := r.PathValue("name")
 	f, missing := s.find(name)
@@ -303,8 +303,7 @@ func (m *mapping) configuration() mappingConfiguration {
 
 const maxPage = 50
 
-// page gives the part of list that the query asks for, and the marker of the next one (nil when
-// there is none).
+// page returns the part of list that the query asks for, and the marker of the next one (nil when there is none).
 func page[T any](r *http.Request, list []T) ([]T, any, error) {
 	number := func(name string, otherwise int) (int, error) {
 		text := r.URL.Query().Get(name)

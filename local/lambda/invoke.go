@@ -20,7 +20,7 @@ const (
 	maxResponse     = 6_291_556
 )
 
-// Result is what an invocation gave. It may be that the function failed.
+// Result is the result of an invocation. The function may have failed.
 type Result struct {
 	// Payload is the function's answer, or an error document {"errorMessage", "errorType", …}.
 	Payload []byte
@@ -32,10 +32,10 @@ type Result struct {
 	ExecutedVersion string
 }
 
-// Invoke calls a function and waits for its answer (invocation type RequestResponse). The trace
-// header of ctx goes on in the function. The function is not told when ctx ends; Invoke then
-// returns ctx's error while it runs on. An error means that the function was not run, as far as
-// the caller can know: it is an *awsapi.Error such as ResourceNotFoundException, or ctx's.
+// Invoke calls a function and waits for its answer (invocation type RequestResponse). The function continues the trace
+// header of ctx. It does not learn when ctx ends; Invoke then returns ctx's error while the function runs on. An error
+// means that, as far as the caller can know, the function did not run: it is an *awsapi.Error such as
+// ResourceNotFoundException, or ctx's.
 func (s *Service) Invoke(ctx context.Context, arnOrName string, payload []byte) (Result, error) {
 	f, err := s.find(arnOrName)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 		s.call(hctx, f, payload, done)
 	})
 
-	// answer comes exactly once, when the handler or its time has ended.
+	// answer receives exactly once, when the handler or its time has ended.
 	answer := func(o outcome) Result {
 		cancel()
 		s.release(f)
@@ -123,7 +123,7 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 		if s.begin() {
 			go func() {
 				defer s.running.Done()
-				_, _ = wait() // nobody is left to be told
+				_, _ = wait() // nobody waits for it any more
 			}()
 		} else {
 			_, _ = wait() // returns at once: the Service is closing
@@ -132,8 +132,8 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 	}
 }
 
-// work runs fn on a goroutine that has run a handler before, if one is free: its stack has grown to what
-// handlers need, and growing stacks anew took a twentieth of all time.
+// work runs fn on a goroutine that has run a handler before, if one is free: its stack has grown to what handlers need,
+// and growing new stacks took a twentieth of all time.
 func (s *Service) work(fn func()) {
 	select {
 	case s.free <- fn:

@@ -9,18 +9,18 @@
 // # What a mapping gives up
 //
 // The documentation of Lambda leaves open which records of a batch are discarded when its retries are used up. It says
-// (services-ddb-batchfailurereporting, kinesis-on-failure-destination in the developer guide) that the lowest number
-// in batchItemFailures is the checkpoint and all from it on is retried; that with BisectBatchOnFunctionError a batch is
+// (services-ddb-batchfailurereporting, kinesis-on-failure-destination in the developer guide) that the lowest number in
+// batchItemFailures is the checkpoint and all from it on is retried; that with BisectBatchOnFunctionError a batch is
 // split at that number and only what remains is retried; that a failed batch is split in two, which isolates bad
-// records and uses up no retries; and that the destination is told of a batch by its first and last number, of which
-// batchSize may be more than 1. So a Mapping does this:
+// records and uses up no retries; and that the destination gets a batch's first and last number, and batchSize may be
+// more than 1. So a Mapping does this:
 //
-//   - Without bisecting it gives up the batch from the lowest reported record to the end, those behind it included,
-//     whatever the function made of them.
-//   - With bisecting it first splits the batch at the reported record. A report of the very first record tells of no
-//     success and leaves nothing to split there: it halves the batch, as one that failed. So the record comes to be
-//     alone, it alone is given up, and the ones behind it are then delivered.
-//   - By age it gives up those records at the front that are too old, and none behind them.
+//   - Without bisecting it gives up the batch from the lowest reported record to the end, those after it
+//     included, whatever the function did with them.
+//   - With bisecting it first splits the batch at the reported record. A report of the very first record means
+//     no success and leaves nothing to split there: it halves the batch, like a failure. So the record ends up
+//     alone, it alone is given up, and the ones after it are then delivered.
+//   - By age it gives up those records at the front that are too old, and none after them.
 package lambda
 
 import (
@@ -57,7 +57,7 @@ type Handler interface {
 type Config struct {
 	// Store keeps accepted asynchronous events and the positions in streams.
 	Store *storage.Store
-	// Logger gets what no caller is told; nil discards it.
+	// Logger receives what no caller sees; nil discards it.
 	Logger *slog.Logger
 	// Faults disturb invocations and batches.
 	Faults *fault.Plan
@@ -67,8 +67,8 @@ type Config struct {
 	// destination with the given ARN, under the function's role. Nil makes functions and mappings
 	// with destinations an error.
 	DeadLetters func(ctx context.Context, roleARN, destinationARN string, body []byte) error
-	// Concurrency is how many invocations may run at a time in all functions without reserved
-	// concurrency; 0 stands for 1,000.
+	// Concurrency is how many invocations may run at a time in all functions without reserved concurrency; 0 means
+	// 1,000.
 	Concurrency int
 }
 
@@ -77,8 +77,8 @@ type Function struct {
 	Name        string
 	HandlerName string // as the template has it; for listing
 	Handler     Handler
-	Timeout     time.Duration // 0 stands for 3 seconds
-	MemorySize  int           // MB, for listing; 0 stands for 128
+	Timeout     time.Duration // 0 means 3 seconds
+	MemorySize  int           // MB, for listing; 0 means 128
 	Environment map[string]string
 	RoleARN     string
 	Tracing     bool // active tracing
@@ -110,7 +110,7 @@ type Service struct {
 	running   sync.WaitGroup // handlers, queued events, mappings
 }
 
-// function is a Function at work.
+// function is a running Function.
 type function struct {
 	Function
 	arn     string
@@ -135,9 +135,8 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Start takes up the asynchronous events that an earlier run accepted and begins to read the
-// streams. The functions and mappings should be there by then: an event whose function is not is
-// put aside until the next Start.
+// Start resumes the asynchronous events that an earlier run accepted and begins to read the streams. The functions and
+// mappings should exist by then: an event without its function is kept until the next Start.
 func (s *Service) Start() error {
 	s.mu.Lock()
 	if s.started || s.closed {
@@ -158,9 +157,8 @@ func (s *Service) Start() error {
 	return nil
 }
 
-// Close ends the contexts of all handlers and waits until they, the queue and the mappings have
-// come to rest; then it closes the handlers that are an io.Closer, such as a Process. What was
-// accepted and is not done stays in the Store.
+// Close ends the contexts of all handlers and waits until they, the queue and the mappings have stopped; then it closes
+// the handlers that are an io.Closer, such as a Process. Accepted but unfinished work stays in the Store.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -234,8 +232,7 @@ func (s *Service) checkFunction(f *Function) error {
 	return nil
 }
 
-// find gives the function that a name, an ARN or "account:function:name" means. There is no version
-// but $LATEST.
+// find returns the function that a name, an ARN or "account:function:name" means. There is no version but $LATEST.
 func (s *Service) find(arnOrName string) (*function, error) {
 	s.mu.RLock()
 	f := s.functions[arnOrName]
@@ -261,7 +258,7 @@ func (s *Service) find(arnOrName string) (*function, error) {
 	return f, nil
 }
 
-// acquire takes a place for an invocation; the caller gives it back with release.
+// acquire takes a slot for an invocation; the caller returns it with release.
 func (s *Service) acquire(f *function) error {
 	counter, limit, reason := &s.shared, s.cfg.Concurrency, "ConcurrentInvocationLimitExceeded"
 	if f.ReservedConcurrency != nil {

@@ -279,7 +279,7 @@ func TestCreateFunctionRefuses(t *testing.T) {
 	three := 3
 	ok := lambda.Function{Name: "f", Handler: handlerFunc(echo)}
 	tests := map[string]func(*lambda.Function){
-		"a name that is none":       func(f *lambda.Function) { f.Name = "a/b" },
+		"a name that is not one":    func(f *lambda.Function) { f.Name = "a/b" },
 		"no handler":                func(f *lambda.Function) { f.Handler = nil },
 		"a timeout of 16 minutes":   func(f *lambda.Function) { f.Timeout = 16 * time.Minute },
 		"64 MB":                     func(f *lambda.Function) { f.MemorySize = 64 },

@@ -20,7 +20,7 @@ const positionBucket = "lambda.positions"
 
 const (
 	defaultBatchSize = 100
-	// streamRetention is how long a stream keeps a record; no retry goes on for longer.
+	// streamRetention is how long a stream keeps a record; no retry lasts longer.
 	streamRetention = 24 * time.Hour
 	reportFailures  = "ReportBatchItemFailures"
 )
@@ -31,25 +31,24 @@ type Mapping struct {
 	FunctionName string // name or ARN
 	StreamARN    string
 	Stream       stream.Reader
-	// StartingPosition is "TRIM_HORIZON" or "LATEST". It counts only the first time: afterwards
-	// the mapping goes on where it was.
+	// StartingPosition is "TRIM_HORIZON" or "LATEST". It counts only the first time: afterwards the mapping continues
+	// where it was.
 	StartingPosition string
-	BatchSize        int // 1 to 10,000; 0 stands for 100
+	BatchSize        int // 1 to 10,000; 0 means 100
 	// MaximumBatchingWindow is how long a batch that is not full waits for more records.
 	MaximumBatchingWindow time.Duration
-	// ParallelizationFactor is how many batches of a shard are under way at a time, 1 to 10;
-	// 0 stands for 1. Records of one Key stay in order.
+	// ParallelizationFactor is how many batches of a shard are under way at a time, 1 to 10; 0 means 1. Records of one
+	// Key stay in order.
 	ParallelizationFactor      int
 	BisectBatchOnFunctionError bool
-	// MaximumRetryAttempts is how often a failed batch is retried before it is skipped; nil and
-	// -1 stand for as long as the stream keeps the records.
+	// MaximumRetryAttempts is how often a failed batch is retried before it is skipped; nil and -1 mean as long as the
+	// stream keeps the records.
 	MaximumRetryAttempts *int
-	// MaximumRecordAge is the age from which records are skipped; 0 and -1 stand for as long as
-	// the stream keeps them.
+	// MaximumRecordAge is the age from which records are skipped; 0 and -1 mean as long as the stream keeps them.
 	MaximumRecordAge time.Duration
 	// FunctionResponseTypes is empty or {"ReportBatchItemFailures"}.
 	FunctionResponseTypes []string
-	OnFailure             string // ARN of the destination that is told of skipped batches
+	OnFailure             string // ARN of the destination for skipped batches
 	// FilterCriteria are the patterns, for listing; Filter decides. A record that it does not
 	// accept counts as processed. Nil accepts all.
 	FilterCriteria []string
@@ -57,7 +56,7 @@ type Mapping struct {
 	Disabled       bool
 }
 
-// mapping is a Mapping at work.
+// mapping is a running Mapping.
 type mapping struct {
 	Mapping
 	uuid     string
@@ -67,8 +66,8 @@ type mapping struct {
 	maxAge   time.Duration // of a record
 }
 
-// CreateEventSourceMapping adds a mapping and gives its UUID, which is the same for the same
-// function and stream in every run. It begins to read at Start, or now if that was before.
+// CreateEventSourceMapping adds a mapping and returns its UUID, which is the same for the same function and stream in
+// every run. It begins to read at Start, or now if that was before.
 func (s *Service) CreateEventSourceMapping(m Mapping) (string, error) {
 	f, err := s.find(m.FunctionName)
 	if err != nil {
@@ -153,7 +152,7 @@ type lane struct {
 	service  *Service
 	shard    string
 	index    int
-	position string // the sequence number up to which all is done
+	position string // the sequence number up to which everything is done
 }
 
 // run starts the lanes of a mapping.
@@ -243,14 +242,14 @@ func (l *lane) read(ctx context.Context) {
 				return
 			}
 		}
-		// What follows the last own record is another lane's, or filtered out. Should it not be
-		// saved, it is only looked at once more.
+		// What follows the last own record is another lane's, or filtered out. If it is not saved, it is only read
+		// again.
 		l.position = last
 	}
 }
 
-// collect gathers the lane's next records: what there is, or, with a batching window, what comes
-// within it, up to a full batch. The records up to last have been looked at.
+// collect gathers the lane's next records: what is available or, with a batching window, what arrives within it, up to
+// a full batch. The records up to last have been examined.
 func (l *lane) collect(ctx context.Context) (batch []stream.Record, last string, err error) {
 	last = l.position
 	var window context.Context

@@ -25,7 +25,7 @@ const streamARN = "arn:aws:dynamodb:us-east-1:000000000000:table/Events/stream/2
 // fakeStream is a stream in memory.
 type fakeStream struct {
 	mu     sync.Mutex
-	grown  chan struct{} // closed, and made anew, when a record comes
+	grown  chan struct{} // closed, and replaced, when a record arrives
 	count  int
 	shards map[string][]stream.Record
 }
@@ -38,7 +38,7 @@ func newStream(shards ...string) *fakeStream {
 	return s
 }
 
-// put appends one record that carries value, and gives its sequence number.
+// put appends one record that carries value, and returns its sequence number.
 func (s *fakeStream) put(shard, key string, value int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +140,7 @@ func (b *batches) handler(respond func(batch []delivered) ([]byte, error)) handl
 	}
 }
 
-// all gives the batches so far, and when they came.
+// all returns the batches so far, and when they came.
 func (b *batches) all() ([][]int, []time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -260,9 +260,10 @@ func TestBatchesAreDeliveredAndRetriedAsOnAWS(t *testing.T) {
 	}
 }
 
-// TestOnlyBisectingSavesTheRecordsBehindAPoisonedOne poisons each record of a batch in turn. The poisoned record is
-// given up in any case; those before it never are; those behind it are without bisecting, and processed with it.
-func TestOnlyBisectingSavesTheRecordsBehindAPoisonedOne(t *testing.T) {
+// TestOnlyBisectingSavesTheRecordsAfterAPoisonedOne poisons each record of a batch in turn. The poisoned record is
+// given up in any case; those before it never are; those after it are given up without bisecting, and processed with
+// it.
+func TestOnlyBisectingSavesTheRecordsAfterAPoisonedOne(t *testing.T) {
 	t.Parallel()
 	const count = 6
 	for _, bisect := range []bool{false, true} {
@@ -317,7 +318,7 @@ func TestOnlyBisectingSavesTheRecordsBehindAPoisonedOne(t *testing.T) {
 						}
 						told := box.all()
 						if len(told) != 1 {
-							t.Fatalf("the destination was told %v", told)
+							t.Fatalf("the destination got %v", told)
 						}
 						from, to := at(t, told[0], "DDBStreamBatchInfo", "startSequenceNumber"), at(t, told[0], "DDBStreamBatchInfo", "endSequenceNumber")
 						if from != fmt.Sprintf("%021d", first) || to != fmt.Sprintf("%021d", last) {
@@ -554,9 +555,9 @@ func TestMappingGoesOnWhereItWas(t *testing.T) {
 	})
 }
 
-// TestEveryRecordIsProcessedOrReported draws mappings, records, failures and disturbances, and
-// demands that afterwards each record was processed or stands in a message to the destination, and
-// that records of one key were first processed in order.
+// TestEveryRecordIsProcessedOrReported draws mappings, records, failures and disturbances, and demands that afterwards
+// each record was processed or is in a message to the destination, and that records of one key were first processed in
+// order.
 func TestEveryRecordIsProcessedOrReported(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(150) {

@@ -34,8 +34,7 @@ type ProcessConfig struct {
 	XRayDaemon string
 	// The credentials identify the function's role to the local services.
 	AccessKeyID, SecretAccessKey, SessionToken string
-	// MaxProcesses is how many may run at a time; 0 stands for 10. An event that finds all of them
-	// busy waits for one.
+	// MaxProcesses is how many may run at a time; 0 means 10. An event that finds all of them busy waits for one.
 	MaxProcesses int
 	// Output takes what the processes write; nil discards it.
 	Output io.Writer
@@ -47,7 +46,7 @@ type ProcessConfig struct {
 type Process struct {
 	cfg   ProcessConfig
 	env   []string
-	slots chan struct{} // one for each process that may be at work
+	slots chan struct{} // one for each process that may run
 
 	mu     sync.Mutex
 	idle   []*environment
@@ -86,8 +85,8 @@ func NewProcess(c ProcessConfig) (*Process, error) {
 	return p, nil
 }
 
-// environ is the whole environment of a process but for its Runtime API: nothing of this process's
-// own is passed on, so that a function cannot come to depend on it.
+// environ is the whole environment of a process except its Runtime API: nothing of this process's environment is passed
+// on, so that a function cannot depend on it.
 func (p *Process) environ() []string {
 	c := p.cfg
 	env := maps.Clone(c.Environment)
@@ -126,7 +125,7 @@ func (p *Process) environ() []string {
 	return list
 }
 
-// Invoke gives an event to an idle process, or to a new one.
+// Invoke hands an event to an idle process, or to a new one.
 func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	select {
 	case p.slots <- struct{}{}:

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// bootstrap builds testdata/bootstrap once; beside an error it gives what the compiler said.
+// bootstrap builds testdata/bootstrap once; with an error it returns the compiler's output.
 var bootstrap = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir, "bootstrap")
 	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags=-s -w", "-o", path, "./testdata/bootstrap").CombinedOutput()

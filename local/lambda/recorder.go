@@ -71,8 +71,8 @@ func children(s *sdk.Segment) []*sdk.Segment {
 	return list
 }
 
-// convert copies a subsegment, since the code that made it may still change it. What cannot be
-// encoded is left out and named by the error.
+// convert copies a subsegment, since the code that made it may still change it. What cannot be encoded is left out, and
+// the error names it.
 func convert(s *sdk.Segment) (xray.Segment, error) {
 	seg := xray.Segment{
 		Name: s.Name, ID: s.ID, TraceID: s.TraceID, ParentID: s.ParentID, Type: s.Type,
@@ -118,7 +118,7 @@ func convert(s *sdk.Segment) (xray.Segment, error) {
 		if err != nil {
 			failure = err
 		}
-		sub.TraceID, sub.ParentID = "", "" // they follow from where it stands
+		sub.TraceID, sub.ParentID = "", "" // they follow from its position
 		seg.Subsegments = append(seg.Subsegments, sub)
 	}
 	return seg, failure

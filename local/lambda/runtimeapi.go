@@ -43,7 +43,7 @@ type runtimeEvent struct {
 // errGone says that a process had ended before it took an event.
 var errGone = errors.New("the function's process has ended")
 
-// newRuntimeAPI makes the Runtime API of an environment whose process is yet to start.
+// newRuntimeAPI makes the Runtime API of an environment whose process has not started yet.
 func newRuntimeAPI() *runtimeAPI {
 	a := &runtimeAPI{mux: http.NewServeMux(), events: make(chan *runtimeEvent), gone: make(chan struct{})}
 	const runtime = "/2018-06-01/runtime"
@@ -117,8 +117,7 @@ func (a *runtimeAPI) exit(status string) {
 	close(a.gone)
 }
 
-// whyGone is what stood in the way of an event that the process never took: the error that it
-// reported while it initialized, or else errGone.
+// whyGone is why the process never took an event: the error that it reported while it initialized, or else errGone.
 func (a *runtimeAPI) whyGone() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +137,7 @@ func (a *runtimeAPI) exitError(requestID string) *failure {
 	return &f
 }
 
-// next waits for the next event. It never gives an event twice.
+// next waits for the next event. It never returns an event twice.
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case e := <-a.events:
@@ -153,7 +152,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take gives the current event when its id is the one in the path, and ends it.
+// take returns the current event if its id is the one in the path, and ends it.
 func (a *runtimeAPI) take(w http.ResponseWriter, r *http.Request) *runtimeEvent {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"milepost/local/xray"
 )
 
-// traceHeaderKey is where aws-lambda-go leaves the trace header and the X-Ray SDK looks for it.
+// traceHeaderKey is where aws-lambda-go puts the trace header and the X-Ray SDK looks for it.
 const traceHeaderKey = "x-amzn-trace-id"
 
 // invocationTrace makes the two segments that Lambda itself sends for a traced invocation: the
@@ -46,7 +46,7 @@ func (s *Service) beginTrace(ctx context.Context, f *function, requestID string)
 	return t
 }
 
-// handlerContext gives the function's code its trace header.
+// handlerContext passes its trace header to the function's code.
 func (t *invocationTrace) handlerContext(ctx context.Context) context.Context {
 	if t.header.Root == "" {
 		return ctx

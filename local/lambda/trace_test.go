@@ -30,7 +30,7 @@ func newTracer(t *testing.T, rate float64) *xray.Service {
 	return x
 }
 
-// documents gives the segments of one trace by name and origin.
+// documents returns the segments of one trace by name and origin.
 func documents(t *testing.T, x *xray.Service, traceID string) map[string]xray.Segment {
 	t.Helper()
 	traces, _, err := x.Traces(traceID)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Message is what somebody would have got.
+// Message is a message that a person would have received.
 type Message struct {
 	ID string
 	At time.Time

@@ -33,7 +33,7 @@ var checksums = map[string]func() hash.Hash{
 	"content-md5":              md5.New,
 }
 
-// chunked is the content encoding of a body that comes in chunks, each with its length, and headers behind them.
+// chunked is the content encoding of a body that comes in chunks, each with its length, and headers after them.
 const chunked = "aws-chunked"
 
 // contentEncoding is the encoding of the object itself.

@@ -22,8 +22,8 @@ type call struct {
 	query       url.Values
 }
 
-// operations are the calls that are answered, by method, by what they are about, and by the parameter that makes
-// another operation of them.
+// operations are the calls that are answered, by method, by what they are about, and by the parameter that selects
+// another operation.
 var operations = map[string]struct {
 	action string
 	answer func(*Service, *call) error
@@ -248,7 +248,7 @@ func (s *Service) read(c *call, whole bool) error {
 	}
 	o, body, err := s.get(b, c.key)
 	if err != nil && awsapi.AsError(err).Code == "NoSuchKey" && s.authorize(c, "s3:ListBucket", arnOf(c.bucket)) != nil {
-		return denied("Access Denied") // who may not list is not told what is not there
+		return denied("Access Denied") // callers who may not list do not learn what is missing
 	}
 	if err != nil {
 		return err
@@ -265,7 +265,7 @@ func (s *Service) read(c *call, whole bool) error {
 	h.Set("Content-Length", strconv.FormatInt(o.Size, 10))
 	c.w.WriteHeader(http.StatusOK)
 	if whole {
-		_, _ = c.w.Write(body) // a client that went away has no use for it
+		_, _ = c.w.Write(body) // the client may be gone
 	}
 	return nil
 }
@@ -291,7 +291,7 @@ func writeXML(c *call, status int, answer any) error {
 	c.w.Header().Set("Content-Type", "application/xml")
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(text) // a client that went away has no use for it
+	_, _ = c.w.Write(text) // the client may be gone
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (s *Service) listObjects(c *call) error {
 	return writeXML(c, http.StatusOK, a)
 }
 
-// fill takes in the keys behind after. A common prefix is listed once, and all keys of it are behind it.
+// fill adds the keys after the given one. A common prefix is listed once, and all its keys follow it.
 func (a *list) fill(b *bucket, after string) {
 	last := after
 	b.objects.Ascend(max(after, a.Prefix), func(key string, o *object) bool {

@@ -108,7 +108,7 @@ func TestAnObjectComesBackAsItWas(t *testing.T) {
 			}
 			in.Body = strings.NewReader("another")
 			if _, err := c.PutObject(t.Context(), in); code(err) != "PreconditionFailed" {
-				t.Errorf("put where one stands: %v, want PreconditionFailed", err)
+				t.Errorf("put over another: %v, want PreconditionFailed", err)
 			}
 			if got := get(t, c, key); got != body {
 				t.Errorf("%d bytes, want %d", len(got), len(body))
@@ -283,7 +283,7 @@ func TestPoliciesDecide(t *testing.T) {
 	if got := get(t, reader, "events/one"); got != "x" {
 		t.Errorf("body=%q", got)
 	}
-	// Who may not list is not told that there is none.
+	// Callers who may not list do not learn that there is none.
 	if _, err := reader.GetObject(t.Context(), &sdk.GetObjectInput{Bucket: bucket, Key: aws.String("none")}); code(err) != "AccessDenied" {
 		t.Errorf("get what is not there: %v, want AccessDenied", err)
 	}

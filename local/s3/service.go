@@ -24,7 +24,7 @@ import (
 	"milepost/local/storage"
 )
 
-// Of each object, descriptions has what is said about it and bodies its bytes, both under its bucket and key.
+// descriptions has each object's metadata and bodies its bytes, both under its bucket and key.
 const (
 	descriptions = "s3.objects"
 	bodies       = "s3.bodies"
@@ -34,7 +34,7 @@ const (
 type Config struct {
 	// Store keeps the objects; nil keeps them in memory.
 	Store *storage.Store
-	// Policy gives the policy of the bucket with an ARN, nil where there is none. A nil Policy is for buckets without.
+	// Policy returns the policy of the bucket with an ARN, nil if there is none. A nil Policy is for buckets without.
 	Policy func(bucketARN string) *iam.ResourcePolicy
 }
 
@@ -54,7 +54,7 @@ type bucket struct {
 	objects btree.Map[string, *object]
 }
 
-// object is what is said about an object.
+// object is the metadata of an object.
 type object struct {
 	Size     int64             `json:"size"`
 	ETag     string            `json:"etag"` // without quotes
@@ -112,7 +112,7 @@ func (s *Service) CreateBucket(name string) error {
 	return nil
 }
 
-// find gives a bucket that is there.
+// find returns an existing bucket.
 func (s *Service) find(name string) (*bucket, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,7 +122,7 @@ func (s *Service) find(name string) (*bucket, error) {
 	return nil, &awsapi.Error{Code: "NoSuchBucket", Status: http.StatusNotFound, Message: "The specified bucket does not exist"}
 }
 
-// put writes an object, with vacant only where none stands.
+// put writes an object; with vacant, only if there is none.
 func (s *Service) put(b *bucket, key string, o *object, body []byte, vacant bool) error {
 	sum := md5.Sum(body)
 	o.Size, o.ETag, o.Modified = int64(len(body)), hex.EncodeToString(sum[:]), time.Now().UTC().Truncate(time.Second)
@@ -152,7 +152,7 @@ func (s *Service) put(b *bucket, key string, o *object, body []byte, vacant bool
 	return nil
 }
 
-// get gives an object and its body.
+// get returns an object and its body.
 func (s *Service) get(b *bucket, key string) (*object, []byte, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -176,7 +176,7 @@ func (s *Service) get(b *bucket, key string) (*object, []byte, error) {
 	return o, body, err
 }
 
-// remove deletes an object; that there is none is no error.
+// remove deletes an object; a missing one is not an error.
 func (s *Service) remove(b *bucket, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"milepost/local/ses"
 )
 
-// E-mail leaves from the identities that there are, and goes into a mailbox.
+// E-mail is sent from the known identities, and goes into a mailbox.
 func Example() {
 	box, err := mailbox.Open("") // in memory
 	if err != nil {

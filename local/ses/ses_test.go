@@ -108,7 +108,7 @@ func TestMailThatIsRefused(t *testing.T) {
 			"Email address is not verified. The following identities failed the check in region US-EAST-1: <a@nobody.example>"},
 		"from a part of a domain":        {awsapi.Caller{}, letter("a@sub.quotes.example", "bob@example.com"), "MessageRejected", "sub.quotes.example"},
 		"to no address":                  {awsapi.Caller{}, letter("a@quotes.example", "bob"), "BadRequestException", "Missing final '@domain'"},
-		"with what the runtime has not":  {awsapi.Caller{}, html, "NotImplemented", "Html"},
+		"with what the runtime lacks":    {awsapi.Caller{}, html, "NotImplemented", "Html"},
 		"by a role for another identity": {awsapi.Caller{ARN: role.ARN, Policy: role}, letter("ada@other.example", "bob@example.com"), "AccessDeniedException", "identity/ada@other.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,6 +124,6 @@ func TestMailThatIsRefused(t *testing.T) {
 		})
 	}
 	if err := ses.New(nil).CreateEmailIdentity("nonsense"); err == nil {
-		t.Error("an identity that is none is taken")
+		t.Error("a wrong identity is accepted")
 	}
 }

@@ -39,7 +39,7 @@ func New(box *mailbox.Box) *Service { return &Service{box: box, topics: map[stri
 
 var nameOfTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// CreateTopic makes a topic and gives its ARN. Nobody subscribes to it.
+// CreateTopic makes a topic and returns its ARN. Nobody subscribes to it.
 func (s *Service) CreateTopic(name string) (string, error) {
 	if strings.HasSuffix(name, ".fifo") {
 		return "", awsapi.Unsupported("the FIFO topic " + name)

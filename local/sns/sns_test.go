@@ -73,7 +73,7 @@ func TestWhatIsRefused(t *testing.T) {
 		code   string
 	}{
 		"a topic that is not there":    {awsapi.Caller{}, &sdk.PublishInput{TopicArn: text(alerts + "x"), Message: text("m")}, "NotFound"},
-		"a number that is none":        {awsapi.Caller{}, &sdk.PublishInput{PhoneNumber: text("6145550100"), Message: text("m")}, "InvalidParameter"},
+		"a number that is not one":     {awsapi.Caller{}, &sdk.PublishInput{PhoneNumber: text("6145550100"), Message: text("m")}, "InvalidParameter"},
 		"neither topic nor number":     {awsapi.Caller{}, &sdk.PublishInput{Message: text("m")}, "InvalidParameter"},
 		"an empty message":             {awsapi.Caller{}, &sdk.PublishInput{TopicArn: text(alerts), Message: text("")}, "InvalidParameter"},
 		"a subject of two lines":       {awsapi.Caller{}, &sdk.PublishInput{TopicArn: text(alerts), Subject: text("a\nb"), Message: text("m")}, "InvalidParameter"},

@@ -323,8 +323,8 @@ func (s *Service) receiveMessage(ctx context.Context, in struct {
 	return answer, nil
 }
 
-// wanted tells whether one of the names asks for the message attribute: by itself, by a prefix that
-// ends in ".*", or with all others.
+// wanted reports whether one of the names requests the message attribute: by its name, by a prefix that ends in ".*",
+// or with all others.
 func wanted(name string, names []string) bool {
 	return slices.ContainsFunc(names, func(asked string) bool {
 		prefix, all := strings.CutSuffix(asked, ".*")
@@ -332,7 +332,7 @@ func wanted(name string, names []string) bool {
 	})
 }
 
-// system gives the system attributes that were asked for.
+// system returns the requested system attributes.
 func (m *message) system(names []string) map[string]string {
 	milliseconds := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 	all := map[string]string{

@@ -109,7 +109,7 @@ func (o *outgoing) traceHeader() string {
 	return string(o.MessageSystemAttributes["AWSTraceHeader"].value())
 }
 
-// validText tells whether all characters may stand in XML, which is what SQS allows.
+// validText reports whether all characters are allowed in XML, as SQS requires.
 func validText(s string) bool {
 	if !utf8.ValidString(s) {
 		return false

@@ -60,7 +60,7 @@ func (q *queue) wake() {
 	q.changed = make(chan struct{})
 }
 
-// expire gives what deletes the messages that are too old to keep.
+// expire returns operations that delete the messages that are too old to keep.
 func (q *queue) expire(now time.Time) []storage.Op {
 	var ops []storage.Op
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool {
@@ -147,8 +147,8 @@ func (s *Service) receive(ctx context.Context, q *queue, most int, visibility *i
 	}
 }
 
-// take gives copies of visible messages. When there is none, it tells what to wait for: changed, or
-// the time next, unless that is zero.
+// take returns copies of visible messages. If there are none, it returns what to wait for: changed, or the time next,
+// unless that is zero.
 func (s *Service) take(q *queue, most int, visibility *int) (taken []message, changed <-chan struct{}, next time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,7 +272,7 @@ func (s *Service) purge(q *queue) error {
 	return s.store.Commit(ops...)
 }
 
-// count tells how many messages are visible, hidden since they were received, and delayed.
+// count returns how many messages are visible, hidden since they were received, and delayed.
 func (q *queue) count(now time.Time) (visible, inFlight, delayed int) {
 	for _, m := range q.messages {
 		switch {

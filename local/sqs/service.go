@@ -1,5 +1,5 @@
-// Package sqs plays Amazon SQS, as far as dead-letter queues and people who look into them need
-// it: a Service has standard queues, whose messages the store keeps.
+// Package sqs plays Amazon SQS, as far as dead-letter queues and their readers need it: a Service has standard queues,
+// whose messages the store keeps.
 //
 // A message that was received is hidden for the visibility timeout of its queue and comes again
 // unless it is deleted; FIFO queues are refused.
@@ -76,8 +76,8 @@ func (s *Service) Close() { s.cancel() }
 
 var nameOfQueue = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// CreateQueue makes a queue, or sets the attributes of one that is there, and gives its ARN. The
-// messages that the store has for it are in it.
+// CreateQueue makes a queue, or sets the attributes of an existing one, and returns its ARN. The messages that the
+// store has for it are in it.
 func (s *Service) CreateQueue(name string, attributes map[string]string) (string, error) {
 	if strings.HasSuffix(name, ".fifo") {
 		return "", awsapi.Unsupported("the FIFO queue " + name)

@@ -22,7 +22,7 @@ type settings struct {
 	maxReceives   int // 0 without a dead-letter queue
 }
 
-// ranges are the numeric attributes with what they may be, and what they are by default.
+// ranges are the numeric attributes with their ranges and defaults.
 var ranges = map[string]struct{ least, most, byDefault int }{
 	"VisibilityTimeout":             {0, 43_200, 30},
 	"MessageRetentionPeriod":        {60, 1_209_600, 345_600},
@@ -98,7 +98,7 @@ func (s *settings) parseRedrivePolicy(text string) error {
 	return nil
 }
 
-// describe gives all attributes as GetQueueAttributes does.
+// describe returns all attributes as GetQueueAttributes does.
 func (s *settings) describe() map[string]string {
 	all := map[string]string{"SqsManagedSseEnabled": "true"}
 	for name, r := range ranges {

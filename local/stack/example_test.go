@@ -43,7 +43,7 @@ Resources:
         Post: {Type: HttpApi, Properties: {Method: POST, Path: "/notes/{id}"}}
 `
 
-// A template at work: its API calls a function, which writes to a table and may do nothing else.
+// A running template: its API calls a function, which writes to a table and may do nothing else.
 func Example() {
 	dir, err := os.MkdirTemp("", "stack")
 	if err != nil {

@@ -68,8 +68,8 @@ func (s *Stack) assume(roleARN, session string) (awsapi.Caller, error) {
 	return awsapi.Caller{ARN: assumed.ARN, Policy: assumed}, nil
 }
 
-// identify finds who signs with an access key. Keys that the Stack has not given out belong to a
-// person at this machine, who may do everything.
+// identify returns the identity behind an access key. Keys that the Stack has not issued belong to the user of this
+// machine, who may do everything.
 func (s *Stack) identify(accessKey string) (awsapi.Caller, bool) {
 	if caller, ok := s.sessions[accessKey]; ok {
 		return caller, true

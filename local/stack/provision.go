@@ -8,7 +8,7 @@ import (
 	"milepost/local/template"
 )
 
-// A kind is how resources of one type come to life.
+// A kind is how resources of one type are created.
 type kind struct {
 	resource string
 	// make makes one. Nil means that the type has no meaning on one machine; why says so.

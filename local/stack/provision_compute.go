@@ -28,7 +28,7 @@ func (s *Stack) provisionPermission(r *template.Resource) error {
 	return nil
 }
 
-// goRuntimes are Lambda's runtimes for programs that bring their own loop, as those in Go do.
+// goRuntimes are Lambda's runtimes for programs with their own loop, such as those in Go.
 var goRuntimes = []string{"provided.al2023", "provided.al2"}
 
 type destination struct{ Destination string }
@@ -83,7 +83,7 @@ func (s *Stack) provisionFunction(r *template.Resource) error {
 	return nil
 }
 
-// asyncConfig finds the settings for asynchronous calls, which the template keeps in a resource of their own.
+// asyncConfig finds the settings for asynchronous calls, which the template keeps in a separate resource.
 func (s *Stack) asyncConfig(function *template.Resource) (config lambda.AsyncConfig, err error) {
 	for _, r := range s.template.OfType("AWS::Lambda::EventInvokeConfig") {
 		var in struct {

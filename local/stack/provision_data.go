@@ -91,7 +91,7 @@ func (s *Stack) provisionKey(r *template.Resource) error {
 		"Origin":   in.Origin != "" && in.Origin != "AWS_KMS", "MultiRegion": in.MultiRegion,
 	} {
 		if is {
-			return r.Problem("the local runtime has symmetric, HMAC_256 and ECC_NIST_P256 keys of one region, with material of its own", property)
+			return r.Problem("the local runtime has symmetric, HMAC_256 and ECC_NIST_P256 keys of one region, with their own key material", property)
 		}
 	}
 	if in.EnableKeyRotation && cmp.Or(in.KeySpec, kms.SymmetricDefault) != kms.SymmetricDefault {

@@ -106,7 +106,7 @@ func TestAFunctionIsCalledOnSchedule(t *testing.T) {
 				t.Errorf("%q is not among what was started: %q", want, s.Started())
 			}
 		}
-		time.Sleep(4 * time.Hour) // nobody is called at 3:00 of the second day
+		time.Sleep(4 * time.Hour) // nothing is called at 3:00 of the second day
 		run(8 * time.Hour)
 		want := []string{
 			"01 03:00 Scheduled Event of arn:aws:events:us-east-1:000000000000:rule/nightly",

@@ -1,9 +1,9 @@
-// Package stack runs a SAM template on one machine and answers as AWS does. A Stack is a template at
-// work: its tables, bus, queues, functions, state machines and API, each call between them made and
-// checked under the identity that the template gives. It knows nothing of what the template is for.
+// Package stack runs a SAM template on one machine and answers as AWS does. A Stack is a running template: its tables,
+// bus, queues, functions, state machines and API. Each call between them is made and checked under the identity that
+// the template declares. The package knows nothing about what the template is for.
 //
-// Whatever the template asks for is run, or is listed by LeftOut with the reason why it has no meaning
-// on one machine, or is refused when the Stack is opened.
+// Everything in the template is run, or is listed by LeftOut with the reason why it means nothing on one machine, or is
+// refused when the Stack is opened.
 package stack
 
 import (
@@ -45,7 +45,7 @@ import (
 type Options struct {
 	// Template is the path of the template.
 	Template string
-	// StackName begins the names of resources; "" stands for "local".
+	// StackName begins the names of resources; "" means "local".
 	StackName string
 	// Parameters are values for the template's parameters, Offered those for such as it may have.
 	Parameters, Offered map[string]string
@@ -55,13 +55,13 @@ type Options struct {
 	DataDir string
 	// APIEndpoint and AWSEndpoint are the addresses under which the caller serves API and AWS.
 	APIEndpoint, AWSEndpoint string
-	// HTTP fetches the keys of token issuers; nil stands for the default client.
+	// HTTP fetches the keys of token issuers; nil means the default client.
 	HTTP *http.Client
 	// Faults disturb the messages between the services.
 	Faults *fault.Plan
-	// TraceAll samples every request instead of one a second and 5 % of the others.
+	// TraceAll samples every request instead of one per second and 5 % of the others.
 	TraceAll bool
-	// Logger gets what no caller is told; nil discards it.
+	// Logger receives what no caller sees; nil discards it.
 	Logger *slog.Logger
 }
 
@@ -77,7 +77,7 @@ type Function struct {
 	AccessKey, SecretKey string
 }
 
-// Stack is a template at work. It is safe for concurrent use.
+// Stack is a running template. It is safe for concurrent use.
 type Stack struct {
 	opts     Options
 	template *template.Template
@@ -231,7 +231,7 @@ func (s *Stack) Start() error {
 	return s.machines.Start()
 }
 
-// Close brings everything to rest. What was accepted and is not done stays in the data directory.
+// Close stops everything. Accepted but unfinished work stays in the data directory.
 func (s *Stack) Close() error {
 	var errs []error
 	if s.bus != nil {

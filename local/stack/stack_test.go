@@ -21,7 +21,7 @@ import (
 // header begins every template of these tests.
 const header = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n"
 
-// function is one with no rights but those of every function.
+// function is one with only the permissions of every function.
 const function = `  F:
     Type: AWS::Serverless::Function
     Properties: {Handler: f, Runtime: provided.al2023, CodeUri: ., Policies: POLICIES}
@@ -148,7 +148,7 @@ func TestWhatHasNoMeaningHereIsLeftOutAndSaid(t *testing.T) {
 	}
 	for _, want := range []string{"Notes AWS::DynamoDB::Table", "Logs AWS::Logs::LogGroup", "Registry AWS::EventSchemas::Registry", "Schema AWS::EventSchemas::Schema"} {
 		if left[want] == "" {
-			t.Errorf("%s is not among what is left out: %v", want, left)
+			t.Errorf("%s is not left out: %v", want, left)
 		}
 	}
 	if started := strings.Join(s.Started(), ", "); len(left) != 4 || started != "table notes" {

@@ -13,7 +13,7 @@ import (
 	"milepost/local/stepfunctions"
 )
 
-// targets takes events to what the rules point to.
+// targets delivers events to the targets of rules.
 type targets struct{ stack *Stack }
 
 // Deliver hands an event to a function or a queue. Other targets were refused when the Stack opened.
@@ -97,7 +97,7 @@ func (t tasks) Run(ctx context.Context, call stepfunctions.TaskCall) (json.RawMe
 	})
 }
 
-// invokeOutput is what lambda:invoke gives a state.
+// invokeOutput is the output of lambda:invoke.
 type invokeOutput struct {
 	ExecutedVersion     string
 	Payload             json.RawMessage
@@ -119,7 +119,7 @@ type taskResult struct {
 	requestID string
 }
 
-// invokeTask calls a function and gives its failure the name that Retry and Catch see.
+// invokeTask calls a function and names its failure as Retry and Catch see it.
 func (s *Stack) invokeTask(ctx context.Context, function string, payload json.RawMessage) (taskResult, error) {
 	arn := awsapi.ARN("lambda", "function:"+nameOf(function))
 	if err := awsapi.Authorize(ctx, "lambda:InvokeFunction", arn); err != nil {

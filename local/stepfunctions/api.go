@@ -214,7 +214,7 @@ const (
 	maxPage     = 1000
 )
 
-// page says how many results to give, and after which one.
+// page says how many results to return, and after which one.
 func (r listRequest) page() (size int, after string, err error) {
 	if r.MaxResults < 0 || r.MaxResults > maxPage {
 		return 0, "", awsapi.Errorf("ValidationException", "Value '%d' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to %d", r.MaxResults, maxPage)
@@ -468,8 +468,7 @@ func listExecutions(s *Service, ctx context.Context, r listExecutionsRequest) (a
 	return out, nil
 }
 
-// listed is the name under which the executions are kept that are to be listed: those of a state machine or
-// those of a Map Run.
+// listed is the key under which executions are listed: those of a state machine or those of a Map Run.
 func (s *Service) listed(ctx context.Context, r listExecutionsRequest) (string, error) {
 	if (r.MapRunARN == "") == (r.StateMachineARN == "") {
 		return "", awsapi.Errorf("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be given")

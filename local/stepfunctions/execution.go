@@ -25,7 +25,7 @@ const (
 	statusAborted   = "ABORTED"
 )
 
-// record is what is stored of an execution besides its history and where it stands.
+// record is what is stored of an execution besides its history and its position.
 type record struct {
 	Machine     string    `json:"machine"`
 	Name        string    `json:"name"`
@@ -35,7 +35,7 @@ type record struct {
 	TraceHeader string    `json:"trace,omitempty"`
 	Tracing     bool      `json:"tracing,omitempty"`
 	Started     time.Time `json:"started"`
-	// MapRun is the Map Run that started it, nil where somebody else did.
+	// MapRun is the Map Run that started it, nil if none did.
 	MapRun       *childOf `json:"mapRun,omitempty"`
 	RedriveCount int      `json:"redriveCount,omitempty"`
 	// Redrives are the newest of its redrives, the last one at the end.
@@ -50,10 +50,9 @@ type record struct {
 	Events int `json:"events,omitempty"`
 }
 
-// An execution runs in one goroutine, which alone changes its frames. It works in rounds: every
-// frame goes on until it waits for something; then what has changed is written down as one; only
-// then are the tasks started and the answers given that depend on it. So whatever the world has
-// seen of an execution is stored, and a restart goes on from there.
+// An execution runs in one goroutine, which alone changes its frames. It works in rounds: every frame advances until it
+// waits for something; then all changes are stored in one write; only then are the tasks started and the answers sent
+// that depend on them. So whatever the outside has seen of an execution is stored, and a restart continues from there.
 type execution struct {
 	service *Service
 	machine *asl.Machine
@@ -62,30 +61,30 @@ type execution struct {
 	trace   *tracing // nil when the execution is not traced
 	// stored is closed when the start has been written down.
 	stored chan struct{}
-	// finished is closed when it has ended and nothing more comes from it.
+	// finished is closed when it has ended and nothing more follows from it.
 	finished chan struct{}
 
 	mu      sync.Mutex
 	record          // only Status and what follows it ever changes
 	shown   []event // the history as far as it has been written down
 	mailbox []message
-	closed  error // set when nobody reads the mailbox any more: errEnded, or why it broke off
+	closed  error // set when the mailbox is no longer read: errEnded, or why it stopped
 	stuck   error // why what has changed cannot be written down at the moment
 	wake    chan struct{}
 
 	begun  bool          // guarded by the service's mutex, as ending is
 	ending *list.Element // its place among the ended ones
-	level  string        // of what is logged
+	level  string        // of the log
 
 	// The rest belongs to the goroutine.
 	root     *frame
 	events   []event
 	queue    []*frame // to be advanced
-	starting []*frame // their tasks are to be started
+	starting []*frame // their tasks have yet to be started
 	calls    int
 	over     bool
 	final    record                  // once over
-	left     map[string]*storedFrame // where the frames stood, by path, when it ended without success; nil when nothing is to be redriven
+	left     map[string]*storedFrame // positions of the frames, by path, at a failed end; nil if there is nothing to redrive
 
 	written  int                   // events that are stored
 	dirty    map[*frame]bool       // frames whose stored position is old; nil without a store
@@ -94,7 +93,7 @@ type execution struct {
 	answered []func(failure error) // to be called when this round is written down
 }
 
-// message is what another goroutine tells an execution.
+// message is what another goroutine sends to an execution.
 type message struct {
 	path   string
 	call   int
@@ -114,7 +113,7 @@ func (e *execution) post(m message) {
 	e.mu.Lock()
 	refused := e.closed
 	if refused == nil && m.reply != nil {
-		refused = e.stuck // who asks is not kept waiting; what tasks and children tell is
+		refused = e.stuck // requests do not wait; messages of tasks and children do
 	}
 	if refused == nil {
 		e.mailbox = append(e.mailbox, m)
@@ -165,10 +164,10 @@ func (e *execution) run() {
 	}
 }
 
-// broken gives up until the service is opened again.
+// broken stops the execution until the service is opened again.
 func (e *execution) broken(err error) {
 	if !errors.Is(err, storage.ErrClosed) {
-		e.service.logger.Error("an execution is broken; it goes on after a restart", "execution", e.arn, "error", err)
+		e.service.logger.Error("an execution is broken; it continues after a restart", "execution", e.arn, "error", err)
 	}
 	e.close(err)
 }
@@ -190,7 +189,7 @@ func (e *execution) startWaiting() error {
 	return nil
 }
 
-// await waits for a message or a deadline and acts on it. It gives false when the service closes.
+// await waits for a message or a deadline and acts on it. It returns false if the service closes.
 func (e *execution) await() bool {
 	var timeout <-chan time.Time
 	if due := e.nextDue(); !due.IsZero() {
@@ -298,8 +297,8 @@ func (e *execution) dropped(f *frame) {
 	}
 }
 
-// add puts an event at the end of the history and gives its id. The last event that a history has
-// room for is kept for the failure that ends the execution.
+// add appends an event to the history and returns its id. The last event that fits into a history is reserved for the
+// failure that ends the execution.
 func (e *execution) add(ev event) int {
 	if e.over {
 		return len(e.events)
@@ -339,8 +338,8 @@ func (e *execution) end(status, kind string, ev event) {
 	e.root.positions(e.left)
 }
 
-// cutShort ends the execution in the middle of its states, of whose end the history says nothing: as on
-// AWS its last event follows none of theirs.
+// cutShort ends the execution in the middle of its states, whose end is not in the history: as on AWS, its last event
+// follows none of theirs.
 func (e *execution) cutShort(status, kind string, d *detail) {
 	e.root.leaves(func(open *frame) {
 		if open.Stage == stageRun {
@@ -353,7 +352,7 @@ func (e *execution) cutShort(status, kind string, d *detail) {
 	}
 }
 
-// save writes down what has changed, shows it, and gives the answers that waited for it.
+// save stores what has changed, publishes it, and sends the answers that waited for it.
 func (e *execution) save() error {
 	if e.dirty != nil {
 		if err := e.commit(e.changes()); err != nil {
@@ -383,8 +382,8 @@ const (
 	longestPause  = 30 * time.Second
 )
 
-// commit writes ops down. A store that does not take them, as on a full disk, is tried again until it does or is
-// closed; nothing of the execution moves meanwhile, and who asks something of it gets the store's error.
+// commit stores ops. If the store fails, as on a full disk, commit retries until it succeeds or the store is closed;
+// the execution does not advance meanwhile, and requests to it get the store's error.
 func (e *execution) commit(ops []storage.Op) error {
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		err := e.service.store.Commit(ops...)
@@ -393,7 +392,7 @@ func (e *execution) commit(ops []storage.Op) error {
 			return err
 		}
 		if pause == shortestPause {
-			e.service.logger.Error("an execution cannot be stored; it goes on as soon as it can", "execution", e.arn, "error", err)
+			e.service.logger.Error("an execution cannot be stored; it continues as soon as it can", "execution", e.arn, "error", err)
 		}
 		e.setStuck(err)
 		select {
@@ -404,7 +403,7 @@ func (e *execution) commit(ops []storage.Op) error {
 	}
 }
 
-// setStuck notes why nothing can be written down, and tells those who wait for that.
+// setStuck records why nothing can be stored, and answers those who wait for it.
 func (e *execution) setStuck(err error) {
 	e.mu.Lock()
 	e.stuck = err
@@ -430,7 +429,7 @@ func (e *execution) setStuck(err error) {
 	}
 }
 
-// close answers everybody who still waits.
+// close answers all who still wait.
 func (e *execution) close(failure error) {
 	e.mu.Lock()
 	e.closed = failure

@@ -17,8 +17,8 @@ import (
 
 // A frame is one run through a machine: through the whole definition, a branch or an item's processor.
 //
-// It holds a position that is complete: written down and read again, the execution goes on as if
-// nothing had happened. All frames of an execution belong to its goroutine.
+// Its position is complete: stored and read again, the execution continues as if nothing had happened. All frames of an
+// execution belong to its goroutine.
 type frame struct {
 	*execution
 	parent  *frame
@@ -39,7 +39,7 @@ type frame struct {
 	cancel context.CancelFunc // ends it
 }
 
-// position is where a frame stands; with the state's name, input and variables it is what is stored.
+// position is the position of a frame; with the state's name, input and variables it is what is stored.
 type position struct {
 	Stage      stage           `json:"stage"`
 	Entered    time.Time       `json:"entered"`
@@ -91,7 +91,7 @@ func (e *execution) newFrame(parent *frame, index int, m *asl.Machine, input *as
 	return f
 }
 
-// advance goes on until the frame waits for something or is done.
+// advance runs until the frame waits for something or is done.
 func (f *frame) advance() {
 	for !f.over {
 		f.changed(f)
@@ -170,7 +170,7 @@ func mapContext(index int, item any) map[string]any {
 	return map[string]any{"Item": map[string]any{"Index": json.Number(strconv.Itoa(index)), "Value": item}}
 }
 
-// selected gives the part of d that an InputPath or OutputPath selects.
+// selected returns the part of d that an InputPath or OutputPath selects.
 func (f *frame) selected(d *asl.Data, p *asl.Path, field string) (*asl.Data, error) {
 	if p == nil {
 		return asl.EmptyObject, nil
@@ -247,7 +247,7 @@ func (f *frame) finish(result *asl.Data) error {
 	return f.exit(output, f.state.Assign, result, f.state.Next)
 }
 
-// exit leaves the state through its OutputPath. The variables are assigned from what from holds.
+// exit leaves the state through its OutputPath. The variables are assigned from the content of from.
 func (f *frame) exit(output *asl.Data, assign *asl.Template, from *asl.Data, next *asl.State) error {
 	variables, err := f.assigned(assign, from)
 	if err != nil {
@@ -445,7 +445,7 @@ func (f *frame) fail(failed error) {
 	f.failed(err)
 }
 
-// failedBelow tells whether a child or the Map Run failed, and not the state by itself.
+// failedBelow reports whether a child or the Map Run failed, and not the state itself.
 func (f *frame) failedBelow() bool {
 	if f.run != nil {
 		return f.run.Status == statusFailed
@@ -474,7 +474,7 @@ func (f *frame) caught(c *asl.Catcher, err *asl.Error) *asl.Error {
 	return failed.(*asl.Error) //nolint:errorlint // what was called above returns no other
 }
 
-// retry tells whether a Retrier has the state tried again.
+// retry reports whether a Retrier has the state tried again.
 func (f *frame) retry(err *asl.Error) bool {
 	for i := range f.state.Retry {
 		r := &f.state.Retry[i]
@@ -504,7 +504,7 @@ func (f *frame) retry(err *asl.Error) bool {
 	return false
 }
 
-// ended tells whoever waits for this frame that it has its output.
+// ended passes the output to whatever waits for this frame.
 func (f *frame) ended() {
 	if f.parent == nil {
 		f.end(statusSucceeded, "ExecutionSucceeded", event{Text: f.input.Text(), Prev: f.Prev})
@@ -573,7 +573,7 @@ func (f *frame) nextDue(earliest time.Time) time.Time {
 	return earliest
 }
 
-// find gives the frame below f with the path, or nil.
+// find returns the frame below f with the path, or nil.
 func (f *frame) find(path string) *frame {
 	if path == f.path {
 		return f

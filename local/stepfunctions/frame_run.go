@@ -74,7 +74,7 @@ func (f *frame) beginRun(d *asl.Distributed, in *asl.Data) error {
 	return nil
 }
 
-// tolerance evaluates a threshold; nil stands for none.
+// tolerance evaluates a threshold; nil means none.
 func (f *frame) tolerance(t asl.Tolerance, in *asl.Data) (*float64, error) {
 	if t.Path == nil {
 		return t.Value, nil
@@ -96,7 +96,7 @@ func (f *frame) tolerance(t asl.Tolerance, in *asl.Data) (*float64, error) {
 	return &value, nil
 }
 
-// plan gives the inputs of the child executions.
+// plan returns the inputs of the child executions.
 func (f *frame) plan(d *asl.Distributed, in *asl.Data) ([]child, error) {
 	inputs := make([]*asl.Data, len(f.items))
 	for i := range inputs {
@@ -172,15 +172,15 @@ func (r *activeRun) count(c *child, n int) {
 	*r.Executions.of(c.status) += n
 }
 
-// move gives a child another status.
+// move returns a child another status.
 func (r *activeRun) move(i int, status string) {
 	r.count(&r.children[i], -1)
 	r.children[i].status = status
 	r.count(&r.children[i], 1)
 }
 
-// exceeded tells whether more has failed or timed out than is tolerated. Without any threshold nothing is.
-// What somebody stopped has not failed.
+// exceeded reports whether more children failed or timed out than is tolerated. Without a threshold none are. A child
+// that somebody stopped has not failed.
 func (r *activeRun) exceeded() bool {
 	failed := float64(r.Items.Failed + r.Items.TimedOut)
 	if r.ToleratedCount == nil && r.ToleratedPercentage == nil {
@@ -190,12 +190,12 @@ func (r *activeRun) exceeded() bool {
 		r.ToleratedPercentage != nil && failed > *r.ToleratedPercentage/100*float64(r.Items.Total)
 }
 
-// settled tells whether nothing is left to wait for.
+// settled reports whether nothing is left to wait for.
 func (r *activeRun) settled() bool {
 	return r.exceeded() || r.Executions.Pending+r.Executions.Running+r.Executions.PendingRedrive == 0
 }
 
-// runChanged notes that the Map Run is to be written down and shown as it is.
+// runChanged records that the Map Run must be stored and published.
 func (f *frame) runChanged() { f.runs = append(f.runs, f.run.mapRun) }
 
 // endRun ends the state with the outputs of the child executions that succeeded, in the order of the items.
@@ -223,7 +223,7 @@ func (f *frame) failRun(err *asl.Error) *asl.Error {
 	return err
 }
 
-// abandonRun ends a Map Run whose state ends otherwise.
+// abandonRun ends a Map Run whose state ends in another way.
 func (f *frame) abandonRun() {
 	if f.run != nil && f.run.Status == statusRunning {
 		f.stopRun(statusAborted)
@@ -231,7 +231,7 @@ func (f *frame) abandonRun() {
 	f.run, f.Run = nil, ""
 }
 
-// abandon lets go of what works for a frame whose execution has ended.
+// abandon releases what works for a frame whose execution has ended.
 func (f *frame) abandon() {
 	f.endTask()
 	if f.run != nil && f.run.Status == statusRunning {
@@ -316,8 +316,7 @@ func (f *frame) startChildren() error {
 	return nil
 }
 
-// childExecution makes a child execution, or the one that goes on where it ended, and gives what is to be
-// stored of it.
+// childExecution makes a child execution, or the one that continues where it ended, and returns what to store of it.
 func (f *frame) childExecution(i int) (*execution, []storage.Op, error) {
 	c := &f.run.children[i]
 	part := &childOf{Run: f.Run, Parent: f.key, Path: f.path, Index: i, Items: c.items, Redrive: f.run.RedriveCount}
@@ -346,7 +345,7 @@ func (f *frame) childRan(end *childEnd) {
 	f.starting = append(f.starting, f)
 }
 
-// restoreRun takes up a Map Run: its child executions go on by themselves, or have ended. One that had ended is
+// restoreRun resumes a Map Run: its child executions continue by themselves, or have ended. One that had ended is
 // redriven, with those of its child executions that did not succeed.
 func (f *frame) restoreRun() error {
 	body := f.state.Body.(*asl.Map)

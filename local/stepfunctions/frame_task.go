@@ -50,7 +50,7 @@ func (f *frame) schedule(t *asl.Task, in *asl.Data) error {
 	return nil
 }
 
-// taskResource is how history events name what a task asks for.
+// taskResource is how history events name a task's resource.
 func taskResource(t *asl.Task) (resource, service string) {
 	if t.Action == "" {
 		return t.Resource, ""
@@ -58,7 +58,7 @@ func taskResource(t *asl.Task) (resource, service string) {
 	return t.Name(), t.Service
 }
 
-// number evaluates a timeout or another limit; 0 stands for none.
+// number evaluates a timeout or another limit; 0 means none.
 func (f *frame) number(n asl.Number, in *asl.Data) (int64, error) {
 	if n.Path == nil {
 		return n.Value, nil
@@ -206,7 +206,7 @@ func (f *frame) taskEvent(how string, ev event) {
 	f.emit("Task"+how, ev)
 }
 
-// endTask tells the runner that nobody waits for the task any more.
+// endTask tells the runner that nothing waits for the task any more.
 func (f *frame) endTask() {
 	if f.cancel != nil {
 		f.cancel()

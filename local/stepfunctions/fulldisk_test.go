@@ -11,7 +11,8 @@ import (
 	"milepost/local/storage"
 )
 
-// TestExecutionsGoOnAfterAFullDisk fills the disk while executions are in the middle of a wait and of a distributed map. With space again each comes to its end, with its whole history, also after a restart.
+// TestExecutionsGoOnAfterAFullDisk fills the disk while executions are in the middle of a wait and of a distributed
+// map. Once there is space, each reaches its end, with its whole history, also after a restart.
 func TestExecutionsGoOnAfterAFullDisk(t *testing.T) {
 	t.Parallel()
 	for name, definition := range map[string]string{
@@ -37,7 +38,7 @@ func TestExecutionsGoOnAfterAFullDisk(t *testing.T) {
 				if name != "a wait" {
 					// It waits for its children, and would be stopped as soon as that can be written down.
 				} else if _, err := w.call("StopExecution", map[string]any{"executionArn": arn}); !errors.Is(err, errFull) {
-					t.Errorf("stopping it gives %v, want the store's error", err)
+					t.Errorf("stopping it returned %v, want the store's error", err)
 				}
 				store.Break(nil)
 				time.Sleep(time.Hour)
@@ -57,7 +58,7 @@ func TestExecutionsGoOnAfterAFullDisk(t *testing.T) {
 	}
 }
 
-// TestAnAnswerIsRefusedWhileTheDiskIsFull has a task answered that nobody can write down.
+// TestAnAnswerIsRefusedWhileTheDiskIsFull has a task answered while nothing can be stored.
 func TestAnAnswerIsRefusedWhileTheDiskIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,11 +74,11 @@ func TestAnAnswerIsRefusedWhileTheDiskIsFull(t *testing.T) {
 		synctest.Wait()
 		store.Break(errFull)
 		if err := w.SendTaskSuccess(t.Context(), s.tokens[0], `{"a":1}`); !errors.Is(err, errFull) {
-			t.Errorf("an answer that cannot be stored gives %v", err)
+			t.Errorf("an answer that cannot be stored returned %v", err)
 		}
 		store.Break(nil)
 		time.Sleep(time.Minute)
-		// Who was refused asks again, and hears that there is nothing left to do.
+		// The refused caller retries, and learns that nothing is left to do.
 		wantCode(t, w.SendTaskSuccess(t.Context(), s.tokens[0], `{"a":1}`), "TaskTimedOut")
 		wantStatus(t, w.describe(arn), "SUCCEEDED", `{"a":1}`)
 	})

@@ -22,7 +22,7 @@ type StateMachine struct {
 	Name       string
 	Definition string // in the Amazon States Language
 	RoleARN    string
-	// Type is "STANDARD" or "", which stands for it.
+	// Type is "STANDARD" or "", which means the same.
 	Type string
 	// Tracing has executions continue the X-Ray trace they are started with.
 	Tracing bool
@@ -41,7 +41,7 @@ type machine struct {
 
 func (m *machine) arn() string { return machineARN(m.Name) }
 
-// level is how much is to be logged: ALL, ERROR, FATAL or OFF.
+// level is how much is logged: ALL, ERROR, FATAL or OFF.
 func (m *machine) level() string {
 	var c struct{ Level string }
 	if json.Unmarshal(m.Logging, &c) != nil || c.Level == "" {
@@ -52,8 +52,8 @@ func (m *machine) level() string {
 
 var validName = regexp.MustCompile(`^[^\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]{1,80}$`)
 
-// CreateStateMachine creates a state machine, or updates the one of that name, and gives its ARN.
-// Executions that are running keep the definition they were started with.
+// CreateStateMachine creates a state machine, or updates the one of that name, and returns its ARN. Executions that are
+// running keep the definition they were started with.
 func (s *Service) CreateStateMachine(sm StateMachine) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func same(a, b StateMachine) bool {
 		string(a.Logging) == string(b.Logging)
 }
 
-// nameFromARN gives what an ARN of a state machine or an execution names.
+// nameFromARN returns what an ARN of a state machine or an execution names.
 func nameFromARN(arn, kind string) (string, error) {
 	parts := strings.SplitN(arn, ":", 7)
 	if len(parts) < 7 || parts[0] != "arn" || parts[2] != "states" || parts[5] != kind {
@@ -165,7 +165,7 @@ func notThere(execution string) error {
 
 var failureEvents = []string{"Failed", "TimedOut", "Aborted"}
 
-// log writes events to the logger as the machine's logging configuration asks for.
+// log writes events to the logger as the machine's logging configuration says.
 func (s *Service) log(e *execution, events []event) {
 	if e.level == "OFF" || e.level == "" {
 		return

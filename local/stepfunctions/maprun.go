@@ -27,14 +27,14 @@ type mapRun struct {
 	Redriven     time.Time `json:"redriven,omitzero"` // last
 
 	MaxConcurrency      int      `json:"maxConcurrency"`
-	ToleratedCount      *float64 `json:"toleratedCount,omitempty"` // nil where none is given, as is ToleratedPercentage
+	ToleratedCount      *float64 `json:"toleratedCount,omitempty"` // nil if none is given, as is ToleratedPercentage
 	ToleratedPercentage *float64 `json:"toleratedPercentage,omitempty"`
 
 	Items      counts `json:"items"`
 	Executions counts `json:"executions"`
 }
 
-// counts are items or child executions by what became of them.
+// counts are items or child executions by their outcome.
 type counts struct {
 	Total     int `json:"total"`
 	Pending   int `json:"pending"`
@@ -47,7 +47,7 @@ type counts struct {
 	PendingRedrive int `json:"pendingRedrive,omitempty"`
 }
 
-// of is the counter of those with a status; "" stands for those that have not begun.
+// of is the counter of those with a status; "" means those that have not begun.
 func (c *counts) of(status string) *int {
 	switch status {
 	case statusRunning:
@@ -129,8 +129,8 @@ func (s *Service) dropMapRuns(execution string) []storage.Op {
 	return ops
 }
 
-// abandoned gives the child executions that go on although their Map Run has ended. The process was
-// killed before they could be told. The caller holds s.mu.
+// abandoned returns the child executions that continue although their Map Run has ended. The process was killed before
+// they could be stopped. The caller holds s.mu.
 func (s *Service) abandoned() []*execution {
 	var found []*execution
 	for _, e := range s.executions {

@@ -34,7 +34,7 @@ func minute(ctx context.Context, call stepfunctions.TaskCall) (json.RawMessage, 
 	return call.Parameters, nil
 }
 
-// mapRun gives the one Map Run of an execution.
+// mapRun returns the one Map Run of an execution.
 func (w *world) mapRun(arn string) map[string]any {
 	w.t.Helper()
 	runs := w.mustCall("ListMapRuns", map[string]any{"executionArn": arn})["mapRuns"].([]any)
@@ -54,7 +54,7 @@ func (w *world) children(run map[string]any) map[string]int {
 	return found
 }
 
-// wantCounts checks counts of a Map Run; those that are not named have to be 0.
+// wantCounts checks counts of a Map Run; those that are not named must be 0.
 func wantCounts(t *testing.T, run map[string]any, name string, want map[string]int) {
 	t.Helper()
 	for what, n := range run[name].(map[string]any) {
@@ -102,7 +102,7 @@ func TestItemsThatFail(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		members, items string
-		// fails tells that the threshold is exceeded, otherwise output is what remains.
+		// fails reports whether the threshold is exceeded, otherwise output is what remains.
 		fails  bool
 		output string
 	}{

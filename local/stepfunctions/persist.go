@@ -50,7 +50,7 @@ func (e *execution) frameOp(path string, s *storedFrame) storage.Op {
 	return storage.Op{Bucket: bucketFrames, Key: below(e.key, path), Value: mustJSON(s)}
 }
 
-// stored is the frame as it is to be stored.
+// stored is the frame in its stored form.
 func (f *frame) stored() *storedFrame {
 	return &storedFrame{State: f.state.Name, Input: json.RawMessage(f.input.Text()), Variables: f.scope.Own, position: f.position}
 }
@@ -63,7 +63,7 @@ func (f *frame) positions(into map[string]*storedFrame) {
 	}
 }
 
-// changes is what has to be written for the store to know where the execution stands.
+// changes returns what to write so that the store has the execution's position.
 func (e *execution) changes() []storage.Op {
 	var ops []storage.Op
 	for _, path := range e.gone {
@@ -163,7 +163,7 @@ func (e *execution) resume() error {
 	return e.restoreFrames(stored)
 }
 
-// restoreFrames makes the frames, where they stood.
+// restoreFrames makes the frames, at their positions.
 func (e *execution) restoreFrames(stored map[string]*storedFrame) error {
 	e.begin()
 	if stored[e.root.path] == nil {
@@ -173,7 +173,7 @@ func (e *execution) restoreFrames(stored map[string]*storedFrame) error {
 	return e.root.restore(stored)
 }
 
-// restore puts a frame and its children where they stood.
+// restore puts a frame and its children at their positions.
 func (f *frame) restore(stored map[string]*storedFrame) error {
 	s := stored[f.path]
 	f.state = f.machine.States[s.State]

@@ -14,7 +14,7 @@ import (
 const (
 	redrivablePeriod = 14 * 24 * time.Hour
 	maxOpen          = 365 * 24 * time.Hour
-	// A client's token is good for so long, and as one of so many.
+	// How long, and among how many, a client's token is valid.
 	tokenAge  = 15 * time.Minute
 	maxTokens = 10
 )
@@ -26,7 +26,7 @@ const reasonRunning = "Execution is RUNNING and cannot be redriven"
 
 // redrive is one redrive of an execution.
 type redrive struct {
-	Token string    `json:"token,omitempty"` // with which it was asked for
+	Token string    `json:"token,omitempty"` // of its request
 	At    time.Time `json:"at"`
 }
 
@@ -38,7 +38,7 @@ func (r *record) redriven() time.Time {
 	return r.Redrives[len(r.Redrives)-1].At
 }
 
-// full tells whether the history has no room for a redrive and another event.
+// full reports whether the history has no room for a redrive and another event.
 func (r *record) full() bool { return r.Events >= maxEvents-1 }
 
 // notRedrivable says in the words of AWS why an execution cannot be redriven; "" when it can. The caller
@@ -64,8 +64,8 @@ func (s *Service) notRedrivable(r *record) string {
 	return ""
 }
 
-// RedriveExecution lets an execution that ended without success go on where it did, and gives the time of the
-// redrive. When it returns that is stored. A token that redrove it in the last 15 minutes gives that redrive.
+// RedriveExecution continues an execution that ended without success where it ended, and returns the time of the
+// redrive, which is stored by then. A token that redrove it in the last 15 minutes returns that redrive.
 //
 // What cannot be redriven is ExecutionNotRedrivable; so is a child execution, which the execution with its
 // Map state redrives.
@@ -118,8 +118,8 @@ func (s *Service) RedriveExecution(ctx context.Context, arn, token string) (time
 	return again.redriven(), nil
 }
 
-// quiet waits until nothing comes any more from an execution that ended, nor from those of its child
-// executions that are just being stopped. It gives false for one that runs.
+// quiet waits until nothing more follows from an execution that ended, nor from those of its child executions that are
+// being stopped. It returns false for a running one.
 func (s *Service) quiet(ctx context.Context, e *execution) (bool, error) {
 	e.mu.Lock()
 	status := e.Status
@@ -152,8 +152,8 @@ func (s *Service) quiet(ctx context.Context, e *execution) (bool, error) {
 	return true, nil
 }
 
-// again makes the execution that goes on where e ended, and gives what is to be stored of it. Its part in a Map
-// Run is nil unless that redrives it. The caller holds s.mu.
+// again makes the execution that continues where e ended, and returns what to store of it. Its part in a Map Run is nil
+// unless that redrives it. The caller holds s.mu.
 func (e *execution) again(token string, part *childOf) (*execution, []storage.Op, error) {
 	r, events, err := e.snapshot(true)
 	if err != nil {
@@ -185,8 +185,8 @@ func (e *execution) again(token string, part *childOf) (*execution, []storage.Op
 	return again, append(again.changes(), again.recordOp(&r)), nil
 }
 
-// rewind puts a frame that was open when its execution ended back to where it goes on: to its children or its
-// Map Run, or else to the beginning of its state. What happens there follows the entry of the state.
+// rewind puts a frame that was open when its execution ended back to where it continues: to its children or its Map
+// Run, or else to the beginning of its state. What happens there follows the entry of the state.
 func (f *storedFrame) rewind() {
 	if f.Stage == stageDone || f.Stage == stageEnter {
 		return
@@ -202,7 +202,7 @@ func (f *storedFrame) rewind() {
 	}
 }
 
-// replace puts an execution in the place of the one that it goes on with. The caller holds s.mu.
+// replace puts an execution in the place of the one that it continues. The caller holds s.mu.
 func (s *Service) replace(old, e *execution) {
 	s.ended.Remove(old.ending)
 	s.executions[e.key] = e

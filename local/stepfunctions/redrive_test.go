@@ -16,10 +16,10 @@ import (
 	"milepost/local/stepfunctions"
 )
 
-// shop does tasks, fails those whose parameters are broken, and counts how often it was asked for each.
+// shop does tasks, fails those whose parameters are broken, and counts how often each was requested.
 type shop struct {
 	mu     sync.Mutex
-	killed bool // a task that runs when the process is killed is asked for again
+	killed bool // a task that runs when the process is killed is started again
 	broken map[string]bool
 	calls  map[string]int
 	tokens []string
@@ -52,7 +52,7 @@ func (s *shop) Run(_ context.Context, call stepfunctions.TaskCall) (json.RawMess
 	return call.Parameters, nil
 }
 
-// mend has everything succeed, and counts anew.
+// mend makes everything succeed, and resets the counts.
 func (s *shop) mend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -271,7 +271,7 @@ func TestWhatCannotBeRedriven(t *testing.T) {
 		first := w.mustCall("RedriveExecution", request)
 		time.Sleep(14 * time.Minute)
 		if again := w.mustCall("RedriveExecution", request); again["redriveDate"] != first["redriveDate"] {
-			t.Errorf("the same token gives %v, want %v", again, first)
+			t.Errorf("the same token returned %v, want %v", again, first)
 		}
 		time.Sleep(2 * time.Minute)
 		w.mustCall("RedriveExecution", request)
@@ -330,7 +330,7 @@ func TestRedriveOfADistributedMap(t *testing.T) {
 			wantCode(t, err, "ExecutionNotRedrivable")
 		}
 
-		redrive(arn) // and it fails once more
+		redrive(arn) // and it fails again
 		wantStatus(t, w.describe(arn), "FAILED", "")
 		s.mu.Lock()
 		done := len(s.calls)
@@ -345,7 +345,7 @@ func TestRedriveOfADistributedMap(t *testing.T) {
 		wantCounts(t, run, "itemCounts", map[string]int{"total": 5, "succeeded": 5})
 		s.mu.Lock()
 		if s.calls["1"]+s.calls["2"] != 0 || s.calls["3"] != 1 || done < 3 {
-			t.Errorf("asked for %v, want what succeeded not again", s.calls)
+			t.Errorf("asked for %v, want no repetition of what succeeded", s.calls)
 		}
 		s.mu.Unlock()
 		list := w.mustCall("ListExecutions", map[string]any{"mapRunArn": run["mapRunArn"], "redriveFilter": "NOT_REDRIVEN"})["executions"].([]any)
@@ -428,7 +428,7 @@ func TestARedrivenMapRunIsKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// An execution that is redriven in the moment in which it fails waits until its child executions have been stopped.
+// An execution that is redriven at the moment it fails waits until its child executions have been stopped.
 func TestARedriveAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

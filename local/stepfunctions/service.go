@@ -1,11 +1,10 @@
 // Package stepfunctions is the local AWS Step Functions: a Service with state machines and their
 // executions, which hand their tasks to a TaskRunner.
 //
-// The language is compiled and evaluated by the package asl. An execution is one goroutine over a
-// tree of frames, one per run through a definition, branch or item; see execution for how it
-// survives the process being killed. A distributed Map state gives its items to child executions, which
-// are executions like others. Standard workflows with JSONPath are what is implemented;
-// everything else is refused by name.
+// The language is compiled and evaluated by the package asl. An execution is one goroutine over a tree of frames, one
+// per run through a definition, branch or item; see execution for how it survives the process being killed. A
+// distributed Map state gives its items to child executions, which are executions like others. Only Standard workflows
+// with JSONPath are implemented; everything else is refused by name.
 package stepfunctions
 
 import (
@@ -26,7 +25,7 @@ import (
 	"milepost/local/storage"
 )
 
-// defaultKeep is how many ended executions are kept in memory where there is no store.
+// defaultKeep is how many ended executions are kept in memory if there is no store.
 const defaultKeep = 100_000
 
 // historyAge is how long an ended execution is kept and its name taken.
@@ -37,17 +36,16 @@ type Config struct {
 	// Store keeps machines and executions; nil keeps them in memory. With a store ended executions
 	// are kept for 90 days, as on AWS.
 	Store *storage.Store
-	// Logger receives what the machines' logging configuration asks for; nil discards it.
+	// Logger receives what the machines' logging configuration selects; nil discards it.
 	Logger *slog.Logger
 	// Tasks does the work of Task states.
 	Tasks TaskRunner
-	// Assume gives the identity under which child executions are started with a role; nil allows all.
+	// Assume returns the identity under which child executions are started with a role; nil allows all.
 	Assume func(roleARN string) (awsapi.Caller, error)
 	// Segments receives the X-Ray segments of traced executions, first in progress and then
 	// complete; nil discards them.
 	Segments func(segment map[string]any)
-	// Keep is how many ended executions are kept without a store, the oldest being dropped first;
-	// 0 stands for DefaultKeep.
+	// Keep is how many ended executions are kept without a store, the oldest being dropped first; 0 means DefaultKeep.
 	Keep int
 }
 
@@ -83,7 +81,7 @@ type definition struct {
 	compiled *asl.Machine
 }
 
-// New makes a Service and reads what the store holds. Executions go on with Start.
+// New makes a Service and reads what the store holds. Executions continue with Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, logger: c.Logger, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
@@ -169,7 +167,7 @@ func (s *Service) load() error {
 	return nil
 }
 
-// Start lets the executions go on that were running when the process ended.
+// Start continues the executions that were running when the process ended.
 func (s *Service) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +190,7 @@ func (s *Service) launch(e *execution) {
 	}
 }
 
-// Close ends all goroutines. Executions that are running go on when the store is opened again.
+// Close ends all goroutines. Running executions continue when the store is opened again.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -228,7 +226,7 @@ func (s *Service) insert(e *execution) {
 	s.places[e] = l.PushFront(e)
 }
 
-// executionsOf gives the executions of a machine, the newest first. The caller holds s.mu.
+// executionsOf returns the executions of a machine, the newest first. The caller holds s.mu.
 func (s *Service) executionsOf(machine string) iter.Seq[*execution] {
 	return func(yield func(*execution) bool) {
 		l := s.byMachine[machine]

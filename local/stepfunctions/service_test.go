@@ -32,7 +32,7 @@ func echo(_ context.Context, call stepfunctions.TaskCall) (json.RawMessage, erro
 	return call.Parameters, nil
 }
 
-// world is a service with one machine, which can be killed and brought up again.
+// world is a service with one machine, which can be killed and started again.
 type world struct {
 	*stepfunctions.Service
 	t       testing.TB
@@ -161,7 +161,7 @@ func TestStartingTwice(t *testing.T) {
 		defer w.kill()
 		first := w.start("one", `{"a":1}`)
 		if again := w.start("one", `{"a":1}`); again != first {
-			t.Errorf("the same start gives %s, want %s", again, first)
+			t.Errorf("the same start returned %s, want %s", again, first)
 		}
 		request := map[string]any{"stateMachineArn": w.machine, "name": "one", "input": `{"a":2}`}
 		_, err := w.call("StartExecution", request)
@@ -188,10 +188,10 @@ func TestRefusals(t *testing.T) {
 		{"a name with a space", "StartExecution", `{"stateMachineArn":"` + w.machine + `","name":"a b"}`, "InvalidName"},
 		{"an input that is not JSON", "StartExecution", `{"stateMachineArn":"` + w.machine + `","input":"{"}`, "InvalidExecutionInput"},
 		{"an execution that does not exist", "DescribeExecution", `{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:quote:none"}`, "ExecutionDoesNotExist"},
-		{"a token that nobody gave out", "SendTaskSuccess", `{"taskToken":"x","output":"{}"}`, "InvalidToken"},
+		{"a token that was never issued", "SendTaskSuccess", `{"taskToken":"x","output":"{}"}`, "InvalidToken"},
 		{"an output that is not JSON", "SendTaskSuccess", `{"taskToken":"x","output":"nope"}`, "InvalidOutput"},
 		{"an express machine", "CreateStateMachine", `{"name":"e","type":"EXPRESS","definition":"{}","roleArn":"r"}`, "NotImplemented"},
-		{"a definition that is none", "CreateStateMachine", `{"name":"e","definition":"{}","roleArn":"r"}`, "InvalidDefinition"},
+		{"a definition that is not one", "CreateStateMachine", `{"name":"e","definition":"{}","roleArn":"r"}`, "InvalidDefinition"},
 		{"another definition under a name that is taken", "CreateStateMachine", `{"name":"quote","definition":"{}","roleArn":"r"}`, "StateMachineAlreadyExists"},
 		{"an operation that is not implemented", "TestState", `{}`, "NotImplemented"},
 		{"a request member that is not known", "ListStateMachines", `{"sort":"up"}`, "NotImplemented"},
@@ -291,8 +291,8 @@ func TestStopping(t *testing.T) {
 	})
 }
 
-// TestCutShort has executions that end in the middle of their states: their last event follows none of those, and
-// nothing is told of the states themselves.
+// TestCutShort has executions that end in the middle of their states: their last event follows none of those, and the
+// states themselves have no end in the history.
 func TestCutShort(t *testing.T) {
 	t.Parallel()
 	wait := `{"Type":"Wait","Seconds":3600,"End":true}`

@@ -17,9 +17,9 @@ type StartExecutionInput struct {
 	StateMachineARN string `json:"stateMachineArn"`
 	// Name is unique within the machine for 90 days; "" has one made up.
 	Name string `json:"name"`
-	// Input is a JSON text; "" stands for {}.
+	// Input is a JSON text; "" means {}.
 	Input string `json:"input"`
-	// TraceHeader is the X-Ray trace to continue; "" stands for the one that came with the call.
+	// TraceHeader is the X-Ray trace to continue; "" means the one that came with the call.
 	TraceHeader string `json:"traceHeader"`
 }
 
@@ -32,8 +32,8 @@ type StartExecutionOutput struct {
 // StartExecution starts an execution. When it returns the start is stored, and the execution will
 // reach its end whatever happens to the process.
 //
-// Starting an execution that is running once more, with the same name and input, gives that
-// execution. Any other use of a name that is taken is ExecutionAlreadyExists.
+// Starting a running execution again, with the same name and input, returns that execution. Any other use of a taken
+// name is ExecutionAlreadyExists.
 func (s *Service) StartExecution(ctx context.Context, in StartExecutionInput) (StartExecutionOutput, error) {
 	m, err := s.machine(ctx, "StartExecution", in.StateMachineARN)
 	if err != nil {

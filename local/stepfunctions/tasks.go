@@ -8,7 +8,7 @@ import (
 	"milepost/local/stepfunctions/asl"
 )
 
-// Limits of what a task can be failed with.
+// Limits of a task's failure.
 const (
 	maxErrorName = 256
 	maxCause     = 32_768
@@ -17,7 +17,7 @@ const (
 // SendTaskSuccess ends the task that waits for the token with an output, a JSON text. When it
 // returns the answer is stored.
 //
-// A token that has been answered, or that nobody waits for any more, is TaskTimedOut.
+// A token that has been answered, or that nothing waits for any more, is TaskTimedOut.
 func (s *Service) SendTaskSuccess(ctx context.Context, token, output string) error {
 	if _, err := asl.Decode(output); err != nil {
 		return awsapi.Errorf("InvalidOutput", "Invalid Output: '%v'", err)
@@ -36,7 +36,7 @@ func (s *Service) SendTaskFailure(ctx context.Context, token string, name, cause
 	return s.toTask(ctx, "SendTaskFailure", token, message{answer: &answer{Failed: true, Error: name, Description: cause}})
 }
 
-// SendTaskHeartbeat tells that the task with the token is still being worked on.
+// SendTaskHeartbeat reports that the task with the token is still being worked on.
 func (s *Service) SendTaskHeartbeat(ctx context.Context, token string) error {
 	return s.toTask(ctx, "SendTaskHeartbeat", token, message{heartbeat: true})
 }
@@ -68,7 +68,7 @@ func (s *Service) toTask(ctx context.Context, action, token string, m message) e
 	return err
 }
 
-// ask posts a message and waits until what it brings about is stored.
+// ask posts a message and waits until its effect is stored.
 func (e *execution) ask(m message) error {
 	done := make(chan error, 1)
 	m.reply = func(failure error) { done <- failure }

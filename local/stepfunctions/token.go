@@ -8,14 +8,13 @@ import (
 
 const tokenMark = "milepost-task"
 
-// newToken makes the token of a task. It names the execution and the frame that wait for it, so
-// that it can be answered after a restart; the random part keeps it from being guessed and tells
-// one attempt from the next.
+// newToken makes the token of a task. It names the execution and the frame that wait for it, so that it can be answered
+// after a restart; the random part keeps it from being guessed and distinguishes attempts.
 func newToken(execution, path string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join([]string{tokenMark, execution, path, rand.Text()}, "\x00")))
 }
 
-// readToken gives what newToken put into a token.
+// readToken returns what newToken put into a token.
 func readToken(token string) (execution, path string, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {

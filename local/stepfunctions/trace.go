@@ -15,7 +15,7 @@ type tracing struct {
 	root, parent string
 }
 
-// parseTrace gives the trace of a sampled header, and nil for any other.
+// parseTrace returns the trace of a sampled header, and nil for any other.
 func parseTrace(header string) *tracing {
 	t := &tracing{}
 	sampled := false
@@ -71,8 +71,7 @@ func (e *execution) emitBeginning() {
 	e.service.segments(segment)
 }
 
-// emitSegment gives the whole segment of an execution that has ended. Its subsegments are read off
-// the history.
+// emitSegment returns the whole segment of an execution that has ended. Its subsegments are read off the history.
 func (e *execution) emitSegment() {
 	if e.trace == nil {
 		return

@@ -15,10 +15,10 @@ import (
 	"milepost/local/storage"
 )
 
-// pageSize is that of the file's pages, on machines whose own pages have it too.
+// pageSize is that of the file's pages, on machines with pages of that size.
 const pageSize = 4096
 
-// newFile writes a file with some hundred keys, among them such as take several pages, and gives its bytes.
+// newFile writes a file with some hundred keys, some of which take several pages, and returns its bytes.
 func newFile(t *testing.T) (content map[string]string, file []byte) {
 	t.Helper()
 	path := newPath(t)
@@ -165,7 +165,7 @@ func TestABrokenStoreTakesNothingUntilItIsMended(t *testing.T) {
 	for i, broken := range []error{nil, full, full, nil} {
 		s.Break(broken)
 		if err := s.Commit(set(fmt.Sprint(i), "v")); !errors.Is(err, broken) || broken == nil && err != nil {
-			t.Errorf("commit %d gives %v, want %v", i, err, broken)
+			t.Errorf("commit %d returned %v, want %v", i, err, broken)
 		}
 	}
 	assertContent(t, s, map[string]string{"0": "v", "3": "v"})

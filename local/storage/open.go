@@ -17,8 +17,8 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// Open opens the file at path, and makes it where there is none. A file that another process has open is an error,
-// and so is one that is empty, cut off or damaged otherwise: it never counts as a new one.
+// Open opens the file at path, and creates it if there is none. A file that another process has open is an error, and
+// so is an empty, truncated or otherwise damaged one: it never counts as new.
 //
 // Writes reach the operating system before a Commit returns, which a killed process survives.
 // They are not forced to the disk: after a power cut the file may be lost.
@@ -61,8 +61,8 @@ func damaged(path string, err error) error {
 	return fmt.Errorf("%s is damaged: %w; put a copy of it back, or move it away to begin with nothing", path, err)
 }
 
-// create makes a file with no buckets. It is whole from the first moment that it is there under its name, so that
-// a process which is killed leaves none that is empty; and it never takes the place of one that another made meanwhile.
+// create makes a file with no buckets. The file is complete as soon as it exists under its name, so that a killed
+// process leaves no empty one; and it never replaces one that another process made meanwhile.
 func create(path string) error {
 	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
 	if err != nil {
@@ -102,9 +102,9 @@ func inspect(path string, size int64) error {
 	return nil
 }
 
-// checkHeads checks the first two pages, of which each says where everything is: commits write them in turn. The
-// database takes the other where one is damaged, and would be without its last commit then. Each has a checksum of
-// the fields before it, behind the page's own header.
+// checkHeads checks the first two pages, each of which says where everything is: commits write them alternately. If one
+// is damaged, the database takes the other, and would lose its last commit. Each has, after the page's header, a
+// checksum of the fields before it.
 func checkHeads(path string, pageSize int) error {
 	const header, fields = 16, 56
 	file, err := os.Open(path)

@@ -75,8 +75,8 @@ func (s *Store) Commit(ops ...Op) error {
 	return g.err
 }
 
-// commitWaiting commits groups until none waits. The first goroutine that finds the store idle
-// does so for all that come meanwhile.
+// commitWaiting commits groups until none waits. The first goroutine that finds the store idle does so for all that
+// arrive meanwhile.
 func (s *Store) commitWaiting() {
 	defer s.running.Done()
 	for {
@@ -112,8 +112,8 @@ func apply(tx *bbolt.Tx, ops []Op) error {
 	return nil
 }
 
-// Each calls fn for every pair of a bucket, in the order of the keys. The slices are only valid
-// during the call. An error of fn is told as one of the file, which holds what cannot be read.
+// Each calls fn for every pair of a bucket, in the order of the keys. The slices are only valid during the call. An
+// error of fn is reported as an error of the file, because its content cannot be read.
 func (s *Store) Each(bucket string, fn func(key, value []byte) error) error {
 	if s == nil {
 		return nil

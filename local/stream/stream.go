@@ -22,9 +22,8 @@ type Record struct {
 type Reader interface {
 	// Shards names the stream's shards. The set does not change while the stream exists.
 	Shards() []string
-	// Next gives up to limit records of shard that follow the sequence number after ("" begins at
-	// the oldest). It waits until there is at least one; it fails only when ctx is done, or when
-	// the shard is unknown.
+	// Next returns up to limit records of shard that follow the sequence number after ("" begins at the oldest). It
+	// waits until there is at least one; it fails only if ctx is done, or if the shard is unknown.
 	Next(ctx context.Context, shard, after string, limit int) ([]Record, error)
 	// Latest is the sequence number of the newest record of shard, "" when it is empty.
 	Latest(shard string) string

@@ -9,9 +9,9 @@ import (
 	"milepost/local/iam"
 )
 
-// Check tells what is wrong in a template although CloudFormation and cfn-lint take it: mistakes
-// that show only once events flow. handlers are the names under which functions are registered;
-// every one of them is expected to be the Handler of a function, and the other way round. nil compares none.
+// Check reports mistakes in a template that CloudFormation and cfn-lint accept, and that show only once events flow.
+// handlers are the names under which functions are registered; every one of them is expected to be the Handler of a
+// function, and the other way round. nil compares none.
 func Check(t *Template, handlers []string) []*Error {
 	c := &checker{template: t}
 	if handlers != nil {
@@ -47,7 +47,7 @@ func (c *checker) refuse(r *Resource, n *node, message string) {
 	c.problems[len(c.problems)-1].Refused = true
 }
 
-// report tells of a problem at n, or at the resource when n is nil.
+// report records a problem at n, or at the resource when n is nil.
 func (c *checker) report(r *Resource, n *node, message string) {
 	e := r.Problem(message)
 	if n != nil {
@@ -98,7 +98,7 @@ func (c *checker) environment(r *Resource) {
 	}
 }
 
-// failures tells of a function that is called asynchronously and whose failed events go nowhere.
+// failures reports a function that is called asynchronously and whose failed events go nowhere.
 func (c *checker) failures(r *Resource) {
 	if r.properties.at("DeadLetterConfig", "TargetArn") != nil {
 		return
@@ -186,7 +186,7 @@ func (c *checker) withARN(arn string) *Resource {
 	return c.template.Resources[i]
 }
 
-// maySend tells whether a queue policy lets a rule send to a queue.
+// maySend reports whether a queue policy lets a rule send to a queue.
 func (c *checker) maySend(ruleARN string, queue *Resource) bool {
 	for _, r := range c.template.OfType("AWS::SQS::QueuePolicy") {
 		queues := r.properties.get("Queues")

@@ -42,7 +42,7 @@ type stateChecker struct {
 	text     string
 }
 
-// report tells of a problem of one state, for which AWS refuses the machine, in the file that has the definition.
+// report records a problem of one state, for which AWS refuses the machine, in the file that has the definition.
 func (c *stateChecker) report(name, format string, args ...any) {
 	e := c.resource.Problem(fmt.Sprintf(format, args...), "DefinitionString")
 	e.Refused = true
@@ -52,7 +52,7 @@ func (c *stateChecker) report(name, format string, args ...any) {
 	c.problems = append(c.problems, e)
 }
 
-// line gives the line of a state. Names of states are unique in a definition, branches included.
+// line returns the line of a state. Names of states are unique in a definition, branches included.
 func (c *stateChecker) line(name string) int {
 	quoted, _ := json.Marshal(name)
 	at := regexp.MustCompile(regexp.QuoteMeta(string(quoted)) + `\s*:`).FindStringIndex(c.text)
@@ -92,7 +92,7 @@ func (c *stateChecker) check(m machine, what string) {
 	for _, name := range slices.Sorted(maps.Keys(m.States)) {
 		s := m.States[name]
 		if !reached[name] {
-			c.report(name, "no way leads to this state")
+			c.report(name, "no path leads to this state")
 		}
 		switch ends := s.Type == "Succeed" || s.Type == "Fail" || s.Type == "Choice"; {
 		case ends && (s.Next != "" || s.End):
@@ -112,7 +112,7 @@ func (c *stateChecker) check(m machine, what string) {
 	}
 }
 
-// catchers gives the states that catchers lead to.
+// catchers returns the states that catchers lead to.
 func (c *stateChecker) catchers(name string, text json.RawMessage) []string {
 	if text == nil {
 		return nil
@@ -173,15 +173,14 @@ func (c *stateChecker) retriers(name string, text json.RawMessage) {
 	c.errorNames(name, "Retry", retried)
 }
 
-// errorNames checks the ErrorEquals of all entries of a list: none is empty, and States.ALL stands
-// alone, in the last.
+// errorNames checks the ErrorEquals of all entries of a list: none is empty, and States.ALL is alone, in the last.
 func (c *stateChecker) errorNames(name, field string, lists [][]string) {
 	for i, list := range lists {
 		switch all := slices.Contains(list, "States.ALL"); {
 		case len(list) == 0:
 			c.report(name, "an entry of %s names no error in ErrorEquals", field)
 		case all && (len(list) > 1 || i < len(lists)-1):
-			c.report(name, "States.ALL stands alone and in the last entry of %s", field)
+			c.report(name, "States.ALL must be alone and in the last entry of %s", field)
 		}
 	}
 }

@@ -149,17 +149,17 @@ func TestCheckFollowsStates(t *testing.T) {
 		"StartAt of a branch":              {"StartAt: E", "StartAt: Z", `StartAt names "Z", which is no state of branch 1 of "D"`},
 		"StartAt of a processor":           {"StartAt: G", "StartAt: Z", `StartAt names "Z", which is no state of the processor of "E"`},
 		"a state outside its branch":       {"Type: Pass, End: true", "Type: Pass, Next: C", `Next names "C", which is no state of the processor of "E"`},
-		"a state that nothing leads to":    {"C: {Type: Succeed}", "C: {Type: Succeed}, F: {Type: Fail}", "no way leads to this state"},
+		"a state that nothing leads to":    {"C: {Type: Succeed}", "C: {Type: Succeed}, F: {Type: Fail}", "no path leads to this state"},
 		"a state without an end":           {"Type: Pass, End: true", "Type: Pass", "a state of type Pass has either Next or End"},
 		"a state after the end":            {"C: {Type: Succeed}", "C: {Type: Succeed, End: true}", "a state of type Succeed has neither Next nor End"},
 		"a retry that is no list":          {"Retry: [{ErrorEquals: [X], IntervalSeconds: 1, MaxAttempts: 0, BackoffRate: 1.5, JitterStrategy: FULL}, {ErrorEquals: [States.ALL]}]", "Retry: {ErrorEquals: [X]}", "Retry is malformed: "},
 		"a retry with an unknown field":    {"MaxAttempts: 0", "MaxAttempt: 0", `Retry is malformed: json: unknown field "MaxAttempt"`},
 		"a retry that catches nothing":     {"ErrorEquals: [X]", "ErrorEquals: []", "an entry of Retry names no error in ErrorEquals"},
-		"a retry of all before others":     {"ErrorEquals: [X]", "ErrorEquals: [States.ALL]", "States.ALL stands alone and in the last entry of Retry"},
+		"a retry of all before others":     {"ErrorEquals: [X]", "ErrorEquals: [States.ALL]", "States.ALL must be alone and in the last entry of Retry"},
 		"a retry without a wait":           {"IntervalSeconds: 1", "IntervalSeconds: 0", "IntervalSeconds of Retry is at least 1"},
 		"a retry that shrinks":             {"BackoffRate: 1.5", "BackoffRate: 0.5", "BackoffRate of Retry is at least 1"},
 		"a jitter that does not exist":     {"JitterStrategy: FULL", "JitterStrategy: SOME", "JitterStrategy of Retry is FULL or NONE"},
-		"a catch of all together with one": {"ErrorEquals: [States.ALL], Next", "ErrorEquals: [States.ALL, X], Next", "States.ALL stands alone and in the last entry of Catch"},
+		"a catch of all together with one": {"ErrorEquals: [States.ALL], Next", "ErrorEquals: [States.ALL, X], Next", "States.ALL must be alone and in the last entry of Catch"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

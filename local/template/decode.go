@@ -24,9 +24,8 @@ func (r *Resource) Decode(v any) error {
 	return errors.Join(d.errs...)
 }
 
-// Problem makes an Error that stands at a property of the resource; the way to it is given by the
-// names of nested objects. Without names, or where there is no such property, it stands at the
-// resource.
+// Problem makes an Error at a property of the resource, whose path is the names of nested objects. Without names, or if
+// there is no such property, the error is at the resource.
 func (r *Resource) Problem(message string, property ...string) *Error {
 	e := &Error{File: r.file, Line: r.Line, Path: "Resources." + r.LogicalID, Message: message}
 	if n := r.properties.at(property...); len(property) > 0 && n != nil {
@@ -142,10 +141,10 @@ func (d *decoder) decodeStruct(n *node, v reflect.Value) {
 	}
 }
 
-// knownFields holds what fieldsOf gives, by type.
+// knownFields caches the results of fieldsOf, by type.
 var knownFields sync.Map
 
-// fieldsOf gives the way to each field of a struct, by its name in JSON.
+// fieldsOf returns the path to each field of a struct, by its name in JSON.
 func fieldsOf(t reflect.Type) map[string][]int {
 	if known, ok := knownFields.Load(t); ok {
 		return known.(map[string][]int)

@@ -8,7 +8,7 @@ import (
 
 // An HTTPAPI is what the OpenAPI document of an AWS::ApiGatewayV2::Api says, as far as SAM writes it.
 type HTTPAPI struct {
-	// Routes stand in the order of the template.
+	// Routes are in the order of the template.
 	Routes      []Route
 	Authorizers map[string]JWTAuthorizer
 	// CORS is nil when the API leaves it to the functions.
@@ -22,9 +22,9 @@ type Route struct {
 	// Path is the path with its parameters in braces, or $default.
 	Path        string
 	FunctionARN string
-	// Authorizer names the authorizer; "" lets everybody through.
+	// Authorizer names the authorizer; "" lets every request through.
 	Authorizer string
-	// Scopes has the scopes of which a token must hold one.
+	// Scopes has the scopes of which a token must have one.
 	Scopes []string
 	// Timeout is how long the function may take; 0 leaves that to API Gateway.
 	Timeout time.Duration
@@ -34,7 +34,7 @@ type Route struct {
 type JWTAuthorizer struct {
 	Issuer   string
 	Audience []string
-	// IdentitySource is where the token stands in the request.
+	// IdentitySource is where the token is in the request.
 	IdentitySource string
 }
 

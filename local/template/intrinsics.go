@@ -11,9 +11,9 @@ import (
 
 const urlSuffix = "amazonaws.com"
 
-// functions are the intrinsic functions that give a value. Every one gets the node of the call and
-// its argument, and gives nil for "no value". While SAM resources are expanded, a call
-// that depends on a resource is given back as it is: resources have no names yet.
+// functions are the intrinsic functions that return a value. Each gets the node of the call and its argument, and
+// returns nil for "no value". While SAM resources are expanded, a call that depends on a resource is returned
+// unchanged: resources have no names yet.
 var functions map[string]func(l *loader, call, arg *node) *node
 
 func init() {
@@ -29,7 +29,7 @@ func init() {
 	}
 }
 
-// intrinsic gives the name and the argument of the call that n is, or "".
+// intrinsic returns the name and the argument of the call that n is, or "".
 func intrinsic(n *node) (string, *node) {
 	if n == nil || n.kind != objectNode || len(n.fields) != 1 {
 		return "", nil
@@ -46,7 +46,7 @@ func isIntrinsic(n *node) bool {
 	return name != ""
 }
 
-// eval gives n with the calls in it replaced by their values; nil stands for AWS::NoValue.
+// eval returns n with the calls in it replaced by their values; nil means AWS::NoValue.
 func (l *loader) eval(n *node) *node {
 	if n == nil {
 		return nil
@@ -72,7 +72,7 @@ func (l *loader) eval(n *node) *node {
 		c.fields = nil
 		for _, f := range n.fields {
 			if strings.HasPrefix(f.name, "Fn::") {
-				l.problem(n, "the intrinsic function %s stands beside other keys", f.name)
+				l.problem(n, "the intrinsic function %s has other keys beside it", f.name)
 				continue
 			}
 			if v := l.eval(f.value); v != nil {
@@ -83,8 +83,8 @@ func (l *loader) eval(n *node) *node {
 	return &c
 }
 
-// args gives the evaluated arguments of a call. It fails, with a problem, when there are not
-// count of them (-1 for any number).
+// args returns the evaluated arguments of a call. It fails, with a problem, when there are not count of them (-1 for
+// any number).
 func (l *loader) args(call, arg *node, count int) ([]*node, bool) {
 	name, _ := intrinsic(call)
 	if arg.kind != listNode || count >= 0 && len(arg.items) != count {
@@ -101,8 +101,8 @@ func (l *loader) args(call, arg *node, count int) ([]*node, bool) {
 	return values, true
 }
 
-// strings gives the text of every item of list. pending tells that one of them still depends on a
-// resource; any other value that is not text is a problem.
+// strings returns the text of every item of list. pending reports whether one of them still depends on a resource; any
+// other value that is not text is a problem.
 func (l *loader) strings(call, list *node) (texts []string, pending, ok bool) {
 	if isIntrinsic(list) {
 		return nil, true, true
@@ -160,7 +160,7 @@ func (l *loader) ref(call, arg *node) *node {
 	return l.refer(call, name, "")
 }
 
-// relocate gives a value that was written elsewhere (a parameter, a mapping) the place of its use.
+// relocate moves a value that was written elsewhere (a parameter, a mapping) to the place of its use.
 func (l *loader) relocate(v, at *node) *node {
 	c := *v
 	c.line, c.path = at.line, at.path
@@ -183,7 +183,7 @@ func (l *loader) getAtt(call, arg *node) *node {
 	return l.refer(call, id, attribute)
 }
 
-// refer gives what Ref (attribute "") or Fn::GetAtt gives for a resource.
+// refer returns what Ref (attribute "") or Fn::GetAtt gives for a resource.
 func (l *loader) refer(call *node, id, attribute string) *node {
 	if !l.named {
 		return call
@@ -269,7 +269,7 @@ func (l *loader) sub(call, arg *node) *node {
 	return call.value(out.String())
 }
 
-// silent tells whether n is the empty value that stands for one with a problem already told.
+// silent reports whether n is the empty value that replaces one whose problem was reported already.
 func (n *node) silent() bool { return n != nil && n.isNull() }
 
 func (l *loader) join(call, arg *node) *node {
@@ -345,7 +345,7 @@ func (l *loader) findInMap(call, arg *node) *node {
 	return l.relocate(v, call)
 }
 
-// condition gives the value of a condition of the template's Conditions section.
+// condition returns the value of a condition of the template's Conditions section.
 func (l *loader) condition(at *node, name string) bool {
 	state, known := l.conditions[name]
 	switch {

@@ -76,7 +76,7 @@ func TestMistakesAreToldWithTheirLine(t *testing.T) {
 		"an intrinsic function that is refused": {"Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !ImportValue x",
 			"5: Resources.Q.Properties.QueueName: the intrinsic function Fn::ImportValue is not supported"},
 		"an intrinsic function beside other keys": {"Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: {Fn::Sub: x, y: z}",
-			"5: Resources.Q.Properties.QueueName: the intrinsic function Fn::Sub stands beside other keys"},
+			"5: Resources.Q.Properties.QueueName: the intrinsic function Fn::Sub has other keys beside it"},
 		"a pseudo parameter that does not exist": {"Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub '${AWS::Zone}'",
 			"5: Resources.Q.Properties.QueueName: the pseudo parameter AWS::Zone is not supported"},
 		"a parameter without a value": {"Parameters:\n  Issuer:\n    Type: String\nResources:\n  Q:\n    Type: AWS::SQS::Queue",
@@ -106,7 +106,7 @@ func TestMistakesAreToldWithTheirLine(t *testing.T) {
 		"a definition file that does not exist": {header + "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: nowhere.json",
 			"6: Resources.M.Properties.DefinitionUri: open testdata/nowhere.json: no such file or directory"},
 		"an alias of itself": {"Resources: &a\n  Q: *a",
-			"2: Resources.Q: *a stands within &a itself"},
+			"2: Resources.Q: *a is within &a itself"},
 		"a logical id that is used twice": {header + "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Handler: f}\n  FRole:\n    Type: AWS::IAM::Role",
 			"6: Resources.FRole: the logical id FRole is used twice, once by a resource that SAM makes"},
 	}

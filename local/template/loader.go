@@ -11,8 +11,8 @@ import (
 	"milepost/local/awsapi"
 )
 
-// A loader holds what is known of one template while it is read. It goes on after a problem, so that
-// one run tells all of them; a value that could not be had is null from then on.
+// A loader holds what is known about one template while it is read. It continues after a problem, so that one run
+// reports all of them; a value that could not be determined is null from then on.
 type loader struct {
 	file     string
 	opts     Options
@@ -33,11 +33,11 @@ type loader struct {
 	// implicitTags are what functions with PropagateTags give to the API that SAM makes for them.
 	implicitTags *node
 
-	// named tells that all resources are known, so that references to them can be resolved.
+	// named reports whether all resources are known, so that references to them can be resolved.
 	named     bool
 	order     []*Resource
 	resources map[string]*Resource
-	// dropped gives the false condition of each resource that is left out for it.
+	// dropped has the false condition of each resource that is left out because of it.
 	dropped map[string]string
 	// current is the resource whose properties are being resolved.
 	current *Resource
@@ -47,7 +47,7 @@ func (l *loader) problem(at *node, format string, args ...any) {
 	l.problems = append(l.problems, &Error{File: l.file, Line: at.line, Path: at.path, Message: fmt.Sprintf(format, args...)})
 }
 
-// check tells every field of n that is not one of the names in known.
+// check reports every field of n that is not one of the names in known.
 func (l *loader) check(n *node, what, known string) {
 	if n == nil {
 		return
@@ -69,7 +69,7 @@ func hasWord(words, word string) bool {
 	return word != "" && strings.Contains(" "+words+" ", " "+word+" ")
 }
 
-// object gives a section or a value as an object, nil when it is missing or empty.
+// object returns a section or a value as an object, nil when it is missing or empty.
 func (l *loader) object(n *node) *node {
 	if n == nil || n.isNull() {
 		return nil
@@ -158,7 +158,7 @@ func (s *source) make(id, kind string, properties *node) {
 	s.made = append(s.made, r)
 }
 
-// at gives an empty value that stands where the resource stands.
+// at returns an empty value at the place of the resource.
 func (s *source) at() *node { return &node{line: s.line, path: "Resources." + s.id} }
 
 // loadResources reads the Resources section and expands its serverless types.
@@ -176,7 +176,7 @@ func (l *loader) loadResources(sam bool) {
 			sources = append(sources, s)
 		}
 	}
-	// HTTP APIs come last, when the functions have told their routes.
+	// HTTP APIs come last, when the functions' routes are known.
 	for _, s := range sources {
 		if s.kind != httpAPIType {
 			l.expand(s)
@@ -275,7 +275,7 @@ func (l *loader) expand(s *source) {
 	}
 }
 
-// resolve gives r its names and the values of its properties.
+// resolve sets the names of r and the values of its properties.
 func (l *loader) resolve(r *Resource) {
 	at := &node{line: r.Line, path: "Resources." + r.LogicalID}
 	for _, id := range r.DependsOn {
@@ -306,7 +306,7 @@ func (r *Resource) needs(id string, line int) {
 	}
 }
 
-// findCycles tells circles of references, which CloudFormation cannot create.
+// findCycles reports circular references, which CloudFormation cannot create.
 func (l *loader) findCycles() {
 	const visiting, done = 1, 2
 	state := map[*Resource]int{}

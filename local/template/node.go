@@ -31,7 +31,7 @@ type field struct {
 	value *node
 }
 
-// get gives the value of a field, nil when there is none; n may be nil itself.
+// get returns the value of a field, nil when there is none; n may be nil itself.
 func (n *node) get(name string) *node {
 	if n != nil {
 		for _, f := range n.fields {
@@ -43,7 +43,7 @@ func (n *node) get(name string) *node {
 	return nil
 }
 
-// at gives the value at the end of a way through objects, nil when a step is missing.
+// at returns the value at the end of a path through objects, nil if a step is missing.
 func (n *node) at(names ...string) *node {
 	for _, name := range names {
 		n = n.get(name)
@@ -51,7 +51,7 @@ func (n *node) at(names ...string) *node {
 	return n
 }
 
-// text gives the scalar as CloudFormation writes it into a string; false for any other value.
+// text returns the scalar as CloudFormation writes it into a string; false for any other value.
 func (n *node) text() (string, bool) {
 	if n == nil || n.kind != scalarNode {
 		return "", false
@@ -75,10 +75,10 @@ func (n *node) str() string {
 	return s
 }
 
-// isNull tells whether n is an empty value, as in "Properties:" with nothing after it.
+// isNull reports whether n is an empty value, as in "Properties:" with nothing after it.
 func (n *node) isNull() bool { return n.kind == scalarNode && n.scalar == nil }
 
-// plain gives the value without places.
+// plain returns the value without places.
 func (n *node) plain() any {
 	if n == nil {
 		return nil
@@ -100,8 +100,7 @@ func (n *node) plain() any {
 	return n.scalar
 }
 
-// The makers below build values that stand where n stands, so that a complaint about something
-// that SAM made points to what it was made from.
+// The makers below build values with the place of n, so that an error in something that SAM made points to its origin.
 
 func (n *node) value(v any) *node {
 	switch v := v.(type) {
@@ -119,7 +118,7 @@ func (n *node) value(v any) *node {
 	return &node{line: n.line, path: n.path, scalar: v}
 }
 
-// object makes an object of names and values in turn, without those whose value is a nil *node.
+// object makes an object from alternating names and values, without those whose value is a nil *node.
 func (n *node) object(namesAndValues ...any) *node {
 	object := &node{kind: objectNode, line: n.line, path: n.path}
 	for i := 0; i < len(namesAndValues); i += 2 {
@@ -149,7 +148,7 @@ func (n *node) sub(text, variable string, value *node) *node {
 	return n.object("Fn::Sub", n.list(text, n.object(variable, value)))
 }
 
-// with gives the object n with one field set.
+// with returns the object n with one field set.
 func (n *node) with(name string, value any) *node {
 	c := *n
 	v := n.value(value)
@@ -164,7 +163,7 @@ func (n *node) with(name string, value any) *node {
 	return &c
 }
 
-// without gives the object n without some of its fields. A nil n gives nil.
+// without returns the object n without some of its fields. A nil n returns nil.
 func (n *node) without(names ...string) *node {
 	if n == nil {
 		return nil
@@ -174,5 +173,5 @@ func (n *node) without(names ...string) *node {
 	return &c
 }
 
-// finite tells whether JSON can hold the number.
+// finite reports whether JSON can hold the number.
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

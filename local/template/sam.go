@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The serverless types, each expanded in a file of its own.
+// The serverless types, each expanded in its own file.
 const (
 	functionType     = serverlessTypes + "Function"
 	httpAPIType      = serverlessTypes + "HttpApi"
@@ -29,8 +29,8 @@ func (l *loader) checkGlobals(globals *node, sam bool) {
 	l.check(globals.get("StateMachine"), "Globals.StateMachine", "PropagateTags")
 }
 
-// serverlessProperties gives the properties of a serverless resource with the defaults of Globals,
-// and with every intrinsic function resolved that does not depend on a resource.
+// serverlessProperties returns the properties of a serverless resource with the defaults of Globals, and with every
+// intrinsic function resolved that does not depend on a resource.
 func (l *loader) serverlessProperties(s *source, known string) *node {
 	l.check(s.properties, s.kind, known)
 	section := strings.TrimPrefix(s.kind, serverlessTypes)
@@ -72,7 +72,7 @@ func merge(global, local *node) *node {
 	return local
 }
 
-// tagList gives tags as most types take them. first is the tag that SAM adds, "" for none.
+// tagList returns tags as most types take them. first is the tag that SAM adds, "" for none.
 func (l *loader) tagList(at *node, first string, tags *node) *node {
 	list := at.list()
 	if first != "" {
@@ -86,7 +86,7 @@ func (l *loader) tagList(at *node, first string, tags *node) *node {
 	return list
 }
 
-// propagateTags gives the resource's tags to all that was made from it.
+// propagateTags copies the resource's tags to everything made from it.
 func (l *loader) propagateTags(s *source, p *node) {
 	tags := l.object(p.get("Tags"))
 	if p.get("PropagateTags").str() != "true" || tags == nil || len(tags.fields) == 0 {
@@ -103,7 +103,7 @@ func (l *loader) propagateTags(s *source, p *node) {
 	}
 }
 
-// pick gives the fields of p with the given names, as pairs for node.object.
+// pick returns the fields of p with the given names, as pairs for node.object.
 func pick(p *node, names string) []any {
 	var pairs []any
 	for name := range strings.FieldsSeq(names) {
@@ -164,8 +164,8 @@ func allow(at *node, action string, resource *node) *node {
 	return at.object("Statement", at.list(at.object("Action", action, "Effect", "Allow", "Resource", resource)))
 }
 
-// destination names what SAM lets a function do with a destination of a type: the suffix of the
-// policy's name, the action, and the type and suffix of the resource that it makes where none is given.
+// destination names what SAM lets a function do with a destination of a type: the suffix of the policy's name, the
+// action, and the type and suffix of the resource that it makes if none is given.
 var destinations = map[string]struct{ policy, action, kind, suffix string }{
 	"SQS":         {"SQSPolicy", "sqs:SendMessage", "AWS::SQS::Queue", "Queue"},
 	"SNS":         {"SNSPolicy", "sns:publish", "AWS::SNS::Topic", "Topic"},
@@ -173,7 +173,7 @@ var destinations = map[string]struct{ policy, action, kind, suffix string }{
 	"EventBridge": {"EventBridgePolicy", "events:PutEvents", "", ""},
 }
 
-// sendTo lets r send to a destination of SAM's form {Type, Destination}, and gives it without Type.
+// sendTo lets r send to a destination of SAM's form {Type, Destination}, and returns it without Type.
 func (l *loader) sendTo(r *role, id string, n *node) *node {
 	l.check(n, "a destination", "Type Destination")
 	if kind := n.get("Type"); kind != nil {
@@ -230,7 +230,7 @@ func (l *loader) one(p *node, what, name string) *node {
 	return v
 }
 
-// events gives each event of a serverless resource to add.
+// events passes each event of a serverless resource to add.
 func (l *loader) events(s *source, p *node, add func(id string, kind string, event *node)) {
 	events := l.object(p.get("Events"))
 	if events == nil {

@@ -63,8 +63,7 @@ func (l *loader) httpEvent(s *source, id string, event *node) {
 		"arn:${AWS::Partition}:execute-api:"+here+"${__ApiId__}/*"+allowed, "__ApiId__", event.ref(api)))
 }
 
-// expandHTTPAPI makes the API, whose routes and authorizers stand in an OpenAPI document, and its
-// stage.
+// expandHTTPAPI makes the API, whose routes and authorizers are in an OpenAPI document, and its stage.
 func (l *loader) expandHTTPAPI(s *source) {
 	p := l.serverlessProperties(s, httpAPIGlobals+" Name Description StageName")
 	title := p.get("Name")
@@ -161,7 +160,7 @@ func (l *loader) paths(s *source, p *node) *node {
 	return paths
 }
 
-// security gives the authorizer and the scopes that a route asks for: its own, or those of the API.
+// security returns the authorizer and the scopes that a route requires: its own, or those of the API.
 func (l *loader) security(r route, api *node) *node {
 	own := r.event.get("Auth")
 	l.check(own, "Auth", "Authorizer AuthorizationScopes")
@@ -239,7 +238,7 @@ func (l *loader) cors(c *node) *node {
 	return lowerKeys(c)
 }
 
-// lowerKeys gives an object with the first letter of every key in lower case.
+// lowerKeys returns an object with the first letter of every key in lower case.
 func lowerKeys(n *node) *node {
 	c := n.object()
 	for _, f := range n.fields {

@@ -66,7 +66,7 @@ func (l *loader) addPolicies(r *role, name string, policies *node) {
 	}
 }
 
-// managedPolicy gives the ARN of a managed policy.
+// managedPolicy returns the ARN of a managed policy.
 func (l *loader) managedPolicy(n *node) *node {
 	name := n.str()
 	if strings.HasPrefix(name, "arn:"+awsapi.Partition+":") {

@@ -1,6 +1,6 @@
 package template
 
-// ruleProperties gives the properties of the two events that are rules on a bus.
+// ruleProperties are the properties of the two events that are rules on a bus.
 var ruleProperties = map[string]string{
 	"EventBridgeRule": "EventBusName RuleName Pattern DeadLetterConfig RetryPolicy Input InputPath Target Enabled State InputTransformer",
 	"Schedule":        "Schedule Input Enabled State Name Description DeadLetterConfig RetryPolicy",
@@ -69,8 +69,8 @@ func (l *loader) permission(s *source, id, principal string, from *node) {
 	))
 }
 
-// deadLetterARN gives the queue of an event's DeadLetterConfig, and the logical id of one that is
-// to be made; nil when there is no such queue.
+// deadLetterARN returns the queue of an event's DeadLetterConfig, and the logical id of one to be made; nil if there is
+// no such queue.
 func (l *loader) deadLetterARN(id string, event *node) (arn *node, queue string) {
 	c := event.get("DeadLetterConfig")
 	if c == nil {
@@ -93,8 +93,8 @@ func (l *loader) deadLetterARN(id string, event *node) (arn *node, queue string)
 	return c.arnOf(queue), queue
 }
 
-// ruleDeadLetters gives a target's DeadLetterConfig. A queue that SAM makes comes with the policy
-// that lets the rule send to it; one that is named by its ARN does not.
+// ruleDeadLetters returns a target's DeadLetterConfig. A queue that SAM makes comes with the policy that lets the rule
+// send to it; one that is named by its ARN does not.
 func (l *loader) ruleDeadLetters(s *source, id string, event *node) *node {
 	arn, queue := l.deadLetterARN(id, event)
 	if arn == nil {

@@ -64,8 +64,8 @@ const definitionFile = "DefinitionUri"
 
 var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// define gives a state machine's properties with the definition in one form, whichever the
-// template has: DefinitionString, with the substitutions made.
+// define returns a state machine's properties with the definition in one form, whichever the template has:
+// DefinitionString, with the substitutions made.
 func (l *loader) define(r *Resource) *node {
 	p := r.properties
 	var text string

@@ -1,7 +1,7 @@
-// Package template reads a SAM or CloudFormation template the way a deployment would: a Template
-// is the stack's parameters, its Resources and its outputs. A Resource is plain CloudFormation, since
-// the serverless types are expanded as the SAM transform does, and its properties are values, since
-// intrinsic functions are resolved against the names that the local runtime gives.
+// Package template reads a SAM or CloudFormation template the way a deployment would: a Template is the stack's
+// parameters, its Resources and its outputs. A Resource is plain CloudFormation, since the serverless types are
+// expanded as the SAM transform does, and its properties are values, because intrinsic functions are resolved against
+// the local runtime's names.
 //
 // Whatever the package does not know is an Error that names the line; nothing is skipped.
 package template
@@ -15,24 +15,24 @@ import (
 	"milepost/local/awsapi"
 )
 
-// Options say what a template cannot: its parameters and where the stack stands.
+// Options say what a template cannot: its parameters and the stack's region and name.
 type Options struct {
 	// Parameters are values for the template's parameters, by name.
 	Parameters map[string]string
-	// Offered are values for such parameters as a template may have, where Parameters have none. They come
-	// before the template's own defaults.
+	// Offered are values for parameters that a template may have, if Parameters has none. They take precedence over the
+	// template's defaults.
 	Offered map[string]string
-	// StackName begins the names of resources that the template does not name; "" stands for "local".
+	// StackName begins the names of resources that the template does not name; "" means "local".
 	StackName string
 	// APIEndpoint is where HTTP APIs are served, as a URL without a path.
 	APIEndpoint string
-	// QueueURL makes the URL of a queue. By default it is the URL that SQS would give.
+	// QueueURL makes the URL of a queue. By default it is the URL that SQS would use.
 	QueueURL func(queue string) string
 	// StreamARN makes the ARN of a table's stream. By default its label is DefaultStreamLabel.
 	StreamARN func(table string) string
 }
 
-// DefaultStreamLabel stands where DynamoDB puts the time at which a stream was enabled.
+// DefaultStreamLabel is used where DynamoDB puts the time at which a stream was enabled.
 const DefaultStreamLabel = "2026-01-01T00:00:00.000"
 
 // A Template is a template with everything resolved.
@@ -45,8 +45,8 @@ type Template struct {
 	StackID     string // its ARN
 	Description string
 	Parameters  map[string]Parameter
-	// Resources stand in the order of the template, each followed by what SAM makes out of it. A
-	// resource whose condition is false is not among them.
+	// Resources are in the order of the template, each followed by what SAM makes from it. A resource whose condition
+	// is false is not among them.
 	Resources []*Resource
 	Outputs   map[string]Output
 }
@@ -55,11 +55,11 @@ type Template struct {
 type Parameter struct {
 	// Text is the value as it was given, or as the template's default has it.
 	Text string
-	// NoEcho asks that nobody is shown the value.
+	// NoEcho hides the value.
 	NoEcho bool
 }
 
-// An Output is a value that the stack gives to its users.
+// An Output is a value that the stack shows to its users.
 type Output struct {
 	Value       string
 	Description string
@@ -72,15 +72,15 @@ type Resource struct {
 	Type      string
 	// Properties hold bool, int64, float64, string, []any and map[string]any.
 	Properties map[string]any
-	// PhysicalID is what Ref gives.
+	// PhysicalID is the result of Ref.
 	PhysicalID string
 	// ARN is the resource's ARN, "" for a type without one.
 	ARN string
-	// Attributes are what Fn::GetAtt gives.
+	// Attributes are the results of Fn::GetAtt.
 	Attributes map[string]string
 	// DependsOn are the resources that the template names under DependsOn.
 	DependsOn []string
-	// Line is where the resource stands in the template, or what SAM made it from.
+	// Line is the line of the resource in the template, or of what SAM made it from.
 	Line int
 	// Source is the logical id that the template has on that place.
 	Source string
@@ -88,13 +88,13 @@ type Resource struct {
 	file       string
 	properties *node
 	identity   identity
-	// uses gives, for every resource that this one refers to, the line of the first reference.
+	// uses has, for every resource that this one refers to, the line of the first reference.
 	uses map[string]int
 	// definition is the file that a state machine's definition was read from.
 	definition string
 }
 
-// Resource gives the resource with the logical id, nil when there is none.
+// Resource returns the resource with the logical id, nil when there is none.
 func (t *Template) Resource(logicalID string) *Resource {
 	i := slices.IndexFunc(t.Resources, func(r *Resource) bool { return r.LogicalID == logicalID })
 	if i < 0 {
@@ -103,7 +103,7 @@ func (t *Template) Resource(logicalID string) *Resource {
 	return t.Resources[i]
 }
 
-// OfType gives the resources of one type, in order.
+// OfType returns the resources of one type, in order.
 func (t *Template) OfType(name string) []*Resource {
 	var found []*Resource
 	for _, r := range t.Resources {
@@ -143,7 +143,7 @@ func Load(path string, opts Options) (*Template, error) {
 	return Parse(path, text, opts)
 }
 
-// Parse is Load for a text that stands, or could stand, at path.
+// Parse is Load for a text that is, or could be, at path.
 func Parse(path string, text []byte, opts Options) (*Template, error) {
 	if opts.StackName == "" {
 		opts.StackName = "local"

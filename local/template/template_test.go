@@ -19,8 +19,8 @@ func mustLoad(tb testing.TB, path string, opts template.Options) *template.Templ
 	return t
 }
 
-// rich.translated.json is what AWS's own SAM translator (1.110) makes of rich.yaml, where the code stood in a
-// bucket. Loading either gives the same stack.
+// rich.translated.json is what AWS's own SAM translator (1.110) makes of rich.yaml, with the code in a bucket. Loading
+// either yields the same stack.
 func TestExpansionIsThatOfTheSAMTranslator(t *testing.T) {
 	t.Parallel()
 	opts := template.Options{StackName: "parcels", APIEndpoint: "http://127.0.0.1:8080"}

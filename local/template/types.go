@@ -8,17 +8,17 @@ import (
 	"milepost/local/awsapi"
 )
 
-// A resourceType says how resources of one type are called and what may be asked of them. In ref,
-// arn and attributes {name} stands for the physical name, {arn} for the ARN, {id} for an id of ten
-// characters, and {uuid}, {url}, {stream}, {endpoint}, {bus} and {path} for what they say.
+// A resourceType says how resources of one type are named and which attributes they have. In ref, arn and attributes,
+// {name} is replaced by the physical name, {arn} by the ARN, {id} by an id of ten characters, and {uuid}, {url},
+// {stream}, {endpoint}, {bus} and {path} by what they say.
 type resourceType struct {
 	// name is the property that holds the name; without it, or when it is not given, the name
 	// is made of the stack's name and the logical id.
 	name string
-	// ref is what Ref gives; "" stands for {name}.
+	// ref is the result of Ref; "" means {name}.
 	ref string
 	arn string
-	// attributes are what Fn::GetAtt gives.
+	// attributes are the results of Fn::GetAtt.
 	attributes map[string]string
 	properties string
 }
@@ -54,7 +54,7 @@ var types = map[string]resourceType{
 		attributes: map[string]string{"RegistryArn": "{arn}", "RegistryName": "{name}"},
 		properties: "Description RegistryName Tags",
 	},
-	// Ref and ARN of a schema name its registry too, which nothing here asks for.
+	// Ref and ARN of a schema name its registry too, which nothing here needs.
 	"AWS::EventSchemas::Schema": {
 		name: "SchemaName", properties: "Content Description RegistryName SchemaName Tags Type",
 	},
@@ -176,8 +176,8 @@ const (
 	identified
 )
 
-// identify gives r its name, ARN and attributes. It fails when the name depends on itself; call
-// is the place that asks.
+// identify sets the name, ARN and attributes of r. It fails if the name depends on itself; call is the place of the
+// reference.
 func (l *loader) identify(r *Resource, call *node) bool {
 	switch r.identity {
 	case identified:

@@ -18,10 +18,10 @@ const mostNodes = 1 << 18
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// read parses YAML, of which JSON is a part. Short forms of intrinsic functions (!Ref) become their
-// long forms ({Ref: …}), so that nothing later knows of tags. It gives nil after a problem that
-// leaves nothing to go on with. Anchors, aliases and merge keys are resolved, as the SAM command line
-// does before it hands a template to CloudFormation.
+// read parses YAML, of which JSON is a part. Short forms of intrinsic functions (!Ref) become their long forms ({Ref:
+// …}), so that nothing later knows about tags. It returns nil after a problem that leaves nothing to continue with.
+// Anchors, aliases and merge keys are resolved, as the SAM command line does before it hands a template to
+// CloudFormation.
 func (l *loader) read(text []byte) *node {
 	if last := lastRead.Load(); last != nil && bytes.Equal(last.text, text) {
 		return last.root
@@ -83,7 +83,7 @@ func (l *loader) convert(y *yaml.Node, path string) *node {
 	}
 	if y.Kind == yaml.AliasNode {
 		if l.within[y.Alias] {
-			l.problem(n, "*%s stands within &%s itself", y.Value, y.Value)
+			l.problem(n, "*%s is within &%s itself", y.Value, y.Value)
 			return n
 		}
 		return l.convert(y.Alias, path)
@@ -134,8 +134,7 @@ func (l *loader) convert(y *yaml.Node, path string) *node {
 	return n
 }
 
-// merged gives the fields that a merge key brings: those of one object, or of a list of them in which
-// the first wins.
+// merged returns the fields that a merge key adds: those of one object, or of a list of them in which the first wins.
 func (l *loader) merged(at *node, y *yaml.Node, path string) []field {
 	n := l.convert(y, path)
 	objects := []*node{n}

@@ -260,7 +260,7 @@ func (p *filterParser) term() (filter, error) {
 	}
 }
 
-// flag is a word that stands for itself or is compared with true or false.
+// flag is a word that is used alone or is compared with true or false.
 func (p *filterParser) flag(word string) (filter, error) {
 	of := func(v *view) bool {
 		switch word {
@@ -303,8 +303,8 @@ func (p *filterParser) operator() string {
 	return ""
 }
 
-// number compares the numbers that of finds; one that fits is enough. Without an operator it asks
-// whether there is one at all.
+// number compares the numbers that of finds; one that fits is enough. Without an operator it checks whether there is
+// one at all.
 func (p *filterParser) number(word string, of func(*view) []float64) (filter, error) {
 	op := p.operator()
 	if op == "" {
@@ -479,7 +479,7 @@ func (p *filterParser) service() (filter, error) {
 		var own []*Segment
 		for _, s := range v.segments {
 			s.walk(func(part *Segment) {
-				// A subsegment that calls somebody stands for the service that it calls.
+				// A subsegment of a call represents the called service.
 				if (part == s && s.Type != "subsegment" || part.Namespace != "") && is(part) {
 					own = append(own, part)
 				}

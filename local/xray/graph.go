@@ -109,12 +109,12 @@ func (h histogram) buckets() []Bucket {
 	return buckets
 }
 
-// ServiceGraph gives the graph of all traces in a range.
+// ServiceGraph returns the graph of all traces in a range.
 func (s *Service) ServiceGraph(r Range) []*GraphService {
 	return graphOf(s.snapshot(r.holds))
 }
 
-// TraceGraph gives the graph of the named traces; ids that are not known are left out.
+// TraceGraph returns the graph of the named traces; ids that are not known are left out.
 func (s *Service) TraceGraph(ids ...string) []*GraphService {
 	found, _ := s.byID(ids)
 	return graphOf(found)
@@ -169,8 +169,8 @@ func (g *graph) addTrace(t *trace) {
 	}
 }
 
-// addSegment counts a segment on its node, and the call that led to it: from the segment of the
-// caller, or from a client where nobody in the trace called.
+// addSegment counts a segment on its node, and the call that led to it: from the segment of the caller, or from a
+// client if nothing in the trace called it.
 func (g *graph) addSegment(to *GraphService, seg, caller *Segment) {
 	to.observe(seg)
 	if caller != nil {
@@ -245,9 +245,8 @@ func inferred(sub *Segment) (name, kind string) {
 	return sub.Name, "AWS::" + strings.ReplaceAll(sub.Name, " ", "")
 }
 
-// owningSegments gives, for the id of every segment and subsegment, the segment that it belongs
-// to. A subsegment that was sent alone belongs to the segment above it; when that never came, it
-// stands for itself.
+// owningSegments gives, for the id of every segment and subsegment, the segment that it belongs to. A subsegment that
+// was sent alone belongs to the segment above it; if that never arrived, to itself.
 func owningSegments(segments []*Segment) map[string]*Segment {
 	owners := make(map[string]*Segment, 2*len(segments))
 	parent := map[string]string{} // of the subsegments that were sent alone

@@ -19,7 +19,7 @@ const (
 	Undecided  Decision = ""
 	Sampled    Decision = "1"
 	NotSampled Decision = "0"
-	Requested  Decision = "?" // whoever called would like to be told
+	Requested  Decision = "?" // the caller wants to know
 )
 
 // Header is a trace header, such as "Root=1-…;Parent=…;Sampled=1;Lineage=…".
@@ -28,13 +28,13 @@ type Header struct {
 	Parent  string // the segment or subsegment that made the call
 	Sampled Decision
 	Self    string // the id that a load balancer added
-	Lineage string // Lambda's, by which it finds calls that go in circles
+	Lineage string // Lambda's, which reveals circular calls
 	// Rest are the other fields, "key=value" joined by ";".
 	Rest string
 }
 
-// ParseHeader reads a trace header. What is not of the form key=value is left out, so that a
-// malformed header gives an empty one.
+// ParseHeader reads a trace header. What does not have the form key=value is left out, so that a malformed header
+// yields an empty one.
 func ParseHeader(text string) Header {
 	var h Header
 	for field := range strings.SplitSeq(text, ";") {

@@ -214,7 +214,7 @@ func checkRange(from, to epoch) error {
 	return nil
 }
 
-// orNull gives nil for "", which JSON sends as null.
+// orNull returns nil for "", which JSON sends as null.
 func orNull(s string) any {
 	if s == "" {
 		return nil

@@ -15,8 +15,8 @@ const bucket = "xray.traces"
 
 const flushAfter = time.Second
 
-// persister writes what is dirty a moment after the first change, so that a trace whose segments
-// come one after the other is written once or twice and not with each of them.
+// persister writes what is dirty a moment after the first change, so that a trace whose segments arrive one after the
+// other is written once or twice and not with each of them.
 type persister struct {
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -25,7 +25,7 @@ type persister struct {
 	wg     sync.WaitGroup
 }
 
-// wake sees to it that s is flushed soon.
+// wake makes sure that s is flushed soon.
 func (p *persister) wake(s *Service) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

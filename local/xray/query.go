@@ -21,8 +21,8 @@ type ServiceID struct {
 	Type      string   `json:"Type,omitempty"`
 }
 
-// TraceSummary is what GetTraceSummaries tells of one trace. HasFault, HasError and HasThrottle
-// speak of the segments with which the trace began.
+// TraceSummary is GetTraceSummaries's answer about one trace. HasFault, HasError and HasThrottle are about the segments
+// with which the trace began.
 type TraceSummary struct {
 	ID               string                       `json:"Id"`
 	StartTime        float64                      `json:"StartTime"`
@@ -68,8 +68,8 @@ type ResourceARN struct {
 	ARN string `json:"ARN"`
 }
 
-// Trace is what BatchGetTraces answers: every segment, and every subsegment that was sent alone,
-// as a document of its own.
+// Trace is what BatchGetTraces answers: every segment, and every subsegment that was sent alone, as a separate
+// document.
 type Trace struct {
 	ID            string            `json:"Id"`
 	Duration      float64           `json:"Duration"`
@@ -105,8 +105,8 @@ func (r Range) holds(t *trace) bool {
 	}
 }
 
-// Summaries gives the traces in a range that a filter expression ("" for all) accepts, the newest
-// first. It gives those after the trace id that token names, and a token when there are more.
+// Summaries returns the traces in a range that a filter expression ("" for all) accepts, the newest first. It returns
+// those after the trace id that token names, and a token when there are more.
 func (s *Service) Summaries(r Range, expression, token string) (found []TraceSummary, processed int, next string, err error) {
 	accept, err := parseFilter(expression)
 	if err != nil {
@@ -222,7 +222,7 @@ func addAnnotation(values []AnnotationValue, value any, id ServiceID) []Annotati
 	return append(values, AnnotationValue{map[string]any{kind: value}, []ServiceID{id}})
 }
 
-// Traces gives up to five traces by their ids; unknown lists the ids that are not there.
+// Traces gives up to five traces by their ids; unknown lists the ids that are not found.
 func (s *Service) Traces(ids ...string) (traces []Trace, unknown []string, err error) {
 	if len(ids) > maxBatch {
 		return nil, nil, awsapi.Errorf("InvalidRequestException", "Too many trace ids: %d, at most %d", len(ids), maxBatch)

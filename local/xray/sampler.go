@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Sampler decides which requests are traced: up to so many in each second, and of the others a
-// share. It is X-Ray's default rule, and safe for concurrent use.
+// Sampler decides which requests are traced: up to a number in each second, and a share of the others. It is X-Ray's
+// default rule, and safe for concurrent use.
 type Sampler struct {
 	mu        sync.Mutex
 	reservoir int
@@ -40,8 +40,8 @@ func (s *Sampler) Sample() bool {
 	return s.rate > 0 && rand.Float64() < s.rate
 }
 
-// Decide completes the trace header of a request that arrives: it begins a trace where there is
-// none, and samples where nobody has decided.
+// Decide completes the trace header of a request that arrives: it begins a trace if there is none, and samples if
+// nothing has been decided.
 func (s *Sampler) Decide(h Header) Header {
 	if !isTraceID(h.Root) {
 		h.Root, h.Parent = NewTraceID(), ""

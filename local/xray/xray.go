@@ -3,10 +3,9 @@
 // API; and it decides, as a Sampler, which requests are traced. A Header carries that decision
 // from one service to the next.
 //
-// Traces are telemetry, not truth. They are kept in memory up to a bound, and the oldest ones make
-// room for new ones. With a Store they are also written to disk, about once a second, so that a
-// restart shows them again; what came in the last second before a kill is lost, and a failure to
-// write is logged and does not fail anything else.
+// Traces are telemetry, not truth. They are kept in memory up to a bound, and the oldest ones make room for new ones.
+// With a Store they are also written to disk, about once a second, so that a restart shows them again; what arrived in
+// the last second before a kill is lost, and a failure to write is logged and fails nothing else.
 package xray
 
 import (
@@ -32,10 +31,10 @@ const (
 type Config struct {
 	// Store keeps the traces over a restart; nil keeps them in memory only.
 	Store *storage.Store
-	// Logger gets what goes wrong in the background; nil discards it.
+	// Logger receives errors in the background; nil discards them.
 	Logger *slog.Logger
-	// Capacity is how many traces are kept; 0 stands for 20,000. Together they may hold twelve
-	// times as many segments and subsegments that came alone.
+	// Capacity is how many traces are kept; 0 means 20,000. Together they may hold twelve times as many segments and
+	// subsegments that came alone.
 	Capacity int
 }
 
@@ -58,8 +57,8 @@ type Service struct {
 	persister persister
 }
 
-// trace is what is known of one trace. Segments that it holds are never changed, so that a copy
-// of the slice header can be read without the lock.
+// trace is what is known about one trace. Segments that it holds are never changed, so that a copy of the slice header
+// can be read without the lock.
 type trace struct {
 	id         string
 	segments   []*Segment
@@ -100,7 +99,7 @@ type Stats struct {
 	DroppedTraces, RefusedSegments int
 }
 
-// Stats gives the present counts.
+// Stats returns the present counts.
 func (s *Service) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +211,7 @@ func (s *Service) byID(ids []string) (found []trace, unknown []string) {
 	return found, unknown
 }
 
-// bounds gives the first start and the last end of a trace's segments, in epoch seconds.
+// bounds returns the first start and the last end of a trace's segments, in epoch seconds.
 func (t *trace) bounds() (start, end float64) {
 	for i, seg := range t.segments {
 		if i == 0 || seg.StartTime < start {
@@ -223,7 +222,7 @@ func (t *trace) bounds() (start, end float64) {
 	return start, end
 }
 
-// roots gives the segments that no other one of the trace is the parent of, by start.
+// roots returns the segments without a parent in the trace, by start.
 func (t *trace) roots() []*Segment {
 	var roots []*Segment
 	known := map[string]bool{}

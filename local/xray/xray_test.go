@@ -46,8 +46,8 @@ func newClient(s *xray.Service) *sdk.Client {
 
 func id(n int) string { return fmt.Sprintf("%016x", n) }
 
-// tell stores one request: an API that calls a function, which queries a table, calls another
-// company and sends an event that a second function takes. It gives the trace id.
+// tell stores one request: an API that calls a function, which queries a table, calls another company and sends an
+// event to a second function. It returns the trace id.
 func tell(s *xray.Service, quote string, fault bool) string {
 	trace := xray.NewTraceID()
 	at := xray.Seconds(time.Now())

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// answer is what one of both answered.
+// answer is what one of the two answered.
 type answer struct {
 	status  int
 	members map[string]any
@@ -75,7 +75,7 @@ func differentContent(r request, mine, theirs map[string]any) string {
 	_, inParts := r.body["Segment"]
 	switch {
 	case r.operation == "Scan" && (started || inParts), r.operation == "Query" && byIndex && started:
-		names = nil // who comes first is by a hash, or not promised
+		names = nil // the order is by a hash, or not promised
 	case r.operation == "Scan" && limited, r.operation == "Query" && byIndex && limited:
 		names = []string{"ScannedCount"}
 	}
@@ -142,7 +142,7 @@ func withSortedSets(v any) any {
 			if list, ok := e.([]any); ok && (k == "SS" || k == "NS" || k == "BS") {
 				e = unordered(list)
 			}
-			if text, ok := e.(string); ok && k == "N" { // DynamoDB Local gives 0.10 back as it got it
+			if text, ok := e.(string); ok && k == "N" { // DynamoDB Local returns 0.10 as it got it
 				if n, ok := new(big.Rat).SetString(text); ok {
 					e = n.RatString()
 				}
@@ -160,9 +160,9 @@ func withSortedSets(v any) any {
 	return v
 }
 
-// stage is a stage of what DynamoDB does with a request, and what the texts of its faults have in common, on AWS at
-// different times and in both programs. Faults of one stage are taken as equal: which of several it tells first
-// hangs on the order of maps.
+// stage is a stage of DynamoDB's work on a request, and what the texts of its faults have in common, on AWS at
+// different times and in both programs. Faults of one stage count as equal: which of several is reported first depends
+// on the order of maps.
 type stage struct {
 	name    string
 	phrases []string
@@ -224,7 +224,7 @@ func class(message string) string {
 	return message
 }
 
-// mentions tells whether a message has one of the phrases in it.
+// mentions reports whether a message contains one of the phrases.
 func mentions(message string, phrases ...string) bool {
 	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(strings.ToLower(message), strings.ToLower(p)) })
 }

@@ -39,9 +39,9 @@ func (o ours) call(operation string, body []byte) (*answer, error) {
 	return parseAnswer(200, text)
 }
 
-// TestDifferential sends the same requests to this DynamoDB and to Amazon's DynamoDB Local and compares what
-// they answer. A difference is named with its seed and the number of the request, and ends its round, since the
-// tables differ from then on. known lists the differences in which this one is right.
+// TestDifferential sends the same requests to this DynamoDB and to Amazon's DynamoDB Local and compares what they
+// answer. A difference is named with its seed and the number of the request, and ends its round, because the tables
+// differ from then on. known lists the differences in which this one is right.
 func TestDifferential(t *testing.T) {
 	folder := os.Getenv("DYNAMODB_LOCAL")
 	if folder == "" {

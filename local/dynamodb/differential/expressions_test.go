@@ -59,7 +59,7 @@ func (x *expressions) spoilMap(m object, value any, unused ...string) {
 	}
 }
 
-// text gives an expression, sometimes with a token too many, too few or in the wrong place.
+// text returns an expression, sometimes with an extra, missing or misplaced token.
 func (x *expressions) text(expression string) string {
 	if !x.wrong(0.3) {
 		return expression
@@ -82,14 +82,14 @@ func (x *expressions) text(expression string) string {
 	return strings.Join(tokens, " ")
 }
 
-// v defines a value and gives its name.
+// v defines a value and returns its name.
 func (x *expressions) v(value object) string {
 	name := fmt.Sprintf(":v%d", len(x.values))
 	x.values[name] = value
 	return name
 }
 
-// name gives a name as an expression can write it.
+// name returns a name as an expression can write it.
 func (x *expressions) name(name string) string {
 	plain := !strings.ContainsAny(name, "-.ü") && name != "status" && name != "list" && name != "l" || x.wrong(0.2)
 	if plain && x.chance(0.7) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// object is a JSON object. Its members are encoded in the order of their names, so that a seed gives the same bytes.
+// object is a JSON object. Its members are encoded in the order of their names, so that a seed yields the same bytes.
 type object = map[string]any
 
 // request is one call of DynamoDB.
@@ -17,7 +17,7 @@ type request struct {
 	body      object
 }
 
-// reads tells whether the request changes nothing whatever the answer.
+// reads reports whether the request changes nothing, whatever the answer.
 func (r request) reads() bool {
 	switch r.operation {
 	case "GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems", "DescribeTable", "ListTables", "DescribeTimeToLive":
@@ -86,7 +86,7 @@ func newGenerator(seed uint64) *generator {
 
 func (g *generator) chance(p float64) bool { return g.Float64() < p }
 
-// wrong says whether the next thing is to be wrong.
+// wrong reports whether the next thing shall be wrong.
 func (g *generator) wrong(weight float64) bool { return g.chance(g.faulty * weight) }
 
 func pick[T any](g *generator, among ...T) T { return among[g.IntN(len(among))] }
@@ -181,7 +181,7 @@ func (g *generator) tableName(t *tableShape) string {
 	return t.name
 }
 
-// returns adds what the operation is to give back.
+// returns adds what the operation shall return.
 func (g *generator) returns(body object, allowed ...string) {
 	if g.chance(0.5) {
 		body["ReturnValues"] = pick(g, allowed...)
@@ -252,7 +252,7 @@ func (g *generator) delete() request {
 	return request{"DeleteItem", body}
 }
 
-// search adds what Query and Scan have in common. It gives the index, nil for the table itself.
+// search adds what Query and Scan have in common. It returns the index, nil for the table itself.
 func (g *generator) search(t *tableShape, body object) *indexShape {
 	var index *indexShape
 	if all := slices.Concat(t.global, t.local); len(all) > 0 && g.chance(0.6) {

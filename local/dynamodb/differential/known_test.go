@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// known are the differences in which this DynamoDB is right, and what says so. "The suite" is
+// known are the differences in which this DynamoDB is right, with the evidence. "The suite" is
 // github.com/nubo-db/paritysuite, whose conformance tests of DynamoDB were run on AWS itself, in us-east-1, in 2026.
 var known = []struct {
 	why string
@@ -47,12 +47,12 @@ var known = []struct {
 		func(_ request, mine, theirs *answer) bool {
 			return hasReason(mine, theirs.message) && class(theirs.message) == place
 		}},
-	{"that an item stands twice in a transaction is a ValidationException of the whole request (the suite); " +
-		"DynamoDB Local sees it when it comes to it",
+	{"that a transaction has an item twice is a ValidationException of the whole request (the suite); " +
+		"DynamoDB Local notices it only at the second action",
 		func(_ request, mine, _ *answer) bool {
 			return mentions(mine.message, "multiple operations on one item")
 		}},
-	{"what an update expression finds wrong in the item, AWS may tell of in any order",
+	{"AWS may report the faults that an update expression finds in the item in any order",
 		func(r request, mine, theirs *answer) bool {
 			return r.operation == "UpdateItem" && class(mine.message) == item && mentions(theirs.message, "precision up to 38 digits")
 		}},
@@ -86,14 +86,14 @@ var known = []struct {
 		func(r request, mine, theirs *answer) bool {
 			return r.operation == "Query" && r.body["Limit"] != nil && mine.code+theirs.code == "" && theirs.members["LastEvaluatedKey"] == nil
 		}},
-	{"a start key within the range of the key condition is one to go on from (Developer Guide, Query); " +
+	{"a start key within the range of the key condition is one to continue from (Developer Guide, Query); " +
 		"DynamoDB Local refuses some at the range's border",
 		func(r request, mine, theirs *answer) bool {
 			return r.body["ExclusiveStartKey"] != nil && mine.code == "" && mentions(theirs.message, "does not match the range key predicate")
 		}},
 }
 
-// hasReason tells whether a transaction was cancelled because of a fault of the class of this message.
+// hasReason reports whether a transaction was cancelled because of a fault of the class of this message.
 func hasReason(a *answer, message string) bool {
 	return slices.ContainsFunc(a.reasons, func(r reason) bool { return r.Code == "ValidationError" && class(r.Message) == class(message) })
 }

@@ -36,7 +36,7 @@ func (g *generator) keyValue(kind string) object {
 	}
 }
 
-// oddKeyValue makes a value that a key cannot have, or can just have.
+// oddKeyValue makes a value that a key cannot have, or only barely.
 func (g *generator) oddKeyValue(kind string) object {
 	text := func(n int) object {
 		if kind == "B" {
@@ -141,7 +141,7 @@ func (g *generator) set() object {
 	}
 }
 
-// oddValue makes a value that is none, or that just is one.
+// oddValue makes an invalid value, or one that is barely valid.
 func (g *generator) oddValue() object {
 	nines := strings.Repeat("9", 38)
 	return pick(g,

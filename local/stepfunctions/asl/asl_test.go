@@ -21,7 +21,7 @@ func TestRefusedDefinitions(t *testing.T) {
 		{"a state that cannot be reached", `{"StartAt":"A","States":{"A":{"Type":"Pass","End":true},"B":{"Type":"Succeed"}}}`, `State "B" is not reachable. at /States/B`},
 		{"neither Next nor End", `{"StartAt":"A","States":{"A":{"Type":"Pass"}}}`, "One of these fields is required: [End, Next] at /States/A"},
 		{"a kind that does not exist", `{"StartAt":"A","States":{"A":{"Type":"Jump"}}}`, "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type"},
-		{"a path that is none", pass(`,"InputPath":"a.b"`), "at /States/A/InputPath"},
+		{"a path that is not one", pass(`,"InputPath":"a.b"`), "at /States/A/InputPath"},
 		{"a result path with a wildcard", pass(`,"ResultPath":"$.a[*]"`), "at /States/A/ResultPath"},
 		{"a function that does not exist", pass(`,"Parameters":{"a.$":"States.Nope()"}`), "The value for the field 'a.$' must be a valid JSONPath or a valid intrinsic function call at /States/A/Parameters"},
 		{"a function with too few arguments", pass(`,"Parameters":{"a.$":"States.Hash('x')"}`), "must be a valid JSONPath"},
@@ -194,7 +194,7 @@ func FuzzExpression(f *testing.F) {
 		env := &asl.Env{Input: asl.FromText(document), Context: func() map[string]any { return nil }}
 		if v, err := e.Eval(env, "x"); err == nil {
 			if _, err := asl.Decode(asl.Encode(v)); err != nil {
-				t.Errorf("%q gives what is not JSON: %v", text, err)
+				t.Errorf("%q yields what is not JSON: %v", text, err)
 			}
 		}
 	})

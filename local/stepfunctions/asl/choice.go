@@ -20,7 +20,7 @@ type Rule struct {
 	condition condition
 }
 
-// Select gives the first rule that holds, or nil.
+// Select returns the first rule that holds, or nil.
 func (c *Choice) Select(env *Env) (*Rule, error) {
 	for i := range c.Rules {
 		ok, err := c.Rules[i].condition.holds(env)
@@ -72,11 +72,11 @@ type comparison struct {
 	variable *Path
 	operator operator
 	value    any
-	path     *Path // where the value is to be taken from, if not nil
+	path     *Path // where to take the value from, if not nil
 	field    string
 }
 
-// operator compares a value that is there with what the rule names.
+// operator compares an existing value with the rule's.
 type operator func(v, with any) bool
 
 func (c *comparison) holds(env *Env) (bool, error) {
@@ -131,7 +131,8 @@ func timestamp(v any) (time.Time, bool) {
 // ParseTimestamp reads a date and time as the language accepts it, which is with an offset.
 func ParseTimestamp(s string) (time.Time, error) { return time.Parse(time.RFC3339, s) }
 
-// operators maps the names of operators. Those in literals, which tells what values they take, also exist with "Path" behind them.
+// operators maps the names of operators. Those in literals, which says what values they take, also exist with the
+// suffix "Path".
 var operators, literals = func() (map[string]operator, map[string]func(v any) bool) {
 	isString := func(v any) bool { _, ok := v.(string); return ok }
 	isNumber := func(v any) bool { _, ok := v.(json.Number); return ok }

@@ -22,8 +22,8 @@ const (
 
 const defaultMaxAttempts = 3
 
-// Compile compiles a definition. A definition that AWS would refuse is a *DefinitionError; one that
-// asks for something that is not implemented here is refused with an *awsapi.Error that names it.
+// Compile compiles a definition. A definition that AWS would refuse is a *DefinitionError; one that needs something
+// that is not implemented is refused with an *awsapi.Error that names it.
 func Compile(text string) (*Machine, error) {
 	v, err := Decode(text)
 	if strings.TrimSpace(text) == "" {
@@ -78,8 +78,8 @@ func (c *compiler) open(fields map[string]any, at string) *object {
 	return &object{compiler: c, fields: fields, at: at, seen: map[string]bool{}}
 }
 
-// object is an object of the definition that is being read. Every field that is asked for is noted,
-// so that done can refuse the others.
+// object is an object of the definition that is being read. Every field that is read is recorded, so that done can
+// refuse the others.
 type object struct {
 	*compiler
 	fields map[string]any
@@ -107,7 +107,7 @@ func (o *object) take(name string) (any, bool) {
 	return v, ok
 }
 
-// done refuses the fields that nobody asked for.
+// done refuses the fields that were not read.
 func (o *object) done() {
 	o.take("Comment")
 	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
@@ -191,7 +191,7 @@ func (o *object) integer(name string, otherwise, least int64) int64 {
 	return v
 }
 
-// path reads a path; null and an absent field give what is told.
+// path reads a path; for null and for an absent field it returns the given paths.
 func (o *object) path(name string, absent *Path) *Path {
 	v, ok := o.take(name)
 	if !ok {
@@ -210,7 +210,7 @@ func (o *object) path(name string, absent *Path) *Path {
 	return p
 }
 
-// filter reads InputPath or OutputPath, where null gives nil.
+// filter reads InputPath or OutputPath, where null means nil.
 func (o *object) filter(name string) *Path {
 	if v, ok := o.fields[name]; ok && v == nil {
 		o.take(name)
@@ -518,7 +518,7 @@ func (o *object) compileTask() *Task {
 	return t
 }
 
-// resource reads what a Task's Resource asks for.
+// resource reads a Task's Resource.
 func (o *object) resource(t *Task) error {
 	unknown := fmt.Errorf("The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", t.Resource) //nolint:staticcheck // ST1005: AWS's words
 	parts := strings.Split(t.Resource, ":")

@@ -13,8 +13,8 @@ import (
 // MaxData is how many bytes the input or output of a state may have.
 const MaxData = 262_144
 
-// Data is a JSON value that is decoded and encoded at most once, and only when somebody asks. Most
-// values pass from state to state untouched.
+// Data is a JSON value that is decoded and encoded at most once, and only when needed. Most values pass from state to
+// state untouched.
 //
 // A Data belongs to one goroutine, unless both Value and Text have been called.
 type Data struct {
@@ -155,7 +155,7 @@ func equal(a, b any) bool {
 	return a == b
 }
 
-// compareNumbers gives -1, 0 or 1. Whole numbers compare exactly, others as floats.
+// compareNumbers returns -1, 0 or 1. Whole numbers compare exactly, others as floats.
 func compareNumbers(a, b json.Number) int {
 	if x, err := a.Int64(); err == nil {
 		if y, err := b.Int64(); err == nil {

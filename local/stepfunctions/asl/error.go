@@ -21,11 +21,11 @@ const (
 // Error is a failure of a state, which Retry and Catch may handle.
 type Error struct {
 	Name, Cause string
-	// NoName and NoCause tell that the failure gave none, which is not the same as an empty one.
+	// NoName and NoCause mean that the failure had none, which is not the same as an empty one.
 	NoName, NoCause bool
-	// Heartbeat tells a missed heartbeat from another timeout.
+	// Heartbeat distinguishes a missed heartbeat from another timeout.
 	Heartbeat bool
-	// Located tells that the Cause is to open with the state and event in which it happened.
+	// Located reports whether the Cause begins with the state and event in which it happened.
 	Located bool
 }
 
@@ -51,7 +51,7 @@ func failure(name, format string, args ...any) *Error {
 // Diagnostic is one thing that is wrong with a definition.
 type Diagnostic struct {
 	Code, Message string
-	// Location is the JSON pointer of the place, "" where there is none.
+	// Location is the JSON pointer of the place, "" if there is none.
 	Location string
 }
 

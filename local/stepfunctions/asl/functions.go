@@ -27,12 +27,11 @@ const (
 	maxString = 10_000
 )
 
-// function is an intrinsic function that takes from least to most arguments; most is -1 where
-// there is no limit.
+// function is an intrinsic function that takes from least to most arguments; most is -1 if there is no limit.
 type function struct {
 	least, most int
 	eval        func(args []any) (any, error)
-	// format tells that the function reads the escapes of literal texts itself.
+	// format reports whether the function reads the escapes of literal texts itself.
 	format bool
 }
 

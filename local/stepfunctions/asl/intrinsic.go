@@ -34,7 +34,7 @@ func (c *call) Eval(env *Env, field string) (any, error) {
 	return v, nil
 }
 
-// literal is an argument that stands in the call itself.
+// literal is an argument that is written in the call itself.
 type literal struct {
 	value any
 	text  string
@@ -43,8 +43,8 @@ type literal struct {
 func (l literal) Eval(*Env, string) (any, error) { return l.value, nil }
 func (l literal) String() string                 { return l.text }
 
-// template is a literal text with its escapes still in place: Format must tell an escaped brace
-// from a placeholder.
+// template is a literal text with its escapes still in place: Format must distinguish an escaped brace from a
+// placeholder.
 type template string
 
 func parseCall(text string) (Expression, error) {

@@ -1,9 +1,8 @@
 // Package asl compiles and evaluates the Amazon States Language with JSONPath as its query language.
 //
-// Compile turns a definition into a Machine: its States with their Paths, Templates and rules
-// already parsed, so that an execution never meets a malformed one. Evaluation happens against an
-// Env: the data, the context object and the variables that an expression may look at. The package
-// knows nothing about time, history or how tasks are run.
+// Compile turns a definition into a Machine: its States with their Paths, Templates and rules already parsed, so that
+// an execution never meets a malformed one. Expressions are evaluated against an Env: the data, the context object and
+// the variables. The package knows nothing about time, history or how tasks are run.
 package asl
 
 // Machine is a compiled definition: the whole one, a branch of a Parallel state or the processor
@@ -11,7 +10,7 @@ package asl
 type Machine struct {
 	Start  *State
 	States map[string]*State
-	// TimeoutSeconds limits an execution; 0 stands for no limit. Only a whole definition has it.
+	// TimeoutSeconds limits an execution; 0 means no limit. Only a whole definition has it.
 	TimeoutSeconds int64
 	// Distributed has the distributed Map states by their labels. Only a whole definition has it.
 	Distributed map[string]*State
@@ -25,7 +24,7 @@ type State struct {
 	Next *State
 
 	Input  *Path // nil selects an empty object
-	Output *Path // nil gives an empty object
+	Output *Path // nil means an empty object
 	// Parameters shapes what the state works on, nil where it is the input itself. In a Map state
 	// it is ItemSelector, which is evaluated once per item.
 	Parameters *Template
@@ -55,12 +54,12 @@ const (
 
 // Task is the body of a Task state.
 type Task struct {
-	// Resource is the ARN as it stands in the definition.
+	// Resource is the ARN as written in the definition.
 	Resource string
-	// Service and Action are what Resource asks for, such as "lambda" and "invoke". A Resource that
-	// is the ARN of a function has no Action.
+	// Service and Action are the parts of Resource, such as "lambda" and "invoke". A Resource that is the ARN of a
+	// function has no Action.
 	Service, Action string
-	// WaitForToken tells that the task ends when its token is answered.
+	// WaitForToken reports whether the task ends when its token is answered.
 	WaitForToken bool
 	// Timeout and Heartbeat are in seconds.
 	Timeout   Number
@@ -75,7 +74,7 @@ func (t *Task) Name() string {
 	return t.Action
 }
 
-// Number is a whole number that a definition gives by itself or as a path; the zero Number is none.
+// Number is a whole number that a definition has as a literal or as a path; the zero Number means none.
 type Number struct {
 	Field string // the field's name
 	Value int64
@@ -105,7 +104,7 @@ type Parallel struct {
 type Map struct {
 	Processor *Machine
 	Items     *Path
-	// MaxConcurrency limits how many items are worked on at a time; 0 stands for no limit.
+	// MaxConcurrency limits how many items are processed at a time; 0 means no limit.
 	MaxConcurrency     int64
 	MaxConcurrencyPath *Path
 	// Distributed is nil in an inline Map state.
@@ -114,9 +113,9 @@ type Map struct {
 
 // Distributed is what only a Map state has that gives its items to child executions.
 type Distributed struct {
-	// Label names the child executions. It is made from the state's name where the definition has none.
+	// Label names the child executions. It derives from the state's name if the definition has none.
 	Label   string
-	Batcher *Batcher // nil gives each item to an execution of its own
+	Batcher *Batcher // nil gives each item its own execution
 	// ToleratedCount and ToleratedPercentage are how many items may fail.
 	ToleratedCount      Tolerance
 	ToleratedPercentage Tolerance
@@ -129,7 +128,7 @@ type Batcher struct {
 	MaxItems, MaxBytes Number
 }
 
-// Tolerance is a threshold that a definition gives as a number or as a path. It is there when either is set.
+// Tolerance is a threshold, as a number or as a path. It exists if either is set.
 type Tolerance struct {
 	Field string // the field's name
 	Value *float64
@@ -142,11 +141,11 @@ type Retrier struct {
 	IntervalSeconds int64
 	MaxAttempts     int64
 	BackoffRate     float64
-	MaxDelaySeconds int64 // 0 stands for no limit
+	MaxDelaySeconds int64 // 0 means no limit
 	FullJitter      bool
 }
 
-// Catcher says where a failed state goes on.
+// Catcher says where execution continues after a failed state.
 type Catcher struct {
 	Errors []string
 	Result *ResultPath
@@ -154,7 +153,7 @@ type Catcher struct {
 	Next   *State
 }
 
-// Matches tells whether one of the names in an ErrorEquals matches the error name.
+// Matches reports whether one of the names in an ErrorEquals matches the error name.
 //
 // The wildcards States.ALL and States.TaskFailed do not match what cannot be recovered from. A missed
 // heartbeat is a States.Timeout that also answers to the name States.HeartbeatTimeout.

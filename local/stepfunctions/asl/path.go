@@ -14,8 +14,8 @@ import (
 // Path is a compiled JSONPath. It begins at the data ($), at the context object ($$) or at a
 // variable ($name).
 //
-// A definite path selects one value and fails where there is none. An indefinite one, with a
-// wildcard, a slice, a list, a filter or a descent, selects a list, which may be empty.
+// A definite path selects one value and fails if there is none. An indefinite one, with a wildcard, a slice, a list, a
+// filter or a descent, selects a list, which may be empty.
 type Path struct {
 	text       string
 	root       byte // 'd'ata, 'c'ontext or 'v'ariable
@@ -50,8 +50,8 @@ var identity = &Path{text: "$", root: 'd'}
 
 func (p *Path) String() string { return p.text }
 
-// Eval gives what the path selects. Field names the place of the path in the definition, for the
-// error when it selects nothing.
+// Eval returns what the path selects. Field names the place of the path in the definition, for the error when it
+// selects nothing.
 func (p *Path) Eval(env *Env, field string) (any, error) {
 	v, err := p.begin(env)
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *Path) Eval(env *Env, field string) (any, error) {
 	return found, nil
 }
 
-// Lookup gives what the path selects, and whether there is such a value.
+// Lookup returns what the path selects, and whether there is such a value.
 func (p *Path) Lookup(env *Env) (any, bool) {
 	v, err := p.begin(env)
 	if err != nil {
@@ -177,7 +177,7 @@ func bound(i *int, otherwise, length int) int {
 	return min(*i, length)
 }
 
-// children gives the elements of a list or the members of an object in the order of their names.
+// children returns the elements of a list or the members of an object in the order of their names.
 func children(v any) []any {
 	switch v := v.(type) {
 	case []any:
@@ -330,8 +330,7 @@ func optionalInt(s string) (*int, error) {
 	return &i, err
 }
 
-// parseQuoted reads ['name']. A backslash only escapes the quote; before anything else it stands
-// for itself, as it does on AWS.
+// parseQuoted reads ['name']. A backslash only escapes the quote; before anything else it is literal, as on AWS.
 func parseQuoted(s string) (step, string, error) {
 	quote := s[1]
 	var key strings.Builder
@@ -353,7 +352,7 @@ func parseQuoted(s string) (step, string, error) {
 	return step{}, "", fmt.Errorf("%q is not closed", s)
 }
 
-// parseFilter reads [?(...)]. The library parses and evaluates what stands between the brackets.
+// parseFilter reads [?(...)]. The library parses and evaluates what is between the brackets.
 func parseFilter(s string) (step, string, error) {
 	depth, quote := 0, byte(0)
 	for i := range len(s) {
@@ -400,7 +399,7 @@ func parseResultPath(text string) (*ResultPath, error) {
 	return &ResultPath{path: p}, nil
 }
 
-// Apply gives the input with the result at the path. Neither of the two is changed.
+// Apply returns the input with the result at the path. Neither of the two is changed.
 func (r *ResultPath) Apply(input, result *Data) (*Data, error) {
 	if r.discard {
 		return input, nil
@@ -415,7 +414,7 @@ func (r *ResultPath) Apply(input, result *Data) (*Data, error) {
 	return FromValue(v), nil
 }
 
-// insert copies what lies on the way and makes the objects that are missing.
+// insert copies the objects on the path and makes the missing ones.
 func insert(v any, steps []step, result any) (any, bool) {
 	if len(steps) == 0 {
 		return result, true

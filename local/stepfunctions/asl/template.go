@@ -10,7 +10,7 @@ import (
 // Env is what an expression may look at.
 type Env struct {
 	Input *Data
-	// Context gives the context object. It is called only by expressions that begin with $$.
+	// Context returns the context object. Only expressions that begin with $$ call it.
 	Context func() map[string]any
 	Vars    *Scope
 }
@@ -21,7 +21,7 @@ type Scope struct {
 	Own   map[string]any
 }
 
-// Lookup gives the value of a variable.
+// Lookup returns the value of a variable.
 func (s *Scope) Lookup(name string) (any, bool) {
 	for ; s != nil; s = s.Outer {
 		if v, ok := s.Own[name]; ok {
@@ -31,7 +31,7 @@ func (s *Scope) Lookup(name string) (any, bool) {
 	return nil, false
 }
 
-// Set gives variables their values.
+// Set assigns values to variables.
 func (s *Scope) Set(values map[string]any) {
 	if s.Own == nil {
 		s.Own = map[string]any{}
@@ -45,7 +45,7 @@ type Expression interface {
 	fmt.Stringer
 }
 
-// ParseExpression compiles what stands behind a name that ends in ".$".
+// ParseExpression compiles the value of a name that ends in ".$".
 func ParseExpression(text string) (Expression, error) {
 	if strings.HasPrefix(text, "$") {
 		return ParsePath(text)
