@@ -28,8 +28,8 @@ func order(id string, c quote.Command) quotestore.Order {
 	return quotestore.Order{ID: id, Actor: "tester", CorrelationID: "correlation", CausationID: "cause", At: at, Command: c}
 }
 
-// mustOpen submits an example under a quote id of its own.
-func mustOpen(t *testing.T, s *quotestore.Store, e quotetest.Example, quoteID string) quote.Quote {
+// mustCreate submits an example under a quote id of its own.
+func mustCreate(t *testing.T, s *quotestore.Store, e quotetest.Example, quoteID string) quote.Quote {
 	t.Helper()
 	submit := e.Submit()
 	submit.QuoteID = quoteID
@@ -65,7 +65,7 @@ func TestAQuoteIsWhatItsLogSays(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E02")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
 	mustExecute(t, s, quoteID(1), order("h", e.Histories()))
 	q := mustExecute(t, s, quoteID(1), order("r", quote.RateQuote{Revision: 1}))
@@ -85,7 +85,7 @@ func TestDataAreStoredAsTheyAreReadBest(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
 	mustExecute(t, s, quoteID(1), order("h", e.Histories()))
 	mustExecute(t, s, quoteID(1), order("r", quote.RateQuote{Revision: 1}))
@@ -99,8 +99,8 @@ func TestARepeatedCommandChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	first := mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
 	mustExecute(t, s, quoteID(1), order("h", e.Histories()))
 	before := mustLoad(t, s, quoteID(1))
@@ -118,7 +118,7 @@ func TestARefusedCommandAppendsNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	_, err := s.Execute(t.Context(), quoteID(1), order("r", quote.RateQuote{Revision: 1}))
 	if _, ok := errors.AsType[*quote.FactMissing](err); !ok {
 		t.Errorf("error=%v, want *FactMissing", err)
@@ -137,7 +137,7 @@ func TestARefusedCommandAppendsNothing(t *testing.T) {
 func TestASecondOpeningIsToldOfTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	mustOpen(t, s, quotetest.MustExample(t, "E01"), quoteID(1))
+	mustCreate(t, s, quotetest.MustExample(t, "E01"), quoteID(1))
 	other := quotetest.MustExample(t, "E02").Submit()
 	other.QuoteID = quoteID(1)
 	_, err := s.Create(t.Context(), quoteID(1), order("another", other))
@@ -151,7 +151,7 @@ func TestALoserOfARaceStartsOver(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	stale := mustLoad(t, s, quoteID(1))
 	mustExecute(t, s, quoteID(1), order("v", e.Vehicles()))
 	h, err := s.ExecuteOn(t.Context(), stale, order("h", e.Histories()))
@@ -164,7 +164,7 @@ func TestAnOrderMayAskForAVersion(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	stale := mustLoad(t, s, quoteID(1))
 	at := func(id string, version int, c quote.Command) quotestore.Order {
 		o := order(id, c)
@@ -188,7 +188,7 @@ func TestAHistoryShowsEveryPast(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	now := []quotestore.History{{}, mustLoad(t, s, quoteID(1))}
 	for i, c := range []quote.Command{e.Vehicles(), e.Histories(), quote.RateQuote{Revision: 1}} {
 		o := order(fmt.Sprint(i), c)
@@ -218,7 +218,7 @@ func TestManyWorkersOnOneQuoteAppendEachFactOnce(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E02")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	commands := []quote.Command{e.Vehicles(), e.Histories(), quote.RateQuote{Revision: 1, Unanswered: []quote.Fact{quote.FactVehicles, quote.FactAccidentHistory}}}
 	var wg sync.WaitGroup
 	for worker := range 18 {
@@ -246,7 +246,7 @@ func TestAWorkerWhoKeepsLosingGivesUp(t *testing.T) {
 	s := stacktest.Open(t, nil).Quotes()
 	log := s.Log
 	e := quotetest.MustExample(t, "E01")
-	mustOpen(t, s, e, quoteID(1))
+	mustCreate(t, s, e, quoteID(1))
 	// Whenever the command is about to be appended, somebody else appends first.
 	rival := *log
 	rival.Validate = func(string, int, []byte) error { return nil }

@@ -28,7 +28,7 @@ import (
 // mustPrice brings a quote of an example to its outcome.
 func mustPrice(t *testing.T, s *quotestore.Store, e quotetest.Example, id string) {
 	t.Helper()
-	mustOpen(t, s, e, id)
+	mustCreate(t, s, e, id)
 	for name, c := range map[string]quote.Command{"v": e.Vehicles(), "h": e.Histories()} {
 		mustExecute(t, s, id, order(name+id, c))
 	}
@@ -138,8 +138,8 @@ func TestASubmissionThatComesAgainFindsWhatWasSealed(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	e := quotetest.MustExample(t, "E01")
-	first := mustOpen(t, s, e, quoteID(1))
-	if again := mustOpen(t, s, e, quoteID(1)); !reflect.DeepEqual(again, first) {
+	first := mustCreate(t, s, e, quoteID(1))
+	if again := mustCreate(t, s, e, quoteID(1)); !reflect.DeepEqual(again, first) {
 		t.Errorf("%+v, want %+v", again, first)
 	}
 	submit := e.Submit()
@@ -274,7 +274,7 @@ func TestAnErasureBetweenReadingAndAppending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		e := quotetest.MustExample(t, "E01")
-		mustOpen(t, s, e, quoteID(1))
+		mustCreate(t, s, e, quoteID(1))
 		h := mustLoad(t, s, quoteID(1))
 		if _, err := s.Keys.Erase(t.Context(), seal.Erasure{CustomerID: e.Submit().CustomerID, At: time.Now(), By: "eve", ReasonCode: "X"}); err != nil {
 			t.Fatal(err)
@@ -291,8 +291,8 @@ func TestWhatWasMovedDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)
 	s := stack.Quotes()
-	mustOpen(t, s, quotetest.MustExample(t, "E01"), quoteID(1))
-	mustOpen(t, s, quotetest.MustExample(t, "E01"), quoteID(2))
+	mustCreate(t, s, quotetest.MustExample(t, "E01"), quoteID(1))
+	mustCreate(t, s, quotetest.MustExample(t, "E01"), quoteID(2))
 	first := mustLoad(t, s, quoteID(1)).Events[0]
 	in := &dynamodb.UpdateItemInput{TableName: &s.Log.Table, UpdateExpression: aws.String("SET sealed = :s")}
 	in.Key, in.ExpressionAttributeValues = keyOf(quotestore.StreamID(quoteID(2)), 1), bytesOf(":s", first.Sealed)

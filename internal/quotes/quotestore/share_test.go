@@ -63,7 +63,7 @@ func TestAnswersOfTheLargestShareAreStored(t *testing.T) {
 					t.Fatalf("%d drivers, %s: %d bytes do not fit", drivers, kind, length)
 				}
 			}
-			mustOpen(t, s, e, quoteID(n))
+			mustCreate(t, s, e, quoteID(n))
 			mustExecute(t, s, quoteID(n), order(fmt.Sprint("h", n), c))
 			events := mustLoad(t, s, quoteID(n)).Events
 			got := quotetest.AnswersIn(t, quote.Versioned{Type: events[1].Type, Version: events[1].SchemaVersion}, events[1].Data)

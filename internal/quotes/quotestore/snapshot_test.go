@@ -57,7 +57,7 @@ func newLong(t *testing.T) *long {
 		Store:    &quotestore.Store{Log: log, Keys: stack.Keys(), Snapshots: &quotestore.Snapshots{DB: log.DB, Table: snapshotsTable, Logger: slog.New(slog.DiscardHandler)}},
 		requests: counted, t: t, example: quotetest.MustExample(t, "E01"), id: quoteID(1),
 	}
-	mustOpen(t, l.Store, l.example, l.id)
+	mustCreate(t, l.Store, l.example, l.id)
 	l.do(l.example.Vehicles())
 	l.do(l.example.Histories())
 	return l
