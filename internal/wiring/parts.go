@@ -9,6 +9,7 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/park"
+	"milepost/internal/log/seal"
 	"milepost/internal/notify/link"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/notify/postman"
@@ -16,6 +17,24 @@ import (
 	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
 )
+
+// Keys returns those of the customers. They need CUSTOMER_KEYS_TABLE_NAME and WRAPPING_KEY_ARN.
+func (s *System) Keys() *seal.Keys {
+	if s.keys == nil {
+		s.keys = &seal.Keys{
+			DB: s.DynamoDB(), KMS: s.KMS(),
+			Table: s.Required("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: s.Required("WRAPPING_KEY_ARN"),
+		}
+	}
+	return s.keys
+}
+
+func (s *System) searchTokens() *readmodel.Tokens {
+	if s.tokens == nil {
+		s.tokens = &readmodel.Tokens{KMS: s.KMS(), Key: s.Required("SEARCH_KEY_ARN")}
+	}
+	return s.tokens
+}
 
 // Log returns the log. It needs EVENTS_TABLE_NAME.
 func (s *System) Log() *eventstore.Store {
@@ -57,7 +76,7 @@ func (s *System) Lines() *readmodel.Store {
 // Search returns Lines with what finds quotes by a term. It needs QUOTE_SEARCH_TABLE_NAME and SEARCH_KEY_ARN as well.
 func (s *System) Search() *readmodel.Store {
 	search := s.Lines()
-	search.QuoteSearch, search.Tokens = s.Required("QUOTE_SEARCH_TABLE_NAME"), s.tokens()
+	search.QuoteSearch, search.Tokens = s.Required("QUOTE_SEARCH_TABLE_NAME"), s.searchTokens()
 	return search
 }
 

@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -61,47 +60,27 @@ func Output(name string) string {
 
 // System opens parts. One goroutine asks for them; the parts themselves are safe for concurrent use.
 type System struct {
-	// The clients of the services. Each is made when it is first asked for.
-	DynamoDB      func() *dynamodb.Client
-	EventBridge   func() *eventbridge.Client
-	KMS           func() *kms.Client
-	S3            func() *s3.Client
-	SQS           func() *sqs.Client
-	StepFunctions func() *sfn.Client
-	// Keys are those of the customers. They need CUSTOMER_KEYS_TABLE_NAME and WRAPPING_KEY_ARN.
-	Keys func() *seal.Keys
 	// Logger is told of what is damaged.
 	Logger *slog.Logger
 
 	aws     aws.Config
 	names   Names
-	tokens  func() *readmodel.Tokens
 	missing []string
 	invalid []error
+
+	dynamoDB      *dynamodb.Client
+	eventBridge   *eventbridge.Client
+	kms           *kms.Client
+	s3            *s3.Client
+	sqs           *sqs.Client
+	stepFunctions *sfn.Client
+	keys          *seal.Keys
+	tokens        *readmodel.Tokens
 }
 
 // New returns the system that has these names. cfg makes the clients, and logger is told of what is damaged.
 func New(cfg aws.Config, logger *slog.Logger, names Names) *System {
-	s := &System{
-		DynamoDB: once(cfg, dynamodb.NewFromConfig), EventBridge: once(cfg, eventbridge.NewFromConfig),
-		KMS: once(cfg, kms.NewFromConfig), S3: once(cfg, s3.NewFromConfig), SQS: once(cfg, sqs.NewFromConfig),
-		StepFunctions: once(cfg, sfn.NewFromConfig),
-		Logger:        logger, aws: cfg, names: names,
-	}
-	s.Keys = sync.OnceValue(func() *seal.Keys {
-		return &seal.Keys{
-			DB: s.DynamoDB(), KMS: s.KMS(),
-			Table: s.Required("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: s.Required("WRAPPING_KEY_ARN"),
-		}
-	})
-	s.tokens = sync.OnceValue(func() *readmodel.Tokens {
-		return &readmodel.Tokens{KMS: s.KMS(), Key: s.Required("SEARCH_KEY_ARN")}
-	})
-	return s
-}
-
-func once[Client, Options any](cfg aws.Config, open func(aws.Config, ...func(*Options)) *Client) func() *Client {
-	return sync.OnceValue(func() *Client { return open(cfg) })
+	return &System{Logger: logger, aws: cfg, names: names}
 }
 
 // Of returns the system around a function, which has its names in environment variables.
