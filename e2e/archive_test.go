@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/domain/quote"
 	"milepost/internal/log/archive"
@@ -27,7 +26,7 @@ import (
 
 // bucket is the archive of the system.
 func (s *running) bucket() archive.Bucket {
-	return archive.Bucket{S3: s3.NewFromConfig(s.Config()), Name: s.Outputs()["ArchiveBucketName"].Value}
+	return s.parts.Archive()
 }
 
 // archived gives what the archive has, by stream.

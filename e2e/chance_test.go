@@ -182,7 +182,7 @@ func (s *running) assertToldOnce() {
 	for _, m := range messages {
 		unproved[m.ID] = true
 	}
-	box := &outbox.Store{DB: s.db, Table: notificationsTable, Keys: s.log.Keys}
+	box := s.parts.Outbox()
 	err = box.All(s.t.Context(), func(i outbox.Item, err error) {
 		if err != nil {
 			s.t.Error(err)

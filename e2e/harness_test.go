@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -29,12 +28,11 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
-	"milepost/internal/log/seal"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
+	"milepost/internal/wiring"
 	"milepost/local/issuer"
-	"milepost/schemas"
 	"milepost/system"
 	"milepost/system/bureau"
 )
@@ -102,6 +100,7 @@ type running struct {
 	workflows *sfn.Client
 	queues    *sqs.Client
 	traces    *xray.Client
+	parts     *wiring.System
 	log       *quotestore.Store
 }
 
@@ -135,13 +134,9 @@ func mustRun(t *testing.T, o system.Options) *running {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	cfg := s.Config()
-	s.db, s.bus, s.workflows = dynamodb.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
-	s.queues, s.traces = sqs.NewFromConfig(cfg), xray.NewFromConfig(cfg)
-	s.log = &quotestore.Store{
-		Log:  &eventstore.Store{DB: s.db, Table: eventsTable, Validate: schemas.ValidateEvent},
-		Keys: &seal.Keys{DB: s.db, KMS: kms.NewFromConfig(cfg), Table: keysTable, WrappingKey: "alias/" + keysTable},
-	}
+	s.parts, s.traces = s.Parts(), xray.NewFromConfig(s.Config())
+	s.db, s.bus, s.workflows, s.queues = s.parts.DynamoDB(), s.parts.EventBridge(), s.parts.StepFunctions(), s.parts.SQS()
+	s.log = s.parts.Quotes()
 	return s
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -22,7 +21,6 @@ import (
 	"milepost/internal/log/head"
 	"milepost/internal/ops/restore"
 	"milepost/internal/quotes/quotestore"
-	"milepost/internal/quotes/readmodel"
 	"milepost/local/awsapi"
 	"milepost/system"
 )
@@ -99,8 +97,7 @@ func cheaper(item map[string]types.AttributeValue) map[string]types.AttributeVal
 // verified are the faults that the log and its projections tell, as text.
 func (s *running) verified(id string) string {
 	s.t.Helper()
-	projections := readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable}
-	witnesses, err := projections.Witnesses(s.t.Context(), []string{id})
+	witnesses, err := s.parts.Projections().Witnesses(s.t.Context(), []string{id})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -235,8 +232,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 				}
 
 				restorer := &restore.Restorer{
-					Quotes: s.log, Bucket: s.bucket(), Snapshots: &quotestore.Snapshots{DB: s.db, Table: "milepost-snapshots"},
-					Projections: &readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable},
+					Quotes: s.log, Bucket: s.bucket(), Snapshots: s.parts.Snapshots(), Projections: s.parts.Projections(),
 				}
 				restored, err := restorer.Run(t.Context())
 				if err != nil || len(restored.Faults) > 0 || len(restored.Events) != tampering.alerts {
@@ -354,7 +350,7 @@ func TestObjectLockIsRefusedByName(t *testing.T) {
 // proven is what the signed heads prove, and the faults that they tell.
 func (s *running) proven() head.Proof {
 	s.t.Helper()
-	public, err := head.PublicKey(s.t.Context(), kms.NewFromConfig(s.Config()), "alias/milepost-heads")
+	public, err := head.PublicKey(s.t.Context(), s.parts.KMS(), s.parts.Required("HEAD_KEY_ARN"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

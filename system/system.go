@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/handlers"
 	"milepost/internal/effects/vpic"
 	"milepost/internal/platform"
+	"milepost/internal/wiring"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
 	"milepost/local/issuer"
@@ -114,6 +116,17 @@ func Open(o Options) (*System, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Parts returns the parts of the system for a caller that may do everything.
+func (s *System) Parts() *wiring.System { return s.PartsWith(s.Config()) }
+
+// PartsWith returns the Parts whose clients cfg makes.
+func (s *System) PartsWith(cfg aws.Config) *wiring.System {
+	return wiring.New(cfg, slog.New(slog.DiscardHandler), wiring.Outputs(func(output string) (string, bool) {
+		found, ok := s.Outputs()[output]
+		return found.Value, ok
+	}))
 }
 
 // TakesQuotes tells whether the template is of this system, and not another one that has been started instead.

@@ -2,25 +2,20 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/log/eventstore"
-	"milepost/internal/log/seal"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
-	"milepost/schemas"
+	"milepost/internal/wiring"
 	"milepost/system"
 )
 
 // desk is a system that was not started, so that nobody else asks, and stores over it that count what they spend.
 type desk struct {
 	*system.System
+	parts       *wiring.System
 	spent       meter
 	quotes      *quotestore.Store
 	projections *readmodel.Store
@@ -38,18 +33,21 @@ func newDesk() (*desk, error) {
 	if d.System, err = system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}); err != nil {
 		return nil, err
 	}
-	db := dynamodb.NewFromConfig(d.Config(), func(o *dynamodb.Options) { o.APIOptions = append(o.APIOptions, d.spent.attach) })
-	d.quotes = &quotestore.Store{
-		Log:  &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
-		Keys: customerKeys(d.System, db),
-	}
-	d.projections = &readmodel.Store{DB: db, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"}
-	return d, nil
+	cfg := d.Config()
+	cfg.APIOptions = append(cfg.APIOptions, d.spent.attach)
+	d.parts = d.PartsWith(cfg)
+	d.quotes, d.projections = d.parts.Quotes(), unsearched(d.parts)
+	return d, d.parts.Err()
 }
 
 // withSnapshots lets the quotes be read from snapshots.
-func (d *desk) withSnapshots() {
-	d.quotes.Snapshots = &quotestore.Snapshots{DB: d.quotes.Log.DB, Table: "milepost-snapshots", Logger: slog.Default()}
+func (d *desk) withSnapshots() { d.quotes.Snapshots = d.parts.Snapshots() }
+
+// unsearched returns the projections without those by which quotes are found.
+func unsearched(parts *wiring.System) *readmodel.Store {
+	projections := parts.Lines()
+	projections.Quotes = parts.Documents().Quotes
+	return projections
 }
 
 // submit is the order of a customer's submission.
@@ -60,11 +58,3 @@ func (d *desk) submit(quoteID string) quotestore.Order {
 
 // customer is whose the quotes are.
 const customer = "bench"
-
-// customerKeys are the keys of a system's customers, read with a client.
-func customerKeys(s *system.System, db *dynamodb.Client) *seal.Keys {
-	return &seal.Keys{
-		DB: db, KMS: kms.NewFromConfig(s.Config()),
-		Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-	}
-}

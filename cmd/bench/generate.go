@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"milepost/domain/civil"
@@ -23,7 +22,6 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/quotes/quotestore"
-	"milepost/schemas"
 )
 
 // models are the logs of two quotes that went through the system: one was accepted, the other expired.
@@ -38,9 +36,8 @@ func models(ctx context.Context) ([][]eventstore.Event, error) {
 			return nil, err
 		}
 	}
-	db := dynamodb.NewFromConfig(b.Config())
-	log := &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent}
-	quotes := &quotestore.Store{Log: log, Keys: customerKeys(b.System, db)}
+	quotes := b.Parts().Quotes()
+	log := quotes.Log
 	var logs [][]eventstore.Event
 	for stream, err := range log.Whole(ctx, eventstore.Part{Of: 1}, "") {
 		if err != nil {

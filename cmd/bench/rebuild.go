@@ -19,7 +19,6 @@ import (
 	"milepost/internal/ops/rebuild"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
-	"milepost/schemas"
 	"milepost/system"
 )
 
@@ -125,9 +124,11 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	defer s.Close()
-	db := dynamodb.NewFromConfig(s.Config())
-	log := &eventstore.Store{DB: db, Table: "bench-events", Validate: schemas.ValidateEvent}
-	if err := likeWithoutStream(ctx, db, "milepost-events", log.Table); err != nil {
+	parts := s.Parts()
+	log := parts.Log()
+	withStream := log.Table
+	log.Table = "bench-events"
+	if err := likeWithoutStream(ctx, log.DB, withStream, log.Table); err != nil {
 		return nil, err
 	}
 	err = withArchive(ctx, *tabled, func(all archive.Directory) error {
@@ -137,10 +138,7 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuild.Rebuilder{
-		Quotes: &quotestore.Store{Log: log}, Workers: 4,
-		Projections: &readmodel.Store{DB: db, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
-	}
+	r := &rebuild.Rebuilder{Quotes: &quotestore.Store{Log: log}, Workers: 4, Projections: unsearched(parts)}
 	run := func(report func(rebuild.Progress) error) (int, error) {
 		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Quotes, readmodel.CustomerQuotes), report)
 		if err == nil && done.Count() > 0 {

@@ -10,8 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"milepost/internal/ops/deadletter"
 )
@@ -32,7 +30,7 @@ type letters struct {
 
 // deadLetters are all queues of the stack, which has no others, and the failed executions of its state machines.
 func (st *stack) deadLetters() (found []letters) {
-	messages, executions := sqs.NewFromConfig(st.aws), sfn.NewFromConfig(st.aws)
+	messages, executions := st.SQS(), st.StepFunctions()
 	for _, queue := range st.outputsEnding("QueueUrl") {
 		found = append(found, letters{&deadletter.Queue{SQS: messages, URL: queue.value}, queue.name})
 	}
@@ -220,10 +218,10 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 		progress = s.err
 	}
 	r := &deadletter.Redriver{
-		Functions: lambda.NewFromConfig(st.aws), Streams: dynamodbstreams.NewFromConfig(st.aws), Executions: sfn.NewFromConfig(st.aws),
+		Functions: lambda.NewFromConfig(st.aws), Streams: dynamodbstreams.NewFromConfig(st.aws), Executions: st.StepFunctions(),
 		DryRun: c.DryRun,
 	}
-	archive := st.get("ARCHIVE_FUNCTION_ARN")
+	archive := st.Required("ARCHIVE_FUNCTION_ARN")
 	if err := st.err(); err != nil {
 		return err
 	}

@@ -8,11 +8,13 @@ import (
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 
+	"milepost/internal/platform"
 	"milepost/local/awsapi"
 )
 
@@ -50,15 +52,20 @@ func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
 	if e.URL != nil {
 		cfg.BaseEndpoint = (*string)(e.URL)
 	}
+	client := awshttp.NewBuildableClient()
 	if e.real() {
 		var err error
 		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 			return aws.Config{}, err
 		}
+		if loaded, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+			client = loaded // which may trust other certificates
+		}
 		if cfg.Region == "" {
 			return aws.Config{}, errors.New("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one")
 		}
 	}
+	cfg.HTTPClient = platform.AWSClient(client, 0)
 	if s.aws != nil {
 		cfg.HTTPClient = s.aws
 	}

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
 	"milepost/internal/ops/workflow"
 )
 
 // workflow is a state machine, by the variable that has its ARN. It does a command's work in the stack.
 func (st *stack) workflow(variable string) (*workflow.Machine, error) {
-	return &workflow.Machine{SFN: sfn.NewFromConfig(st.aws), ARN: st.get(variable)}, st.err()
+	return &workflow.Machine{SFN: st.StepFunctions(), ARN: st.Required(variable)}, st.err()
 }
 
 // follow waits for the end of an execution and decodes its output. Meanwhile it calls show.

@@ -9,8 +9,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/internal/log/seal"
 	"milepost/internal/ops/keys"
@@ -73,12 +71,7 @@ func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
 	return st.keys()
 }
 
-func (st *stack) keys() (*seal.Keys, error) {
-	return &seal.Keys{
-		DB: dynamodb.NewFromConfig(st.aws), KMS: kms.NewFromConfig(st.aws),
-		Table: st.get("CUSTOMER_KEYS_TABLE_NAME"), WrappingKey: st.get("WRAPPING_KEY_ARN"),
-	}, st.err()
-}
+func (st *stack) keys() (*seal.Keys, error) { return st.Keys(), st.err() }
 
 // keysExportCmd writes the keys into a file.
 type keysExportCmd struct {

@@ -4,16 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"milepost/internal/log/archive"
-	"milepost/internal/log/eventstore"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
-	"milepost/schemas"
 )
 
 // logCmd works with the log itself, past all projections.
@@ -50,24 +44,9 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 }
 
 func (st *stack) logs() (*logs, error) {
-	db := dynamodb.NewFromConfig(st.aws)
-	customerKeys, err := st.keys()
-	if err != nil {
-		return nil, err
-	}
 	return &logs{
-		stack:     st,
-		archive:   archive.Bucket{S3: s3.NewFromConfig(st.aws), Name: st.get("ARCHIVE_BUCKET_NAME")},
-		snapshots: &quotestore.Snapshots{DB: db, Table: st.get("SNAPSHOTS_TABLE_NAME")},
-		quotes: &quotestore.Store{
-			Log:  &eventstore.Store{DB: db, Table: st.get("EVENTS_TABLE_NAME"), Validate: schemas.ValidateEvent},
-			Keys: customerKeys,
-		},
-		outbox: &outbox.Store{DB: db, Table: st.get("NOTIFICATIONS_TABLE_NAME"), Keys: customerKeys},
-		projections: &readmodel.Store{
-			DB: db, Quotes: st.get("QUOTES_TABLE_NAME"), CustomerQuotes: st.get("CUSTOMER_QUOTES_TABLE_NAME"), QuoteSearch: st.get("QUOTE_SEARCH_TABLE_NAME"),
-			Tokens: &readmodel.Tokens{KMS: kms.NewFromConfig(st.aws), Key: st.get("SEARCH_KEY_ARN")},
-		},
+		stack: st, archive: st.Archive(), quotes: st.Quotes(), snapshots: st.Snapshots(),
+		projections: st.Projections(), outbox: st.Outbox(),
 	}, st.err()
 }
 

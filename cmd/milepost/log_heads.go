@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-
 	"milepost/internal/log/archive"
 	"milepost/internal/log/head"
 )
@@ -87,11 +85,11 @@ func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, err
 
 // headKey is the stack's public key.
 func (st *stack) headKey(ctx context.Context) (*ecdsa.PublicKey, error) {
-	key := st.get("HEAD_KEY_ARN")
+	key := st.Required("HEAD_KEY_ARN")
 	if err := st.err(); err != nil {
 		return nil, err
 	}
-	return head.PublicKey(ctx, kms.NewFromConfig(st.aws), key)
+	return head.PublicKey(ctx, st.KMS(), key)
 }
 
 // saveKey writes a public key into a new file.

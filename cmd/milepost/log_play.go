@@ -92,7 +92,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	c.bus = cmp.Or(c.Bus, l.stack.get("EVENT_BUS_NAME"))
+	c.bus = cmp.Or(c.Bus, l.stack.Required("EVENT_BUS_NAME"))
 	if err := l.stack.err(); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 		return c.runWorkflow(ctx, s, l.stack, selection, at)
 	}
 	player := &playback.Player{
-		Log: l.quotes.Log, Bus: eventbridge.NewFromConfig(l.stack.aws), BusName: c.bus, Name: c.mark(), PerSecond: c.Rate,
+		Log: l.quotes.Log, Bus: l.stack.EventBridge(), BusName: c.bus, Name: c.mark(), PerSecond: c.Rate,
 	}
 	if c.Endpoint.real() {
 		player.Lag = playback.IndexLag // in the AWS of milepost run, an index is never behind

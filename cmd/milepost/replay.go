@@ -71,7 +71,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		c.Archive = st.get("EVENT_ARCHIVE_NAME")
+		c.Archive = st.Required("EVENT_ARCHIVE_NAME")
 		if err := st.err(); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -11,15 +12,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/smithy-go"
+
+	"milepost/internal/wiring"
 )
 
 // stack is the stack that a command works on. Its outputs say what it has.
 type stack struct {
+	*wiring.System
 	aws     aws.Config
 	name    string
 	status  string
 	outputs map[string]string
-	missing []string // requested outputs
 }
 
 // open reads the outputs of the stack.
@@ -45,30 +48,25 @@ func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error)
 	for _, o := range found.Stacks[0].Outputs {
 		st.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
+	st.System = wiring.New(cfg, slog.New(slog.DiscardHandler), wiring.Outputs(func(output string) (string, bool) {
+		value, ok := st.outputs[output]
+		return value, ok
+	}))
 	return st, nil
 }
 
-// get returns what functions of the stack find in an environment variable: EVENTS_TABLE_NAME is the output
-// EventsTableName. err names those that are missing.
-func (st *stack) get(variable string) string {
-	var name strings.Builder
-	for word := range strings.SplitSeq(variable, "_") {
-		name.WriteString(word[:1] + strings.ToLower(word[1:]))
-	}
-	output := name.String()
-	if st.outputs[output] == "" && !slices.Contains(st.missing, output) {
-		st.missing = append(st.missing, output)
-	}
-	return st.outputs[output]
-}
-
-// err names the requested outputs that are missing; it is nil if none is.
+// err names the outputs that the parts opened so far need and the stack lacks; it is nil if none is missing.
 func (st *stack) err() error {
-	if len(st.missing) == 0 {
-		return nil
+	missing, ok := errors.AsType[*wiring.Missing](st.Err())
+	if !ok {
+		return st.Err()
+	}
+	var outputs []string
+	for _, name := range missing.Names {
+		outputs = append(outputs, wiring.Output(name))
 	}
 	return fmt.Errorf("the stack %s (%s) has no outputs %s; deploy it with this version's template.yaml",
-		st.name, st.status, strings.Join(st.missing, ", "))
+		st.name, st.status, strings.Join(outputs, ", "))
 }
 
 // outputsEnding returns the outputs whose names end in a suffix, in the order of their names. What precedes it is

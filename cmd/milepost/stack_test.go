@@ -42,19 +42,22 @@ func TestWhatTheCommandLineAsksForIsAnOutput(t *testing.T) {
 				for _, argument := range call.Args {
 					literal, ok := argument.(*ast.BasicLit)
 					of, method := call.Fun.(*ast.SelectorExpr)
-					if ok && method && (of.Sel.Name == "get" || of.Sel.Name == "workflow") {
+					if ok && method && (of.Sel.Name == "Required" || of.Sel.Name == "workflow") {
 						variable, err := strconv.Unquote(literal.Value)
 						if err != nil {
 							t.Fatal(err)
 						}
 						asked++
-						st.get(variable)
+						st.Required(variable)
 					}
 				}
 				return true
 			})
 		}
-		if err := st.err(); err != nil || asked < 10 {
+		if _, err := st.logs(); err != nil { // which has the names of its parts from package wiring
+			t.Error(err)
+		}
+		if err := st.err(); err != nil || asked < 5 {
 			t.Errorf("%d outputs are asked for: %v", asked, err)
 		}
 	})

@@ -35,7 +35,7 @@ type Environment struct {
 func FromProcess() Environment {
 	cfg := aws.Config{
 		Region:      os.Getenv("AWS_REGION"),
-		HTTPClient:  AWSClient(maxAWSAnswer),
+		HTTPClient:  AWSClient(awshttp.NewBuildableClient(), maxAWSAnswer),
 		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 	}
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
@@ -57,15 +57,15 @@ func FromProcess() Environment {
 // ask for takes as long, and all functions may run longer.
 const maxAWSAnswer = 10 * time.Second
 
-// AWSClient returns a client that carries the calls of all SDK clients of a process, so that they share connections.
-// SDK clients that are given none, or one that the SDK may still change, make one each. Once an answer does not begin
-// within maxAnswer the call fails as after a broken connection; 0 waits for as long as the call's context.
+// AWSClient returns a client for all SDK clients of a process, so that they share connections: of one that the SDK may
+// still change, as of none, each makes a copy with connections of its own. A call whose answer has not begun after
+// maxAnswer fails like one whose connection breaks; with 0 it takes as long as its context allows.
 //
 // A function is frozen between two invocations, perhaps for minutes. A connection that was idle for longer than
 // IdleConnTimeout, by the clock on the wall, is not used again. One that AWS has closed before costs another try.
-func AWSClient(maxAnswer time.Duration) aws.HTTPClient {
+func AWSClient(client *awshttp.BuildableClient, maxAnswer time.Duration) aws.HTTPClient {
 	const connect = 3 * time.Second // as the SDK's defaults for one region and more; a connection within one takes milliseconds
-	return awshttp.NewBuildableClient().
+	return client.
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connect }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connect, maxAnswer
