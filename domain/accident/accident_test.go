@@ -123,9 +123,9 @@ func TestMerge(t *testing.T) {
 		history accident.History
 		want    []accident.Incident
 	}{
-		"a report takes the place of what was declared of the same day and category": {
+		"a report replaces what was declared for the same day and category": {
 			accident.History{Status: accident.Hit, Incidents: []accident.Incident{reported}}, []accident.Incident{reported}},
-		"a report of another category stands beside it": {
+		"a report of another category is added to it": {
 			accident.History{Status: accident.Hit, Incidents: []accident.Incident{ticket}}, []accident.Incident{ticket, declared}},
 		"a clear report leaves what was declared": {
 			accident.History{Status: accident.Hit}, []accident.Incident{declared}},
@@ -174,10 +174,10 @@ func TestAReportBecomesAHistory(t *testing.T) {
 		want  accident.Assessment
 	}{
 		"as it is": {nil, accident.Assessment{History: hit(crash)}},
-		"where nobody knows whose fault it was, it was not the driver's, and a person looks at it": {
+		"if it is unknown whose fault it was, it was not the driver's, and an underwriter looks at it": {
 			[]string{`"faultPct":100`, `"faultPct":null`},
 			accident.Assessment{History: hit(blameless), Reviews: []accident.Review{{"c-1", accident.FaultUnknown}}}},
-		"what is disputed is left out, and a person looks at it": {
+		"a disputed entry is left out, and an underwriter looks at it": {
 			[]string{`"disputed":false`, `"disputed":true`},
 			accident.Assessment{History: hit(), Reviews: []accident.Review{{"c-1", accident.Disputed}}}},
 		"a driver that is known and clear is a hit without incidents": {

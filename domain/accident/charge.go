@@ -9,9 +9,9 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Merge gives the incidents of a driver from what the applicant declared and what the agency reported.
-// Only a Hit adds anything: its incidents are all kept, and a declared incident is dropped where the
-// report has one of the same day and category, because it is the same thing told twice.
+// Merge returns the incidents of a driver from what the applicant declared and what the agency reported. Only a Hit
+// adds anything: its incidents are all kept, and a declared incident is dropped if the report has one of the same day
+// and category, because both are the same incident.
 func Merge(declared []Incident, history History) []Incident {
 	if history.Status != Hit || len(history.Incidents) == 0 {
 		return declared
@@ -39,7 +39,7 @@ func Lookback(years int, effective, quoted civil.Date) Window {
 	return Window{From: effective.AddYears(-years), Through: quoted}
 }
 
-// Contains reports whether a day lies in the window.
+// Contains reports whether a day is in the window.
 func (w Window) Contains(day civil.Date) bool {
 	return !day.Before(w.From) && !day.After(w.Through)
 }
@@ -79,7 +79,7 @@ type Record struct {
 	Points int
 }
 
-// Record applies the rules to the incidents that Merge gave.
+// Record applies the rules to the incidents from Merge.
 func (r *Rules) Record(merged []Incident, effective, quoted civil.Date) Record {
 	record := Record{Merged: merged}
 	for _, incident := range merged {

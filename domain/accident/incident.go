@@ -1,6 +1,6 @@
-// Package accident knows drivers' records. An Incident is one thing that happened, a History is what a
-// reporting agency knows of one driver in the form that rating uses, a Report is the agency's own
-// answer, and Rules say which incidents are charged and with how many points.
+// Package accident is about drivers' records. An Incident is one thing that happened, a History is what a reporting
+// agency knows about one driver in the form that rating uses, a Report is the agency's own answer, and Rules say which
+// incidents are charged and with how many points.
 package accident
 
 import (
@@ -70,7 +70,7 @@ const (
 	categoryInquiry   category = "INQUIRY"
 )
 
-// category gives the category of a type. A type that is not Known has none.
+// category returns the category of a type. A type that is not Known has none.
 func (t Type) category() category {
 	switch t {
 	case AtFaultAccident, NotAtFaultAccident:
@@ -92,7 +92,7 @@ type Incident struct {
 	// AmountPaid is what insurers paid, in dollars.
 	AmountPaid   decimal.Decimal `json:"amountPaid,omitzero"`
 	BodilyInjury bool            `json:"bodilyInjury,omitzero"`
-	// FaultPct is the driver's share of the fault in percent; nil stands for 100.
+	// FaultPct is the driver's share of the fault in percent; nil means 100.
 	FaultPct *int `json:"faultPct,omitzero"`
 }
 
@@ -120,7 +120,7 @@ func (s *HistoryStatus) UnmarshalText(text []byte) error {
 	return closed.Parse(s, text, "history status", historyStatuses)
 }
 
-// History is what rating may know of one driver from a reporting agency.
+// History is what rating may know about one driver from a reporting agency.
 type History struct {
 	Status    HistoryStatus `json:"status"`
 	Incidents []Incident    `json:"incidents"`

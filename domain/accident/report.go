@@ -152,7 +152,7 @@ func (s *ProductStatus) UnmarshalText(text []byte) error {
 
 func (s ProductStatus) answered() bool { return s == ProductHit || s == ProductNoHit }
 
-// ReportedIncident is an incident as the agency tells it.
+// ReportedIncident is an incident as the agency reports it.
 type ReportedIncident struct {
 	IncidentID   string          `json:"incidentId"`
 	Source       Product         `json:"source"`
@@ -160,7 +160,7 @@ type ReportedIncident struct {
 	Date         civil.Date      `json:"date"`
 	AmountPaid   decimal.Decimal `json:"amountPaid"`
 	BodilyInjury bool            `json:"bodilyInjury"`
-	// FaultPct is nil where the agency does not know whose fault it was.
+	// FaultPct is nil if the agency does not know whose fault it was.
 	FaultPct *int `json:"faultPct"`
 	// ClaimStatus, CoverageCodes and MatchConfidence are in the agency's own words.
 	ClaimStatus     string   `json:"claimStatus,omitzero"`
@@ -223,12 +223,12 @@ type Failure struct {
 	Code      ErrorCode `json:"code"`
 	Message   string    `json:"message"`
 	Retryable bool      `json:"retryable"`
-	// Field is the part of the request at fault, where there is one.
+	// Field is the part of the request at fault, if there is one.
 	Field         *string `json:"field"`
 	CorrelationID string  `json:"correlationId"`
 }
 
-// Error gives the code and the message.
+// Error returns the code and the message.
 func (f *Failure) Error() string { return fmt.Sprintf("accident history: %s: %s", f.Code, f.Message) }
 
 // ErrorCode is the reason of a Failure.
@@ -259,9 +259,9 @@ type Assessment struct {
 	History History `json:"history"`
 	// Pending holds the bind: some product has not answered yet.
 	Pending bool `json:"pending"`
-	// LicenseStatus is what the state's record says of the license, "" where it says nothing.
+	// LicenseStatus is the license's status in the state's record, "" if that has none.
 	LicenseStatus LicenseStatus `json:"licenseStatus,omitzero"`
-	// Reviews are the entries that a person has to look at.
+	// Reviews are the entries that need a person's review.
 	Reviews []Review `json:"reviews,omitzero"`
 }
 
@@ -276,7 +276,7 @@ type ReviewReason string
 
 // The reasons for a review.
 const (
-	// FaultUnknown marks an accident rated as not at fault because nobody said whose fault it was.
+	// FaultUnknown marks an accident rated as not at fault because it is unknown whose fault it was.
 	FaultUnknown ReviewReason = "FAULT_UNKNOWN"
 	// Disputed marks an entry that is left out until the dispute is resolved.
 	Disputed ReviewReason = "DISPUTED"
@@ -289,11 +289,11 @@ func (r *ReviewReason) UnmarshalText(text []byte) error {
 	return closed.Parse(r, text, "review reason", reviewReasons)
 }
 
-// Assess turns a report into what rating may use. It fails on a report that breaks the contract: one
-// without an agency, without a status, or that tells of incidents of a driver it did not find.
+// Assess turns a report into what rating may use. It fails on a report that breaks the contract: one without an agency,
+// without a status, or with incidents of a driver it did not find.
 //
-// A partial report counts as far as it goes, and is unavailable where it brought no incidents: that the
-// sources which answered have nothing says little about the others.
+// A partial report counts as far as it goes, and is unavailable if it has no incidents: if the sources that answered
+// have nothing, that says little about the others.
 func (r Report) Assess() (Assessment, error) {
 	if err := r.check(); err != nil {
 		return Assessment{}, fmt.Errorf("accident history report %q: %w", r.ReportID, err)

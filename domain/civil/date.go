@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Date is a day of the Gregorian calendar. Dates are compared with ==. The zero Date stands for "no
-// date" and is null in JSON; every other Date is a string like "2026-02-28".
+// Date is a day of the Gregorian calendar. Dates are compared with ==. The zero Date means "no date" and is null in
+// JSON; every other Date is a string like "2026-02-28".
 type Date struct {
 	year  int
 	month time.Month
 	day   int
 }
 
-// NewDate gives the date of a year, month and day. Days beyond the end of a month run on into the
-// next one, as in time.Date.
+// NewDate returns the date of a year, month and day. Days beyond the end of a month run on into the next one, as in
+// time.Date.
 func NewDate(year int, month time.Month, day int) Date {
 	return DateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
 }
 
-// DateOf gives the day that a clock in t's location shows at t.
+// DateOf returns the day that a clock in t's location shows at t.
 func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
@@ -58,23 +58,22 @@ func (d Date) Day() int { return d.day }
 // IsZero reports whether d is "no date".
 func (d Date) IsZero() bool { return d == Date{} }
 
-// In gives the instant at which d begins in a location.
+// In returns the instant at which d begins in a location.
 func (d Date) In(location *time.Location) time.Time {
 	return time.Date(d.year, d.month, d.day, 0, 0, 0, 0, location)
 }
 
-// AddDays gives the date n days after d, or before it where n is negative.
+// AddDays returns the date n days after d, or before it where n is negative.
 func (d Date) AddDays(n int) Date { return NewDate(d.year, d.month, d.day+n) }
 
-// AddMonths gives the same day of the month n months later, or the last day of that month if it has no such day.
+// AddMonths returns the same day of the month n months later, or the last day of that month if it has no such day.
 func (d Date) AddMonths(n int) Date {
 	first := NewDate(d.year, d.month+time.Month(n), 1)
 	last := NewDate(first.year, first.month+1, 0)
 	return Date{first.year, first.month, min(d.day, last.day)}
 }
 
-// AddYears gives the same month and day n years later. 29 February becomes 28 February in a year
-// that has none.
+// AddYears returns the same month and day n years later. 29 February becomes 28 February in a year that has none.
 func (d Date) AddYears(n int) Date {
 	moved := NewDate(d.year+n, d.month, d.day)
 	if moved.day != d.day {
@@ -83,7 +82,7 @@ func (d Date) AddYears(n int) Date {
 	return moved
 }
 
-// Sub gives the days from e to d, negative where d is the earlier.
+// Sub returns the days from e to d, negative where d is the earlier.
 func (d Date) Sub(e Date) int {
 	const secondsPerDay = 24 * 60 * 60
 	return int((d.In(time.UTC).Unix() - e.In(time.UTC).Unix()) / secondsPerDay)

@@ -6,7 +6,7 @@ import (
 	"milepost/domain/quote"
 )
 
-// Channel is a way to tell somebody.
+// Channel is a way to notify somebody.
 type Channel string
 
 // The channels.
@@ -15,17 +15,17 @@ const (
 	Text  Channel = "TEXT"
 	// Staff is the topic of alerts.
 	Staff Channel = "STAFF"
-	// Paper is a letter, which a person has to send.
+	// Paper is a letter, which staff have to send.
 	Paper Channel = "PAPER"
-	// NoContact and NoConsent are none: the customer left no address, or does not want to be told.
+	// NoContact and NoConsent mean no channel: the customer left no address, or did not consent.
 	NoContact Channel = "NO_CONTACT"
 	NoConsent Channel = "NO_CONSENT"
-	// Unconfirmed is none either: texts are wanted to a phone that nobody has confirmed.
+	// Unconfirmed also means no channel: the customer wants texts to a phone that is not confirmed.
 	Unconfirmed Channel = "UNCONFIRMED"
 )
 
-// Via chooses how a customer may be told: by e-mail who agreed to e-mail, by text who agreed to no more than
-// that and confirmed the phone. What the law wants in writing goes on paper to who did not agree to e-mail.
+// Via chooses how a customer may be told: by e-mail if they agreed to e-mail, by text if they agreed only to texts and
+// confirmed the phone. What the law requires in writing goes on paper to customers who did not agree to e-mail.
 func Via(q quote.Quote, legal bool) Channel {
 	c, texting := q.Request.Contact, q.Texting()
 	if c == nil {
@@ -46,14 +46,14 @@ func Via(q quote.Quote, legal bool) Channel {
 	return NoConsent
 }
 
-// The hours in which customers are told, by the clock where they are.
+// The hours in which customers are told, in local time.
 const (
 	firstHour = 8
 	endHour   = 21
 )
 
-// SendAt gives the earliest moment, from a moment on, at which it is from 8 am to 9 pm in all of the zones
-// in which a customer may be.
+// SendAt returns the earliest moment, from a moment on, at which it is from 8 am to 9 pm in all of the zones in which a
+// customer may be.
 func SendAt(from time.Time, zones []*time.Location) time.Time {
 	at := from
 	for _, zone := range zones {

@@ -37,11 +37,11 @@ var headlines = map[Kind]string{
 
 // Links lead a customer from a message.
 type Links struct {
-	// Quote leads to the quote, Confirmation to where a phone is confirmed; it is "" where there is nothing to confirm.
+	// Quote leads to the quote, Confirmation to where a phone is confirmed; it is "" if there is nothing to confirm.
 	Quote, Confirmation string
 }
 
-// Compose words a notification that stands, about the quote whose log has these events.
+// Compose writes the text of a notification that is still true, about the quote with these events.
 func Compose(events []quote.Event, n Notification, links Links) Message {
 	q := quote.Fold(events...)
 	if n.Kind.ForStaff() {
@@ -106,7 +106,7 @@ func declined(q quote.Quote) []string {
 	}
 }
 
-// correction tells what had been told, and what is right.
+// correction says what the customer had been told, and what is right.
 func correction(q quote.Quote) []string {
 	c := q.Correction.Event
 	told := "We made a mistake when we rated your quote, and have corrected it: " + c.Text + "."
@@ -135,7 +135,7 @@ func standing(q quote.Quote) string {
 	return ""
 }
 
-// offer tells what the customer can have.
+// offer says what the customer can have.
 func offer(q quote.Quote) string {
 	text := fmt.Sprintf("The total for %d months from %s is %s. %s",
 		q.Request.TermMonths, day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), acceptance(q))
@@ -145,7 +145,7 @@ func offer(q quote.Quote) string {
 	return text
 }
 
-// acceptance tells until when the offer can be taken. It holds on whatever day it is read.
+// acceptance says until when the offer can be accepted. It is true on any day it is read.
 func acceptance(q quote.Quote) string {
 	by := q.AcceptBy()
 	text := fmt.Sprintf("You can accept it through %s, 11:59 p.m. %s.", day(by), zone.Words(q.Request.State))
@@ -230,7 +230,7 @@ func cars(r quote.Request) []rating.Vehicle {
 	return all
 }
 
-// alert words what staff are told. It names the quote and no person.
+// alert writes the text of an alert to staff. It names the quote and no person.
 func alert(q quote.Quote, n Notification) Message {
 	quoteAt := fmt.Sprintf("Quote %s, revision %d", q.ID, n.Revision)
 	switch n.Kind {
@@ -248,7 +248,7 @@ func alert(q quote.Quote, n Notification) Message {
 	panic("notification: a kind without words: " + string(n.Kind))
 }
 
-// list is a paragraph, "" where there are no items.
+// list is a paragraph, "" if there are no items.
 func list(head string, items []string) string {
 	if len(items) == 0 {
 		return ""

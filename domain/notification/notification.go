@@ -1,8 +1,8 @@
-// Package notification says who has to be told what about a quote. For derives the notifications that an
-// event of the log gives rise to; Stands tells whether one is still true when it is about to be sent; Via
-// chooses how it may reach the customer, SendAt when, and Compose its words.
+// Package notification decides who must be told what about a quote. For derives the notifications that an event of the
+// log causes; Stands reports whether one is still true when it is about to be sent; Via chooses how it may reach the
+// customer, SendAt when, and Compose writes its text.
 //
-// Everything is a function of the quote and the moment. Who has been told is not known here.
+// Everything is a function of the quote and the moment. The package does not know who has been told.
 package notification
 
 import (
@@ -27,7 +27,7 @@ const (
 	Declined     Kind = "DECLINED"
 	Expiring     Kind = "EXPIRING"
 	Expired      Kind = "EXPIRED"
-	// Corrected: the quote had been rated wrongly, and comes to another answer.
+	// Corrected: the quote had been rated wrongly, and has another result.
 	Corrected Kind = "CORRECTED"
 	// Retracted takes back another notification, because the event that it was about was undone.
 	Retracted Kind = "RETRACTED"
@@ -35,19 +35,19 @@ const (
 
 // What staff are told.
 const (
-	// PremiumAbove: an offer is above the premium that somebody wants to look at.
+	// PremiumAbove: an offer is above the premium that staff want to look at.
 	PremiumAbove Kind = "PREMIUM_ABOVE"
 	// ReferralWaiting: a referral has waited too long for an underwriter.
 	ReferralWaiting Kind = "REFERRAL_WAITING"
 	// CorrectionReview: what was accepted had been rated wrongly.
 	CorrectionReview Kind = "CORRECTION_REVIEW"
-	// PaperNeeded: the law wants a customer told who did not agree to be told by e-mail.
+	// PaperNeeded: the law requires a notice to a customer who did not agree to e-mail.
 	PaperNeeded Kind = "PAPER_NEEDED"
-	// NotSent: a notification was given up; somebody has to look whether it was sent, and why not.
+	// NotSent: a notification was given up; staff have to find out whether it was sent, and why not.
 	NotSent Kind = "NOT_SENT"
 )
 
-// Known reports whether the kind is one of this program. A newer one may know others.
+// Known reports whether this program knows the kind. A newer one may know others.
 func (k Kind) Known() bool {
 	return k.ForStaff() || slices.Contains([]Kind{QuoteReady, PriceChanged, Referred, Declined, Expiring, Expired, Corrected, Retracted}, k)
 }
@@ -57,27 +57,27 @@ func (k Kind) ForStaff() bool {
 	return slices.Contains([]Kind{PremiumAbove, ReferralWaiting, CorrectionReview, PaperNeeded, NotSent}, k)
 }
 
-// Notification is one thing that somebody is to be told of a quote.
+// Notification is one thing to tell somebody about a quote.
 type Notification struct {
 	QuoteID string
 	Kind    Kind
 	// Revision is the one that it is about.
 	Revision int
-	// Version is that of the event that it is about, 0 for those that time alone gives rise to.
+	// Version is that of the event that it is about, 0 for those that time alone causes.
 	Version int
 	// Since is the version of the last reversal, correction, waiver or further outcome of the revision up to that
-	// event, 0 if there was none. What is found again after it is told again.
+	// event, 0 if there was none. A result that is found again after it must be told again.
 	Since int
 	// About is the key of the notification that a Retracted takes back, and that a PaperNeeded or NotSent
 	// is about; OfKind is its kind.
 	About  string
 	OfKind Kind
-	// Round is, for a PaperNeeded or NotSent, how often a person had the other one sent again before it.
+	// Round is, for a PaperNeeded or NotSent, how often staff had the other one sent again before.
 	Round int
 }
 
-// Key tells a notification from all others of its quote: nobody is told twice under one key. It is made of
-// revision and kind. A reminder goes out once for a quote, whatever becomes of it.
+// Key identifies a notification within its quote: nobody is told twice under one key. It consists of revision and kind.
+// A reminder goes out once per quote, whatever happens to the quote.
 func (n Notification) Key() string {
 	switch {
 	case n.Kind == Expiring:
@@ -92,8 +92,8 @@ func (n Notification) Key() string {
 	return fmt.Sprintf("%d#%s", n.Revision, n.Kind)
 }
 
-// For gives the notifications to the customer that the event at a version of a quote's log gives rise to. It
-// only looks at what was before it, so it gives the same whenever it is asked.
+// For returns the notifications to the customer that the event at a version of a quote's log causes. It looks only at
+// what precedes it, so it always returns the same.
 func For(events []quote.Event, version int) []Notification {
 	q := quote.Fold(events[:version]...)
 	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Since: since(events[:version])}
@@ -123,7 +123,7 @@ func For(events []quote.Event, version int) []Notification {
 				QuoteID: q.ID, Kind: Retracted, Revision: undone.Revision, Version: version, About: undone.Key(), OfKind: undone.Kind,
 			})
 		}
-		if q.Grounds.Outcome > 0 { // what stands again may have become obsolete before it was told
+		if q.Grounds.Outcome > 0 { // what is in force again may have become obsolete before it was told
 			all = append(all, For(events, q.Grounds.Outcome)...)
 		}
 		return all
@@ -173,19 +173,19 @@ func Reminder(q quote.Quote) Notification {
 // RemindDays is how many days before the last one the customer is reminded.
 const RemindDays = 7
 
-// Alert tells staff what became of a notification that a person had sent again so often.
+// Alert tells staff what happened to a notification that was resent by hand a number of times.
 func (n Notification) Alert(kind Kind, round int) Notification {
 	return Notification{QuoteID: n.QuoteID, Kind: kind, Revision: n.Revision, Version: n.Version, About: n.Key(), OfKind: n.Kind, Round: round}
 }
 
-// Thresholds say what staff want to hear of.
+// Thresholds say what staff are alerted to.
 type Thresholds struct {
 	// Premium is the total above which an offer is looked at, in dollars.
 	Premium decimal.Decimal
 }
 
-// Alerts gives the alerts to staff that the event at a version gives rise to. That of a referral is due when
-// it has waited too long.
+// Alerts returns the alerts to staff that the event at a version causes. That of a referral is due when it has waited
+// too long.
 func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
 	q := quote.Fold(events[:version]...)
 	n := Notification{QuoteID: q.ID, Revision: q.Number, Version: version, Since: since(events[:version])}
@@ -212,9 +212,9 @@ func Alerts(events []quote.Event, version int, t Thresholds) []Notification {
 	return []Notification{n}
 }
 
-// Stands reports whether a notification is still true of the quote as it is on a day. A price that a consumer
-// report made worse has to be told of even where the customer has accepted it or given it up. Whether
-// a Retracted stands depends on what the customer was told.
+// Stands reports whether a notification is still true of the quote as it is on a day. The customer must be told of a
+// price that a consumer report made worse, even after accepting or withdrawing it. Whether a Retracted is true depends
+// on what the customer was told.
 func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 	status := q.StatusOn(on)
 	outcome := q.Number == n.Revision && q.Grounds.Outcome == n.Version
@@ -223,7 +223,7 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 		return q.Number == n.Revision && offeredAt(q) == n.Version && (status == quote.StatusQuoted || q.AdverseAction() != nil)
 	case Referred:
 		return outcome && (status == quote.StatusReferred || q.AdverseAction() != nil)
-	case Corrected: // one of what had been accepted is for staff, and one of what is over is for the record
+	case Corrected: // that of an accepted quote is for staff, and that of a closed one is for the record
 		return outcome && (slices.Contains([]quote.Status{quote.StatusQuoted, quote.StatusReferred, quote.StatusDeclined}, status) ||
 			status == quote.StatusAccepted && !q.Correction.Review && q.AdverseAction() != nil)
 	case Declined, PremiumAbove, CorrectionReview:
@@ -249,7 +249,7 @@ func offeredAt(q quote.Quote) int {
 	return q.Grounds.Outcome
 }
 
-// Legal reports whether the law wants the customer to be told: of a declinature, and of whatever a consumer
+// Legal reports whether the law requires a notice to the customer: of a declined quote, and of whatever a consumer
 // report made worse (15 USC 1681m).
 func Legal(q quote.Quote, n Notification) bool {
 	switch n.Kind {
@@ -265,8 +265,8 @@ func Legal(q quote.Quote, n Notification) bool {
 	return false
 }
 
-// priceBefore gives the revision that the customer was last offered before the one in force, where its total
-// differs from that of this one.
+// priceBefore returns the revision that the customer was last offered before the one in force, where its total differs
+// from that of this one.
 func priceBefore(events []quote.Event, q quote.Quote) (before quote.Revision, changed bool) {
 	for _, e := range slices.Backward(q.Earlier) {
 		if r := quote.Fold(events[:e.LastVersion]...).Revision; offered(r) {

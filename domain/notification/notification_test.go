@@ -63,13 +63,13 @@ func lives(t *testing.T) map[string][]quote.Event {
 		}
 		return append(log, more...)
 	}
-	// lenient offered what is to be referred.
+	// lenient offered what should be referred.
 	lenient := events(referral.Commands())
 	result := lenient[3].(quote.QuoteReferred).Rating
 	result.Outcome, result.Reasons = rating.Quoted, nil
 	lenient[3] = quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: result}
 	strict := decide(lenient, quote.CorrectQuote{Revision: 1, On: day})
-	// undecoded has a vehicle that nobody could decode.
+	// undecoded has a vehicle that could not be decoded.
 	silent := offer.Vehicles()
 	silent.Vehicles[0].Fact = vehicle.Fact{Status: vehicle.Unavailable}
 	undecoded := []quote.Command{offer.Submit(), silent, offer.Histories(), quote.RateQuote{Revision: 1}}
@@ -128,7 +128,7 @@ func TestWhatCustomersAreToldOf(t *testing.T) {
 		"withdrawn":                   {"1#QUOTE_READY"},
 		"expired":                     {"1#QUOTE_READY", "1#EXPIRED"},
 		"offer undone, offered again": {"1#QUOTE_READY", "RETRACTED#1#QUOTE_READY", "1#QUOTE_READY#5"},
-		"acceptance undone":           {"1#QUOTE_READY", "1#QUOTE_READY"}, // under the same key: who was told is not told again
+		"acceptance undone":           {"1#QUOTE_READY", "1#QUOTE_READY"}, // under the same key: a customer is not told again
 		"amendment undone":            {"1#QUOTE_READY", "2#PRICE_CHANGED", "RETRACTED#2#PRICE_CHANGED", "1#QUOTE_READY"},
 		"approval undone":             {"1#REFERRED", "1#QUOTE_READY", "RETRACTED#1#QUOTE_READY", "1#REFERRED"},
 		"expired, undone, expired":    {"1#QUOTE_READY", "1#EXPIRED", "RETRACTED#1#EXPIRED", "1#QUOTE_READY", "1#EXPIRED"},
@@ -345,7 +345,7 @@ func TestSubjectsAndTextsTellNothingPersonal(t *testing.T) {
 			m := notification.Compose(events, n, notification.Links{Quote: "https://quotes.example/q?token=t"})
 			for _, s := range secrets(q) {
 				if strings.Contains(m.Subject+m.Text, s) {
-					t.Errorf("%s: %s tells %q: %q %q", name, n.Key(), s, m.Subject, m.Text)
+					t.Errorf("%s: %s contains %q: %q %q", name, n.Key(), s, m.Subject, m.Text)
 				}
 			}
 			if len(m.Text) > 160 || !strings.HasSuffix(m.Text, "https://quotes.example/q?token=t") {

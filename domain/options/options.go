@@ -1,4 +1,4 @@
-// Package options says what can be chosen in a request, in words for the customer: the states, the coverages of a
+// Package options lists what can be chosen in a request, in words for the customer: the states, the coverages of a
 // state with their limits and deductibles, packages of them, and what the answers to each question mean.
 package options
 
@@ -16,7 +16,7 @@ type Options struct {
 	States []State `json:"states"`
 	// Enums are the closed questions with their answers.
 	Enums []Enum `json:"enums"`
-	// Offering is nil unless a state was asked for.
+	// Offering is nil unless a state was requested.
 	Offering *Offering `json:"offering,omitempty"`
 }
 
@@ -54,7 +54,7 @@ type Offering struct {
 	Packages         []Package  `json:"packages"`
 }
 
-// Coverage is a coverage in words, with what may be chosen for it.
+// Coverage is a coverage in words, with its choices.
 type Coverage struct {
 	Code rating.Coverage `json:"code"`
 	// Level is POLICY, or VEHICLE for a coverage that is selected for each vehicle.

@@ -37,7 +37,7 @@ var coverages = map[rating.Coverage]struct{ name, does, without string }{
 		"You call and pay a tow truck."},
 }
 
-// selectionWords say what a choice means, in dollars: a bare "50/100" tells nobody anything.
+// selectionWords say what a choice means, in dollars: a bare "50/100" says nothing to a customer.
 func selectionWords(c rating.Coverage, selection string) string {
 	first, second, split := strings.Cut(selection, "/")
 	switch c {

@@ -1,5 +1,5 @@
 // Package phone says which telephone numbers may get text messages: those of calling codes whose premium numbers are
-// known, so that nobody can have texts sent for which somebody else has set the price.
+// known, so that nobody can make us send texts at a price that somebody else has set.
 package phone
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// plans are the calling codes that get texts, without +, each with what tells its numbers. A further one is a further
-// plan, which has to know the premium numbers of that code.
+// plans are the calling codes that get texts, without +, each with its numbering plan. Another code needs another plan,
+// which must know the code's premium numbers.
 var plans = map[string]func(national string) bool{"1": unitedStates}
 
 // Textable reports whether a number in E.164 form may get text messages.
@@ -25,8 +25,8 @@ func Textable(number string) bool {
 	return false
 }
 
-// unitedStates tells the numbers of people in the United States from the others under +1: other countries that share
-// it, toll-free and premium numbers, and the exchanges that no subscriber has.
+// unitedStates reports whether a number belongs to people in the United States, and not to the others under +1: other
+// countries that share it, toll-free and premium numbers, and the exchanges that no subscriber has.
 func unitedStates(national string) bool {
 	if len(national) != 10 {
 		return false
@@ -39,7 +39,7 @@ func unitedStates(national string) bool {
 		return false
 	case exchange == "976", exchange == "950": // premium services; long distance carriers
 		return false
-	case exchange == "555": // directory assistance and the like; those of 01 are for examples
+	case exchange == "555": // directory assistance and similar services; those of 01 are for examples
 		return line[:2] == "01"
 	}
 	return true

@@ -58,7 +58,7 @@ func (c *car) insured() bool {
 	return comp || coll
 }
 
-// Bounds of what a vehicle is driven and costs.
+// Limits for the miles and the price of a vehicle.
 const (
 	maxMiles       = 200_000
 	maxOneWay      = 200
@@ -180,7 +180,7 @@ func textRule(member string, text func(*car) string) rule[*car] {
 		say[*car]("The text has control characters. Enter one line of visible characters.")}
 }
 
-// makes are the names under which one make is known, by what folded leaves of them.
+// makes are the names under which one make is known, in the form that folded returns.
 var makes = map[string]string{"CHEVY": "CHEVROLET", "VW": "VOLKSWAGEN", "MERCEDES": "MERCEDESBENZ", "BENZ": "MERCEDESBENZ",
 	"LANDROVERUSA": "LANDROVER", "HARLEY": "HARLEYDAVIDSON"}
 
@@ -200,8 +200,8 @@ func sameMake(decoded, stated string, year int) bool {
 	return a == b || strings.HasPrefix(b, a) || strings.HasPrefix(a, b)
 }
 
-// otherModel reports whether the decoder knows the model, and it is none that the stated one may mean: models are
-// stated with trims and without, as F-150, F150 and F150 SuperCrew.
+// otherModel reports whether the decoder knows the model, and the stated one cannot mean it: models are stated with
+// trims and without, as F-150, F150 and F150 SuperCrew.
 func (c *car) otherModel() bool {
 	if c.decoded == nil {
 		return false
@@ -258,14 +258,14 @@ func (c *car) valueBand() (band, bool) {
 	return valueBands[i].band, true
 }
 
-// ratioBelow reports whether the value is below so many percent of the price when new.
+// ratioBelow reports whether the value is below a percentage of the price when new.
 func (c *car) ratioBelow(percent int64) bool { return compareShare(c.Value, c.MSRP, percent) < 0 }
 
 // ratioAbove reports whether the value is above it.
 func (c *car) ratioAbove(percent int64) bool { return compareShare(c.Value, c.MSRP, percent) > 0 }
 
-// compareShare compares a part with so many percent of a whole. Both have at most nine digits and two decimals, so
-// that the products are exact.
+// compareShare compares a part with a percentage of a whole. Both have at most nine digits and two decimals, so that
+// the products are exact.
 func compareShare(part, whole decimal.Decimal, percent int64) int {
 	left, err1 := part.Mul(decimal.MustNew(100, 0))
 	right, err2 := whole.Mul(decimal.MustNew(percent, 0))

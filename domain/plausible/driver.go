@@ -12,7 +12,7 @@ import (
 	"milepost/domain/rating"
 )
 
-// Ages that no license, incident or person is below or above.
+// The limits of ages for licenses, incidents and people.
 const (
 	licensedFrom = 14
 	oldest       = 110
@@ -47,7 +47,7 @@ func (d *driver) licensed() bool {
 	return !d.LicensedDate.IsZero() && !d.LicensedDate.After(d.QuoteDate)
 }
 
-// learner reports whether the driver has no license of their own.
+// learner reports whether the driver has no full license.
 func (d *driver) learner() bool {
 	return d.LicenseStatus == accident.LicensePermit || d.LicenseStatus == accident.Unlicensed
 }
@@ -123,7 +123,7 @@ var driverRules = []rule[*driver]{
 		say[*driver]("The discount for a mature driver course is for drivers from 55. It has no effect here.")},
 }
 
-// nameRule is about a name: a report has to be ordered for it.
+// nameRule is about a name: a report must be ordered for it.
 func nameRule(member string, name func(*driver) string) rule[*driver] {
 	return rule[*driver]{"F09_NAME", member,
 		func(d *driver) bool {
@@ -133,7 +133,7 @@ func nameRule(member string, name func(*driver) string) rule[*driver] {
 		say[*driver]("No report can be ordered for this name. Enter it as it stands on the license: letters, and at most 100 characters in one line.")}
 }
 
-// inYears words an age of so many months.
+// inYears writes an age in months as text.
 func inYears(months int) string {
 	if months%12 == 0 {
 		return fmt.Sprintf("%d", months/12)

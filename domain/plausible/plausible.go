@@ -1,8 +1,8 @@
 // Package plausible finds what in an application for insurance cannot be, what contradicts itself or the decoded
 // vehicle, and what is merely rare. It is outside the rating: what is rated does not depend on it.
 //
-// The rules stand in tables, one for each kind of subject: the policy, a driver, two drivers, a vehicle, two
-// vehicles. A rule has a code whose first letter says what becomes of it.
+// The rules are in tables, one for each kind of subject: the policy, a driver, two drivers, a vehicle, two vehicles. A
+// rule has a code whose first letter says what happens to the application.
 package plausible
 
 import (
@@ -14,20 +14,20 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// Application is a request with what else is known of its people.
+// Application is a request with what else is known about its people.
 type Application struct {
 	rating.Request
 	// People are those of Request.Drivers, in the same order.
 	People []Person
-	// Anonymous says that nobody has to be named, as for an estimate.
+	// Anonymous means that no names are needed, as for an estimate.
 	Anonymous bool
 	// Texts are further texts of the application.
 	Texts []Text
-	// TextedPhone is the number to which text messages are wanted, "" where none are.
+	// TextedPhone is the number that shall get text messages, "" if none shall.
 	TextedPhone string
 }
 
-// Person is what tells people apart.
+// Person is what distinguishes people.
 type Person struct{ FirstName, LastName, LicenseState, LicenseNumber string }
 
 // Text is one line of text and the JSON pointer to it.
@@ -43,7 +43,7 @@ type Finding struct {
 	Text string `json:"text"`
 }
 
-// Kind is what becomes of an application with a finding.
+// Kind says what happens to an application with a finding.
 type Kind byte
 
 // The kinds of findings: a Fault cannot be and refuses the application, a Contradiction refers it to an underwriter,
@@ -121,8 +121,8 @@ func find(a Application, vins map[string]vehicle.Fact, kind Kind) []Finding {
 	return f.found
 }
 
-// check applies the rules of one kind to a subject. A code is found once at a place, and a member that cannot be is
-// reported once: the first rule of the table that it breaks.
+// check applies the rules of one kind to a subject. A code is found once at a place, and an impossible member is
+// reported once: by the first rule of the table that it breaks.
 func check[T any](f *finder, rules []rule[T], subject T, pointer string) {
 	for _, r := range rules {
 		if Kind(r.code[0]) != f.kind {

@@ -21,7 +21,7 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// application is the one of an example, about which nothing is to be found, after changes.
+// application is that of an example without findings, after changes.
 func application(t *testing.T, id string, changes ...func(*plausible.Application)) plausible.Application {
 	t.Helper()
 	e := quotetest.MustExample(t, id)
@@ -152,7 +152,7 @@ func TestEveryRuleFindsItsCase(t *testing.T) {
 		{name: "model year 1980", change: v(func(v *rating.Vehicle) { v.ModelYear = 1980 }), want: []string{"C21_PRE_1981 /vehicles/0/modelYear"}},
 		{name: "a Ferrari of 2022 with the VIN of an Accord of 2003", change: v(func(v *rating.Vehicle) { v.Make, v.Model = "Ferrari", "Accord" }),
 			vins: with(func(f *vehicle.Fact) { f.ModelYear = 2003 }), want: []string{"C22_VIN_YEAR /vehicles/0/modelYear", "C23_VIN_MAKE /vehicles/0/make", "C27_VALUE_AGE /vehicles/0/value"}},
-		{name: "a VIN with a wrong check digit tells nothing", change: v(func(v *rating.Vehicle) { v.VIN, v.Make = "1HGCV1F30NA000101", "Ferrari" }), vins: decoded(accord)},
+		{name: "a VIN with a wrong check digit proves nothing", change: v(func(v *rating.Vehicle) { v.VIN, v.Make = "1HGCV1F30NA000101", "Ferrari" }), vins: decoded(accord)},
 		{name: "another model", change: v(func(v *rating.Vehicle) { v.Model = "Civic" }), vins: decoded(accord), want: []string{"A24_VIN_MODEL /vehicles/0/model"}},
 		{name: "another model and body", change: v(func(v *rating.Vehicle) { v.Model, v.BodyClass = "Ridgeline", "Pickup" }), vins: decoded(accord), want: []string{"C24_VIN_BODY /vehicles/0/bodyClass"}},
 		{name: "a make with a bell", change: v(func(v *rating.Vehicle) { v.Make = "HONDA\a" }), want: []string{"F33_TEXT /vehicles/0/make"}},
@@ -253,8 +253,8 @@ func TestTheWorkedExamplesArePlausible(t *testing.T) {
 	}
 }
 
-// TestEveryDateAgainstEveryOther sets each two of the dates to each two of the moments around which a rule decides, and
-// compares with what can be.
+// TestEveryDateAgainstEveryOther sets each two of the dates to each two of the moments at which a rule changes its
+// answer, and compares with what is possible.
 func TestEveryDateAgainstEveryOther(t *testing.T) {
 	t.Parallel()
 	base := application(t, "E01")
@@ -387,8 +387,8 @@ func TestMakesAreTheSameByOtherNames(t *testing.T) {
 	}
 }
 
-// TestNoApplicationIsTooOdd looks through applications of odd values. Each finding is one once, at a place of the
-// application, with words.
+// TestNoApplicationIsTooOdd looks through applications of odd values. Each finding appears once, at a place of the
+// application, with a text.
 func TestNoApplicationIsTooOdd(t *testing.T) {
 	t.Parallel()
 	base := application(t, "E02")

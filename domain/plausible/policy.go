@@ -67,7 +67,7 @@ func splitLimit(limit string) (person, accident int, ok bool) {
 	return person, accident, split && err1 == nil && err2 == nil
 }
 
-// textRules are about texts that only have to be texts.
+// textRules are about texts with no other rule.
 var textRules = []rule[Text]{
 	{"F33_TEXT", "", func(t Text) bool { return !oneLine(t.Value) },
 		say[Text]("The text has control characters. Enter one line of visible characters.")},

@@ -9,8 +9,8 @@ import (
 	"milepost/domain/rating"
 )
 
-// AdverseAction is what a notice about a revision has to tell that came out worse because of consumer
-// reports: who furnished them, and which entries counted.
+// AdverseAction is what a notice must contain about a revision with a worse outcome because of consumer reports: who
+// furnished them, and which entries counted.
 type AdverseAction struct {
 	Agencies  []accident.Agency
 	Incidents []AdverseIncident
@@ -22,9 +22,8 @@ type AdverseIncident struct {
 	Date civil.Date
 }
 
-// AdverseAction gives the agencies and the entries of a revision that owes the customer a notice, nil where
-// none is due. The same agency, and an accident that two drivers had together, are named once; the newest
-// incident comes first.
+// AdverseAction returns the agencies and the entries of a revision that owes the customer a notice, nil if none is due.
+// The same agency, and an accident that two drivers had together, are named once; the newest incident comes first.
 func (r Revision) AdverseAction() *AdverseAction {
 	if r.Rating == nil || !r.Rating.AdverseActionNotice {
 		return nil
@@ -66,15 +65,17 @@ func (r Revision) counted(driverID string, i accident.Incident) bool {
 // underwritten are the types of incident that underwriting rules look at.
 var underwritten = []accident.Type{accident.AtFaultAccident, accident.MajorViolation, accident.DUI}
 
-// ReportReason stands, for the customer, for all that consumer reports tell of drivers. Anybody can ask for a quote
-// with another's license; so what is in the report the agency tells the driver, once they have proved who they are.
+// ReportReason replaces, for the customer, everything that consumer reports say about drivers. Anybody can request a
+// quote with another's license; so only the agency tells the driver what is in the report, once they have proved who
+// they are.
 var ReportReason = Reason{Code: "CONSUMER_REPORT", Text: "The driving record of a driver on the quote, in a consumer report"}
 
 // PrincipalReasons are those of an adverse action as the customer is told them, in words.
 func (a AdverseAction) PrincipalReasons() []string { return []string{ReportReason.Text} }
 
 // ReasonsTold are the Reasons as the customer is told them. They follow from what the customer declared and from the
-// outcome: those of the declared facts if reports led to no other outcome, else ReportReason and what no report tells.
+// outcome: those of the declared facts if reports led to no other outcome, otherwise ReportReason and the reasons that
+// depend on no report.
 func (r Revision) ReasonsTold() []Reason {
 	reasons := r.Reasons()
 	if r.Rating == nil || !r.ReportsTell() {
@@ -98,8 +99,8 @@ func (r Revision) ReasonsTold() []Reason {
 	return append(told, slices.DeleteFunc(reasons, func(reason Reason) bool { return rating.Code(reason.Code).OfReport() })...)
 }
 
-// AsDeclared rates the revision as it was rated, but as if no consumer report told of anything. ok is false if that
-// cannot be done: this program does not have the plan, or the personal data are not there.
+// AsDeclared rates the revision as it was rated, but as if no consumer report contained anything. ok is false if that
+// cannot be done: this program does not have the plan, or the personal data is missing.
 func (r Revision) AsDeclared() (result rating.Result, ok bool) {
 	if r.Rating == nil {
 		return result, false
@@ -117,8 +118,8 @@ func (r Revision) AsDeclared() (result rating.Result, ok bool) {
 	return result, result.Outcome != rating.Invalid
 }
 
-// worseLicenses are the licenses of rated drivers of which the state's record says something worse than was stated, by
-// the ids of the drivers.
+// worseLicenses are the licenses of rated drivers that are worse in the state's record than was stated, by the ids of
+// the drivers.
 func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
 	worse := map[string]accident.LicenseStatus{}
 	for _, d := range r.ratedDrivers() {
@@ -130,7 +131,7 @@ func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
 	return worse
 }
 
-// ReportsTell reports whether a consumer report tells of anything: an incident, or a license worse than stated.
+// ReportsTell reports whether a consumer report contains anything: an incident, or a license worse than stated.
 func (r Revision) ReportsTell() bool {
 	return len(r.worseLicenses()) > 0 ||
 		slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return len(d.History.Incidents) > 0 })

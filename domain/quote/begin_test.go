@@ -9,8 +9,8 @@ import (
 	"milepost/domain/rating"
 )
 
-// TestNoCoverBeginsBeforeItIsAccepted goes through the ways in which an offer comes to stand, or a referral to
-// wait, and tries to accept or approve it around the day on which its policy begins.
+// TestNoCoverBeginsBeforeItIsAccepted goes through the ways in which an offer or a waiting referral arises, and tries
+// to accept or approve it around the day on which its policy begins.
 func TestNoCoverBeginsBeforeItIsAccepted(t *testing.T) {
 	t.Parallel()
 	l := mustLife(t)
@@ -58,7 +58,7 @@ func TestNoCoverBeginsBeforeItIsAccepted(t *testing.T) {
 				if !ok || passed.EffectiveDate != begins || passed.On != on || got != nil {
 					t.Errorf("%d days from the beginning: events=%v error=%v", days, got, err)
 				}
-				// What is refused can be mended as the error says, and an underwriter can still decline.
+				// What is refused can be fixed as the error says, and an underwriter can still decline.
 				r := edited(t, q.Request, func(r *quote.Request) { r.EffectiveDate = on })
 				if got, err := quote.Decide(q, quote.AmendQuote{QuoteDate: on, Request: r}); err != nil || len(got) != 1 {
 					t.Errorf("amended to begin on %s: events=%v error=%v", on, got, err)

@@ -2,13 +2,14 @@ package quote
 
 import "slices"
 
-// Kind is a type of event, with what is said of it nowhere else. A test finds types that are not in the catalogue.
+// Kind is a type of event, with the facts about it that are stated nowhere else. A test finds types that are not in the
+// catalogue.
 type Kind struct {
 	// Event is the zero value of its Go type, which is that of the newest version.
 	Event Event
-	// Answers is set if the event tells the customer an answer: what a revision was rated to.
+	// Answers is set if the event has an answer for the customer: the outcome of a rating.
 	Answers bool
-	// Describes is set if the event changes what the quote says of persons and vehicles.
+	// Describes is set if the event changes what the quote says about people and vehicles.
 	Describes bool
 	// Stays is set if the event cannot be undone.
 	Stays bool
@@ -16,7 +17,7 @@ type Kind struct {
 	earlier []upcaster
 }
 
-// Version is the version in which the event is written. Those before it can be read.
+// Version is the version in which the event is written. Earlier ones can be read.
 func (k Kind) Version() int { return 1 + len(k.earlier) }
 
 var catalogue = []Kind{
@@ -49,7 +50,7 @@ var kinds = func() map[string]Kind {
 	return all
 }()
 
-// Catalogue returns every kind of event that there is.
+// Catalogue returns every kind of event.
 func Catalogue() []Kind { return slices.Clone(catalogue) }
 
 // TypesWhere returns the names of the event types that meet a condition, in the order of the catalogue.
@@ -74,7 +75,7 @@ func EventVersions() []Versioned {
 	return all
 }
 
-// SchemaVersion is the version in which events of a type are written, 0 for a type that there is not.
+// SchemaVersion is the version in which events of a type are written, 0 for an unknown type.
 func SchemaVersion(eventType string) int {
 	k, ok := kinds[eventType]
 	if !ok {

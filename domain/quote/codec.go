@@ -20,7 +20,7 @@ func Decode(v Versioned, data json.RawMessage) (Event, error) {
 	return DecodeWith(json.Unmarshal, v, data)
 }
 
-// DecodeWith is Decode for who has another way to read JSON. What that leaves out, the event lacks.
+// DecodeWith is Decode with another JSON reader. What that leaves out, the event lacks.
 func DecodeWith(read Unmarshal, v Versioned, data json.RawMessage) (Event, error) {
 	k, ok := kinds[v.Type]
 	if !ok || v.Version < 1 || v.Version > k.Version() {

@@ -17,7 +17,7 @@ type Command interface {
 	decide(q Quote) ([]Event, error)
 }
 
-// SubmitQuote asks for a price.
+// SubmitQuote requests a price.
 type SubmitQuote struct {
 	QuoteID    string
 	CustomerID string
@@ -25,17 +25,17 @@ type SubmitQuote struct {
 	Request    Request
 }
 
-// RecordVehicles brings what the VIN lookup found, and who said so: of each subject in the order in which
-// they were asked. Both must cover every vehicle of the revision of which nothing is known.
+// RecordVehicles has what the VIN lookup found, and the providers' answers, for each subject in the order of the
+// requests. Both must cover every vehicle of the revision that nothing is known about.
 type RecordVehicles struct {
 	Revision int
 	Vehicles []VehicleLookup
 	Answers  []Answer
 }
 
-// RecordAccidentHistory brings what the accident history provider said, likewise. Both must cover every
-// rated driver of the revision of whom nothing is known. What they say of one of whom not all is known may lead to
-// another price.
+// RecordAccidentHistory has what the accident history provider said, in the same form. Both must cover every rated
+// driver of the revision about whom nothing is known. What they say about a driver with an incomplete history may lead
+// to another price.
 type RecordAccidentHistory struct {
 	Revision int
 	Drivers  []DriverLookup
@@ -50,13 +50,13 @@ type AmendQuote struct {
 	Request Request
 }
 
-// AcceptQuote takes the offer of a revision. On is the day on which the customer does so.
+// AcceptQuote accepts the offer of a revision. On is the day on which the customer does so.
 type AcceptQuote struct {
 	Revision int
 	On       civil.Date
 }
 
-// WithdrawQuote gives an open quote up.
+// WithdrawQuote closes an open quote.
 type WithdrawQuote struct {
 	Reason string
 	On     civil.Date
@@ -73,12 +73,12 @@ type DecideReferral struct {
 	On       civil.Date
 }
 
-// RateQuote asks for the outcome of a revision from the facts that are there. Lookups that have
-// not answered are named in Unanswered: their facts count as unavailable and the quote is referred.
+// RateQuote requests the outcome of a revision from the known facts. Lookups that have not answered are named in
+// Unanswered: their facts count as unavailable and the quote is referred.
 type RateQuote struct {
 	Revision int
-	// Reversal is that of the quote when the wait for its facts began. Where something was undone since,
-	// another wait has begun, and this one comes to nothing.
+	// Reversal is that of the quote when the wait for its facts began. If something was undone since, another wait has
+	// begun, and this one has no effect.
 	Reversal   int
 	Unanswered []Fact
 	// Elsewhere are contradictions with other quotes, which whoever commands has looked for.
@@ -103,8 +103,8 @@ type EventRef struct {
 	ID      string
 }
 
-// CorrectQuote rates a revision once more, as of its own day and from the facts with which it was rated, after a
-// fault in the program was mended.
+// CorrectQuote rates a revision again, as of its own day and from the facts with which it was rated, after a fault in
+// the program was fixed.
 type CorrectQuote struct {
 	Revision int
 	// Plan is the version of the rate plan to use, "" for the one that is right for the quote.
@@ -116,8 +116,8 @@ type CorrectQuote struct {
 // InvalidRequest refuses a request that cannot be quoted. Codes are the validation rules of the rating that it fails.
 type InvalidRequest struct {
 	Codes []rating.Code
-	// Faults are those codes and what cannot be, each with its place, in the order of the request. What was accepted
-	// and cannot be rated any more has none.
+	// Faults are those codes and the impossible answers, each with its place, in the order of the request. An accepted
+	// request that can no longer be rated has none.
 	Faults []plausible.Finding
 }
 
@@ -135,11 +135,11 @@ func (e *InvalidRequest) Error() string {
 	return "the request cannot be quoted: " + strings.Join(codes, ", ")
 }
 
-// RepeatedID refuses a request in which two drivers, or two vehicles, have the same id: what the
-// providers say of one would count for the other.
+// RepeatedID refuses a request in which two drivers, or two vehicles, have the same id: the providers' answer about one
+// would count for the other.
 type RepeatedID struct{ ID string }
 
-func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q stands for two", e.ID) }
+func (e *RepeatedID) Error() string { return fmt.Sprintf("the id %q is used twice", e.ID) }
 
 // IllegibleText refuses a free text with control characters.
 type IllegibleText struct{ Pointer string }
@@ -156,8 +156,8 @@ type AlreadySubmitted struct{ QuoteID string }
 
 func (e *AlreadySubmitted) Error() string { return "quote " + e.QuoteID + " is already submitted" }
 
-// Erased refuses a command on a quote whose personal data were erased: nobody can quote any more what the customer
-// has asked for.
+// Erased refuses a command on a quote whose personal data were erased: what the customer requested can no longer be
+// quoted.
 type Erased struct{ QuoteID string }
 
 func (e *Erased) Error() string { return "the personal data of quote " + e.QuoteID + " were erased" }
@@ -190,7 +190,7 @@ func (e *Conditional) Error() string {
 }
 
 // EffectiveDatePassed refuses to accept or approve an offer after the day on which its policy was to begin. The quote
-// has to be amended to begin on a later day.
+// must be amended to begin on a later day.
 type EffectiveDatePassed struct{ EffectiveDate, On civil.Date }
 
 func (e *EffectiveDatePassed) Error() string {
@@ -216,15 +216,15 @@ func (e *NoSuchRevision) Error() string {
 	return fmt.Sprintf("the quote has no revision %d", e.Revision)
 }
 
-// IncompleteLookup refuses a lookup result that leaves out a vehicle or driver, or who said what is known of
-// them, or brings a stranger or one of them twice.
+// IncompleteLookup refuses a lookup result that omits a vehicle or driver, or a provider's answer about one, or has an
+// unknown one or one of them twice.
 type IncompleteLookup struct{ Missing, Unknown []string }
 
 func (e *IncompleteLookup) Error() string {
 	return fmt.Sprintf("the lookup does not fit the request: missing %v, unknown %v", e.Missing, e.Unknown)
 }
 
-// FactMissing refuses to rate a revision whose fact is neither there nor declared unanswered.
+// FactMissing refuses to rate a revision whose fact is neither known nor declared unanswered.
 type FactMissing struct{ Fact Fact }
 
 func (e *FactMissing) Error() string { return "the quote still waits for " + string(e.Fact) }

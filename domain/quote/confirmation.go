@@ -19,7 +19,7 @@ func (e PhoneConfirmed) apply(q *Quote) {
 
 func (PhoneConfirmed) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
-// ConfirmPhone confirms a number, which has to be that of the contact still.
+// ConfirmPhone confirms a number, which must still be the contact's.
 type ConfirmPhone struct{ Phone string }
 
 // PhoneChanged refuses to confirm a number that is not the contact's any more.
@@ -40,7 +40,7 @@ func (c ConfirmPhone) decide(q Quote) ([]Event, error) {
 // Texting says whether text messages may go to the customer's phone.
 type Texting string
 
-// What stands in the way of text messages, but for TextsAllowed.
+// What prevents text messages, except for TextsAllowed.
 const (
 	// NoTexts: there is no phone, no consent, or the number is one that gets no texts.
 	NoTexts Texting = "NO_TEXTS"
@@ -49,8 +49,8 @@ const (
 	TextsAllowed     Texting = "ALLOWED"
 )
 
-// Texting tells whether text messages may go to the contact's phone: with consent, to a number that gets texts and that
-// was confirmed.
+// Texting reports whether text messages may go to the contact's phone: with consent, to a number that gets texts and
+// that was confirmed.
 func (q Quote) Texting() Texting {
 	c := q.Request.Contact
 	switch {

@@ -8,8 +8,8 @@ import (
 	"milepost/domain/quote/quotetest"
 )
 
-// TestTextsGoToAConfirmedPhoneOnly goes through what may become of a phone: it is confirmed for as long as it is the
-// contact's, and no other number with it.
+// TestTextsGoToAConfirmedPhoneOnly goes through what may happen to a phone: it is confirmed for as long as it is the
+// contact's, and no other number is.
 func TestTextsGoToAConfirmedPhoneOnly(t *testing.T) {
 	t.Parallel()
 	const first, second = "+16145550100", "+16145550199"

@@ -8,13 +8,12 @@ import (
 	"milepost/domain/zone"
 )
 
-// Contact says how the customer can be told of a quote, and what they agreed to. It is personal data.
+// Contact says how the customer can be notified, and what they agreed to. It is personal data.
 type Contact struct {
 	Email string `json:"email,omitempty"`
 	// Phone is a number in E.164 form, "+16145550100".
 	Phone string `json:"phone,omitempty"`
-	// TimeZone is the IANA name of the zone in which the customer lives; "" stands for those of the
-	// request's state.
+	// TimeZone is the IANA name of the zone in which the customer lives; "" means those of the request's state.
 	TimeZone string   `json:"timeZone,omitempty"`
 	Consents Consents `json:"consents,omitzero"`
 }
@@ -30,8 +29,8 @@ type Consents struct {
 	Text bool `json:"text"`
 }
 
-// Zones are the time zones in which the customer may be: the one that they gave, or all that most
-// people of the state live in.
+// Zones are the time zones in which the customer may be: the one that they stated, or all those in which most people of
+// the state live.
 func (r Request) Zones() []*time.Location {
 	if r.Contact != nil {
 		if zone, ok := zone.ByName(r.Contact.TimeZone); ok {

@@ -13,14 +13,14 @@ import (
 // Correction is what a quote remembers of its last correction.
 type Correction struct {
 	Event QuoteCorrected
-	// Review says that the revision had been accepted by then. The customer relies on what they accepted, so
-	// that it stays, and an underwriter has to see what becomes of the difference.
+	// Review says that the revision had been accepted by then. The customer relies on what they accepted, so it stays,
+	// and an underwriter decides about the difference.
 	Review bool
 }
 
-// correct takes a correction in. An open quote, and one that was declined, goes where the right outcome leads;
-// on one that was withdrawn or has expired only the record is corrected; what was accepted stays. The last
-// day stays in any case. An underwriter's decision stands as long as it is about the same reasons.
+// correct applies a correction. An open or declined quote gets the status of the right outcome; on a withdrawn or
+// expired one only the record is corrected; an accepted one stays. The last day stays in any case. An underwriter's
+// decision holds as long as it is about the same reasons.
 func (q *Quote) correct(e QuoteCorrected) {
 	decided := q.Decision != nil && q.Outcome() == rating.Referred && e.Outcome == rating.Referred &&
 		slices.Equal(q.Rating.Reasons, e.Rating.Reasons)
@@ -57,7 +57,7 @@ func (c CorrectQuote) decide(q Quote) ([]Event, error) {
 	return []Event{*e}, nil
 }
 
-// correction compares what was told last of a revision with what it comes to.
+// correction compares the last answer about a revision with the right result.
 func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
 	r := q.Revision
 	told, outcome := r.Rating, r.Outcome()
@@ -96,7 +96,7 @@ func correction(q Quote, c CorrectQuote) (*QuoteCorrected, error) {
 	return e, nil
 }
 
-// rateAgain rates a revision as it was when it was rated: on its own day, and with the facts of then. The last day
+// rateAgain rates a revision as it was when it was rated: on its own day, and with the facts of that time. The last day
 // stays the one that the customer was told: a correction neither extends nor shortens an offer.
 func (r Revision) rateAgain(plan string) (rating.Result, error) {
 	rate := rating.Rate
@@ -126,7 +126,7 @@ type NotRated struct{ Revision int }
 
 func (e *NotRated) Error() string { return fmt.Sprintf("revision %d is not rated", e.Revision) }
 
-// PlanNotApplicable refuses to rate a revision under a plan that is not for it.
+// PlanNotApplicable refuses to rate a revision under a plan that does not cover it.
 type PlanNotApplicable struct {
 	Plan, State string
 	Effective   civil.Date
@@ -143,7 +143,7 @@ func (e *UnknownPlan) Error() string {
 	return fmt.Sprintf("it was rated under rate plan %s, which this program does not have", e.Plan)
 }
 
-// Total is the premium that an event of a correction comes to, nil where there is none.
+// Total is the premium in a correction's event, nil if there is none.
 func (e QuoteCorrected) Total() *decimal.Decimal {
 	if e.Rating.Price == nil {
 		return nil

@@ -30,7 +30,7 @@ func dollars(text string) *decimal.Decimal {
 	return &d
 }
 
-// corrected is the correction of a revision to what the example comes to.
+// corrected is the correction of a revision to the example's result.
 func (l life) corrected(previous rating.Outcome, total, difference string) quote.QuoteCorrected {
 	e := quote.QuoteCorrected{
 		QuoteID: quotetest.ID, Revision: 1, CorrectedOn: correctedOn, Mandate: mandate, Outcome: rating.Quoted, Rating: l.example.Expected,
@@ -42,7 +42,7 @@ func (l life) corrected(previous rating.Outcome, total, difference string) quote
 	return e
 }
 
-// misrated is a log whose outcome costs so many dollars too much.
+// misrated is a log whose outcome is too high by a number of dollars.
 func misrated(t *testing.T, log []quote.Event, by int64) []quote.Event {
 	wrong := slices.Clone(log)
 	for i, e := range wrong {
@@ -85,35 +85,35 @@ func TestCorrectQuote(t *testing.T) {
 	lastDay[3] = quote.QuoteOffered{QuoteID: quotetest.ID, Revision: 1, Rating: longer}
 
 	assertDecisions(t, map[string]decision{
-		"a right price stays":                        {given: l.offered, when: correctIt},
-		"an offer that is too dear":                  {given: dear, when: correctIt, want: dearer},
-		"an offer that is too cheap":                 {given: misrated(t, l.offered, -6), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "480.00", "6.00")}},
-		"an offer that was accepted":                 {given: with(dear, accepted), when: correctIt, want: dearer},
-		"one that was withdrawn":                     {given: with(dear, withdrawn), when: correctIt, want: dearer},
-		"one that has expired":                       {given: with(dear, l.expired()), when: correctIt, want: dearer},
-		"a decline by mistake":                       {given: l.declined, when: correctIt, want: []quote.Event{l.corrected(rating.Declined, "486.00", "0.00")}},
-		"a referral by mistake":                      {given: l.referred, when: correctIt, want: []quote.Event{l.corrected(rating.Referred, "486.00", "0.00")}},
-		"an offer by mistake":                        {given: offeredByMistake, when: correctIt, want: []quote.Event{toDecline}},
-		"an indicative price":                        {given: referral(-10), when: correctIt, want: []quote.Event{cheaper}},
-		"that an underwriter has approved":           {given: with(referral(-10), approved), when: correctIt, want: []quote.Event{cheaper}},
-		"that an underwriter has declined":           {given: with(referral(-10), refused), when: correctIt, want: []quote.Event{cheaper}},
-		"a correction is made once":                  {given: with(dear, dearer...), when: correctIt},
-		"nor twice of what was accepted":             {given: with(dear, accepted, dearer[0]), when: correctIt},
-		"a wrong correction is corrected":            {given: with(l.offered, l.wrongly(t)), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "400.00", "86.00")}},
-		"also of what was accepted":                  {given: with(l.offered, accepted, l.wrongly(t)), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "400.00", "86.00")}},
-		"an undone correction can be made again":     {given: with(dear, dearer[0], undone(5, quote.TypeQuoteCorrected)), when: correctIt, want: dearer},
-		"a referral for want of facts stays":         {given: late, when: correctIt},
-		"also when they have come since":             {given: with(late, l.identified, l.knownDriver), when: correctIt},
-		"a last day that was told stays":             {given: lastDay, when: correctIt},
-		"a quote that is not rated has no answer":    {given: l.facts(), when: correctIt, wantErr: &quote.NotRated{Revision: 1}},
-		"nor has one that was withdrawn early":       {given: with(l.facts(), withdrawn), when: correctIt, wantErr: &quote.NotRated{Revision: 1}},
-		"a revision that was amended is not offered": {given: with(dear, l.amended(t)), when: correctIt, wantErr: &quote.Superseded{Revision: 1, Current: 2}},
-		"its successor is not rated yet":             {given: with(dear, l.amended(t)), when: quote.CorrectQuote{Revision: 2}, wantErr: &quote.NotRated{Revision: 2}},
-		"a revision that never was":                  {given: dear, when: quote.CorrectQuote{Revision: 3}, wantErr: &quote.NoSuchRevision{Revision: 3}},
-		"the plan that is right, by its name":        {given: dear, when: under("2026.1"), want: dearer},
-		"a plan for other dates is refused":          {given: dear, when: under("2027.1"), wantErr: &quote.PlanNotApplicable{Plan: "2027.1", State: l.example.Request.State, Effective: l.example.Request.EffectiveDate}},
-		"and one that is not there":                  {given: dear, when: under("1999.1"), wantErr: &quote.PlanNotApplicable{Plan: "1999.1", State: l.example.Request.State, Effective: l.example.Request.EffectiveDate}},
-		"what cannot be rated any more":              {given: unratable, when: correctIt, wantErr: &quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm}}},
+		"a right price stays":                         {given: l.offered, when: correctIt},
+		"an offer that is too dear":                   {given: dear, when: correctIt, want: dearer},
+		"an offer that is too cheap":                  {given: misrated(t, l.offered, -6), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "480.00", "6.00")}},
+		"an offer that was accepted":                  {given: with(dear, accepted), when: correctIt, want: dearer},
+		"one that was withdrawn":                      {given: with(dear, withdrawn), when: correctIt, want: dearer},
+		"one that has expired":                        {given: with(dear, l.expired()), when: correctIt, want: dearer},
+		"a decline by mistake":                        {given: l.declined, when: correctIt, want: []quote.Event{l.corrected(rating.Declined, "486.00", "0.00")}},
+		"a referral by mistake":                       {given: l.referred, when: correctIt, want: []quote.Event{l.corrected(rating.Referred, "486.00", "0.00")}},
+		"an offer by mistake":                         {given: offeredByMistake, when: correctIt, want: []quote.Event{toDecline}},
+		"an indicative price":                         {given: referral(-10), when: correctIt, want: []quote.Event{cheaper}},
+		"that an underwriter has approved":            {given: with(referral(-10), approved), when: correctIt, want: []quote.Event{cheaper}},
+		"that an underwriter has declined":            {given: with(referral(-10), refused), when: correctIt, want: []quote.Event{cheaper}},
+		"a correction is made once":                   {given: with(dear, dearer...), when: correctIt},
+		"nor twice of what was accepted":              {given: with(dear, accepted, dearer[0]), when: correctIt},
+		"a wrong correction is corrected":             {given: with(l.offered, l.wrongly(t)), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "400.00", "86.00")}},
+		"also of what was accepted":                   {given: with(l.offered, accepted, l.wrongly(t)), when: correctIt, want: []quote.Event{l.corrected(rating.Quoted, "400.00", "86.00")}},
+		"an undone correction can be made again":      {given: with(dear, dearer[0], undone(5, quote.TypeQuoteCorrected)), when: correctIt, want: dearer},
+		"a referral for want of facts stays":          {given: late, when: correctIt},
+		"also when they have come since":              {given: with(late, l.identified, l.knownDriver), when: correctIt},
+		"a last day that the customer was told stays": {given: lastDay, when: correctIt},
+		"a quote that is not rated has no answer":     {given: l.facts(), when: correctIt, wantErr: &quote.NotRated{Revision: 1}},
+		"nor has one that was withdrawn early":        {given: with(l.facts(), withdrawn), when: correctIt, wantErr: &quote.NotRated{Revision: 1}},
+		"a revision that was amended is not offered":  {given: with(dear, l.amended(t)), when: correctIt, wantErr: &quote.Superseded{Revision: 1, Current: 2}},
+		"its successor is not rated yet":              {given: with(dear, l.amended(t)), when: quote.CorrectQuote{Revision: 2}, wantErr: &quote.NotRated{Revision: 2}},
+		"a revision that never was":                   {given: dear, when: quote.CorrectQuote{Revision: 3}, wantErr: &quote.NoSuchRevision{Revision: 3}},
+		"the plan that is right, by its name":         {given: dear, when: under("2026.1"), want: dearer},
+		"a plan for other dates is refused":           {given: dear, when: under("2027.1"), wantErr: &quote.PlanNotApplicable{Plan: "2027.1", State: l.example.Request.State, Effective: l.example.Request.EffectiveDate}},
+		"and one that is not there":                   {given: dear, when: under("1999.1"), wantErr: &quote.PlanNotApplicable{Plan: "1999.1", State: l.example.Request.State, Effective: l.example.Request.EffectiveDate}},
+		"what cannot be rated any more":               {given: unratable, when: correctIt, wantErr: &quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm}}},
 	})
 }
 
@@ -140,26 +140,26 @@ func TestWhereACorrectionLeads(t *testing.T) {
 		total   string
 		review  bool
 	}{
-		"an offer is corrected":                           {with(dear, offer), quote.StatusQuoted, false, "486.00", false},
-		"an offer is declined":                            {with(dear, decline), quote.StatusDeclined, false, "", false},
-		"an offer is referred":                            {with(dear, same), quote.StatusReferred, false, "486.00", false},
-		"a decline becomes an offer":                      {with(l.declined, offer), quote.StatusQuoted, false, "486.00", false},
-		"a referral becomes an offer":                     {with(l.referred, offer), quote.StatusQuoted, false, "486.00", false},
-		"what was accepted stays":                         {with(dear, accepted, offer), quote.StatusAccepted, false, "500.00", true},
-		"also what should have been declined":             {with(dear, accepted, decline), quote.StatusAccepted, false, "500.00", true},
-		"what is accepted corrected needs no review":      {with(dear, offer, accepted), quote.StatusAccepted, false, "486.00", false},
-		"without the acceptance the offer is corrected":   {with(dear, accepted, offer, undone(5, quote.TypeQuoteAccepted)), quote.StatusQuoted, false, "486.00", false},
-		"a withdrawn quote stays so":                      {with(dear, withdrawn, decline), quote.StatusWithdrawn, false, "", false},
-		"without the withdrawal it is what is right":      {with(dear, withdrawn, decline, undone(5, quote.TypeQuoteWithdrawn)), quote.StatusDeclined, false, "", false},
-		"an expired quote stays so":                       {with(dear, l.expired(), offer), quote.StatusExpired, false, "486.00", false},
-		"an approval of the same reasons stands":          {with(l.referred, approved, same), quote.StatusQuoted, true, "486.00", false},
-		"a refusal of the same reasons stands":            {with(l.referred, refused, same), quote.StatusDeclined, true, "486.00", false},
-		"an approval of other reasons is asked for again": {with(l.referred, approved, other), quote.StatusReferred, false, "486.00", false},
-		"a refusal of other reasons too":                  {with(l.referred, refused, other), quote.StatusReferred, false, "486.00", false},
-		"an approval of what is to be declined is void":   {with(l.referred, approved, decline), quote.StatusDeclined, false, "", false},
-		"a refusal of what is to be offered is void":      {with(l.referred, refused, offer), quote.StatusQuoted, false, "486.00", false},
-		"an approval that was accepted stays":             {with(l.referred, approved, accepted, decline), quote.StatusAccepted, true, "486.00", true},
-		"without the correction all is as before":         {with(dear, offer, undone(5, quote.TypeQuoteCorrected)), quote.StatusQuoted, false, "500.00", false},
+		"an offer is corrected":                          {with(dear, offer), quote.StatusQuoted, false, "486.00", false},
+		"an offer is declined":                           {with(dear, decline), quote.StatusDeclined, false, "", false},
+		"an offer is referred":                           {with(dear, same), quote.StatusReferred, false, "486.00", false},
+		"a decline becomes an offer":                     {with(l.declined, offer), quote.StatusQuoted, false, "486.00", false},
+		"a referral becomes an offer":                    {with(l.referred, offer), quote.StatusQuoted, false, "486.00", false},
+		"what was accepted stays":                        {with(dear, accepted, offer), quote.StatusAccepted, false, "500.00", true},
+		"also what should have been declined":            {with(dear, accepted, decline), quote.StatusAccepted, false, "500.00", true},
+		"what is accepted corrected needs no review":     {with(dear, offer, accepted), quote.StatusAccepted, false, "486.00", false},
+		"without the acceptance the offer is corrected":  {with(dear, accepted, offer, undone(5, quote.TypeQuoteAccepted)), quote.StatusQuoted, false, "486.00", false},
+		"a withdrawn quote stays so":                     {with(dear, withdrawn, decline), quote.StatusWithdrawn, false, "", false},
+		"without the withdrawal it is what is right":     {with(dear, withdrawn, decline, undone(5, quote.TypeQuoteWithdrawn)), quote.StatusDeclined, false, "", false},
+		"an expired quote stays so":                      {with(dear, l.expired(), offer), quote.StatusExpired, false, "486.00", false},
+		"an approval of the same reasons holds":          {with(l.referred, approved, same), quote.StatusQuoted, true, "486.00", false},
+		"a refusal of the same reasons holds":            {with(l.referred, refused, same), quote.StatusDeclined, true, "486.00", false},
+		"an approval of other reasons is needed again":   {with(l.referred, approved, other), quote.StatusReferred, false, "486.00", false},
+		"a refusal of other reasons too":                 {with(l.referred, refused, other), quote.StatusReferred, false, "486.00", false},
+		"an approval of what should be declined is void": {with(l.referred, approved, decline), quote.StatusDeclined, false, "", false},
+		"a refusal of what should be offered is void":    {with(l.referred, refused, offer), quote.StatusQuoted, false, "486.00", false},
+		"an approval that was accepted stays":            {with(l.referred, approved, accepted, decline), quote.StatusAccepted, true, "486.00", true},
+		"without the correction all is as before":        {with(dear, offer, undone(5, quote.TypeQuoteCorrected)), quote.StatusQuoted, false, "500.00", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,8 +209,8 @@ func TestWhatRestsOnACorrection(t *testing.T) {
 	}
 }
 
-// TestACorrectionTakesTheRatesOfTheQuote corrects in 2028 a quote of 2026 and the same one of 2027: each at the price of
-// its own day, under the plan of then.
+// TestACorrectionTakesTheRatesOfTheQuote corrects in 2028 a quote of 2026 and the same one of 2027: each at the price
+// of its own day, under the plan of that time.
 func TestACorrectionTakesTheRatesOfTheQuote(t *testing.T) {
 	t.Parallel()
 	for day, plan := range map[string]string{"2026-05-01": "2026.1", "2027-05-01": "2027.1"} {
@@ -241,7 +241,7 @@ func TestRightQuotesAreNotCorrected(t *testing.T) {
 	}
 }
 
-// TestACorrectionIsMadeOnceWhateverWasWrong perturbs what quotes came to, at random and in any status.
+// TestACorrectionIsMadeOnceWhateverWasWrong changes the results of quotes at random, in any status.
 func TestACorrectionIsMadeOnceWhateverWasWrong(t *testing.T) {
 	t.Parallel()
 	examples := slices.DeleteFunc(quotetest.Examples(t), func(e quotetest.Example) bool { return e.Expected.Outcome == rating.Invalid })
@@ -287,9 +287,9 @@ func mustJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// TestACorrectionRatesWithTheFactsOfThen makes up two reports on a driver, of which the second came after a faulty program
-// had rated the first, and made no other price of it, as far as that program knew. What is right follows from the first,
-// also if what was pending was given up meanwhile; once a rating used the second, it follows from that.
+// TestACorrectionRatesWithTheFactsOfThen makes up two reports on a driver. The second arrived after a faulty program
+// had rated the first, and did not change the price, as far as that program knew. The right result follows from the
+// first, even if the pending facts were given up meanwhile; once a rating used the second, it follows from that.
 func TestACorrectionRatesWithTheFactsOfThen(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))
@@ -327,7 +327,7 @@ func TestACorrectionRatesWithTheFactsOfThen(t *testing.T) {
 		told := quotetest.Misrated(t, outcomeOf(requested, vehicles, first), 14)
 		log := []quote.Event{requested, vehicles, first, told}
 		want := proposed(log...)
-		if len(want) == 0 { // declined, and the price is none
+		if len(want) == 0 { // declined, without a price
 			continue
 		}
 		if got := want[0].(quote.QuoteCorrected).Rating; !got.SamePrice(*right.Rating) {

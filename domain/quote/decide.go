@@ -12,8 +12,8 @@ import (
 	"milepost/domain/zone"
 )
 
-// Decide gives the events that grant a command, none when what it wants is already so, or the
-// reason why it is refused.
+// Decide returns the events that grant a command, none when what it wants is already so, or the reason why it is
+// refused.
 func Decide(q Quote, c Command) ([]Event, error) {
 	if q.Erasure != nil && !Impersonal(c) {
 		return nil, &Erased{QuoteID: q.ID}
@@ -24,7 +24,7 @@ func Decide(q Quote, c Command) ([]Event, error) {
 	return c.decide(q)
 }
 
-// freeText is what somebody has written in a command, and the JSON pointer to it in the body that brought it.
+// freeText is a text written by a person in a command, and the JSON pointer to it in the request's body.
 func freeText(c Command) (pointer, text string) {
 	switch c := c.(type) {
 	case WithdrawQuote:
@@ -275,8 +275,8 @@ func (q Quote) checkOpen(on civil.Date) error {
 	return nil
 }
 
-// checkBegins refuses an offer whose policy began before a day: no cover begins before it is accepted. However an
-// offer has come to stand, this is what decides whether it may be taken.
+// checkBegins refuses an offer whose policy began before a day: no cover begins before it is accepted. However an offer
+// arose, this decides whether it may be accepted.
 func (q Quote) checkBegins(on civil.Date) error {
 	if begins := q.Request.EffectiveDate; on.After(begins) {
 		return &EffectiveDatePassed{EffectiveDate: begins, On: on}
@@ -299,20 +299,20 @@ func (q Quote) checkRevision(revision int) error {
 // nothing is known among them), and all there are.
 type wanted struct {
 	missing, pending, all []string
-	// again says that they were asked for again: then what is still not known is worth recording too.
+	// again says that they were requested again: then a missing answer is worth recording too.
 	again bool
 }
 
 // lookup is what was found out about one vehicle or driver.
 type lookup interface {
 	subject() string
-	// pending reports whether it is not all there is to know, unavailable whether it is nothing.
+	// pending reports whether something is still missing, unavailable whether everything is.
 	pending() bool
 	unavailable() bool
 }
 
-// fill gives of what a lookup brought what is still wanted, nil if nothing is. It refuses a lookup that leaves out one of
-// whom nothing is known, or is about a stranger or about one twice, and answers about anybody else.
+// fill returns the part of a lookup that is still needed, nil if none is. It refuses a lookup that omits a subject
+// about which nothing is known, that is about an unknown subject or about one twice, or has answers about others.
 func fill[L lookup](w wanted, known, lookups []L, answers []Answer) ([]L, []Answer, error) {
 	var left []L
 	var got, answered []string

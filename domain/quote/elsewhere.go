@@ -24,7 +24,7 @@ const (
 // CodesElsewhere are the codes of all contradictions between quotes.
 var CodesElsewhere = []rating.Code{VINElsewhere, Speed}
 
-// How far back other quotes count, and how many of one driver are too many.
+// How far back other quotes count, and how many quotes of one driver are too many.
 const (
 	VINElsewhereWithin = 60 * 24 * time.Hour
 	SpeedWithin        = 24 * time.Hour
@@ -42,8 +42,8 @@ type Other struct {
 	Drivers []Driver
 }
 
-// Elsewhere returns what in a quote contradicts others that have a term of it. No text tells whose they are, or what
-// they say.
+// Elsewhere returns the contradictions between a quote and others with a common term. No text says whose they are, or
+// what they contain.
 func Elsewhere(q Quote, others []Other, at time.Time) []plausible.Finding {
 	var found []plausible.Finding
 	for i, v := range q.Request.Vehicles {
@@ -67,7 +67,7 @@ func Elsewhere(q Quote, others []Other, at time.Time) []plausible.Finding {
 	return found
 }
 
-// tooFast reports whether a driver has so many quotes within a day, this one among them, and another of them states
+// tooFast reports whether a driver has too many quotes within a day, including this one, and another of them states
 // more incidents or other dates.
 func tooFast(d Driver, t Term, others []Other, at time.Time) bool {
 	quotes, differs := 1, false
@@ -128,8 +128,8 @@ func Differences(q Quote, others []Other) []Difference {
 	return all
 }
 
-// stated is what a request says of a driver, by the pointers below at: all but the id, which each request chooses, and
-// the number of the license, which is the same however it is written.
+// stated is what a request says about a driver, by the pointers below at: everything except the id, which each request
+// chooses, and the license number, which is the same in any spelling.
 func (d Driver) stated(at string) map[string]string {
 	d.DriverID, d.LicenseNumber = "", ""
 	d.Incidents = slices.SortedStableFunc(slices.Values(d.Incidents), func(a, b accident.Incident) int {

@@ -66,7 +66,7 @@ func TestOtherQuotesOfTheSameVehicleOrDriver(t *testing.T) {
 				codes = append(codes, string(f.Code))
 				for _, secret := range []string{"bob", "customer-", q.Request.Vehicles[0].VIN, q.Request.Drivers[0].LicenseNumber} {
 					if strings.Contains(f.Text, secret) || f.Pointer == "" {
-						t.Errorf("%+v tells %s", f, secret)
+						t.Errorf("%+v contains %s", f, secret)
 					}
 				}
 			}

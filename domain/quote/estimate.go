@@ -6,8 +6,8 @@ import (
 	"milepost/domain/rating"
 )
 
-// Estimate is what a request comes to from what is stated and what the VIN decoder knows, before anybody orders a
-// report. Nothing of it is kept. Nobody has to be named for it.
+// Estimate is the result of a request from the stated answers and the VIN decoder alone, before any report is ordered.
+// It is not stored, and needs no names.
 type Estimate struct {
 	Revision
 	Notes []plausible.Finding

@@ -1,6 +1,6 @@
-// Package quote is the aggregate behind one auto insurance quote: the commands that may be given
-// to it, the events that record what happened, and two pure functions. Decide turns a command on
-// a Quote into events, or refuses it; Evolve folds an event into the Quote.
+// Package quote is the aggregate behind one auto insurance quote: its commands, the events that record what happened,
+// and two pure functions. Decide turns a command on a Quote into events, or refuses it; Evolve folds an event into the
+// Quote.
 //
 // Nothing here reads a clock, makes an identifier or talks to anybody: times, ids and what the
 // outside providers answered arrive inside the commands.
@@ -28,12 +28,12 @@ type Event interface {
 	// apply folds the event into a quote, whose Version is that of the event. It only copies facts, so it cannot fail.
 	apply(*Quote)
 	// restsOn returns the versions of the events on which this one rests if it is the next of a quote. What customers
-	// and underwriters did rests on what they were shown; an outcome rests on all that was rated. A withdrawal is of the
-	// whole quote and rests on no part of it.
+	// and underwriters did rests on what they were shown; an outcome rests on everything that was rated. A withdrawal
+	// is about the whole quote and rests on no part of it.
 	restsOn(*Quote) []int
 }
 
-// QuoteRequested records that a customer asked for a price. It opens a quote, at revision 1.
+// QuoteRequested records that a customer requested a price. It opens a quote, at revision 1.
 type QuoteRequested struct {
 	QuoteID    string     `json:"quoteId"`
 	Revision   int        `json:"revision"`
@@ -51,9 +51,8 @@ func (e QuoteRequested) apply(q *Quote) {
 
 func (QuoteRequested) restsOn(_ *Quote) []int { return nil }
 
-// VehiclesIdentified records that the VINs of a revision were looked up. There is one entry for each vehicle
-// of the request that was not known from an earlier revision, even if nobody could answer; or for those that were
-// asked for again.
+// VehiclesIdentified records that the VINs of a revision were looked up. There is one entry for each vehicle of the
+// request that was not known from an earlier revision, even without an answer, or for those that were requested again.
 type VehiclesIdentified struct {
 	QuoteID  string          `json:"quoteId"`
 	Revision int             `json:"revision"`
@@ -72,8 +71,8 @@ func (e VehiclesIdentified) apply(q *Quote) {
 func (VehiclesIdentified) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
 // AccidentHistoryRetrieved records that the histories of a revision's rated drivers were ordered. There is one entry
-// for each rated driver who was not known from an earlier revision, even if nobody could answer; or for those who
-// were asked for again. Where the revision was amended by then, the reports are of no use any more.
+// for each rated driver who was not known from an earlier revision, even without an answer, or for those who were
+// requested again. If the revision was amended by then, the reports are no longer of use.
 type AccidentHistoryRetrieved struct {
 	QuoteID  string         `json:"quoteId"`
 	Revision int            `json:"revision"`
@@ -120,7 +119,8 @@ type QuoteReferred struct {
 	// Contradictions are facts that contradict each other, the decoded vehicle, or another quote; each is a reason
 	// to refer.
 	Contradictions []plausible.Finding `json:"contradictions,omitempty"`
-	// Unanswered names the lookups that gave no answer in time, or none that can be kept; each is a reason to refer.
+	// Unanswered names the lookups without an answer in time, or without one that can be stored; each is a reason to
+	// refer.
 	Unanswered []Fact `json:"unanswered,omitempty"`
 }
 
@@ -178,10 +178,10 @@ func (QuoteAccepted) restsOn(q *Quote) []int {
 	return on
 }
 
-// QuoteWithdrawn records that the customer gave the quote up.
+// QuoteWithdrawn records that the customer withdrew the quote.
 type QuoteWithdrawn struct {
 	QuoteID string `json:"quoteId"`
-	// Reason is the customer's own word, "" when there was none.
+	// Reason is in the customer's own words, "" if there was none.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -273,24 +273,24 @@ func (PersonalDataErased) restsOn(_ *Quote) []int { return nil }
 // Erasure says when personal data were erased, by whom and why.
 type Erasure struct {
 	At time.Time `json:"erasedAt"`
-	// By is who erased them, ReasonCode why. Neither tells of the customer.
+	// By is who erased them, ReasonCode why. Neither says anything about the customer.
 	By         string `json:"by"`
 	ReasonCode string `json:"reasonCode"`
 }
 
-// QuoteCorrected records that the program had rated a revision wrongly, and that the right rating gives another answer. A
-// revision that was accepted is still what was accepted; the event is there for an underwriter then.
+// QuoteCorrected records that the program had rated a revision wrongly, and that the right rating has another result.
+// An accepted revision stays as accepted; the event is then for an underwriter.
 type QuoteCorrected struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
 	// CorrectedOn is the day of the correction, which enters no price.
 	CorrectedOn civil.Date `json:"correctedOn"`
-	// Why and by whom stands beside the other members in JSON.
+	// The reason and the author are beside the other members in JSON.
 	Mandate
-	// Outcome is what the revision comes to: that of the Rating, unless a lookup that gave no answer refers it.
+	// Outcome is the revision's: that of the Rating, unless a lookup without an answer refers it.
 	Outcome rating.Outcome `json:"outcome"`
 	Rating  rating.Result  `json:"rating"`
-	// Previous is what had been told.
+	// Previous is what the customer had been told.
 	Previous Answered `json:"previous"`
 	// Difference is the new total less the previous one, nil unless both have a price.
 	Difference *decimal.Decimal `json:"difference,omitempty"`
@@ -316,10 +316,10 @@ type Mandate struct {
 	Engine string `json:"engine"`
 }
 
-// Answered is what a customer was told of a revision.
+// Answered is what a customer was told about a revision.
 type Answered struct {
 	Outcome rating.Outcome `json:"outcome"`
-	// TotalPremium is nil where there was no price.
+	// TotalPremium is nil if there was no price.
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
 }
 
@@ -345,7 +345,7 @@ type VehicleLookup struct {
 // DriverLookup is what is known about one driver's accidents.
 type DriverLookup struct {
 	DriverID string `json:"driverId"`
-	// The history to rate with, and what in it is still open, stand beside the other members in JSON.
+	// The history to rate with, and what in it is still open, are beside the other members in JSON.
 	accident.Assessment
 	// ReportID and Agency identify the report, as a notice to the customer must; without a report
 	// they are "" and nil.
@@ -357,8 +357,8 @@ type DriverLookup struct {
 	TooLarge bool `json:"tooLarge,omitempty"`
 }
 
-// Answer is one answer of a provider, as it was received, or the reason why there is none. It is
-// kept so that nobody ever has to ask again, beside what was made of it: the quote is folded without.
+// Answer is one answer of a provider, as it was received, or the reason why there is none. It is kept, beside the facts
+// derived from it, so that it never has to be requested again: the fold does not use it.
 type Answer struct {
 	// Subjects are the ids of the vehicles or drivers that it is about.
 	Subjects []string `json:"subjects"`
@@ -372,7 +372,7 @@ type Answer struct {
 	RequestHash string `json:"requestHash,omitempty"`
 	// Status is the HTTP status of the last reply, 0 when there was none.
 	Status int `json:"status,omitempty"`
-	// Unavailable is the reason why the provider gave no usable answer; "" when it did.
+	// Unavailable is the reason why the provider had no usable answer; "" if it had one.
 	Unavailable string `json:"unavailable,omitempty"`
 	// Reply is the provider's reply, word for word. One that cannot be kept, because it is too large or no text, has
 	// the ReplyHash alone: "sha256:" and its hash, if it was read to its end.
@@ -380,8 +380,7 @@ type Answer struct {
 	ReplyHash string `json:"replyHash,omitempty"`
 }
 
-// TooLarge is why there is no usable answer if its reply is larger than what the log can keep. An underwriter decides
-// then.
+// TooLarge means that the reply is larger than what the log can store. An underwriter decides then.
 const TooLarge = "TOO_LARGE"
 
 // Fact names one thing that a revision waits for before it can be rated.
@@ -393,5 +392,5 @@ const (
 	FactAccidentHistory Fact = "ACCIDENT_HISTORY"
 )
 
-// facts are in the order in which they are named.
+// facts are in their fixed order.
 var facts = []Fact{FactAccidentHistory, FactVehicles}

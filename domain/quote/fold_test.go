@@ -12,8 +12,8 @@ import (
 	"milepost/domain/rating"
 )
 
-// TestFoldVersionIsRaisedWithTheFold fails where events come to something else than they did, or where a state that
-// was kept is read as another one. What earlier programs kept must not be taken for today's then.
+// TestFoldVersionIsRaisedWithTheFold fails if the result of the fold changes, or if a stored state is read as another
+// one. States from earlier programs must then not be taken for today's.
 func TestFoldVersionIsRaisedWithTheFold(t *testing.T) {
 	t.Parallel()
 	l := mustLife(t)
@@ -44,7 +44,7 @@ func TestFoldVersionIsRaisedWithTheFold(t *testing.T) {
 	}
 	const kept = "8-e600d12d127c9e0d327625c245d4b2c00977e12f9c2e1a60e3d231f8534a9a29"
 	if got := fmt.Sprintf("%d-%x", quote.FoldVersion, h.Sum(nil)); got != kept {
-		t.Errorf("the fold gives %s, and gave %s: raise quote.FoldVersion and set what it gives here", got, kept)
+		t.Errorf("the fold returns %s, and returned %s: raise quote.FoldVersion and record the new result here", got, kept)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // TestTheRecordOfTheStateCountsWhereItIsWorse rates every status of a license that a customer can state against every
-// one that a report can bring.
+// one that a report can have.
 func TestTheRecordOfTheStateCountsWhereItIsWorse(t *testing.T) {
 	t.Parallel()
 	outcome := func(s accident.LicenseStatus) rating.Outcome {
@@ -50,7 +50,7 @@ func TestTheRecordOfTheStateCountsWhereItIsWorse(t *testing.T) {
 			if a := q.AdverseAction(); (a != nil) != worse || worse && !slices.Equal(a.Agencies, []accident.Agency{quotetest.Agency}) {
 				t.Errorf("stated %s, reported %q: adverse action %+v", stated, reported, a)
 			}
-			// The customer is told that a report counted, and not what it says.
+			// The customer is told that a report counted, but not what it says.
 			if told := q.ReasonsTold(); worse != slices.Contains(told, quote.ReportReason) {
 				t.Errorf("stated %s, reported %q: told %v", stated, reported, told)
 			}

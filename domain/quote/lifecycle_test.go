@@ -99,7 +99,7 @@ func TestAmendQuote(t *testing.T) {
 	}
 	undone := quote.EventReversed{QuoteID: quotetest.ID, Version: len(often), EventID: "x", Type: quote.TypeQuoteAmended}
 	assertDecisions(t, map[string]decision{
-		"a quote is amended up to so many revisions": {given: often[:len(often)-1], when: to(func(r *quote.Request) { r.TermMonths = 12 }), want: often[len(often)-1:]},
+		"a quote is amended up to a maximum of revisions": {given: often[:len(often)-1], when: to(func(r *quote.Request) { r.TermMonths = 12 }), want: often[len(often)-1:]},
 		"and no further":                                    {given: often, when: to(func(*quote.Request) {}), wantErr: &quote.TooManyRevisions{Max: quote.MaxRevisions}},
 		"but to what it is already":                         {given: often, when: amend},
 		"one that was undone counts":                        {given: with(often, undone), when: amend, wantErr: &quote.TooManyRevisions{Max: quote.MaxRevisions}},
@@ -108,7 +108,7 @@ func TestAmendQuote(t *testing.T) {
 		"a quote that was referred is amended":              {given: l.referred, when: amend, want: want},
 		"a referral that was approved is amended":           {given: with(l.referred, approved), when: amend, want: want},
 		"each amendment is a revision of its own":           {given: with(l.offered, l.amended(t)), when: to(func(*quote.Request) {}), want: []quote.Event{quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 3, QuoteDate: l.day, Request: l.example.Request}}},
-		"an amendment that changes nothing is none":         {given: l.offered, when: to(func(*quote.Request) {})},
+		"an amendment that changes nothing does nothing":    {given: l.offered, when: to(func(*quote.Request) {})},
 		"on its last day a quote is amended":                {given: l.offered, when: lastDay, want: []quote.Event{quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: l.lastDay, Request: lastDay.Request}}},
 		"after its last day a quote is amended no more":     {given: l.offered, when: quote.AmendQuote{QuoteDate: l.after, Request: amend.Request}, wantErr: &quote.NotOpen{Status: quote.StatusExpired}},
 		"a quote that was accepted is amended no more":      {given: with(l.offered, accepted), when: amend, wantErr: &quote.NotOpen{Status: quote.StatusAccepted}},
@@ -212,7 +212,7 @@ func TestAnAmendmentKeepsWhatIsKnownOfTheSame(t *testing.T) {
 			change:        func(r *quote.Request) { r.Drivers[0].Excluded = true },
 			knownVehicles: map[string]string{"V1": "V1", "V2": "V2"}, knownDrivers: map[string]string{"D2": "D2"},
 		},
-		"what nobody could answer is asked again": {
+		"what had no answer is asked again": {
 			vehicles: &unavailable, histories: &pending,
 			change:        func(r *quote.Request) { r.TermMonths = 6 },
 			knownVehicles: map[string]string{"V2": "V2"}, knownDrivers: map[string]string{},
@@ -402,12 +402,12 @@ func TestOutcomeOfARevision(t *testing.T) {
 		given []quote.Event
 		want  rating.Outcome
 	}{
-		"none before it is rated":                   {l.facts(), ""},
-		"what rating says":                          {l.offered, rating.Quoted},
-		"a referral for want of an answer is one":   {[]quote.Event{l.requested, unanswered}, rating.Referred},
-		"a decline is one":                          {l.declined, rating.Declined},
-		"what a quote came to later is not its own": {with(l.offered, withdrawn), rating.Quoted},
-		"none of a new revision":                    {with(l.offered, l.amended(t)), ""},
+		"none before it is rated":                 {l.facts(), ""},
+		"what rating says":                        {l.offered, rating.Quoted},
+		"a referral for want of an answer is one": {[]quote.Event{l.requested, unanswered}, rating.Referred},
+		"a decline is one":                        {l.declined, rating.Declined},
+		"a quote's later outcome is not its own":  {with(l.offered, withdrawn), rating.Quoted},
+		"none of a new revision":                  {with(l.offered, l.amended(t)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

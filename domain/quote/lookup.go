@@ -13,7 +13,7 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// LookupsRequested records that the pending facts of a revision are asked for again.
+// LookupsRequested records that the pending facts of a revision are requested again.
 type LookupsRequested struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
@@ -59,7 +59,7 @@ type RequestLookups struct {
 	On       civil.Date
 }
 
-// GiveUpLookups refers a revision whose facts are still pending after they were asked for long enough.
+// GiveUpLookups refers a revision whose facts are still pending after they were requested for long enough.
 type GiveUpLookups struct {
 	Revision int
 	On       civil.Date
@@ -74,21 +74,21 @@ type WaiveCondition struct {
 	On        civil.Date
 }
 
-// Asking is how a revision's pending facts were asked for again.
+// Asking records how a revision's pending facts were requested again.
 type Asking struct {
 	// Times counts the requests, First and Last are when they were made.
 	Times       int
 	First, Last time.Time
-	// Vehicles and Drivers are set while nothing was heard of them since the last one that asked for them. Two functions
-	// ask, and each answers for its own.
+	// Vehicles and Drivers are set while no answer has come since the last request for them. Two functions ask, and
+	// each answers for its own.
 	Vehicles, Drivers bool
 }
 
 // pending reports whether some answer is still to come.
 func (a Asking) pending() bool { return a.Vehicles || a.Drivers }
 
-// AsksProviders reports whether an event that is about to be appended to a quote has its providers asked, who may want
-// money for each answer: a request for what is pending does, and a revision of which not all is known.
+// AsksProviders reports whether an event that is about to be appended makes the system call providers, which may charge
+// for each answer: a request for pending facts does, and so does a revision with unknown facts.
 func AsksProviders(q Quote, e Event) bool {
 	switch e := e.(type) {
 	case QuoteRequested, LookupsRequested:
@@ -107,14 +107,14 @@ type Waiver struct {
 	Decision
 }
 
-// MaxAsking is how often the facts of one revision are asked for again.
+// MaxAsking is how often the facts of one revision are requested again.
 const MaxAsking = 50
 
-// askingOpen is how long a request counts as under way that nobody has answered.
+// askingOpen is how long an unanswered request counts as under way.
 const askingOpen = 15 * time.Minute
 
-// AskAgainAfter is how long to wait before pending facts are asked for again, after so many times: a minute, then
-// twice as long each time, up to six hours. After about a day it is 0: nobody asks any more.
+// AskAgainAfter is how long to wait before pending facts are requested again, by the number of earlier times: a minute,
+// then twice as long each time, up to six hours. After about a day it is 0: they are no longer requested.
 func AskAgainAfter(times int) time.Duration {
 	const most, all = 6 * time.Hour, 24 * time.Hour
 	wait, sum := time.Minute, time.Duration(0)
@@ -125,7 +125,7 @@ func AskAgainAfter(times int) time.Duration {
 	return max(0, min(wait, all-sum))
 }
 
-// PendingVehicles are the vehicles of the revision of which nobody could say what they are.
+// PendingVehicles are the vehicles of the revision that could not be identified.
 func (r Revision) PendingVehicles() []rating.Vehicle {
 	return slices.DeleteFunc(slices.Clone(r.Request.Vehicles), func(v rating.Vehicle) bool {
 		return slices.ContainsFunc(r.Vehicles, func(known VehicleLookup) bool {
@@ -155,15 +155,15 @@ func (v VehicleLookup) pending() bool { return v.unavailable() }
 
 func (d DriverLookup) pending() bool { return d.Pending || d.unavailable() }
 
-// AsksAgain reports whether the quote waits for a pending fact that may come: it is open and priced, and some
-// provider has yet to give what it can.
+// AsksAgain reports whether the quote waits for a pending fact that may come: it is open and priced, and a provider may
+// still have more.
 func (q Quote) AsksAgain() bool {
 	return q.Status.IsOpen() && q.Rating != nil &&
 		(slices.ContainsFunc(q.Vehicles, func(v VehicleLookup) bool { return v.Retryable }) ||
 			slices.ContainsFunc(q.Drivers, func(d DriverLookup) bool { return d.Retryable }))
 }
 
-// Conditions are those of the rating that nobody has waived. With one the offer cannot be accepted.
+// Conditions are those of the rating that are not waived. With any of them the offer cannot be accepted.
 func (r Revision) Conditions() []rating.Condition {
 	if r.Rating == nil {
 		return nil
@@ -198,7 +198,7 @@ func (c RequestLookups) decide(q Quote) ([]Event, error) {
 	case len(e.Vehicles)+len(e.Drivers) == 0:
 		return nil, ErrNothingPending
 	case q.Asking.pending() && c.At.Sub(q.Asking.Last) < askingOpen:
-		return nil, nil // they are being asked for
+		return nil, nil // they are being requested
 	case q.Asking.Times == MaxAsking:
 		return nil, &AskedTooOften{Times: MaxAsking}
 	}
@@ -210,7 +210,7 @@ func (c GiveUpLookups) decide(q Quote) ([]Event, error) {
 		return nil, err
 	}
 	if q.StatusOn(c.On) != StatusQuoted || q.Decision != nil || len(q.Conditions()) == 0 {
-		return nil, nil // there is nothing to decide, or an underwriter has decided
+		return nil, nil // nothing to decide, or an underwriter has decided
 	}
 	e := QuoteReferred{QuoteID: q.ID, Revision: c.Revision, Rating: *q.Rating, Contradictions: q.Contradictions}
 	if len(q.PendingDrivers()) > 0 {
@@ -222,7 +222,7 @@ func (c GiveUpLookups) decide(q Quote) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-// The rule for a waiver of HISTORY_PENDING: so many tries, and so long after the first.
+// The rule for a waiver of HISTORY_PENDING: the number of tries, and the time after the first.
 const (
 	waiveAfterTries = 3
 	waiveAfter      = 24 * time.Hour
@@ -245,8 +245,8 @@ func (c WaiveCondition) decide(q Quote) ([]Event, error) {
 	return []Event{ConditionWaived{QuoteID: q.ID, Revision: c.Revision, Condition: c.Condition, Decision: c.Decision}}, nil
 }
 
-// rateAnew is what a lookup comes to that was recorded by an event: where the revision is rated and open, its
-// outcome follows, if it is another than before.
+// rateAnew is the effect of a lookup that an event recorded: if the revision is rated and open, its new outcome, if
+// that differs from the one before.
 func rateAnew(q Quote, recorded Event) ([]Event, error) {
 	after := Evolve(q, recorded)
 	if after.Rating == nil || !after.Status.IsOpen() {
@@ -291,8 +291,8 @@ func overtaken(q Quote, c RecordAccidentHistory) []Event {
 	return []Event{e}
 }
 
-// learn takes lookups in. One about somebody of whom something is known already replaces that, unless it says
-// less. What is known of a quote that is closed stays what it was decided on.
+// learn applies lookups. One about a known subject replaces what was known, unless it says less. A closed quote keeps
+// the facts that it was decided on.
 func learn[L lookup](known, lookups []L, open bool) []L {
 	known = slices.Clone(known)
 	for _, l := range lookups {
@@ -310,7 +310,7 @@ func learn[L lookup](known, lookups []L, open bool) []L {
 // ErrNothingPending refuses to ask again for the facts of a revision that has all of them.
 var ErrNothingPending = errors.New("no fact of the quote is pending")
 
-// AskedTooOften refuses to ask again for facts that were asked for so many times.
+// AskedTooOften refuses to request facts again that were requested too many times.
 type AskedTooOften struct{ Times int }
 
 func (e *AskedTooOften) Error() string {
@@ -325,8 +325,7 @@ func (e *NoSuchCondition) Error() string { return "the offer has no condition " 
 // WaivedTooEarly refuses to waive a condition while the fact may still come.
 type WaivedTooEarly struct {
 	Condition rating.Condition
-	// Tries is how often the fact was asked for, First when it was asked for again for the first time, zero if it was
-	// not.
+	// Tries is how often the fact was requested, First when it was first requested again, zero if it was not.
 	Tries int
 	First time.Time
 }

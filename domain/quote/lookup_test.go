@@ -13,10 +13,10 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// noon is when the first lookup of these tests is asked for again.
+// noon is when the first lookup of these tests is requested again.
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// asked is a request for the driver's history, so many hours after noon.
+// asked is a request for the driver's history, a number of hours after noon.
 func asked(hours int) quote.LookupsRequested {
 	return quote.LookupsRequested{
 		QuoteID: quotetest.ID, Revision: 1, Vehicles: []string{}, Drivers: []string{"D1"},
@@ -28,7 +28,7 @@ func waived(c rating.Condition) quote.ConditionWaived {
 	return quote.ConditionWaived{QuoteID: quotetest.ID, Revision: 1, Condition: c, Decision: decided}
 }
 
-// reported is what the agency says of the driver of E01: HIT, NO_HIT or UNAVAILABLE, and whether something is to come.
+// reported is what the agency says of the driver of E01: HIT, NO_HIT or UNAVAILABLE, and whether more may come.
 func reported(status accident.HistoryStatus, pending bool, incidents ...accident.Incident) quote.AccidentHistoryRetrieved {
 	d := quote.DriverLookup{DriverID: "D1", Retryable: pending, Assessment: accident.Assessment{
 		History: accident.History{Status: status, Incidents: append([]accident.Incident{}, incidents...)},
@@ -47,7 +47,7 @@ func recorded(e quote.AccidentHistoryRetrieved) quote.RecordAccidentHistory {
 	return quote.RecordAccidentHistory{Revision: e.Revision, Drivers: e.Drivers, Answers: e.Answers}
 }
 
-// conditional is a quote whose driver's history nobody could give, with its price.
+// conditional is a quote without an answer about its driver's history, with its price.
 func conditional(t *testing.T) []quote.Event {
 	t.Helper()
 	e := quotetest.MustExample(t, "E01")
@@ -64,7 +64,7 @@ func outcomeOf(t *testing.T, log []quote.Event, c quote.Command) quote.Event {
 	return events[len(events)-1]
 }
 
-// TestAPendingFact: each way ends in another price or a decision, and none is taken twice.
+// TestAPendingFact: each path ends in another price or a decision, and none is taken twice.
 func TestAPendingFact(t *testing.T) {
 	t.Parallel()
 	given := conditional(t)
@@ -227,8 +227,8 @@ func TestAskingAgainTakesADay(t *testing.T) {
 	}
 }
 
-// TestTwoFunctionsAreAskedAndEachAnswers: while one of them has not, nothing is asked for again, and its answer is noted
-// whatever the other said before.
+// TestTwoFunctionsAreAskedAndEachAnswers: while one of them has not, nothing is requested again, and its answer is
+// recorded whatever the other said before.
 func TestTwoFunctionsAreAskedAndEachAnswers(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")
@@ -254,7 +254,7 @@ func TestTwoFunctionsAreAskedAndEachAnswers(t *testing.T) {
 	})
 }
 
-// TestWhatAsksProviders: a revision of which all is known asks nobody.
+// TestWhatAsksProviders: a revision without unknown facts calls no provider.
 func TestWhatAsksProviders(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")

@@ -34,7 +34,7 @@ func (r Request) Notes(quoteDate civil.Date) []plausible.Finding {
 	return plausible.Notes(r.application(quoteDate), nil)
 }
 
-// contradictions are what in a revision contradicts something else in it, or what the VIN decoder says of its vehicles.
+// contradictions are those within a revision, or with what the VIN decoder says about its vehicles.
 func (r Revision) contradictions() []plausible.Finding {
 	return plausible.Contradictions(r.Request.application(r.QuoteDate), r.Facts().VIN)
 }
@@ -71,7 +71,7 @@ func ratingDespite(faults []plausible.Finding, request rating.Request) rating.Re
 var members = []string{"", "state", "effectiveDate", "termMonths", "policy", "coverages", "drivers", "vehicles", "address", "contact"}
 
 // comparePointers orders JSON pointers as the request orders what they are about: by member, then by the numbers of
-// drivers and vehicles. Members of one driver or vehicle stay as the rules about them stand.
+// drivers and vehicles. Members of one driver or vehicle stay in the order of their rules.
 func comparePointers(a, b string) int {
 	memberA, restA, _ := strings.Cut(strings.TrimPrefix(a, "/"), "/")
 	memberB, restB, _ := strings.Cut(strings.TrimPrefix(b, "/"), "/")

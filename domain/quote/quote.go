@@ -13,7 +13,7 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// Status is where a quote stands in its life.
+// Status is the state of a quote in its life.
 type Status string
 
 // The statuses of a quote. All but the first three are final.
@@ -43,20 +43,19 @@ type Quote struct {
 	CustomerID string
 	// Version is the number of events folded.
 	Version int
-	// Status is what the events say. An open quote whose last day has passed is expired all the same:
-	// see StatusOn.
+	// Status is what the events say. An open quote whose last day has passed is expired nevertheless: see StatusOn.
 	Status Status
 	// Revision is the one in force. Earlier has the last MaxEarlier of those that were amended, the oldest first.
 	Revision
 	Earlier []Earlier
-	// Revisions is how many were ever opened. The number of one that was undone is not given again.
+	// Revisions is how many were ever opened. The number of an undone one is not used again.
 	Revisions int
-	// Reversal is the version of the last EventReversed, 0 where nothing was undone. What somebody began
-	// before it may be about what no longer stands.
+	// Reversal is the version of the last EventReversed, 0 if nothing was undone. What began before it may be about
+	// something that is no longer in force.
 	Reversal int
-	// ConfirmedPhone is the number of which a customer last said that texts may go to it, "" where none was confirmed.
+	// ConfirmedPhone is the number that the customer last confirmed for texts, "" if none was confirmed.
 	ConfirmedPhone string `json:",omitempty"`
-	// Erasure is set when the personal data were erased: names, dates of birth, VINs and the like are empty.
+	// Erasure is set when the personal data were erased: names, dates of birth, VINs and so on are empty.
 	Erasure *Erasure `json:",omitempty"`
 	// Undone counts the events that were undone, by their types; nil where none was.
 	Undone map[string]int
@@ -68,7 +67,7 @@ type Quote struct {
 // MaxEarlier is how many of the revisions that were amended a quote lists. All can be read from its log.
 const MaxEarlier = 50
 
-// Earlier is what a revision came to that was amended.
+// Earlier is the result of an amended revision.
 type Earlier struct {
 	Number        int
 	QuoteDate     civil.Date
@@ -80,7 +79,7 @@ type Earlier struct {
 	LastVersion int
 }
 
-// Revision is one version of the request, with what was found out about it and what came of it.
+// Revision is one version of the request, with what was found out about it and its outcome.
 type Revision struct {
 	// Number counts the revisions of a quote, from 1.
 	Number    int
@@ -91,7 +90,7 @@ type Revision struct {
 	Drivers  []DriverLookup
 	// Rating is the outcome, nil until there is one.
 	Rating *rating.Result
-	// RatedWith is what was known by then. A lookup that came later does not count for it.
+	// RatedWith is what was known at the rating. A later lookup does not count for it.
 	RatedWith  Lookups
 	Unanswered []Fact
 	// Contradictions are those that were found when it was rated.
@@ -100,7 +99,7 @@ type Revision struct {
 	Decision *Decision
 	// Correction is the last one, nil where nothing was corrected.
 	Correction *Correction
-	// Asking is how its pending facts were asked for again, Waivers are the conditions that were waived.
+	// Asking records how its pending facts were requested again, Waivers are the conditions that were waived.
 	Asking  Asking
 	Waivers []Waiver
 	Grounds Grounds
@@ -112,8 +111,8 @@ type Lookups struct {
 	Drivers  []DriverLookup
 }
 
-// FoldVersion counts the changes to what events come to: a state that an earlier program kept is not that of today's
-// Fold. A test compares the states of the examples with those that this version gave when it was new.
+// FoldVersion counts the changes to the result of the fold: a state stored by an earlier program is not that of today's
+// Fold. A test compares the states of the examples with those of this version when it was new.
 const FoldVersion = 8
 
 // Fold is the state after events, in order: what those make that were not undone by an EventReversed
@@ -131,8 +130,8 @@ func Fold(events ...Event) Quote {
 	return q
 }
 
-// Evolve folds one event into the state. It only copies facts, so it cannot fail. An EventReversed it takes
-// note of and no more: what a quote is without an event, Fold alone can tell.
+// Evolve folds one event into the state. It only copies facts, so it cannot fail. It only records an EventReversed:
+// only Fold can compute a quote without an event.
 func Evolve(q Quote, e Event) Quote {
 	q.Log = slices.Clip(q.Log)
 	q.apply(e)
@@ -150,8 +149,8 @@ func (q *Quote) decided(s Status, d *Decision) {
 	q.Status, q.Decision, q.Grounds.Outcome, q.Grounds.Decision = s, d, q.Version, q.Version
 }
 
-// rated takes the outcome of a revision in. It may be another than one before, as more is known now; an underwriter's
-// decision stands as long as it is about the same reasons.
+// rated applies the outcome of a revision. It may differ from an earlier one, because more is known now; an
+// underwriter's decision holds as long as it is about the same reasons.
 func (q *Quote) rated(s Status, r *rating.Result, unanswered []Fact, contradictions ...plausible.Finding) {
 	before := q.Revision
 	q.Rating, q.Unanswered, q.Contradictions, q.Correction = r, unanswered, contradictions, nil
@@ -166,8 +165,8 @@ func (q *Quote) rated(s Status, r *rating.Result, unanswered []Fact, contradicti
 	q.Status, q.Decision, q.Grounds.Decision = s, nil, 0
 }
 
-// toldAgain reports whether the outcome is no new rating but the one before, told again because what was pending was
-// given up: it is the same, and no lookup came just before it.
+// toldAgain reports whether the outcome is not a new rating but the previous one, repeated because pending facts were
+// given up: it is the same, and no lookup came immediately before it.
 func (q *Quote) toldAgain(before Revision) bool {
 	came := func(versions []int) bool { return slices.Contains(versions, q.Version-1) }
 	return before.Rating != nil && reflect.DeepEqual(before.Rating, q.Rating) &&
@@ -193,7 +192,7 @@ func (q *Quote) amend(e QuoteAmended) {
 	}
 }
 
-// earlier is what a revision came to, with the last version at which it was in force.
+// earlier is the result of a revision, with the last version at which it was in force.
 func (r Revision) earlier(lastVersion int) Earlier {
 	e := Earlier{
 		Number: r.Number, QuoteDate: r.QuoteDate, EffectiveDate: r.Request.EffectiveDate,
@@ -205,8 +204,8 @@ func (r Revision) earlier(lastVersion int) Earlier {
 	return e
 }
 
-// vehiclesStillKnown gives the lookups of a revision that hold for an amended request: the answers about
-// vehicles that are the same, whatever they are called now. Where nobody could answer, it is asked again.
+// vehiclesStillKnown returns the lookups of a revision that hold for an amended request: the answers about vehicles
+// that are the same, whatever their ids are now. A lookup without an answer is made again.
 func (r Revision) vehiclesStillKnown(amended Request) (lookups []VehicleLookup) {
 	known := map[car]VehicleLookup{}
 	for _, v := range r.Request.Vehicles {
@@ -224,8 +223,8 @@ func (r Revision) vehiclesStillKnown(amended Request) (lookups []VehicleLookup) 
 	return lookups
 }
 
-// driversStillKnown is vehiclesStillKnown for the histories of drivers who are the same people. A history of
-// which some source still owes its part is ordered again too.
+// driversStillKnown is vehiclesStillKnown for the histories of drivers who are the same people. An incomplete history
+// is ordered again too.
 func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 	known := map[person]DriverLookup{}
 	for _, d := range r.Request.Drivers {
@@ -252,7 +251,7 @@ func (q Quote) StatusOn(day civil.Date) Status {
 	return q.Status
 }
 
-// UnratedDays is how many days a revision is open that nobody could rate.
+// UnratedDays is how many days an unrated revision is open.
 const UnratedDays = 30
 
 // lastDay is the last day on which a revision is open.
@@ -263,8 +262,8 @@ func (r Revision) lastDay() civil.Date {
 	return r.QuoteDate.AddDays(UnratedDays)
 }
 
-// AcceptBy is the last day on which the offer of a rated revision can be accepted as it is: it has to be accepted
-// before it expires, and no later than on the day on which the policy begins.
+// AcceptBy is the last day on which the offer of a rated revision can be accepted as it is: before it expires, and no
+// later than on the day on which the policy begins.
 func (r Revision) AcceptBy() civil.Date {
 	if begins := r.Request.EffectiveDate; begins.Before(r.Rating.ExpiresOn) {
 		return begins
@@ -272,8 +271,8 @@ func (r Revision) AcceptBy() civil.Date {
 	return r.Rating.ExpiresOn
 }
 
-// Outcome is what came of the revision when it was rated, "" where it was not. A lookup that gave no answer and a
-// contradiction refer it, whatever the rating says.
+// Outcome is that of the revision's rating, "" if it was not rated. A lookup without an answer, or a contradiction,
+// refers it, whatever the rating says.
 func (r Revision) Outcome() rating.Outcome {
 	switch {
 	case r.Rating == nil:
@@ -333,8 +332,8 @@ func (r Revision) Facts() rating.Facts {
 	return facts
 }
 
-// historyPending reports whether some source still owes its part of a driver's history. What came is
-// rated, but the quote cannot be bound before the rest is in.
+// historyPending reports whether a part of a driver's history is still missing. What arrived is rated, but the quote
+// cannot be bound before the rest is known.
 func (r Revision) historyPending() bool {
 	return slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return d.Pending })
 }

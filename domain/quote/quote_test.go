@@ -16,7 +16,7 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// decision is one row: what happened, what is asked for, and what comes of it.
+// decision is one row: what happened, the command, and its result.
 type decision struct {
 	given   []quote.Event
 	when    quote.Command
@@ -31,7 +31,7 @@ func assertDecisions(t *testing.T, rows map[string]decision) {
 			t.Parallel()
 			got, err := quote.Decide(quote.Fold(row.given...), row.when)
 			if invalid, ok := err.(*quote.InvalidRequest); ok {
-				invalid.Faults = nil // the places have a test of their own
+				invalid.Faults = nil // the places have their own test
 			}
 			if !reflect.DeepEqual(err, row.wantErr) {
 				t.Fatalf("error=%#v, want %#v", err, row.wantErr)
@@ -148,7 +148,7 @@ func TestRecordVehicles(t *testing.T) {
 			given: []quote.Event{w.requested}, when: atOnce,
 			want: []quote.Event{quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 1, Vehicles: both, Answers: atOnce.Answers}},
 		},
-		"a lookup that does not say who knows of a vehicle is refused": {
+		"a lookup without an answer about a vehicle is refused": {
 			given: []quote.Event{w.requested}, when: answered("V1"), wantErr: &quote.IncompleteLookup{Missing: []string{"V2"}},
 		},
 		"a lookup with an answer about a stranger is refused": {
@@ -207,7 +207,7 @@ func TestRateQuote(t *testing.T) {
 	good, referred, declined := mustWay(t, "E01"), mustWay(t, "E13"), mustWay(t, "E15")
 	now := quote.RateQuote{Revision: 1}
 	without := func(facts ...quote.Fact) quote.RateQuote { return quote.RateQuote{Revision: 1, Unanswered: facts} }
-	// unknown is what E01 is rated to when the providers are not heard.
+	// unknown is the rating of E01 without the providers' answers.
 	unknown := func(facts rating.Facts) rating.Result {
 		return rating.Rate(good.example.Request.Rating(good.example.QuoteDate), facts)
 	}
@@ -249,7 +249,7 @@ func TestRateQuote(t *testing.T) {
 		"of two facts that are missing the first is named": {
 			given: []quote.Event{good.requested}, when: now, wantErr: &quote.FactMissing{Fact: quote.FactAccidentHistory},
 		},
-		"a fact that is declared unanswered does not stand for the other": {
+		"a fact that is declared unanswered does not cover the other": {
 			given: []quote.Event{good.requested}, when: without(quote.FactAccidentHistory), wantErr: &quote.FactMissing{Fact: quote.FactVehicles},
 		},
 		"without its vehicles a quote is referred": {
@@ -301,9 +301,9 @@ func TestWorkedExamples(t *testing.T) {
 	}
 }
 
-// TestAnyOrderOfCommandsKeepsTheInvariants gives all kinds of commands in any order and any number of times,
-// as messages that are lost, late or doubled and customers of little patience would, until the workflow of
-// the last revision has given up waiting.
+// TestAnyOrderOfCommandsKeepsTheInvariants returns all kinds of commands in any order and any number of times, as
+// messages that are lost, late or doubled and customers of little patience would, until the workflow of the last
+// revision has given up waiting.
 func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	const rounds = 600
@@ -346,10 +346,10 @@ func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {
 	}
 }
 
-// anyCommand is some command, most of them such as fit where the quote stands.
+// anyCommand is some command, usually one that fits the quote's state.
 func anyCommand(random *rand.Rand, e quotetest.Example, q quote.Quote) quote.Command {
 	revision := max(1, q.Number-random.IntN(8)/7+random.IntN(10)/9) // most often the one in force
-	day := e.QuoteDate.AddDays(random.IntN(12) / 11 * 31)           // seldom behind the last day
+	day := e.QuoteDate.AddDays(random.IntN(12) / 11 * 31)           // seldom after the last day
 	if random.IntN(80) == 0 {
 		return quote.RecordErasure{Erasure: erased.Erasure}
 	}
@@ -460,7 +460,7 @@ func (l *ledger) append(event quote.Event) {
 	l.q, l.log = quote.Evolve(l.q, event), append(l.log, event)
 	same := reflect.DeepEqual(l.q.Request, before.Request) && reflect.DeepEqual(l.q.Erasure, before.Erasure)
 	if !same && !kindOf(event).Describes {
-		l.t.Fatalf("round %d: %s changed what the quote says of persons; in the catalogue it does not", l.round, event.EventType())
+		l.t.Fatalf("round %d: %s changed the personal data of the quote; in the catalogue it does not", l.round, event.EventType())
 	}
 	if len(l.q.Earlier) < len(earlier) || len(earlier) > 0 && !reflect.DeepEqual(l.q.Earlier[:len(earlier)], earlier) {
 		l.t.Fatalf("round %d: %s changed an earlier revision", l.round, event.EventType())
@@ -469,7 +469,7 @@ func (l *ledger) append(event quote.Event) {
 	closed := l.final != nil && !erasure // also of a closed quote the data can be erased
 	switch event.(type) {
 	case quote.VehiclesIdentified, quote.AccidentHistoryRetrieved:
-		return // what had been asked is kept, whatever became of the quote
+		return // answers are kept, whatever happened to the quote
 	case quote.PhoneConfirmed:
 		return // customers are told of a quote that is closed too
 	case quote.QuoteOffered, quote.QuoteReferred, quote.QuoteDeclined:
@@ -486,8 +486,8 @@ func (l *ledger) append(event quote.Event) {
 	}
 }
 
-// mayFollow reports whether a revision that is rated may get another outcome: more is known of it, or nobody asks for
-// the rest any more.
+// mayFollow reports whether a revision that is rated may get another outcome: more is known, or the rest is no longer
+// requested.
 func mayFollow(q quote.Quote, outcome quote.Event) bool {
 	if r, ok := outcome.(quote.QuoteReferred); ok && q.Status == quote.StatusQuoted && r.Unanswered != nil {
 		return true

@@ -12,14 +12,14 @@ type Reason struct {
 	Text string `json:"text"`
 }
 
-// unanswered words the referral for a lookup that gave no answer in time.
+// unanswered has the reason to refer for each lookup without an answer in time.
 var unanswered = map[Fact]Reason{
 	FactVehicles:        {Code: "VEHICLES_UNANSWERED", Text: "The VIN lookup gave no answer in time"},
 	FactAccidentHistory: {Code: "ACCIDENT_HISTORY_UNANSWERED", Text: "The accident history gave no answer in time"},
 }
 
-// Reasons are those of the revision's outcome: the underwriting rules that fired, then what contradicts, then the
-// lookups that gave no answer. There are none before it is rated.
+// Reasons are those of the revision's outcome: the underwriting rules that fired, then contradictions, then lookups
+// without an answer. There are none before it is rated.
 func (r Revision) Reasons() []Reason {
 	reasons := []Reason{}
 	if r.Rating == nil {

@@ -21,7 +21,7 @@ type Request struct {
 	Vehicles      []rating.Vehicle  `json:"vehicles"`
 	// Address is the household's; providers match people better with it.
 	Address *Address `json:"address,omitempty"`
-	// Contact is nil where the customer is not to be told of anything.
+	// Contact is nil if the customer shall not be notified.
 	Contact *Contact `json:"contact,omitempty"`
 }
 
@@ -31,7 +31,7 @@ type Driver struct {
 	FirstName     string `json:"firstName"`
 	LastName      string `json:"lastName"`
 	LicenseNumber string `json:"licenseNumber,omitempty"`
-	// LicenseState is the state that issued the license; "" stands for the request's state.
+	// LicenseState is the state that issued the license; "" means the request's state.
 	LicenseState string `json:"licenseState,omitempty"`
 }
 
@@ -84,7 +84,7 @@ type car struct {
 
 func carOf(v rating.Vehicle) car { return car{v.VIN, v.ModelYear} }
 
-// person is who a history is ordered of.
+// person is the person whose history is ordered.
 type person struct {
 	firstName, lastName         string
 	dateOfBirth                 civil.Date

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Entry is what a quote remembers of one event of its log, so that it can say which events rest on which.
+// Entry is what a quote remembers about one event of its log, so that it can say which events rest on which.
 type Entry struct {
 	Version int
 	Type    string
-	// On are the versions of the events that it rests on directly: without one of them it would not have
-	// come to this event. An event that was undone rests on nothing.
+	// On are the versions of the events that it rests on directly: without one of them this event would not exist. An
+	// event that was undone rests on nothing.
 	On []int
-	// ReversedBy is the version of the EventReversed that undid it, 0 where it stands.
+	// ReversedBy is the version of the EventReversed that undid it, 0 if none did.
 	ReversedBy int
 }
 
@@ -27,7 +27,8 @@ type Grounds struct {
 	Vehicles, Drivers []int
 	// Outcome is its outcome, the underwriter's decision on it, or the last correction.
 	Outcome int
-	// Decision is the underwriter's that stands, 0 where there is none. A later outcome may have left it standing.
+	// Decision is the version of the underwriter's decision in force, 0 if there is none. It may outlast a later
+	// outcome.
 	Decision int `json:",omitempty"`
 	// Waivers are those of its conditions.
 	Waivers []int
@@ -36,7 +37,7 @@ type Grounds struct {
 // rated are the versions of all that an outcome is rated from.
 func (g Grounds) rated() []int { return slices.Concat([]int{g.Opened}, g.Vehicles, g.Drivers) }
 
-// reversed gives the versions of the events that were undone, each with that of its reversal.
+// reversed returns the versions of the events that were undone, each with that of its reversal.
 func reversed(events []Event) map[int]int {
 	undone := map[int]int{}
 	for i, e := range events {
@@ -63,7 +64,7 @@ func (q *Quote) skip(e Event, by int) {
 // decide undoes the newest event first, so that the log makes sense after each of its events.
 func (c ReverseEvent) decide(q Quote) ([]Event, error) {
 	if len(q.Log) != q.Version {
-		panic("quote: an event is to be undone in a quote without its log")
+		panic("quote: cannot undo an event of a quote without its log")
 	}
 	targets := slices.SortedFunc(slices.Values(c.Events), func(a, b EventRef) int { return cmp.Compare(b.Version, a.Version) })
 	targets = slices.CompactFunc(targets, func(a, b EventRef) bool { return a.Version == b.Version })
@@ -110,8 +111,8 @@ func (e *NoSuchEvent) Error() string {
 	return fmt.Sprintf("the quote has no event %d; it is at version %d", e.Version, e.Have)
 }
 
-// NotReversible refuses to undo the request, without which there is no quote, and a reversal: what was
-// undone wrongly is done again.
+// NotReversible refuses to undo the request, without which there is no quote, and a reversal: repeat what was undone
+// wrongly.
 type NotReversible struct {
 	Version int
 	Type    string

@@ -11,23 +11,23 @@ import (
 // TermField says what kind of personal datum a Term is.
 type TermField string
 
-// The fields by which quotes are found.
+// The fields of the search for quotes.
 const (
 	TermEmail   TermField = "email"
 	TermVIN     TermField = "vin"
 	TermLicense TermField = "license"
 )
 
-// Term is a personal datum by which quotes are found exactly, in one form for all ways to write it.
+// Term is a personal datum by which quotes are found exactly, in one form for all spellings.
 type Term struct {
 	Field TermField
 	Value string
 }
 
-// LogValue leaves out what the term is about.
+// LogValue leaves out the value.
 func (t Term) LogValue() slog.Value { return slog.StringValue(string(t.Field)) }
 
-// NewTerm makes a term of what somebody wrote, ok is false if nothing is left of it in the form of its field.
+// NewTerm makes a term from what somebody wrote; ok is false if nothing of it is left in the form of its field.
 func NewTerm(field TermField, text string) (t Term, ok bool) {
 	switch field {
 	case TermEmail:

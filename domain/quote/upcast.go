@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// upcaster makes the data of an event of one version those of the next. It knows nothing of the Go types, which change:
-// what an event said in a version that was written never does.
+// upcaster turns the data of an event of one version into those of the next. It knows nothing about the Go types, which
+// change; the content of a stored version never does.
 type upcaster func(json.RawMessage) (json.RawMessage, error)
 
-// Upcast gives the data of a stored event in the newest version of its type, one version after the other.
-// Data that are of the newest version already come back as they are.
+// Upcast returns the data of a stored event in the newest version of its type, one version after the other. Data that
+// are of the newest version already come back as they are.
 func Upcast(v Versioned, data json.RawMessage) (json.RawMessage, error) {
 	earlier := kinds[v.Type].earlier
 	for ; v.Version >= 1 && v.Version <= len(earlier); v.Version++ {
@@ -23,8 +23,8 @@ func Upcast(v Versioned, data json.RawMessage) (json.RawMessage, error) {
 	return data, nil
 }
 
-// answersApart takes the providers' answers out of the entries of a lookup and lists them behind these,
-// each with its entry's id as what it is about.
+// answersApart takes the providers' answers out of the entries of a lookup and lists them after these, each with its
+// entry's id as its subject.
 func answersApart(entries, id string) upcaster {
 	type object = map[string]json.RawMessage
 	return func(data json.RawMessage) (json.RawMessage, error) {

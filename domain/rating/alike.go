@@ -18,7 +18,7 @@ func SameMileage(a, b int) bool {
 	return alike(func(p *Plan) bool { return p.AnnualMileage.Rows.at(a) == p.AnnualMileage.Rows.at(b) })
 }
 
-// SameCommute compares the miles of one way to work.
+// SameCommute compares the one-way miles to work.
 func SameCommute(a, b int) bool {
 	return alike(func(p *Plan) bool { return (a < p.Use.LongCommuteFromMiles) == (b < p.Use.LongCommuteFromMiles) })
 }
@@ -49,7 +49,7 @@ func SameLoss(a, b decimal.Decimal) bool {
 	})
 }
 
-// number is that of the digits, one that no state has where there are none.
+// number is the number of the digits, or one that no state has if there are none.
 func number(digits string) int {
 	n, ok := zip3(digits)
 	if !ok {

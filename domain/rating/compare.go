@@ -6,9 +6,8 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// SameAnswer reports whether two results tell the applicant the same: the outcome with its reasons and
-// conditions, what counted against whom, the plan, and every amount. The factors and traces by which the
-// amounts came about may differ.
+// SameAnswer reports whether two results are the same to the applicant: the outcome with its reasons and conditions,
+// what counted against whom, the plan, and every amount. The factors and traces that led to the amounts may differ.
 func (r Result) SameAnswer(o Result) bool {
 	return r.Outcome == o.Outcome && slices.Equal(r.Reasons, o.Reasons) && slices.Equal(r.Conditions, o.Conditions) &&
 		r.ExpiresOn == o.ExpiresOn && r.RatePlanVersion == o.RatePlanVersion &&

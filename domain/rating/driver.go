@@ -83,7 +83,7 @@ func (p *Plan) goodDriver(d *driver) bool {
 	return true
 }
 
-// averageDriver gives the mean factor of the rated drivers for each group; it is used on every car.
+// averageDriver returns the mean factor of the rated drivers for each group; it is used on every car.
 func (k *risk) averageDriver() (averages [len(groups)]fixed) {
 	for i := range averages {
 		var sum fixed

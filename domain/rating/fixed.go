@@ -36,7 +36,7 @@ func (f fixed) money() decimal.Decimal { return decimal.MustNew(int64(f/cent), 2
 // exact is f with four decimals.
 func (f fixed) exact() decimal.Decimal { return decimal.MustNew(int64(f), 4) }
 
-// factor is a decimal of a rate plan: what it is worth, and the digits the plan gives it.
+// factor is a decimal of a rate plan: its value, and its digits in the plan.
 type factor struct {
 	units  fixed
 	digits decimal.Decimal

@@ -8,8 +8,8 @@ import (
 	"milepost/domain/civil"
 )
 
-// Locate returns the JSON pointer to the member of a request that a validation code is about: the first of several,
-// and "" where it is none alone.
+// Locate returns the JSON pointer to the member of a request that a validation code is about: the first of several, and
+// "" if it is about no single one.
 func Locate(r Request, code Code) string {
 	p, err := Select(r.State, r.EffectiveDate, r.QuoteDate)
 	if err != nil {

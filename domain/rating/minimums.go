@@ -9,8 +9,8 @@ import (
 	"milepost/domain/civil"
 )
 
-// Minimum is what the law of a state asks of liability cover, in thousands of dollars. It is for
-// reference: what a request needs stands in the rate plan.
+// Minimum is the liability cover that the law of a state requires, in thousands of dollars. It is for reference: the
+// rate plan says what a request needs.
 type Minimum struct {
 	// From is the first policy effective date it applies to, or no date where that is not recorded.
 	From civil.Date
@@ -19,8 +19,8 @@ type Minimum struct {
 	Note string
 }
 
-// MinimumLimits gives the minimum in one of the 50 states or DC for policies that begin on a date, and
-// false for any other state.
+// MinimumLimits returns the minimum in one of the 50 states or DC for policies that begin on a date, and false for any
+// other state.
 func MinimumLimits(state string, effective civil.Date) (Minimum, bool) {
 	var found Minimum
 	history, ok := minimums()[state]

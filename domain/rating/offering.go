@@ -22,7 +22,7 @@ type Offering struct {
 	ExclusionAllowed bool
 }
 
-// OfferedCoverage is a coverage with what may be chosen for it.
+// OfferedCoverage is a coverage with its choices.
 type OfferedCoverage struct {
 	Code Coverage
 	// OfVehicle says that it is selected for each vehicle and not for the policy.
@@ -36,7 +36,7 @@ type OfferedCoverage struct {
 // StateCodes are the codes of the states that the plan is for.
 func (p *Plan) StateCodes() []string { return slices.Sorted(maps.Keys(p.States)) }
 
-// Offering returns what the plan offers in a state; ok is false if that is nothing.
+// Offering returns what the plan offers in a state; ok is false if it offers nothing.
 func (p *Plan) Offering(code string) (o Offering, ok bool) {
 	s := p.States[code]
 	if s == nil {

@@ -43,8 +43,8 @@ func (p *Plan) Covers(state string, effective civil.Date) bool {
 	return p.States[state] != nil && p.inForce(effective)
 }
 
-// OnAnyDate gives the same plan without its effective range, to rate a request as if the plan were in
-// force: that is how two plans are compared with all dates held still.
+// OnAnyDate returns the same plan without its effective range, to rate a request as if the plan were in force: that is
+// how two plans are compared with all dates held still.
 func (p *Plan) OnAnyDate() *Plan {
 	timeless := *p
 	timeless.anyDate = true
@@ -61,8 +61,8 @@ func (p *Plan) Text(code Code) string {
 	return validationTexts[code]
 }
 
-// parsePlan reads a plan. It refuses a document with members that rating does not know, and one that
-// asks for anything rating does not do.
+// parsePlan reads a plan. It refuses a document with members that rating does not know, and one that needs anything
+// rating does not do.
 func parsePlan(document []byte) (*Plan, error) {
 	p := &Plan{}
 	decoder := json.NewDecoder(bytes.NewReader(document))

@@ -25,10 +25,10 @@ var (
 	ErrNoPlanInForce     = errors.New("no rate plan in force")
 )
 
-// Plans gives all rate plans, the oldest first. They are loaded when they are first asked for.
+// Plans returns all rate plans, the oldest first. They are loaded on first use.
 func Plans() []*Plan { return slices.Clone(loadPlans()) }
 
-// Named gives the plan of a version; ok is false where there is none.
+// Named returns the plan of a version; ok is false if there is none.
 func Named(version string) (p *Plan, ok bool) {
 	i := slices.IndexFunc(loadPlans(), func(p *Plan) bool { return p.Version() == version })
 	if i < 0 {
@@ -37,9 +37,9 @@ func Named(version string) (p *Plan, ok bool) {
 	return loadPlans()[i], true
 }
 
-// Select gives the plan for policies of a state that begin on a date, as it was on the day of the quote: what
-// was released later does not count, so that a quote comes to the same whenever it is rated again. Its errors
-// wrap ErrStateNotSupported and ErrNoPlanInForce.
+// Select returns the plan for policies of a state that begin on a date, as it was on the day of the quote: what was
+// released later does not count, so that a quote has the same result whenever it is rated again. Its errors wrap
+// ErrStateNotSupported and ErrNoPlanInForce.
 func Select(state string, effective, quoted civil.Date) (*Plan, error) {
 	return selectOf(loadPlans(), state, effective, quoted)
 }
@@ -59,8 +59,7 @@ func selectOf(plans []*Plan, state string, effective, quoted civil.Date) (*Plan,
 	return nil, fmt.Errorf("%w in %s on %s, to a quote of %s", ErrNoPlanInForce, state, effective, quoted)
 }
 
-// Rate rates a request under the plan that Select gives for it. Where there is none, the result is
-// Invalid and says so.
+// Rate rates a request under the plan that Select returns for it. If there is none, the result is Invalid and says so.
 func Rate(r Request, facts Facts) Result {
 	p, err := Select(r.State, r.EffectiveDate, r.QuoteDate)
 	if err != nil {
@@ -69,8 +68,8 @@ func Rate(r Request, facts Facts) Result {
 	return p.Rate(r, facts)
 }
 
-// Validate checks a request against the plan that Select gives for it. Where there is none, the codes
-// say so, beside what some plan has to say.
+// Validate checks a request against the plan that Select returns for it. If there is none, the codes say so, together
+// with the codes that hold under any plan.
 func Validate(r Request) []Code {
 	p, err := Select(r.State, r.EffectiveDate, r.QuoteDate)
 	if err == nil {
@@ -114,7 +113,7 @@ func readPlan(name string) json.RawMessage {
 	return document
 }
 
-// mergePatch applies an RFC 7386 merge patch. Only the objects on the way to a change are taken apart.
+// mergePatch applies an RFC 7386 merge patch. Only the objects on the path to a change are decoded.
 func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
 	var changes map[string]json.RawMessage
 	if json.Unmarshal(patch, &changes) != nil || changes == nil {

@@ -148,7 +148,7 @@ func (c *pricing) trace() Trace {
 	return Trace(c.text)
 }
 
-// factor gives the factor of a step, or nil where the step does not apply.
+// factor returns the factor of a step, or nil where the step does not apply.
 func (c *pricing) factor(step StepName, v *car, code Coverage, selection Selection) *factor {
 	p, g := c.plan, c.plan.Coverages.Group[code]
 	switch step {
@@ -220,7 +220,7 @@ func (c *pricing) factor(step StepName, v *car, code Coverage, selection Selecti
 	return nil
 }
 
-// use gives the row of a use: commuting is rated by distance.
+// use returns the row of a use: commuting is rated by distance.
 func (p *Plan) use(v *Vehicle) string {
 	switch {
 	case v.Use != Commute:

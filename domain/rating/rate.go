@@ -1,6 +1,6 @@
-// Package rating prices auto insurance. A Request and the Facts that others know about it go through a
-// Plan, and a Result comes out: the Outcome, the premium of each coverage, and the Trace of factors that
-// made it. Everything is exact decimal arithmetic, and the same input always gives the same Result.
+// Package rating prices auto insurance. A Plan turns a Request and the Facts about it into a Result: the Outcome, the
+// premium of each coverage, and the Trace of the factors in it. Everything is exact decimal arithmetic, and the same
+// input always has the same Result.
 package rating
 
 import (
@@ -46,7 +46,7 @@ func (p *Plan) evaluate(r *Request, facts Facts, traced bool) Result {
 	return result
 }
 
-// declaredOnly gives the facts as if no report told of any incident, and whether that changes them.
+// declaredOnly returns the facts as if no report had any incident, and whether that changes them.
 func declaredOnly(facts Facts) (declared Facts, differs bool) {
 	declared = Facts{VIN: facts.VIN, History: make(map[string]accident.History, len(facts.History))}
 	for id, h := range facts.History {

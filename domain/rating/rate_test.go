@@ -85,7 +85,7 @@ func TestValidation(t *testing.T) {
 		"a good request has no faults":                 {nil, nil},
 		"a state without rates ends the check":         {request(func(r *rating.Request) { r.State, r.TermMonths = "WA", 7 }), []rating.Code{rating.StateNotSupported}},
 		"no plan is in force before the first":         {request(func(r *rating.Request) { r.QuoteDate, r.EffectiveDate = date("2025-12-01"), date("2025-12-31") }), []rating.Code{rating.PlanNotEffective}},
-		"a missing effective date is none":             {request(func(r *rating.Request) { r.EffectiveDate = civil.Date{} }), []rating.Code{rating.PlanNotEffective, rating.EffectiveDateRange, rating.DriverTooYoung}},
+		"a missing effective date is an error":         {request(func(r *rating.Request) { r.EffectiveDate = civil.Date{} }), []rating.Code{rating.PlanNotEffective, rating.EffectiveDateRange, rating.DriverTooYoung}},
 		"the effective date may be today":              {request(func(r *rating.Request) { r.QuoteDate = r.EffectiveDate }), nil},
 		"but not yesterday":                            {request(func(r *rating.Request) { r.QuoteDate = r.EffectiveDate.AddDays(1) }), []rating.Code{rating.EffectiveDateRange}},
 		"it may be 60 days ahead":                      {request(func(r *rating.Request) { r.QuoteDate = r.EffectiveDate.AddDays(-60) }), nil},
@@ -116,7 +116,7 @@ func TestValidation(t *testing.T) {
 		"a date of birth that is not stated":     {driver(func(d *rating.Driver) { d.DateOfBirth = civil.Date{} }), []rating.Code{rating.UnknownValue}},
 		"an incident of no known type":           {declare(ticket("UFO", "2025-01-01")), []rating.Code{rating.UnknownValue}},
 		"a prior limit that cannot be read":      {request(func(r *rating.Request) { r.Policy.PriorInsurance.BILimit = "lots" }), []rating.Code{rating.UnknownValue}},
-		"a prior policy that ended nobody knows": {request(func(r *rating.Request) { r.Policy.PriorInsurance.ExpirationDate = civil.Date{} }), []rating.Code{rating.UnknownValue}},
+		"a prior policy with an unknown end":     {request(func(r *rating.Request) { r.Policy.PriorInsurance.ExpirationDate = civil.Date{} }), []rating.Code{rating.UnknownValue}},
 		"the minimum is by the state":            {inState("CA", "25/50", "25", "90012"), []rating.Code{rating.LimitBelowMinimum}},
 		"UMBI needs BI":                          {request(func(r *rating.Request) { delete(r.Coverages, rating.BI) }), []rating.Code{rating.RequiredCoverageMissing, rating.UMBIExceedsBI}},
 		"UMBI may not exceed BI":                 {request(func(r *rating.Request) { r.Coverages[rating.UMBI] = rating.Option("250/500") }), []rating.Code{rating.UMBIExceedsBI}},
@@ -229,7 +229,7 @@ func TestUnderwriting(t *testing.T) {
 		"seven drivers refer":                      {copies(7, 1), rating.Referred, []rating.Code{"R12"}},
 		"a ZIP code of Ohio without own territory": {zip("45999"), rating.Quoted, []rating.Code{}},
 		"a ZIP code of Indiana refers":             {zip("46000"), rating.Referred, []rating.Code{"R13"}},
-		"so does one that is none":                 {zip("4"), rating.Referred, []rating.Code{"R13"}},
+		"so does one that is not a ZIP code":       {zip("4"), rating.Referred, []rating.Code{"R13"}},
 		"all that fire are reported, the worst wins": {both(title(rating.TitleJunk), zip("+43"), license(accident.LicenseExpired)),
 			rating.Declined, []rating.Code{"D05", "R05", "R13"}},
 	} {
@@ -255,7 +255,7 @@ func mustSteps(t *testing.T, trace rating.Trace) []rating.Step {
 	return steps
 }
 
-// factorOf gives the factor of a step of E01's BI, or "" where the step did not apply.
+// factorOf returns the factor of a step of E01's BI, or "" where the step did not apply.
 func factorOf(t *testing.T, result rating.Result, code rating.Coverage, step rating.StepName) string {
 	t.Helper()
 	if result.Price == nil {

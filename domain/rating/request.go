@@ -39,7 +39,7 @@ type Policy struct {
 type PriorInsurance struct {
 	HasPrior       bool       `json:"hasPrior"`
 	ExpirationDate civil.Date `json:"expirationDate,omitzero"`
-	// BILimit is a split limit like "100/300"; "" stands for prior cover without bodily injury.
+	// BILimit is a split limit like "100/300"; "" means prior cover without bodily injury.
 	BILimit string `json:"biLimit,omitzero"`
 }
 
@@ -56,7 +56,7 @@ type Driver struct {
 	MatureDriverCourse bool          `json:"matureDriverCourse"`
 	// Excluded drivers are named, and have no cover while they drive.
 	Excluded bool `json:"excluded"`
-	// SR22 asks for a filing that proves financial responsibility.
+	// SR22 requests a filing that proves financial responsibility.
 	SR22 bool `json:"sr22"`
 	// Incidents are those that the applicant declared.
 	Incidents []accident.Incident `json:"incidents,omitzero"`
@@ -65,7 +65,7 @@ type Driver struct {
 // Rated reports whether the driver's record enters the price.
 func (d Driver) Rated() bool { return !d.Excluded && d.LicenseStatus != accident.LicensePermit }
 
-// Vehicle is one car with the coverages selected for it alone.
+// Vehicle is one car with its own selected coverages.
 type Vehicle struct {
 	VehicleID string `json:"vehicleId"`
 	VIN       string `json:"vin"`
@@ -265,7 +265,7 @@ func (t *TitleStatus) UnmarshalText(text []byte) error {
 	return closed.Parse(t, text, "title status", titleStatuses)
 }
 
-// branded reports whether the title tells of past damage or defects that may be repaired.
+// branded reports whether the title records past damage or defects that may have been repaired.
 func (t TitleStatus) branded() bool {
 	return slices.Contains([]TitleStatus{TitleRebuilt, TitleFlood, TitleHail, TitleLemon}, t)
 }

@@ -23,8 +23,8 @@ type Result struct {
 	ExpiresOn       civil.Date     `json:"expiresOn,omitzero"`
 	RatePlanVersion string         `json:"ratePlanVersion,omitzero"`
 	Drivers         []DriverResult `json:"drivers,omitzero"`
-	// Price is nil unless the outcome is Quoted or Referred; with Referred it is indicative. Its
-	// members stand beside the others in JSON.
+	// Price is nil unless the outcome is Quoted or Referred; with Referred it is indicative. Its members are beside the
+	// others in JSON.
 	*Price
 	DeclaredOnly *DeclaredOnly `json:"declaredOnly,omitzero"`
 	// AdverseActionNotice is set where the reports made the outcome worse or the premium higher.
@@ -114,14 +114,14 @@ type Fee struct {
 	Amount decimal.Decimal `json:"amount"`
 }
 
-// DeclaredOnly is what the outcome would be had the reports told of no incidents.
+// DeclaredOnly is what the outcome would be if the reports had no incidents.
 type DeclaredOnly struct {
 	Outcome Outcome `json:"outcome"`
 	// TotalPremium is nil where the outcome has no price.
 	TotalPremium *decimal.Decimal `json:"totalPremium"`
 }
 
-// Outcome is what becomes of a request.
+// Outcome is the result of a request.
 type Outcome string
 
 // The outcomes.

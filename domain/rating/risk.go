@@ -110,7 +110,7 @@ func (p *Plan) symbol(msrp decimal.Decimal) *symbolRow {
 	return nil // check refuses a plan without a last row
 }
 
-// territory is that of a ZIP code, the default where the plan has none for it.
+// territory is that of a ZIP code, the default if the plan has none for it.
 func (s *state) territory(zip string) string {
 	if len(zip) >= 3 {
 		if t, ok := s.ZIP3[zip[:3]]; ok {
@@ -133,7 +133,7 @@ func (p *Plan) RatesYearsLicensed(state string) bool {
 	return s != nil && s.DriverClassBasis == basisYearsLicensed
 }
 
-// zip3 gives the first three digits of a ZIP code.
+// zip3 returns the first three digits of a ZIP code.
 func zip3(zip string) (int, bool) {
 	if len(zip) < 3 {
 		return 0, false

@@ -34,10 +34,10 @@ func TestSameAnswer(t *testing.T) {
 		return r
 	}
 	same := map[string]func(*Result){
-		"nothing":               func(*Result) {},
-		"a factor":              func(r *Result) { r.Drivers[0].Factors.LIAB = one.exact() },
-		"a trace":               func(r *Result) { r.Vehicles[0].Coverages[0].Trace = "" },
-		"zeros behind a number": func(r *Result) { r.TotalPremium = r.TotalPremium.Trim(0) },
+		"nothing":              func(*Result) {},
+		"a factor":             func(r *Result) { r.Drivers[0].Factors.LIAB = one.exact() },
+		"a trace":              func(r *Result) { r.Vehicles[0].Coverages[0].Trace = "" },
+		"zeros after a number": func(r *Result) { r.TotalPremium = r.TotalPremium.Trim(0) },
 	}
 	for name, change := range same {
 		if !result(func(*Result) {}).SameAnswer(result(change)) {

@@ -251,5 +251,5 @@ func (b bands) at(n int) *byGroup {
 	return nil // check refuses a plan without a last band
 }
 
-// atMost reports whether n is within an upper bound, where nil is no bound.
+// atMost reports whether n is within an upper bound, where nil means no bound.
 func atMost(n int, bound *int) bool { return bound == nil || n <= *bound }

@@ -8,19 +8,19 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Trace is how the premium of one coverage came about, step by step, in one line:
+// Trace shows how the premium of one coverage was computed, step by step, in one line:
 //
 //	BASE 104.0000; TERRITORY 1.080 -> 112.3200; …; ROUND to 1.00 -> 121.00; COVERAGE_MINIMUM -> 125.00
 //	FLAT 18.00 x term 2
 //
-// It is text, which people read. A program that wants the numbers asks for the Steps.
+// It is text for people. Programs use the Steps.
 type Trace string
 
 // Step is one operation on the running premium.
 type Step struct {
 	Name StepName
-	// Factor is what the premium was multiplied with, in the digits of the plan. With Round it is the
-	// unit. Base, Flat and CoverageMinimum have none.
+	// Factor is what the premium was multiplied by, in the digits of the plan. With Round it is the unit. Base, Flat
+	// and CoverageMinimum have none.
 	Factor decimal.Decimal
 	// Premium is the running premium after the step.
 	Premium decimal.Decimal
@@ -29,8 +29,8 @@ type Step struct {
 // StepName names an operation.
 type StepName string
 
-// The steps of a factored coverage come in the order that the plan gives, from Base to Term; then Round,
-// and CoverageMinimum if the premium is below it. A flat coverage has Flat and Term.
+// The steps of a factored coverage are in the plan's order, from Base to Term; then Round, and CoverageMinimum if the
+// premium is below it. A flat coverage has Flat and Term.
 const (
 	Base              StepName = "BASE"
 	Territory         StepName = "TERRITORY"
@@ -104,7 +104,7 @@ func (t Trace) Steps() ([]Step, error) {
 	return steps, nil
 }
 
-// appendStep appends the step that a line tells of, or the two of a flat coverage.
+// appendStep appends the step that a line describes, or the two of a flat coverage.
 func appendStep(steps []Step, line string) ([]Step, error) {
 	name, rest, _ := strings.Cut(line, " ")
 	if StepName(name) == Flat {

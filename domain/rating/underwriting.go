@@ -8,13 +8,13 @@ import (
 	"milepost/domain/vehicle"
 )
 
-// underwrite gives the rules that fire, in the order of the plan, and the outcome they lead to.
+// underwrite returns the rules that fire, in the order of the plan, and the outcome they lead to.
 func (k *risk) underwrite() (Outcome, []Code) {
 	return k.plan.outcome(func(rule *rule) bool { return predicates[rule.ID](k, rule) })
 }
 
-// DeclaredReasons returns what a rating that came to the reasons fired would have come to from what the applicant
-// declared alone: of fired it keeps what no consumer report can tell. It needs no personal data.
+// DeclaredReasons returns the reasons that a rating with the reasons fired would have had from the applicant's
+// declarations alone: of fired it keeps what no consumer report can cause. It needs no personal data.
 func (p *Plan) DeclaredReasons(r Request, fired []Code) (Outcome, []Code) {
 	k := p.risk(&r, Facts{})
 	return p.outcome(func(rule *rule) bool {
@@ -101,11 +101,11 @@ var predicates = map[Code]func(*risk, *rule) bool{
 // reportRules are those that look at what drivers have done, and at their licenses.
 var reportRules = []Code{"D01", "D02", "R01", "R02", "R03", "R04", "D07", "R05"}
 
-// OfReport reports whether an underwriting rule looks at what consumer reports may tell beside the applicant: what
-// drivers have done, and their licenses.
+// OfReport reports whether an underwriting rule depends on what consumer reports may add to the applicant's answers:
+// what drivers have done, and their licenses.
 func (c Code) OfReport() bool { return slices.Contains(reportRules, c) }
 
-// rule gives the rule of an id. A plan without it gives one with no numbers.
+// rule returns the rule of an id. For a plan without it, the rule has no numbers.
 func (p *Plan) rule(id Code) *rule {
 	for i := range p.Underwriting.Rules {
 		if p.Underwriting.Rules[i].ID == id {
@@ -164,7 +164,7 @@ func (k *risk) chargeableAccidents() (n int) {
 // insured reports whether the car itself is insured against damage.
 func (c *car) insured() bool { return c.Coverages.has(COMP) || c.Coverages.has(COLL) }
 
-// weightClass reads the number in "Class 2E: 6,001 - 7,000 lb (…)"; it is 0 where there is none.
+// weightClass reads the number in "Class 2E: 6,001 - 7,000 lb (…)"; it is 0 if there is none.
 func weightClass(gvwr string) (class int) {
 	digits, ok := strings.CutPrefix(gvwr, "Class ")
 	for i := 0; ok && i < len(digits) && '0' <= digits[i] && digits[i] <= '9' && class < 100; i++ {

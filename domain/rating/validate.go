@@ -51,10 +51,10 @@ var validationTexts = map[Code]string{
 	DriverExclusionNotAllowed: "The state does not allow a driver to be excluded. List the driver as rated.",
 }
 
-// Validate gives the codes of everything that makes a request unfit to be rated, each once, in order.
-// A state that the plan does not have is reported alone. An unknown selection or value ends the check.
+// Validate returns the codes of everything that makes a request unfit to be rated, each once, in order. A state that
+// the plan does not have is reported alone. An unknown selection or value ends the check.
 //
-// V16 stands for values and dates that decoding JSON lets through only by their absence.
+// V16 is for values and dates that JSON decoding accepts only if they are absent.
 func (p *Plan) Validate(r Request) []Code {
 	s := p.States[r.State]
 	if s == nil {

@@ -2,8 +2,8 @@ package vehicle
 
 import "math/bits"
 
-// charset is a set of digits, upper-case letters and the bar that stands for the check digit in patterns.
-// Other characters are in no set.
+// charset is a set of digits, upper-case letters and the bar that represents the check digit in patterns. Other
+// characters are in no set.
 type charset uint64
 
 const members = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ|"

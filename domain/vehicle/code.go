@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Code is one of vPIC's error codes: what a decode thinks of the VIN.
+// Code is one of vPIC's error codes: a decode's judgment of the VIN.
 type Code int
 
 // The codes that a decode may have.
@@ -22,9 +22,9 @@ const (
 	NoDetailedData    Code = 8   // nothing is known but what the WMI says
 	Glider            Code = 9   // a glider kit
 	OffRoad           Code = 10  // an off-road vehicle, whose number need not be a VIN
-	NoModelYear       Code = 11  // position 10 tells no year
-	OtherModelYear    Code = 12  // the year asked for is not the VIN's
-	UnusedCharacters  Code = 14  // some characters told nothing
+	NoModelYear       Code = 11  // position 10 has no year
+	OtherModelYear    Code = 12  // the requested year is not the VIN's
+	UnusedCharacters  Code = 14  // some characters had no meaning
 	InvalidCharacters Code = 400 // some characters may not stand where they do
 )
 
@@ -64,10 +64,10 @@ func JoinCodes(codes []Code) string {
 	return strings.Join(texts, ",")
 }
 
-// findCodes judges the VIN in the light of what the pass found.
+// findCodes judges the VIN by what the pass found.
 func (p *pass) findCodes() {
 	offRoad := strings.HasPrefix(p.text(elementBodyClass), offRoadPrefix)
-	var noted []Code // those that may stand beside Clean
+	var noted []Code // those that may accompany Clean
 	switch {
 	case !p.known:
 		p.codes = append(p.codes, UnknownMaker)
@@ -123,7 +123,7 @@ func (p *pass) judgeForm(offRoad bool) {
 	}
 }
 
-// allowed returns the characters that may stand in a position, counted from 0.
+// allowed returns the characters that are allowed in a position, counted from 0.
 func (p *pass) allowed(i int) charset {
 	serial := 13
 	switch {
@@ -143,8 +143,8 @@ func (p *pass) allowed(i int) charset {
 	return vinCharacters
 }
 
-// judgePositions looks for characters that no pattern of the year provides for, and for what they might have
-// been. A position that no pattern names is free, and so is every one if the year is unknown.
+// judgePositions looks for characters that no pattern of the year provides for, and for likely replacements. A position
+// that no pattern names is free, and so is every one if the year is unknown.
 func (p *pass) judgePositions() {
 	if p.year == 0 {
 		return

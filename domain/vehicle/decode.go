@@ -27,8 +27,8 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Decode says what the embedded data know of a VIN. It decodes short and wrong ones as far as they go and
-// tells in ErrorCodes what is the matter with them.
+// Decode says what the embedded data know about a VIN. It decodes short and wrong ones as far as possible and says in
+// ErrorCodes what is wrong with them.
 //
 // It refuses, with a *LengthError or a *CharacterError, only text of more than 17 characters and
 // characters that are not printable ASCII; and options that are not valid.
@@ -70,7 +70,7 @@ func Decode(vin string, o Options) (Decoded, error) {
 	return best.decoded(), nil
 }
 
-// decoder is a VIN and what holds for it in whatever year.
+// decoder is a VIN and what holds for it in any year.
 type decoder struct {
 	data  *extract
 	vin   string
@@ -83,8 +83,8 @@ type decoder struct {
 type pass struct {
 	*decoder
 	year    int  // 0 if unknown
-	final   bool // whether no other year comes into question
-	differs bool // whether the year asked for is not the VIN's
+	final   bool // whether no other year is possible
+	differs bool // whether the requested year is not the VIN's
 
 	found  [256]finding // by element
 	values int          // how many values came from patterns
@@ -108,7 +108,7 @@ type finding struct {
 	named    uint16
 }
 
-// Values that are no pattern's take part with a priority below that of any year.
+// Values without a pattern have a priority below that of any year.
 const (
 	formulaPriority = 100
 	enginePriority  = 50
@@ -210,8 +210,8 @@ func (p *pass) addEngine() {
 	}
 }
 
-// findMake takes the make from the model, because makers share WMIs. Without a model only a WMI
-// with one make tells it.
+// findMake takes the make from the model, because makers share WMIs. Without a model only a WMI with a single make
+// determines it.
 func (p *pass) findMake() {
 	x := p.data
 	if model := p.found[elementModel]; model.priority > 0 {
@@ -223,7 +223,7 @@ func (p *pass) findMake() {
 	}
 }
 
-// convertDisplacement gives the displacement in cc and in liters if it is known in any unit.
+// convertDisplacement returns the displacement in cc and in liters if it is known in any unit.
 func (p *pass) convertDisplacement() {
 	units := []struct {
 		element byte
@@ -268,8 +268,8 @@ func (p *pass) weigh() {
 	}
 }
 
-// betterThan reports whether p explains the VIN better than q. Between equals the year that was asked
-// for wins, then the later one.
+// betterThan reports whether p explains the VIN better than q. Between equals the requested year wins, then the later
+// one.
 func (p *pass) betterThan(q *pass) bool {
 	return cmp.Or(
 		cmp.Compare(p.errorWeight, q.errorWeight),
@@ -286,9 +286,9 @@ func (p *pass) yearRank() int {
 	return p.year
 }
 
-// Identify decodes the VIN of a vehicle whose model year is stated. Where the VIN allows two years, what is stated
-// decides between them, and nothing else: nobody makes a car younger by saying so. Years up to two after thisYear are
-// believed in, as vPIC does.
+// Identify decodes the VIN of a vehicle whose model year is stated. If the VIN allows two years, the stated one decides
+// between them, and does nothing else: a statement cannot make a car younger. Years up to two after thisYear are
+// plausible, as in vPIC.
 func Identify(vin string, stated, thisYear int) (Decoded, error) {
 	options := Options{YearLimit: thisYear + 2}
 	decoded, err := Decode(vin, options)

@@ -61,9 +61,9 @@ func TestDecode(t *testing.T) {
 			"1HGCM82633A004352", vehicle.Options{YearLimit: testYearLimit, ModelYear: 1999}, 1999, true, "HONDA", "", "0,12,14"},
 		"a year that the VIN does not allow is dropped if it explains nothing": {
 			"5YJSA1E26JF000013", vehicle.Options{YearLimit: testYearLimit, ModelYear: 1999}, 2018, true, "TESLA", "Model S", "0,12"},
-		"the year that is asked for is no matter where the VIN agrees": {
+		"the requested year does not matter if the VIN agrees": {
 			"1HGCM82633A004352", vehicle.Options{YearLimit: testYearLimit, ModelYear: 2003}, 2003, true, "HONDA", "Accord", "0"},
-		"a year beyond the limit is not asked for but noted": {
+		"a year beyond the limit is not used but noted": {
 			"1HGCM82633A004352", vehicle.Options{YearLimit: testYearLimit, ModelYear: 2033}, 2003, true, "HONDA", "Accord", "0,12"},
 		"a short VIN is decoded as far as it goes": {
 			"5YJSA1E26J", limit, 2018, true, "TESLA", "Model S", "6"},

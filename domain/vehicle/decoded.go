@@ -40,7 +40,7 @@ type Decoded struct {
 	EngineShape        string `json:"engineShape,omitempty"` // such as "V-Shaped"
 }
 
-// decoded gathers the result of the chosen pass. Of an unknown maker's VIN not even the year is told.
+// decoded gathers the result of the chosen pass. For an unknown maker's VIN not even the year is returned.
 func (p *pass) decoded() Decoded {
 	d := Decoded{VIN: p.vin, ErrorCodes: p.codes, SuggestedVIN: p.suggested}
 	if !p.known {

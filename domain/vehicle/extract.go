@@ -8,7 +8,7 @@ import (
 
 //go:generate ../../tools/vpicextract/generate.sh
 
-// vpicFile is the decoding data of vPIC; vpic.txt beside it tells where it comes from.
+// vpicFile is the decoding data of vPIC; vpic.txt beside it names its source.
 //
 // It is read in place and never copied or unpacked: only the pages that a decode touches are
 // ever loaded. It opens with a magic, the number of sections and the end of each as an offset from the
@@ -64,8 +64,8 @@ const (
 // vpic returns the embedded data.
 var vpic = sync.OnceValue(func() *extract { return openExtract(vpicFile) })
 
-// openExtract finds the sections of a file. It panics if the file is not of this layout, which only a
-// wrong build can bring about.
+// openExtract finds the sections of a file. It panics if the file is not of this layout, which only a wrong build can
+// cause.
 func openExtract(file string) *extract {
 	const magic = "VPX4"
 	if len(file) < 8 || file[:4] != magic {

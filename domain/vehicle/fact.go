@@ -6,14 +6,14 @@ import (
 	"milepost/domain/internal/closed"
 )
 
-// Status tells how a look-up of a VIN ended.
+// Status says how a lookup of a VIN ended.
 type Status string
 
 // How a look-up may end.
 const (
 	Found       Status = "DECODED"
 	NotFound    Status = "NOT_FOUND"
-	Unavailable Status = "UNAVAILABLE" // nobody could be asked; it says nothing about the VIN
+	Unavailable Status = "UNAVAILABLE" // the provider could not be asked; it says nothing about the VIN
 )
 
 var statuses = []Status{Found, NotFound, Unavailable}
@@ -34,8 +34,8 @@ type Fact struct {
 	GVWR      string `json:"gvwr,omitempty"`
 }
 
-// FactOf reduces a decode to a fact. A vehicle is not found if its maker is unknown, or if there are
-// no detailed data and the WMI alone does not give make and body.
+// FactOf reduces a decode to a fact. A vehicle is not found if its maker is unknown, or if there are no detailed data
+// and the WMI alone does not determine make and body.
 func FactOf(d Decoded) Fact {
 	status := Found
 	switch {

@@ -25,16 +25,16 @@ type comparison struct {
 	matches bool
 	// named has a bit for each place of the descriptor that the pattern does not leave open.
 	named uint16
-	// digitsFrom and digitsTo bound the places that the pattern marks with #, if any: those
-	// places hold the value itself.
+	// digitsFrom and digitsTo bound the places that the pattern marks with #, if any: those places contain the value
+	// itself.
 	digitsFrom, digitsTo int
 }
 
-// compare compares a pattern with the start of a descriptor, and adds the characters that the pattern asks
-// for in each place to wanted, whether it matches or not.
+// compare compares a pattern with the start of a descriptor, and adds the characters that the pattern requires in each
+// place to wanted, whether it matches or not.
 //
-// In a pattern * and _ stand for any character, # for a digit, [...] for one of a class and everything else for
-// itself. A pattern that is longer than the descriptor does not match.
+// In a pattern * and _ match any character, # a digit, [...] one of a class and everything else itself. A pattern that
+// is longer than the descriptor does not match.
 func compare(pattern, descriptor string, wanted *[descriptorLength]charset) comparison {
 	result := comparison{matches: true}
 	place := 0

@@ -1,4 +1,4 @@
-// Package vehicle tells what a vehicle is from its identification number.
+// Package vehicle decodes vehicle identification numbers.
 //
 // There are four types: VIN, a well-formed number; Options and Decoded, what Decode is asked and what
 // it finds by the rules of NHTSA's vPIC, offline; and Fact, the part of it that a quote is rated on,
@@ -40,7 +40,7 @@ func (e *CharacterError) Error() string {
 type CheckDigitError struct{ Got, Want byte }
 
 func (e *CheckDigitError) Error() string {
-	return fmt.Sprintf("VIN has check digit %c, its other characters give %c", e.Got, e.Want)
+	return fmt.Sprintf("VIN has check digit %c, the other characters require %c", e.Got, e.Want)
 }
 
 // ParseVIN trims and upper-cases text and checks its form. The error is a *LengthError or a
@@ -105,8 +105,8 @@ func (v VIN) WMI() string { return makerOf(v.text) }
 // It must not be called on the zero VIN.
 func (v VIN) CheckDigit() byte { return checkDigit(v.text) }
 
-// normalise makes one spelling of what people type. It upper-cases ASCII only, because other letters, such
-// as the dotless i, would turn into letters that nobody wrote.
+// normalise brings what people type into one spelling. It upper-cases ASCII only, because other letters, such as the
+// dotless i, would turn into letters that nobody wrote.
 func normalise(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' {

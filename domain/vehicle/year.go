@@ -3,8 +3,8 @@ package vehicle
 // yearCycle is after how many years the codes in position 10 start again.
 const yearCycle = 30
 
-// ModelYears returns the two years, thirty apart, that a character of position 10 can stand for.
-// ok is false if it stands for none.
+// ModelYears returns the two years, thirty apart, that a character in position 10 can mean. ok is false if it means
+// none.
 func ModelYears(code byte) (early, late int, ok bool) {
 	const codes = "ABCDEFGHJKLMNPRSTVWXY123456789"
 	for i := range len(codes) {
@@ -15,7 +15,7 @@ func ModelYears(code byte) (early, late int, ok bool) {
 	return 0, 0, false
 }
 
-// years is what a VIN tells about its model year.
+// years is what a VIN says about its model year.
 type years struct {
 	first, second int // to be tried; 0 if there is none
 	final         bool
@@ -23,8 +23,8 @@ type years struct {
 
 // yearsOf works out the model year of a VIN. Neither year is set if position 10 is missing or no year code.
 //
-// For a light vehicle position 7 tells the cycle: a digit the earlier, a letter the later one. A
-// year beyond the limit is of the earlier cycle for every vehicle. Otherwise both years remain.
+// For a light vehicle position 7 determines the cycle: a digit means the earlier, a letter the later one. A year beyond
+// the limit is of the earlier cycle for every vehicle. Otherwise both years remain.
 func yearsOf(vin string, m maker, limit int) years {
 	if len(vin) < 10 {
 		return years{}

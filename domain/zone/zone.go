@@ -10,9 +10,8 @@ import (
 	"milepost/domain/civil"
 )
 
-// Of returns the time zone whose clock decides for a whole state. In a state with several it is the westernmost, so
-// that every customer has the whole day, and some an hour more. It is UTC for what is no state; nothing is insured
-// there.
+// Of returns the time zone that applies to a whole state. In a state with several it is the westernmost, so that every
+// customer has the whole day, and some an hour more. It is UTC for anything else; nothing is insured there.
 func Of(state string) *time.Location {
 	if zones := All(state); len(zones) > 0 {
 		return zones[0]
@@ -20,7 +19,7 @@ func Of(state string) *time.Location {
 	return time.UTC
 }
 
-// All returns the time zones in which most people of a state live, the westernmost first, and none for what is no
+// All returns the time zones in which most people of a state live, the westernmost first, and none if state is not a
 // state.
 func All(state string) []*time.Location { return located()[state] }
 
@@ -39,8 +38,8 @@ func ByName(name string) (*time.Location, bool) {
 	return zone, err == nil
 }
 
-// located has the zones of each state, read once. It panics on a name that there is not, because the names are part
-// of the program.
+// located has the zones of each state, read once. It panics on an unknown name, because the names are part of the
+// program.
 var located = sync.OnceValue(func() map[string][]*time.Location {
 	all := make(map[string][]*time.Location, len(zonesOfStates))
 	for state, names := range zonesOfStates {
@@ -55,8 +54,8 @@ var located = sync.OnceValue(func() map[string][]*time.Location {
 	return all
 })
 
-// zonesOfStates has the time zones of each state, the westernmost first. Places with a zone of their own that keep
-// the same time as a neighbor for years are left out.
+// zonesOfStates has the time zones of each state, the westernmost first. Places with their own zone that have kept the
+// same time as a neighbor for years are left out.
 var zonesOfStates = map[string][]string{
 	"AL": {central}, "AK": {aleutian, alaska}, "AZ": {arizona, mountain}, "AR": {central},
 	"CA": {pacific}, "CO": {mountain}, "CT": {eastern}, "DC": {eastern}, "DE": {eastern}, "FL": {central, eastern},

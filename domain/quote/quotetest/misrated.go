@@ -9,8 +9,8 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Misrated is an outcome as a faulty program would have come to it: its price is so many dollars too high, or too
-// low where they are negative. An event without a price stays as it is.
+// Misrated is an outcome as a faulty program would have rated it: its price is too high by the dollars, or too low if
+// they are negative. An event without a price stays as it is.
 func Misrated(tb testing.TB, e quote.Event, dollars int64) quote.Event {
 	tb.Helper()
 	switch e := e.(type) {

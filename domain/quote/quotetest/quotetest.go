@@ -107,7 +107,7 @@ func Root(tb testing.TB) string {
 	return dir
 }
 
-// On is the example asked for on another day, with the dates of the policy moved as far.
+// On is the example requested on another day, with the dates of the policy moved equally.
 func (e Example) On(day civil.Date) Example {
 	days := day.Sub(e.QuoteDate)
 	e.QuoteDate = day
@@ -118,12 +118,12 @@ func (e Example) On(day civil.Date) Example {
 	return e
 }
 
-// Submit asks for the quote on the day of the example.
+// Submit requests the quote on the day of the example.
 func (e Example) Submit() quote.SubmitQuote {
 	return quote.SubmitQuote{QuoteID: ID, CustomerID: Customer, QuoteDate: e.QuoteDate, Request: e.Request}
 }
 
-// Vehicles brings the example's facts about the vehicles.
+// Vehicles records the example's facts about the vehicles.
 func (e Example) Vehicles() quote.RecordVehicles {
 	c := quote.RecordVehicles{Revision: 1}
 	for _, v := range e.Request.Vehicles {
@@ -137,7 +137,7 @@ func (e Example) Vehicles() quote.RecordVehicles {
 	return c
 }
 
-// Histories brings the example's facts about the rated drivers.
+// Histories records the example's facts about the rated drivers.
 func (e Example) Histories() quote.RecordAccidentHistory {
 	c := quote.RecordAccidentHistory{Revision: 1}
 	for _, d := range e.Request.Drivers {
@@ -161,20 +161,20 @@ func (e Example) Histories() quote.RecordAccidentHistory {
 	return c
 }
 
-// Answer is what a provider says of a vehicle or driver.
+// Answer is a provider's answer about a vehicle or driver.
 func Answer(provider, subject string) quote.Answer {
 	return quote.Answer{Subjects: []string{subject}, Provider: provider, AskedAt: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Millis: 40, Attempts: 1, Status: 200, Reply: "{}"}
 }
 
-// Stored is the data of an event of one version as it was stored. Those of a type tell of the same event. None of the
-// files ever changes: what is stored does not.
+// Stored is the data of an event of one version as it was stored. Those of a type describe the same event. None of the
+// files ever changes, because stored events do not.
 func Stored(tb testing.TB, v quote.Versioned) json.RawMessage {
 	tb.Helper()
 	return mustRead(tb, "domain", "quote", "testdata", "events", fmt.Sprintf("%s.v%d.json", v.Type, v.Version))
 }
 
-// Valid is a valid event of a type and version, for tests and docs/events.md: the example of its schema, with
-// everything that there can be, or if it has none the one that was Stored.
+// Valid is a valid event of a type and version, for tests and docs/events.md: the example of its schema, with every
+// member, or if it has none the Stored one.
 func Valid(tb testing.TB, v quote.Versioned) json.RawMessage {
 	tb.Helper()
 	example := []string{"schemas", "testdata", "events", fmt.Sprintf("%s.v%d.valid.json", v.Type, v.Version)}
@@ -197,9 +197,9 @@ func mustRead(tb testing.TB, path ...string) []byte {
 // Logs are the names of the Log files.
 var Logs = []string{"amended", "approved", "withdrawn"}
 
-// Log gives a quote's log as it is stored, one event after the other, each as a JSON object. There is each log as
-// the program wrote it that knew the first version of every event (version 1), and what its events say in the
-// versions that came with the second of VehiclesIdentified and AccidentHistoryRetrieved (version 2).
+// Log returns a quote's log as it is stored, one event after the other, each as a JSON object. There is each log as the
+// program wrote it that knew the first version of every event (version 1), and what its events say in the versions that
+// came with the second of VehiclesIdentified and AccidentHistoryRetrieved (version 2).
 func Log(tb testing.TB, name string, version int) []json.RawMessage {
 	tb.Helper()
 	var events []json.RawMessage
@@ -209,7 +209,7 @@ func Log(tb testing.TB, name string, version int) []json.RawMessage {
 	return events
 }
 
-// AnswersIn gives the providers' answers in a stored event, none where it is of another type.
+// AnswersIn returns the providers' answers in a stored event, none where it is of another type.
 func AnswersIn(tb testing.TB, v quote.Versioned, data json.RawMessage) []quote.Answer {
 	tb.Helper()
 	e, err := quote.Decode(v, data)
