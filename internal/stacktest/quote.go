@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/quotes/quotestore"
@@ -14,15 +12,7 @@ import (
 )
 
 // Projections are the projections of the quotes.
-func (s *Stack) Projections() *readmodel.Store {
-	return &readmodel.Store{
-		DB: s.Log().DB, Quotes: s.output("QuotesTableName"), CustomerQuotes: s.output("CustomerQuotesTableName"),
-		QuoteSearch: s.output("QuoteSearchTableName"),
-		Tokens:      &readmodel.Tokens{KMS: kms.NewFromConfig(s.Config()), Key: s.output("SearchKeyArn")},
-	}
-}
-
-func (s *Stack) output(name string) string { return s.Outputs()[name].Value }
+func (s *Stack) Projections() *readmodel.Store { return s.Parts().Projections() }
 
 // MustQuote carries out the commands of an example on a new quote of a customer, or the first so many, a second apart. It
 // projects the quote and returns it.

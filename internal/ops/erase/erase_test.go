@@ -11,7 +11,6 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/seal"
-	"milepost/internal/notify/outbox"
 	"milepost/internal/ops/erase"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
@@ -31,8 +30,7 @@ func desk(t *testing.T, test func(t *testing.T, s *stacktest.Stack, e *erase.Era
 		s.MustQuote(t, example, "ada", second, time.Now().UTC(), 1)
 		s.MustQuote(t, example, "eve", other, time.Now().UTC(), 4)
 		test(t, s, &erase.Eraser{
-			Quotes: s.Quotes(), Projections: s.Projections(), Waiting: func(time.Time) {},
-			Outbox: &outbox.Store{DB: s.Log().DB, Table: s.Outputs()["NotificationsTableName"].Value, Keys: s.Keys()},
+			Quotes: s.Quotes(), Projections: s.Projections(), Outbox: s.Parts().Outbox(), Waiting: func(time.Time) {},
 		})
 	})
 }

@@ -27,8 +27,7 @@ func onOutbox(t *testing.T, test func(t *testing.T, store *outbox.Store)) {
 
 func open(t *testing.T) *outbox.Store {
 	t.Helper()
-	s := stacktest.Open(t, nil)
-	store := &outbox.Store{DB: s.Log().DB, Table: s.Outputs()["NotificationsTableName"].Value, Keys: s.Keys()}
+	store := stacktest.Open(t, nil).Parts().Outbox()
 	for _, n := range []notification.Notification{
 		{QuoteID: "b", Kind: notification.QuoteReady, Revision: 1, Version: 4}, {QuoteID: "a", Kind: notification.QuoteReady, Revision: 1, Version: 4},
 		{QuoteID: "a", Kind: notification.Expiring, Revision: 1, Version: 4},

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/archive"
@@ -48,7 +47,7 @@ func TestWhatTheArchiveHasIsPutBack(t *testing.T) {
 	for _, id := range []string{first, second} {
 		s.MustQuote(t, quotetest.MustExample(t, "E01"), "ada", id, at, 4)
 	}
-	log, bucket := s.Log(), archive.Bucket{S3: s3.NewFromConfig(s.Config()), Name: s.Outputs()["ArchiveBucketName"].Value}
+	log, bucket := s.Log(), s.Parts().Archive()
 	exporter := archive.Exporter{Log: log, Workers: 1}
 	if _, err := exporter.Run(t.Context(), &archive.Objects{Put: bucket.Put}, func(int) {}); err != nil {
 		t.Fatal(err)
@@ -68,7 +67,7 @@ func TestWhatTheArchiveHasIsPutBack(t *testing.T) {
 
 	r := &restore.Restorer{
 		Quotes: s.Quotes(), Projections: s.Projections(), Bucket: bucket, Check: true,
-		Snapshots: &quotestore.Snapshots{DB: log.DB, Table: s.Outputs()["SnapshotsTableName"].Value},
+		Snapshots: s.Parts().Snapshots(),
 		Only:      func(stream string) bool { return stream == quotestore.StreamID(first) },
 	}
 	want := restore.Restored{Events: []restore.Place{{quotestore.StreamID(first), 2}, {quotestore.StreamID(first), 4}}, Faults: []string{}}

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/archive"
@@ -145,7 +144,7 @@ func TestTheArchiveIsAskedBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifier.Archive = &verify.Archive{
-		Bucket:  archive.Bucket{S3: s3.NewFromConfig(s.Config()), Name: s.Outputs()["ArchiveBucketName"].Value},
+		Bucket:  s.Parts().Archive(),
 		HeadKey: public, Lag: time.Since(at).Abs() + time.Hour,
 	}
 	count := func(ids ...string) int {
