@@ -41,7 +41,7 @@ func (e *Muted) Error() string {
 	return fmt.Sprintf("%s is not called during a replay", e.Party)
 }
 
-// Reason says why a party gave no answer.
+// Reason says why a party gave no answer, or none that is of use.
 type Reason string
 
 // The reasons.
@@ -58,6 +58,10 @@ const (
 	TooLarge Reason = quote.TooLarge
 	// Canceled: whoever wanted the answer no longer waits for it.
 	Canceled Reason = "CANCELED"
+	// RateLimited: the party asks us to slow down.
+	RateLimited Reason = "RATE_LIMITED"
+	// BadReply: the party's answer is not what it has agreed to send.
+	BadReply Reason = "BAD_REPLY"
 )
 
 // NoAnswer says that a party gave no answer. Any answer with an HTTP status, even 500, is not this

@@ -1,5 +1,5 @@
 // Package history asks a consumer reporting agency for the accident history of a driver. A Client
-// places an Order; what comes back is a Result with the report, or *Unavailable with the Reason.
+// places an Order; what comes back is a Result with the report, or *Unavailable with the reason.
 package history
 
 import (
@@ -68,32 +68,13 @@ type Result struct {
 	Location string
 }
 
-// Reason says why there is no report.
-type Reason string
-
-// The reasons. Those of the agency are its own error codes.
-const (
-	InvalidRequest          = Reason(accident.InvalidRequest)
-	PurposeNotPermitted     = Reason(accident.PurposeNotPermitted)
-	IdempotencyConflict     = Reason(accident.IdempotencyConflict)
-	InvalidLicense          = Reason(accident.InvalidLicense)
-	InsufficientSubjectData = Reason(accident.InsufficientSubjectData)
-	RateLimited             = Reason(accident.RateLimited)
-	SourceUnavailable       = Reason(accident.SourceUnavailable)
-	// Timeout: the agency's sources did not answer it in time, or it did not answer us.
-	Timeout     = Reason(accident.Timeout)
-	CircuitOpen = Reason(effects.CircuitOpen)
-	Busy        = Reason(effects.Busy)
-	Network     = Reason(effects.Network)
-	Canceled    = Reason(effects.Canceled)
-	TooLarge    = Reason(effects.TooLarge)
-	// BadReply: the agency's answer breaks the contract.
-	BadReply Reason = "BAD_REPLY"
-)
+// sourceUnavailable is the agency's word for a failure of its own.
+const sourceUnavailable = effects.Reason(accident.SourceUnavailable)
 
 // Unavailable says that there is no report, and why.
 type Unavailable struct {
-	Reason Reason
+	// Reason is the agency's own error code, or why it gave no answer.
+	Reason effects.Reason
 	// Field is the part of the request that the agency refused, "" when it names none.
 	Field string
 	// Retryable reports whether the same order may succeed later.
@@ -121,7 +102,7 @@ func (e *Unavailable) Unwrap() error { return e.Err }
 func (c *Client) Order(ctx context.Context, order Order) (Result, error) {
 	body, err := json.Marshal(order.Request)
 	if err != nil {
-		return Result{}, &Unavailable{Reason: InvalidRequest, Err: err}
+		return Result{}, &Unavailable{Reason: effects.Reason(accident.InvalidRequest), Err: err}
 	}
 	answer, err := c.gateway.Do(ctx, effects.Call{
 		Operation: "order report",
@@ -148,7 +129,7 @@ func (c *Client) Order(ctx context.Context, order Order) (Result, error) {
 	}
 	report, err := read(answer, order.Request.RequestID)
 	if err != nil {
-		return Result{}, &Unavailable{Reason: BadReply, Record: answer.Record, Agency: agencyOf(report), Err: err}
+		return Result{}, &Unavailable{Reason: effects.BadReply, Record: answer.Record, Agency: agencyOf(report), Err: err}
 	}
 	return Result{Report: report, Record: answer.Record, Location: answer.Header.Get("Location")}, nil
 }
@@ -185,7 +166,7 @@ func refusal(answer *effects.Answer) *Unavailable {
 	u := &Unavailable{Record: answer.Record, RetryAfter: answer.RetryAfter()}
 	var body accident.ErrorBody
 	if err := answer.Decode(&body); err == nil && body.Error.Code != "" {
-		u.Reason, u.Retryable = Reason(body.Error.Code), body.Error.Retryable
+		u.Reason, u.Retryable = effects.Reason(body.Error.Code), body.Error.Retryable
 		if body.Error.Field != nil {
 			u.Field = *body.Error.Field
 		}
@@ -194,19 +175,19 @@ func refusal(answer *effects.Answer) *Unavailable {
 	u.Err = fmt.Errorf("status %d without an error body", answer.Status)
 	switch {
 	case answer.Status == http.StatusTooManyRequests:
-		u.Reason, u.Retryable = RateLimited, true
+		u.Reason, u.Retryable = effects.RateLimited, true
 	case answer.Status == http.StatusGatewayTimeout:
-		u.Reason, u.Retryable = Timeout, true
+		u.Reason, u.Retryable = effects.Timeout, true
 	case answer.Status >= http.StatusInternalServerError:
-		u.Reason, u.Retryable = SourceUnavailable, true
+		u.Reason, u.Retryable = sourceUnavailable, true
 	default:
-		u.Reason = BadReply
+		u.Reason = effects.BadReply
 	}
 	return u
 }
 
 func noAnswer(none *effects.NoAnswer, record effects.Record) *Unavailable {
 	return &Unavailable{
-		Reason: Reason(none.Reason), Retryable: none.Reason != effects.TooLarge, Record: record, Err: none,
+		Reason: none.Reason, Retryable: none.Reason != effects.TooLarge, Record: record, Err: none,
 	}
 }

@@ -61,7 +61,7 @@ func TestOutcomes(t *testing.T) {
 	tests := map[string]struct {
 		number   string
 		status   accident.ReportStatus
-		reason   history.Reason
+		reason   effects.Reason
 		requests int
 		within   time.Duration
 	}{
@@ -71,14 +71,14 @@ func TestOutcomes(t *testing.T) {
 		"one product pending":             {"PENDING1", accident.ReportPartial, "", 1, 0},
 		"a hiccup is tried again":         {"FLAKY503", accident.ReportHit, "", 2, time.Second},
 		"a short limit is waited for":     {"LIMITED1", accident.ReportHit, "", 2, 2 * time.Second},
-		"a limit beyond the deadline":     {"LIMITED9", "", history.RateLimited, 1, 0},
-		"a source that is down":           {"DOWN0503", "", history.SourceUnavailable, 2, time.Second},
-		"a source that is late":           {"LATE0504", "", history.Timeout, 2, time.Second},
-		"an agency that is slow":          {"SLOW0010", "", history.Timeout, 1, 4 * time.Second},
-		"a license that is none":          {"INVALID1", "", history.InvalidLicense, 1, 0},
-		"a subject that cannot be told":   {"THINFILE", "", history.InsufficientSubjectData, 1, 0},
-		"an answer out of the contract":   {"GARBLED1", "", history.BadReply, 1, 0},
-		"an order of ours that is no use": {"ü", "", history.InvalidLicense, 1, 0},
+		"a limit beyond the deadline":     {"LIMITED9", "", effects.RateLimited, 1, 0},
+		"a source that is down":           {"DOWN0503", "", effects.Reason(accident.SourceUnavailable), 2, time.Second},
+		"a source that is late":           {"LATE0504", "", effects.Timeout, 2, time.Second},
+		"an agency that is slow":          {"SLOW0010", "", effects.Timeout, 1, 4 * time.Second},
+		"a license that is none":          {"INVALID1", "", effects.Reason(accident.InvalidLicense), 1, 0},
+		"a subject that cannot be told":   {"THINFILE", "", effects.Reason(accident.InsufficientSubjectData), 1, 0},
+		"an answer out of the contract":   {"GARBLED1", "", effects.BadReply, 1, 0},
+		"an order of ours that is no use": {"ü", "", effects.Reason(accident.InvalidLicense), 1, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestOutcomes(t *testing.T) {
 					t.Errorf("took %v, want at most %v", took, test.within)
 				}
 				record := result.Record
-				var reason history.Reason
+				var reason effects.Reason
 				if u, ok := errors.AsType[*history.Unavailable](err); ok {
 					reason, record = u.Reason, u.Record
 				} else if err != nil {
@@ -134,21 +134,21 @@ func TestAnswersThatBreakTheContract(t *testing.T) {
 	tests := map[string]struct {
 		status int
 		body   string
-		reason history.Reason
+		reason effects.Reason
 		agency string
 		kind   string
 	}{
-		"no JSON":                      {200, "<html>", history.BadReply, "", ""},
-		"JSON that is called a page":   {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT",` + agency + `}`, history.BadReply, "", "text/html"},
-		"no agency":                    {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT"}`, history.BadReply, "", ""},
-		"no report id":                 {200, `{"requestId":"q-1","status":"NO_HIT",` + agency + `}`, history.BadReply, "A", ""},
-		"the report of another":        {200, `{"reportId":"r","requestId":"q-2","status":"NO_HIT",` + agency + `}`, history.BadReply, "A", ""},
-		"incidents of nobody":          {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT","incidents":[{"type":"DUI","date":"2025-01-01"}],` + agency + `}`, history.BadReply, "A", ""},
-		"accepted without a report":    {202, ``, history.BadReply, "", ""},
-		"a redirect":                   {304, ``, history.BadReply, "", ""},
-		"an error without a code":      {500, `oops`, history.SourceUnavailable, "", ""},
-		"a proxy in front, overloaded": {503, `<html>`, history.SourceUnavailable, "", ""},
-		"a code nobody knows":          {400, `{"error":{"code":"STRANGE"}}`, history.BadReply, "", ""},
+		"no JSON":                      {200, "<html>", effects.BadReply, "", ""},
+		"JSON that is called a page":   {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT",` + agency + `}`, effects.BadReply, "", "text/html"},
+		"no agency":                    {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT"}`, effects.BadReply, "", ""},
+		"no report id":                 {200, `{"requestId":"q-1","status":"NO_HIT",` + agency + `}`, effects.BadReply, "A", ""},
+		"the report of another":        {200, `{"reportId":"r","requestId":"q-2","status":"NO_HIT",` + agency + `}`, effects.BadReply, "A", ""},
+		"incidents of nobody":          {200, `{"reportId":"r","requestId":"q-1","status":"NO_HIT","incidents":[{"type":"DUI","date":"2025-01-01"}],` + agency + `}`, effects.BadReply, "A", ""},
+		"accepted without a report":    {202, ``, effects.BadReply, "", ""},
+		"a redirect":                   {304, ``, effects.BadReply, "", ""},
+		"an error without a code":      {500, `oops`, effects.Reason(accident.SourceUnavailable), "", ""},
+		"a proxy in front, overloaded": {503, `<html>`, effects.Reason(accident.SourceUnavailable), "", ""},
+		"a code nobody knows":          {400, `{"error":{"code":"STRANGE"}}`, effects.BadReply, "", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestAgencyThatKeepsFailingIsLeftAlone(t *testing.T) {
 			}
 		}
 		_, err := client.Order(t.Context(), order("DOWN0503"))
-		if u, ok := errors.AsType[*history.Unavailable](err); !ok || u.Reason != history.CircuitOpen || !u.Retryable || agency.n != 15 {
+		if u, ok := errors.AsType[*history.Unavailable](err); !ok || u.Reason != effects.CircuitOpen || !u.Retryable || agency.n != 15 {
 			t.Errorf("error=%v after %d requests, want the circuit open when the eighth customer fails", err, agency.n)
 		}
 	})

@@ -1,5 +1,5 @@
 // Package vpic asks NHTSA's public service to decode VINs. A Client decodes one at a time; what
-// comes back is an Answer in the form in which package vehicle decodes too, or *Unavailable with the Reason.
+// comes back is an Answer in the form in which package vehicle decodes too, or *Unavailable with the reason.
 //
 // The service answers whatever text it is given, so nothing that goes wrong here says anything
 // about a VIN.
@@ -57,31 +57,17 @@ type Answer struct {
 	Record effects.Record
 }
 
-// Reason says why there is no answer.
-type Reason string
-
-// The reasons.
+// What vPIC answers in place of an answer, besides the reasons of effects.
 const (
-	// RateLimited: the service asks us to slow down.
-	RateLimited Reason = "RATE_LIMITED"
 	// Forbidden: the service's guard turned us away, which it does to busy callers too.
-	Forbidden Reason = "FORBIDDEN"
+	Forbidden effects.Reason = "FORBIDDEN"
 	// ServerError: the service failed, or says that it did.
-	ServerError Reason = "SERVER_ERROR"
-	// BadReply: the reply is not what the service is known to send.
-	BadReply Reason = "BAD_REPLY"
-
-	Timeout     = Reason(effects.Timeout)
-	CircuitOpen = Reason(effects.CircuitOpen)
-	Busy        = Reason(effects.Busy)
-	Network     = Reason(effects.Network)
-	Canceled    = Reason(effects.Canceled)
-	TooLarge    = Reason(effects.TooLarge)
+	ServerError effects.Reason = "SERVER_ERROR"
 )
 
 // Unavailable says that there is no answer, and why.
 type Unavailable struct {
-	Reason Reason
+	Reason effects.Reason
 	// Record is what was asked and answered.
 	Record effects.Record
 	// Err is the cause. It quotes nothing of the reply.
@@ -110,7 +96,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 		Header:    http.Header{"Accept": {"application/json"}},
 	})
 	if none, ok := errors.AsType[*effects.NoAnswer](err); ok {
-		return Answer{}, &Unavailable{Reason: Reason(none.Reason), Record: answer.Record, Err: none}
+		return Answer{}, &Unavailable{Reason: none.Reason, Record: answer.Record, Err: none}
 	}
 	if err != nil {
 		return Answer{}, err
@@ -120,7 +106,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 	}
 	decoded, err := read(answer, vin)
 	if err != nil {
-		reason := BadReply
+		reason := effects.BadReply
 		if errors.Is(err, errExecution) {
 			reason = ServerError
 		}
@@ -130,16 +116,16 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 }
 
 // refusal gives the reason that an HTTP status stands for, "" for one that comes with an answer.
-func refusal(status int) Reason {
+func refusal(status int) effects.Reason {
 	switch {
 	case status == http.StatusOK:
 		return ""
 	case status == http.StatusTooManyRequests:
-		return RateLimited
+		return effects.RateLimited
 	case status == http.StatusForbidden:
 		return Forbidden
 	case status >= http.StatusInternalServerError:
 		return ServerError
 	}
-	return BadReply
+	return effects.BadReply
 }

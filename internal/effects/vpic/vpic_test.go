@@ -124,18 +124,18 @@ func TestEveryFailureIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		failure vpictest.Failure
-		want    vpic.Reason
+		want    effects.Reason
 	}{
-		"a slow answer":                 {vpictest.Slow, vpic.Timeout},
-		"a broken connection":           {vpictest.Reset, vpic.Network},
+		"a slow answer":                 {vpictest.Slow, effects.Timeout},
+		"a broken connection":           {vpictest.Reset, effects.Network},
 		"a page that forbids":           {vpictest.Forbidden, vpic.Forbidden},
-		"a page that asks to slow down": {vpictest.TooManyRequests, vpic.RateLimited},
+		"a page that asks to slow down": {vpictest.TooManyRequests, effects.RateLimited},
 		"a page of a server in trouble": {vpictest.Down, vpic.ServerError},
-		"a page with a good status":     {vpictest.ErrorPage, vpic.BadReply},
+		"a page with a good status":     {vpictest.ErrorPage, effects.BadReply},
 		"a message of an error":         {vpictest.ExecutionError, vpic.ServerError},
-		"no vehicle":                    {vpictest.WrongCount, vpic.BadReply},
-		"another vehicle":               {vpictest.OtherVIN, vpic.BadReply},
-		"a reply without end":           {vpictest.Huge, vpic.TooLarge},
+		"no vehicle":                    {vpictest.WrongCount, effects.BadReply},
+		"another vehicle":               {vpictest.OtherVIN, effects.BadReply},
+		"a reply without end":           {vpictest.Huge, effects.TooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,8 +177,8 @@ func TestBadRepliesAreUnavailable(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
 			defer server.Close()
 			_, err := newClientAt(t, server.URL, server.Client()).Decode(t.Context(), customer, honda, 0)
-			if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.BadReply {
-				t.Errorf("error %v, want %s", err, vpic.BadReply)
+			if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != effects.BadReply {
+				t.Errorf("error %v, want %s", err, effects.BadReply)
 			}
 		})
 	}
@@ -195,8 +195,8 @@ func TestTheServiceWorksOverANetworkToo(t *testing.T) {
 	}
 	service.Fail(vpictest.Reset)
 	_, err := client.Decode(t.Context(), customer, honda, 0)
-	if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.Network {
-		t.Errorf("error %v, want %s", err, vpic.Network)
+	if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != effects.Network {
+		t.Errorf("error %v, want %s", err, effects.Network)
 	}
 }
 
@@ -208,8 +208,8 @@ func TestACallerMayLeave(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err := newClient(t, service).Decode(ctx, customer, honda, 0)
-		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != vpic.Canceled {
-			t.Errorf("error %v, want %s", err, vpic.Canceled)
+		if unavailable, ok := errors.AsType[*vpic.Unavailable](err); !ok || unavailable.Reason != effects.Canceled {
+			t.Errorf("error %v, want %s", err, effects.Canceled)
 		}
 	})
 }
