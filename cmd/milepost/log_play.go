@@ -8,9 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/ops/playback"
@@ -110,7 +107,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if c.Endpoint.real() {
 		player.Lag = playback.IndexLag // in the AWS of milepost run, an index is never behind
 	}
-	if err := c.check(ctx, l, player.Bus); err != nil {
+	if err := player.Check(ctx, selection); err != nil {
 		return plainly(err)
 	}
 	before, faults := at.Played, at.Faults
@@ -124,28 +121,6 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.print(s, progress)
-}
-
-// check refuses a quote and a bus that are not there: the one has no events, and EventBridge takes events for the other
-// all the same. Who may put events on another account's bus may still not ask about it, and need not.
-func (c *logPlayCmd) check(ctx context.Context, l *logs, bus *eventbridge.Client) error {
-	for _, id := range c.Quote {
-		events, err := l.quotes.Log.Load(ctx, quotestore.StreamID(id), 0)
-		if err != nil {
-			return err
-		}
-		if len(events) == 0 {
-			return fmt.Errorf("there is no quote %s in the log", id)
-		}
-	}
-	if c.Bus == "" {
-		return nil
-	}
-	_, err := bus.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &c.Bus})
-	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return fmt.Errorf("there is no bus %s", c.Bus)
-	}
-	return nil
 }
 
 // joined are the faults of two stretches.

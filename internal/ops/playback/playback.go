@@ -5,6 +5,7 @@ package playback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,6 +47,26 @@ type Player struct {
 	Lag time.Duration
 	// Enough tells that there is no time for another call; nil stands for all the time it takes.
 	Enough func() bool
+}
+
+// Check refuses a quote without events, and a bus that does not exist, although EventBridge accepts events for it. Whoever
+// may put events on another account's bus may be forbidden to ask about it, which is fine.
+func (p *Player) Check(ctx context.Context, s Selection) error {
+	for _, stream := range s.Streams {
+		events, err := p.Log.Load(ctx, stream, 0)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			id, _ := quotestore.QuoteID(stream)
+			return fmt.Errorf("there is no quote %s in the log", id)
+		}
+	}
+	_, err := p.Bus.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &p.BusName})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return fmt.Errorf("there is no bus %s", p.BusName)
+	}
+	return nil
 }
 
 // Progress is how far a playback is.

@@ -1,6 +1,7 @@
 package playback_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,8 +15,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/ops/playback"
+	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
 
@@ -166,5 +169,28 @@ func TestAPlaybackGoesOnFromCallToCall(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestWhatIsNotThereIsRefusedBeforeAnythingIsPlayed(t *testing.T) {
+	t.Parallel()
+	s := stacktest.Open(t, nil)
+	const id = "01KXAMPE000000000000000001"
+	s.MustQuote(t, quotetest.MustExample(t, "E01"), "ada", id, began, 1)
+	own := s.Outputs()["EventBusName"].Value
+	for name, row := range map[string]struct{ quote, bus, err string }{
+		"what is there": {id, own, ""},
+		"all quotes":    {"", own, ""},
+		"another quote": {"01KXAMPE000000000000000002", own, "there is no quote 01KXAMPE000000000000000002 in the log"},
+		"another bus":   {id, "other", "there is no bus other"},
+	} {
+		p := &playback.Player{Log: s.Log(), Bus: eventbridge.NewFromConfig(s.Config()), BusName: row.bus}
+		var selection playback.Selection
+		if row.quote != "" {
+			selection.Streams = []string{quotestore.StreamID(row.quote)}
+		}
+		if err := p.Check(t.Context(), selection); fmt.Sprint(err) != cmp.Or(row.err, "<nil>") {
+			t.Errorf("%s: %v, want %q", name, err, row.err)
+		}
 	}
 }
