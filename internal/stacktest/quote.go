@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/quotes/quotestore"
@@ -40,4 +42,12 @@ func (s *Stack) MustQuote(tb testing.TB, e quotetest.Example, customerID, quoteI
 		tb.Fatal(err)
 	}
 	return h
+}
+
+// EventKey is the key of an event in the table of events.
+func EventKey(quoteID string, version int) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(quoteID)},
+		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
+	}
 }

@@ -1,7 +1,6 @@
 package restore_test
 
 import (
-	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -21,14 +20,6 @@ import (
 var at = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 const first, second = "01KXAMPE000000000000000001", "01KXAMPE000000000000000002"
-
-// key is that of an event.
-func key(id string, version int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
-		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
-	}
-}
 
 // load reads a stream as far as it can be read.
 func load(t *testing.T, log *eventstore.Store, id string) []eventstore.Event {
@@ -54,12 +45,12 @@ func TestWhatTheArchiveHasIsPutBack(t *testing.T) {
 	}
 	before := [][]eventstore.Event{load(t, log, first), load(t, log, second)}
 	for _, id := range []string{first, second} {
-		if _, err := log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &log.Table, Key: key(id, 4)}); err != nil {
+		if _, err := log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &log.Table, Key: stacktest.EventKey(id, 4)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &log.Table, Key: key(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
+		TableName: &log.Table, Key: stacktest.EventKey(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: "somebody"}},
 	}); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package verify_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -34,18 +33,10 @@ func desk(t *testing.T) (*stacktest.Stack, *verify.Verifier) {
 	return s, &verify.Verifier{Quotes: s.Quotes(), Projections: s.Projections()}
 }
 
-// key is that of an event.
-func key(id string, version int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
-		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
-	}
-}
-
 func remove(ctx context.Context, s *stacktest.Stack, id string, versions ...int) error {
 	log := s.Log()
 	for _, v := range versions {
-		if _, err := log.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &log.Table, Key: key(id, v)}); err != nil {
+		if _, err := log.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &log.Table, Key: stacktest.EventKey(id, v)}); err != nil {
 			return err
 		}
 	}
@@ -62,7 +53,7 @@ func TestWhatWasDoneToTheLogIsFound(t *testing.T) {
 		"an event that was changed": {func(ctx context.Context, s *stacktest.Stack) error {
 			log := s.Log()
 			_, err := log.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-				TableName: &log.Table, Key: key(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
+				TableName: &log.Table, Key: stacktest.EventKey(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
 				ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: "somebody"}},
 			})
 			return err
@@ -97,11 +88,11 @@ func TestWhatWasDoneToTheLogIsFound(t *testing.T) {
 // insert puts a copy of the event before it into a stream.
 func insert(ctx context.Context, s *stacktest.Stack, id string, version int) error {
 	log := s.Log()
-	out, err := log.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &log.Table, Key: key(id, version-1)})
+	out, err := log.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &log.Table, Key: stacktest.EventKey(id, version-1)})
 	if err != nil {
 		return err
 	}
-	out.Item["version"] = key(id, version)["version"]
+	out.Item["version"] = stacktest.EventKey(id, version)["version"]
 	_, err = log.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &log.Table, Item: out.Item})
 	return err
 }
