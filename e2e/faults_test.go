@@ -163,7 +163,7 @@ func TestOldProjectionNeverReplacesANewerOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		projections := readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable}
+		projections := s.parts.Unsearched()
 		for n := range h.Events { // as a projector that read the log then, and writes only now
 			q, err := quotestore.Fold(h.Events[:n+1])
 			if err != nil {

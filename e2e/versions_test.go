@@ -74,7 +74,7 @@ func answersOf(t *testing.T, version func(i int) int) string {
 	}
 	for way, again := range map[string]func(){
 		"rebuild": func() {
-			r := &rebuild.Rebuilder{Quotes: s.log, Workers: 2, Projections: &readmodel.Store{DB: s.db, Quotes: quotesTable, CustomerQuotes: customerQuotesTable}}
+			r := &rebuild.Rebuilder{Quotes: s.log, Workers: 2, Projections: s.parts.Unsearched()}
 			done, err := r.Run(t.Context(), rebuild.New(rebuild.Over, readmodel.Kinds...), func(rebuild.Progress) error { return nil })
 			if err != nil || done.Count() > 0 || done.Streams != len(ids) {
 				t.Errorf("rebuild: %+v, %v", done, err)

@@ -36,19 +36,12 @@ func newDesk() (*desk, error) {
 	cfg := d.Config()
 	cfg.APIOptions = append(cfg.APIOptions, d.spent.attach)
 	d.parts = d.PartsWith(cfg)
-	d.quotes, d.projections = d.parts.Quotes(), unsearched(d.parts)
+	d.quotes, d.projections = d.parts.Quotes(), d.parts.Unsearched()
 	return d, d.parts.Err()
 }
 
 // withSnapshots lets the quotes be read from snapshots.
 func (d *desk) withSnapshots() { d.quotes.Snapshots = d.parts.Snapshots() }
-
-// unsearched returns the projections without those by which quotes are found.
-func unsearched(parts *wiring.System) *readmodel.Store {
-	projections := parts.Lines()
-	projections.Quotes = parts.Documents().Quotes
-	return projections
-}
 
 // submit is the order of a customer's submission.
 func (d *desk) submit(quoteID string) quotestore.Order {

@@ -138,7 +138,7 @@ func rebuilt(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuild.Rebuilder{Quotes: &quotestore.Store{Log: log}, Workers: 4, Projections: unsearched(parts)}
+	r := &rebuild.Rebuilder{Quotes: &quotestore.Store{Log: log}, Workers: 4, Projections: parts.Unsearched()}
 	run := func(report func(rebuild.Progress) error) (int, error) {
 		done, err := r.Run(ctx, rebuild.New(rebuild.Over, readmodel.Quotes, readmodel.CustomerQuotes), report)
 		if err == nil && done.Count() > 0 {

@@ -20,7 +20,6 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/platform/stored"
-	"milepost/internal/quotes/readmodel"
 	"milepost/local/awsapi"
 	"milepost/schemas"
 	"milepost/system"
@@ -214,8 +213,7 @@ func TestAnImportRefuses(t *testing.T) {
 // quoteOf is a quote of a customer.
 func quoteOf(t *testing.T, s *running, customer string) string {
 	t.Helper()
-	l := &readmodel.Store{DB: dynamodb.NewFromConfig(s.Config()), CustomerQuotes: "milepost-customer-quotes"}
-	ids, err := l.Newest(t.Context(), customer)
+	ids, err := s.Parts().Lines().Newest(t.Context(), customer)
 	if err != nil || len(ids) == 0 {
 		t.Fatalf("%v, error %v", ids, err)
 	}

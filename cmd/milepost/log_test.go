@@ -14,17 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/internal/log/eventstore"
-	"milepost/internal/log/seal"
 	"milepost/internal/ops/inspect"
 	"milepost/internal/ops/verify"
 	"milepost/internal/quotes/quotestore"
-	"milepost/schemas"
 )
 
 // priced submits the example and waits until it is priced; it returns the quote's id.
@@ -86,11 +82,7 @@ func TestLogShow(t *testing.T) {
 func TestLogShowNamesWhatWasUndone(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		id := s.priced()
-		db := dynamodb.NewFromConfig(s.Config())
-		log := &quotestore.Store{
-			Log:  &eventstore.Store{DB: db, Table: "milepost-events", Validate: schemas.ValidateEvent},
-			Keys: &seal.Keys{DB: db, KMS: kms.NewFromConfig(s.Config()), Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys"},
-		}
+		log := s.Parts().Quotes()
 		withdraw := quote.WithdrawQuote{On: civil.DateOf(time.Now().UTC())}
 		undo := quote.ReverseEvent{Events: []quote.EventRef{{Version: 5, ID: "event-5"}}, ReasonCode: "BY_MISTAKE", Text: "It was a mistake", By: "eve"}
 		for i, c := range []quote.Command{withdraw, undo} {

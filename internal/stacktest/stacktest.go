@@ -99,8 +99,11 @@ func (s *Stack) Config() aws.Config {
 func (s *Stack) Of(handler string) *wiring.System { return wiring.Of(s.Environment(handler)) }
 
 // Parts returns the parts of the system for a caller that may do everything.
-func (s *Stack) Parts() *wiring.System {
-	return wiring.New(s.Config(), slog.New(slog.DiscardHandler), wiring.Outputs(func(output string) (string, bool) {
+func (s *Stack) Parts() *wiring.System { return s.PartsWith(s.Config()) }
+
+// PartsWith returns the Parts whose clients cfg makes.
+func (s *Stack) PartsWith(cfg aws.Config) *wiring.System {
+	return wiring.New(cfg, slog.New(slog.DiscardHandler), wiring.Outputs(func(output string) (string, bool) {
 		found, ok := s.Outputs()[output]
 		return found.Value, ok
 	}))

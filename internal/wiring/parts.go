@@ -63,6 +63,13 @@ func (s *System) Projections() *readmodel.Store {
 	return all
 }
 
+// Unsearched returns Projections without those by which quotes are found. It needs what Documents and Lines need.
+func (s *System) Unsearched() *readmodel.Store {
+	unsearched := s.Lines()
+	unsearched.Quotes = s.Documents().Quotes
+	return unsearched
+}
+
 // Documents returns the projections of single quotes alone. It needs QUOTES_TABLE_NAME.
 func (s *System) Documents() *readmodel.Store {
 	return &readmodel.Store{DB: s.DynamoDB(), Quotes: s.Required("QUOTES_TABLE_NAME")}

@@ -36,11 +36,10 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	cfg := stacktest.Open(t, nil).Config()
-	return &desk{&head.Maker{
-		Bucket: archive.Bucket{S3: s3.NewFromConfig(cfg), Name: "milepost-archive-000000000000-us-east-1"},
-		KMS:    kms.NewFromConfig(cfg), KeyID: "alias/milepost-heads",
-	}, t, cfg.HTTPClient}
+	stack := stacktest.Open(t, nil)
+	parts := stack.Parts()
+	m := &head.Maker{Bucket: parts.Archive(), KMS: parts.KMS(), KeyID: parts.Required("HEAD_KEY_ARN")}
+	return &desk{m, t, stack.Config().HTTPClient}
 }
 
 // day lets a day pass on which some events of a stream come, and makes its head.

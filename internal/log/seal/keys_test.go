@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/internal/log/seal"
 	"milepost/internal/stacktest"
@@ -39,10 +37,7 @@ func process(stack *stacktest.Stack) (*seal.Keys, *counted) {
 	cfg := stack.Config()
 	c := &counted{HTTPClient: cfg.HTTPClient, calls: map[string]int{}}
 	cfg.HTTPClient = c
-	return &seal.Keys{
-		DB: dynamodb.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
-		Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-	}, c
+	return stack.PartsWith(cfg).Keys(), c
 }
 
 func (c *counted) assert(t *testing.T, when string, want map[string]int) {

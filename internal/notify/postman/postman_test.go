@@ -53,7 +53,7 @@ func onDay(t *testing.T, day string, hour int, test func(t *testing.T, o *office
 		o := &office{stack: stacktest.Open(t, nil), lines: &bytes.Buffer{}}
 		o.logger = slog.New(slog.NewJSONHandler(o.lines, nil))
 		o.log = o.stack.Quotes()
-		o.outbox = &outbox.Store{DB: dynamodb.NewFromConfig(o.stack.Config()), Table: "milepost-notifications", Keys: o.stack.Keys()}
+		o.outbox = o.stack.Parts().Outbox()
 		test(t, o)
 	})
 }

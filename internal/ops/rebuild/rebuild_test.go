@@ -32,14 +32,9 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	quotes := stacktest.Open(t, nil).Quotes()
-	return &desk{
-		&rebuild.Rebuilder{
-			Quotes: quotes, Workers: 4,
-			Projections: &readmodel.Store{DB: quotes.Log.DB, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
-		},
-		quotes,
-	}
+	parts := stacktest.Open(t, nil).Parts()
+	quotes := parts.Quotes()
+	return &desk{&rebuild.Rebuilder{Quotes: quotes, Workers: 4, Projections: parts.Unsearched()}, quotes}
 }
 
 var at = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
@@ -44,9 +43,7 @@ func withoutKeys(stack *stacktest.Stack) (*quotestore.Store, *atomic.Int64) {
 		calls.Add(1)
 		return client.Do(r)
 	})
-	return &quotestore.Store{Log: stack.Log(), Keys: &seal.Keys{
-		DB: dynamodb.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Table: "milepost-customer-keys", WrappingKey: "alias/milepost-customer-keys",
-	}}, calls
+	return &quotestore.Store{Log: stack.Log(), Keys: stack.PartsWith(cfg).Keys()}, calls
 }
 
 type httpClient func(*http.Request) (*http.Response, error)

@@ -33,7 +33,7 @@ func TestADamagedProjectionIsAsGoodAsNone(t *testing.T) {
 	want := readmodel.Project(h)
 	var logged bytes.Buffer
 	current := &readmodel.Current{
-		Projections: &readmodel.Store{DB: quotes.Log.DB, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"},
+		Projections: stack.Parts().Unsearched(),
 		Log:         quotes, Logger: slog.New(slog.NewJSONHandler(&logged, nil)),
 	}
 	mustPut(t, current.Projections, want)
@@ -95,7 +95,7 @@ func TestAListHasTheOthers(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)
 	quotes := stack.Quotes()
-	projections := &readmodel.Store{DB: quotes.Log.DB, Quotes: "milepost-quotes", CustomerQuotes: "milepost-customer-quotes"}
+	projections := stack.Parts().Unsearched()
 	e := quotetest.MustExample(t, "E01")
 	ids := []string{quotetest.ID[:25] + "A", quotetest.ID[:25] + "B"}
 	var customer string
