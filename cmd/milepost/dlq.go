@@ -222,7 +222,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 		DryRun: c.DryRun,
 	}
 	archive := st.Required("ARCHIVE_FUNCTION_ARN")
-	if err := st.err(); err != nil {
+	if err := st.Err(); err != nil {
 		return err
 	}
 	report := redriveReport{Queue: d.Name(), DryRun: c.DryRun, Redriven: []*deadletter.Letter{}, Failed: []failed{}}

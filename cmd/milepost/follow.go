@@ -10,7 +10,7 @@ import (
 
 // workflow is a state machine, by the variable that has its ARN. It does a command's work in the stack.
 func (st *stack) workflow(variable string) (*workflow.Machine, error) {
-	return &workflow.Machine{SFN: st.StepFunctions(), ARN: st.Required(variable)}, st.err()
+	return &workflow.Machine{SFN: st.StepFunctions(), ARN: st.Required(variable)}, st.Err()
 }
 
 // follow waits for the end of an execution and decodes its output. Meanwhile it calls show.

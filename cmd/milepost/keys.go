@@ -71,7 +71,7 @@ func (e *endpoint) keys(ctx context.Context, s streams) (*seal.Keys, error) {
 	return st.keys()
 }
 
-func (st *stack) keys() (*seal.Keys, error) { return st.Keys(), st.err() }
+func (st *stack) keys() (*seal.Keys, error) { return st.Keys(), st.Err() }
 
 // keysExportCmd writes the keys into a file.
 type keysExportCmd struct {

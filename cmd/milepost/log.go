@@ -47,7 +47,7 @@ func (st *stack) logs() (*logs, error) {
 	return &logs{
 		stack: st, archive: st.Archive(), quotes: st.Quotes(), snapshots: st.Snapshots(),
 		projections: st.Projections(), outbox: st.Outbox(),
-	}, st.err()
+	}, st.Err()
 }
 
 // history reads a quote, which must exist.

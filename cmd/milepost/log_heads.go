@@ -86,7 +86,7 @@ func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, err
 // headKey is the stack's public key.
 func (st *stack) headKey(ctx context.Context) (*ecdsa.PublicKey, error) {
 	key := st.Required("HEAD_KEY_ARN")
-	if err := st.err(); err != nil {
+	if err := st.Err(); err != nil {
 		return nil, err
 	}
 	return head.PublicKey(ctx, st.KMS(), key)

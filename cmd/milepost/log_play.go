@@ -90,7 +90,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	c.bus = cmp.Or(c.Bus, l.stack.Required("EVENT_BUS_NAME"))
-	if err := l.stack.err(); err != nil {
+	if err := l.stack.Err(); err != nil {
 		return err
 	}
 	at, err := c.resume(s)

@@ -72,7 +72,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		c.Archive = st.Required("EVENT_ARCHIVE_NAME")
-		if err := st.err(); err != nil {
+		if err := st.Err(); err != nil {
 			return err
 		}
 	}

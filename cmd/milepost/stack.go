@@ -55,11 +55,13 @@ func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error)
 	return st, nil
 }
 
-// err names the outputs that the parts opened so far need and the stack lacks; it is nil if none is missing.
-func (st *stack) err() error {
-	missing, ok := errors.AsType[*wiring.Missing](st.Err())
+// Err names the outputs that the parts opened so far need and the stack lacks; it is nil if none is missing. It is in
+// place of that of the System, which would call them variables.
+func (st *stack) Err() error {
+	err := st.System.Err()
+	missing, ok := errors.AsType[*wiring.Missing](err)
 	if !ok {
-		return st.Err()
+		return err
 	}
 	var outputs []string
 	for _, name := range missing.Names {

@@ -57,7 +57,7 @@ func TestWhatTheCommandLineAsksForIsAnOutput(t *testing.T) {
 		if _, err := st.logs(); err != nil { // which has the names of its parts from package wiring
 			t.Error(err)
 		}
-		if err := st.err(); err != nil || asked < 5 {
+		if err := st.Err(); err != nil || asked < 5 {
 			t.Errorf("%d outputs are asked for: %v", asked, err)
 		}
 	})
