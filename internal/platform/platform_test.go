@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,9 +16,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 
@@ -259,6 +263,25 @@ func TestTheProcessIsTheEnvironmentOnLambda(t *testing.T) {
 		credentials.AccessKeyID != "AKID" || credentials.SecretAccessKey != "secret" || credentials.SessionToken != "token" ||
 		env.Getenv("EVENTS_TABLE_NAME") != "events" || env.Logger == nil {
 		t.Errorf("Environment=%+v credentials=%+v", env, credentials)
+	}
+}
+
+func TestAnAnswerOfAWSThatDoesNotBeginIsGivenUp(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	db := dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: aws.AnonymousCredentials{},
+		HTTPClient: platform.AWSClient(awshttp.NewBuildableClient(), time.Millisecond),
+	})
+	_, err := db.ListTables(t.Context(), &dynamodb.ListTablesInput{})
+	if late, ok := errors.AsType[net.Error](err); !ok || !late.Timeout() || platform.ErrorType(platform.Named(err)) != "TransientFailure" {
+		t.Errorf("error=%v, want a timeout that is a TransientFailure", err)
+	}
+	if !retry.NewStandard().IsErrorRetryable(err) {
+		t.Errorf("the SDK does not try again after %v", err)
 	}
 }
 
