@@ -21,8 +21,8 @@ const (
 	maxKey   = 255
 )
 
-// DecodeBody reads the body of a request into v. It refuses, with what becomes a Problem, whatever is
-// not exactly one value of the component in the OpenAPI document.
+// DecodeBody reads the body of a request into v. It refuses anything that is not exactly one value of the component in
+// the OpenAPI document, with an error that becomes a Problem.
 func DecodeBody(r events.APIGatewayV2HTTPRequest, component string, v any) error {
 	media, _, err := mime.ParseMediaType(r.Headers["content-type"])
 	if err != nil || media != "application/json" {
@@ -40,8 +40,8 @@ func DecodeBody(r events.APIGatewayV2HTTPRequest, component string, v any) error
 	return schemas.DecodeBody(component, body, v)
 }
 
-// NoBody refuses a body of a request that takes none, so that nobody believes that it was read. An empty object says
-// nothing, and many clients send one where there is nothing to send.
+// NoBody refuses a body of a request that takes none, so that nobody believes it was read. An empty object is allowed,
+// because many clients send one if there is nothing to send.
 func NoBody(r events.APIGatewayV2HTTPRequest) error {
 	if body := strings.TrimSpace(r.Body); body == "" || body == "{}" {
 		return nil

@@ -42,8 +42,8 @@ func CallerOf(r events.APIGatewayV2HTTPRequest) (Caller, error) {
 	return Caller{Subject: subject, scopes: scopesOf(claims)}, nil
 }
 
-// scopesOf are the scopes of a token as the gateway reads them: from scope, or from scp where there is none; a text
-// with spaces between them or a list, which the gateway passes on as "[a b]".
+// scopesOf are the scopes of a token as the gateway reads them: from scope, or from scp if there is none; a text with
+// spaces between them or a list, which the gateway passes on as "[a b]".
 func scopesOf(claims map[string]string) []string {
 	claim, ok := claims["scope"]
 	if !ok {
@@ -58,20 +58,20 @@ func scopesOf(claims map[string]string) []string {
 // Staff reports whether the caller is an employee. What is about one customer asks AsStaff.
 func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 
-// AsStaff reports whether the caller sees what belongs to a customer, and acts on it, as an employee does. One who is the
-// customer themselves does as any customer.
+// AsStaff reports whether the caller reads and acts on a customer's data as an employee. An employee who is that
+// customer acts as a customer.
 func (c Caller) AsStaff(customerID string) bool { return c.Staff() && c.Subject != customerID }
 
 // Senior reports whether the caller is a senior underwriter.
 func (c Caller) Senior() bool { return c.Staff() && slices.Contains(c.scopes, seniorScope) }
 
-// MayRead reports whether the caller may see what belongs to a customer.
+// MayRead reports whether the caller may read a customer's data.
 func (c Caller) MayRead(customerID string) bool {
 	return c.Subject == customerID || c.Staff()
 }
 
-// LogRead leaves a trail where an employee reads what is personal: who, of which quotes or customer, and what was read,
-// such as "explanation". A customer who reads what is theirs leaves none, nor does who finds nothing.
+// LogRead records in the log that an employee read personal data: who, of which quotes or customer, and what was read,
+// such as "explanation". Customers who read their own data leave no record, nor does a read that finds nothing.
 func LogRead(ctx context.Context, c Caller, what, customerID string, quoteIDs ...string) {
 	if !c.AsStaff(customerID) || len(quoteIDs) == 0 {
 		return

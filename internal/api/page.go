@@ -19,7 +19,7 @@ const (
 // of at most 6 MB, in which the body is a string.
 const maxAnswer = 5 << 20
 
-// BadCursor refuses a cursor that is none which the list gave.
+// BadCursor refuses a cursor that did not come from the list.
 var BadCursor = NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
 	"Use the value of next from the page before, unchanged.")
 
@@ -37,8 +37,8 @@ func Limit(r events.APIGatewayV2HTTPRequest) (int, error) {
 	return n, nil
 }
 
-// NextPage are the headers of a page behind which others follow from a cursor, nil for the last page: the link to the
-// next one (RFC 8288), with the other query parameters of the request.
+// NextPage returns the headers of a page that others follow from a cursor, nil for the last page: the link to the next
+// one (RFC 8288), with the other query parameters of the request.
 func NextPage(r events.APIGatewayV2HTTPRequest, cursor string) map[string]string {
 	if cursor == "" {
 		return nil
@@ -52,7 +52,7 @@ func NextPage(r events.APIGatewayV2HTTPRequest, cursor string) map[string]string
 	return map[string]string{"link": "<" + link.String() + `>; rel="next"`}
 }
 
-// Fitting is how many of some entries fit into one answer, with room for what stands around them: one at least.
+// Fitting is how many entries fit into one answer, with room for what surrounds them: at least one.
 func Fitting[T any](entries []T) (int, error) {
 	const around = 4 << 10
 	size := around

@@ -27,7 +27,7 @@ import (
 
 // Problem is an error as the API answers it (RFC 9457). It holds no personal data.
 type Problem struct {
-	// Type tells kinds of problems apart; it is a path in the API's documentation.
+	// Type identifies the kind of problem; it is a path in the API's documentation.
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -47,7 +47,7 @@ type Violation struct {
 	Pointer string `json:"pointer,omitempty"`
 	// Parameter is the name of the query parameter.
 	Parameter string `json:"parameter,omitempty"`
-	// Version and EventType are those of an event of the quote that stands in the way.
+	// Version and EventType are those of an event of the quote that prevents the command.
 	Version   int    `json:"version,omitempty"`
 	EventType string `json:"eventType,omitempty"`
 	Detail    string `json:"detail"`
@@ -146,7 +146,7 @@ func problemOf(err error) *Problem {
 		"The request was not carried out. Try it again; with an Idempotency-Key it cannot be carried out twice.")
 }
 
-// exceeded tells which quota is used up, and when it is worth trying again.
+// exceeded says which quota is used up, and when to try again.
 func exceeded(used *quota.Exceeded) *Problem {
 	p := NewProblem(http.StatusTooManyRequests, "quotes-per-day", "The quotes of the day are used up",
 		"You may ask for %d quotes on a day (UTC). Amend one of them, or try again tomorrow.", used.Usage.PerDay)
@@ -164,7 +164,7 @@ func exceeded(used *quota.Exceeded) *Problem {
 	return p
 }
 
-// conflictOf are the problems of commands that do not fit where the quote stands.
+// conflictOf returns the problems of commands that do not fit the quote's status.
 func conflictOf(err error) *Problem {
 	if _, ok := errors.AsType[*quotestore.NotFound](err); ok {
 		return NotFound
@@ -259,7 +259,7 @@ func reversalOf(err error) *Problem {
 	return nil
 }
 
-// NotFound is also the answer about another customer's quote: that it exists is not to be told.
+// NotFound is also the answer about another customer's quote: its existence is not disclosed.
 var NotFound = NewProblem(http.StatusNotFound, "not-found", "No such quote",
 	"There is no such quote for this token.")
 

@@ -12,7 +12,7 @@ import (
 	"milepost/internal/platform"
 )
 
-// traceHeader is the header by which an employee asks that what follows from a request is traced.
+// traceHeader is the header by which an employee requests a trace of what follows from a request.
 const traceHeader = "milepost-trace"
 
 // shareOf reads the share of requests that are traced beyond those that Lambda samples, 0 if there is no variable.
@@ -31,8 +31,9 @@ func shareOf(env platform.Environment) (float64, error) {
 	return share, nil
 }
 
-// traced returns the context under which a request is carried out: what follows from it is traced if an employee asks
-// for that, or the share of traced requests has it. It is sampled then, whatever Lambda decided about the function.
+// traced returns the context under which a request is carried out: what follows from it is traced if an employee
+// requests that, or if it belongs to the share of traced requests. It is sampled then, whatever Lambda decided about
+// the function.
 func traced(ctx context.Context, r events.APIGatewayV2HTTPRequest, share float64) (context.Context, error) {
 	asked, there := r.Headers[traceHeader]
 	if !there {

@@ -1,5 +1,5 @@
-// Package bounds is the chain of sizes. Whatever comes in is bounded so that everything which has to hold it later
-// can: first the limits of AWS, then ours, each of which follows from one before it. All are bytes.
+// Package bounds is the chain of sizes. Every input is limited so that everything that stores it later has room: first
+// the limits of AWS, then ours, each of which follows from one before it. All are bytes.
 package bounds
 
 import "iter"
@@ -16,21 +16,21 @@ const (
 	Notice = 256 << 10
 	// Key is what the key of an item takes: its partition key and its sort key.
 	Key = 2<<10 + 1<<10
-	// Transaction is what one TransactWriteItems call takes, and Transacted how many items that are.
+	// Transaction is the size limit of one TransactWriteItems call, and Transacted its limit of items.
 	Transaction = 4 << 20
 	Transacted  = 100
-	// Batch is what one BatchWriteItem call takes, and Batched how many items that are.
+	// Batch is the size limit of one BatchWriteItem call, and Batched its limit of items.
 	Batch   = 16 << 20
 	Batched = 25
-	// Announced is what one PutEvents call takes, and Announcements how many events that are.
+	// Announced is the size limit of one PutEvents call, and Announcements its limit of events.
 	Announced     = Notice
 	Announcements = 10
 )
 
 // Our own limits.
 const (
-	// Body is that of a request to the API. It is stored as one event, beside the Envelope. Written out in full,
-	// with the members that it leaves out, it becomes no more than three times as large.
+	// Body is the limit of a request's body. It is stored as one event, beside the Envelope. Encoded in full, with the
+	// members that it omits, it is at most three times as large.
 	Body = 128 << 10
 	// Envelope is all of a stored event but its data: ids, metadata, hashes, and the names of the attributes.
 	Envelope = 16 << 10
@@ -42,14 +42,14 @@ const (
 	Reply = 1 << 20
 )
 
-// Kept is what one of so many answers, with what was made of it, may take in a stored event.
+// Kept is the share of one of several answers, with the facts derived from it, in a stored event.
 func Kept(answers int) int { return (Item - Envelope) / answers }
 
-// Whole is what one of so many answers may take in the data of an event.
+// Whole is the share of one of several answers in the data of an event.
 func Whole(answers int) int { return (Data - Envelope) / answers }
 
-// Parts cuts elements, in order, into parts of at most count elements and size bytes. An element that is larger than
-// size is a part of its own.
+// Parts cuts elements, in order, into parts of at most count elements and size bytes. An element larger than size
+// becomes a separate part.
 func Parts[T any](all []T, count, size int, sizeOf func(T) int) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		first, sum := 0, 0

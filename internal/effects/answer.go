@@ -2,9 +2,8 @@ package effects
 
 import "milepost/domain/quote"
 
-// Answer is the record in the form in which an event keeps it. subject is the vehicle or driver that was
-// asked about; unavailable says why the reply could not
-// be used; "" stands for the record's own reason, if it has one.
+// Answer is the record in the form in which an event keeps it. subject is the vehicle or driver that was asked about;
+// unavailable says why the reply could not be used; "" means the record's own reason, if it has one.
 func (r Record) Answer(subject, unavailable string) quote.Answer {
 	if unavailable == "" {
 		unavailable = string(r.NoAnswer)

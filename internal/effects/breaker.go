@@ -8,8 +8,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// breaker is a circuit breaker to which each subject counts once in a window for each of the two outcomes. So it
-// opens by how many subjects are hit, and not by how often one of them tries.
+// breaker is a circuit breaker to which each subject counts once in a window for each of the two outcomes. So it opens
+// by the number of affected subjects, and not by how often one of them tries.
 type breaker struct {
 	circuitbreaker.CircuitBreaker[*attempt]
 	window time.Duration
@@ -25,7 +25,7 @@ type outcome struct {
 	healthy bool
 }
 
-// breakRate is the share of failures from which on a party is left alone.
+// breakRate is the share of failures from which on a party is not called.
 const breakRate = 0.5
 
 func newBreaker(config Config) *breaker {
@@ -37,12 +37,12 @@ func newBreaker(config Config) *breaker {
 	}
 }
 
-// record counts how an attempt for a subject went. One whose caller went away counts as neither: in a circuit that is half
-// open it leaves the probation to the next. There every other attempt counts, whoever asks.
+// record counts how an attempt for a subject went. One whose caller went away counts as neither: in a half-open circuit
+// it leaves the probation to the next. There every other attempt counts, whoever makes it.
 func (b *breaker) record(subject string, a *attempt) {
 	switch {
 	case a.gone && b.IsHalfOpen():
-		b.Open() // half open it stays, but for the permit, which no other call gives back
+		b.Open() // it stays half open, except for the permit, which no other call returns
 		b.HalfOpen()
 	case a.gone, b.IsClosed() && !b.first(outcome{subject, !a.sick}, time.Now()):
 	case a.sick:

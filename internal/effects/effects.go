@@ -1,6 +1,6 @@
-// Package effects is the one way by which anything leaves the system. A Gateway guards the calls
-// to one outside party with a deadline, one retry, a circuit breaker and a limit on how many run
-// at the same time; what came of a Call is an Answer, whose Record can be kept in an event.
+// Package effects is the only way out of the system. A Gateway protects the calls to one outside party with a deadline,
+// one retry, a circuit breaker and a limit on concurrent calls; the result of a Call is an Answer, whose Record can be
+// stored in an event.
 //
 // Under WithReplay nothing leaves: every call fails with *Muted.
 package effects
@@ -25,8 +25,8 @@ func Replaying(ctx context.Context) bool {
 	return replaying
 }
 
-// Allow gives *Muted during a replay and nil otherwise. A Gateway asks it by itself; it is for
-// effects that are no HTTP calls.
+// Allow returns *Muted during a replay and nil otherwise. A Gateway asks it by itself; it is for effects that are no
+// HTTP calls.
 func Allow(ctx context.Context, party string) error {
 	if Replaying(ctx) {
 		return &Muted{Party: party}
@@ -52,11 +52,11 @@ const (
 	CircuitOpen Reason = "CIRCUIT_OPEN"
 	// Busy: the deadline passed while too many other calls were running.
 	Busy Reason = "BUSY"
-	// Network: the party could not be reached, or broke off.
+	// Network: the party could not be reached, or closed the connection.
 	Network Reason = "NETWORK"
 	// TooLarge: the answer was above bounds.Reply.
 	TooLarge Reason = quote.TooLarge
-	// Canceled: whoever wanted the answer no longer waits for it.
+	// Canceled: the caller no longer waits for the answer.
 	Canceled Reason = "CANCELED"
 	// RateLimited: the party asks us to slow down.
 	RateLimited Reason = "RATE_LIMITED"
@@ -64,12 +64,12 @@ const (
 	BadReply Reason = "BAD_REPLY"
 )
 
-// NoAnswer says that a party gave no answer. Any answer with an HTTP status, even 500, is not this
-// error but an Answer.
+// NoAnswer is the error if a party did not answer. Any answer with an HTTP status, even 500, is an Answer and not this
+// error.
 type NoAnswer struct {
 	Party  string
 	Reason Reason
-	// Err is the cause where there is one. It holds no URL, since that could name a person.
+	// Err is the cause if there is one. It contains no URL, because that could name a person.
 	Err error
 }
 

@@ -37,8 +37,7 @@ type Config struct {
 	Client *http.Client
 	// Deadline is how long a call may take, including the wait for its turn and its retry.
 	Deadline time.Duration
-	// RetryDelay is the mean of the random wait before the one retry: it lies between half and one
-	// and a half times this.
+	// RetryDelay is the mean of the random wait before the one retry: it is between half and one and a half times this.
 	RetryDelay time.Duration
 	// MaxConcurrent is how many calls run at the same time; further ones wait for their turn.
 	MaxConcurrent uint
@@ -58,8 +57,8 @@ type Gateway struct {
 	breaker  *breaker
 }
 
-// New makes the gateway to a party. All fields of the Config are needed. It fails for an Endpoint that nobody
-// may be called at.
+// New makes the gateway to a party. All fields of the Config are needed. It fails for an Endpoint that may not be
+// called.
 func New(config Config) (*Gateway, error) {
 	if err := checkEndpoint(config.Endpoint); err != nil {
 		return nil, fmt.Errorf("%s: the endpoint %w", config.Party, err)
@@ -67,7 +66,7 @@ func New(config Config) (*Gateway, error) {
 	client := *config.Client
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // whoever answers with a redirect gives no answer
+		return http.ErrUseLastResponse // a redirect counts as no answer
 	}
 	return &Gateway{config: config, client: &client, breaker: newBreaker(config), policies: []failsafe.Policy[*attempt]{
 		// the outermost first
@@ -103,7 +102,7 @@ func thisMachine(host string) bool {
 type Call struct {
 	// Operation says what is asked, in records and traces.
 	Operation string
-	// IDs are recorded with the call. They must not name or describe a person.
+	// IDs are recorded with the call. They must not identify or describe a person.
 	IDs map[string]string
 
 	// Subject is whom the call is made for: a customer. One subject's failures do not open the circuit.
@@ -149,7 +148,7 @@ func (a *Answer) RetryAfter() time.Duration {
 	return 0
 }
 
-// Decode reads the body, which has to be JSON and to be declared as JSON. The error quotes nothing of it.
+// Decode reads the body, which has to be JSON and to be declared as JSON. The error quotes no part of it.
 func (a *Answer) Decode(into any) error {
 	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
@@ -161,7 +160,7 @@ func (a *Answer) Decode(into any) error {
 	return nil
 }
 
-// attempt is one request of a call and what is to be made of it.
+// attempt is one request of a call and what to do with it.
 type attempt struct {
 	answer *Answer
 	reason Reason // "" when there is an answer
@@ -172,9 +171,8 @@ type attempt struct {
 	wait   time.Duration // before the retry
 }
 
-// Do makes a call. The error is *Muted during a replay and *NoAnswer when there is no answer; an
-// answer of any HTTP status is none. The Record is there in both cases, and without one only
-// for *Muted.
+// Do makes a call. The error is *Muted during a replay and *NoAnswer when there is no answer; an answer of any HTTP
+// status is not an error. There is always a Record, except for *Muted.
 func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 	if err := Allow(ctx, g.config.Party); err != nil {
 		return nil, err
@@ -196,7 +194,7 @@ func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 		g.breaker.record(call.Subject, a)
 		trace.end(a)
 		if last == nil || last.answer == nil || a.answer != nil {
-			last = a // an answer to the first attempt stays when the second brings none
+			last = a // an answer to the first attempt stays if the second has none
 		}
 		return a, nil
 	})

@@ -65,7 +65,7 @@ func call() effects.Call {
 		Subject: "customer-1", Path: "/people/5YJ3E1EA7PF000109", Body: []byte("secret"), Header: http.Header{"Authorization": {"Bearer key"}}}
 }
 
-// answers gives one status after the other, the last one for ever.
+// answers returns one status after the other, the last one for ever.
 func answers(statuses ...int) func(int, *http.Request) (*http.Response, error) {
 	return func(n int, _ *http.Request) (*http.Response, error) {
 		status := statuses[min(n, len(statuses))-1]
@@ -378,7 +378,7 @@ func TestEveryAttemptIsASubsegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newGateway(t, &party{answer: answers(429, 200)})
-	if _, err := g.Do(ctx, call()); err != nil { // panics when it asks for a segment that is not there
+	if _, err := g.Do(ctx, call()); err != nil { // panics if it needs a segment that does not exist
 		t.Fatal(err)
 	}
 	ctx, _ = xray.BeginFacadeSegment(ctx, "function", header.FromString("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"))

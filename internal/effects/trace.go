@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 )
 
-// trace is the X-Ray subsegment of one attempt of a call, nil where there is no trace.
+// trace is the X-Ray subsegment of one attempt of a call, nil if there is no trace.
 type trace struct{ segment *xray.Segment }
 
 // beginTrace opens a subsegment below the function that works under ctx: one for each attempt, so that a retry is
@@ -42,7 +42,7 @@ func origin(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// end closes the subsegment with the status of the answer, or with the error for which there is none.
+// end closes the subsegment with the status of the answer, or with the error if there is none.
 func (t *trace) end(a *attempt) {
 	if t == nil {
 		return
@@ -62,7 +62,7 @@ func (t *trace) end(a *attempt) {
 	t.segment.Close(nil)
 }
 
-// cause is the error for which an attempt brought no answer.
+// cause is the error because of which an attempt has no answer.
 func (a *attempt) cause() error {
 	if a.err != nil {
 		return a.err

@@ -1,5 +1,5 @@
-// Package platform is what every function finds around it: an Environment with its configuration,
-// AWS access, outbound HTTP and logger; and the frame in which its handler runs.
+// Package platform is the surroundings of every function: an Environment with its configuration, AWS access, outbound
+// HTTP and logger; and the frame in which its handler runs.
 package platform
 
 import (
@@ -41,7 +41,7 @@ func FromProcess() Environment {
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
-	// Lambda sets what the function's LoggingConfig asks for. What slog does not know stays INFO.
+	// Lambda sets what the function's LoggingConfig says. A level that slog does not know stays INFO.
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(os.Getenv("AWS_LAMBDA_LOG_LEVEL")))
 	return Environment{

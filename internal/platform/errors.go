@@ -11,7 +11,7 @@ import (
 // Lambda reports an error under the Go name of its outermost type, and a state machine's Retry and
 // Catch match that name. So what leaves a handler is a Reported error or a Failure, returned bare.
 
-// Reported is an error whose type a caller of the function looks for. ReportedByName does nothing; it marks the type.
+// Reported is an error whose type callers of the function check. ReportedByName does nothing; it marks the type.
 type Reported interface {
 	error
 	ReportedByName()
@@ -34,7 +34,7 @@ func (e *TransientFailure) Unwrap() error { return e.Err }
 // ReportedByName marks the type as one that Retry looks for.
 func (*TransientFailure) ReportedByName() {}
 
-// Failure is a failure that a retry does not mend.
+// Failure is a failure that a retry does not fix.
 type Failure struct{ Err error }
 
 func (e *Failure) Error() string { return e.Err.Error() }

@@ -13,8 +13,8 @@ import (
 	smithymiddleware "github.com/aws/smithy-go/middleware"
 )
 
-// expected are the error codes, by service, with which a healthy race ends: somebody else was first. A transaction
-// that was canceled is one as well where only conditions failed.
+// expected are the error codes, by service, with which a normal race ends: another process was first. So does a
+// canceled transaction if only conditions failed.
 var expected = map[string]map[string]bool{
 	"DynamoDB": {"ConditionalCheckFailedException": true},
 	"SFN": {"TaskTimedOut": true, "InvalidToken": true, "TaskDoesNotExist": true,

@@ -85,8 +85,8 @@ func machinery(ctx context.Context) (attrs []slog.Attr) {
 // spare is what a function that works in stretches leaves of its time: enough for a slow batch.
 const spare = 30 * time.Second
 
-// TimeIsUp tells whether a function should give back how far it is, because its time is nearly over. Without a
-// deadline it never is.
+// TimeIsUp reports whether a function should return its progress, because its time is nearly over. Without a deadline
+// it never is.
 func TimeIsUp(ctx context.Context) func() bool {
 	return func() bool {
 		deadline, ok := ctx.Deadline()
@@ -100,5 +100,5 @@ type BadPayload struct{ Err error }
 func (e *BadPayload) Error() string { return fmt.Sprintf("the payload cannot be read: %v", e.Err) }
 func (e *BadPayload) Unwrap() error { return e.Err }
 
-// ReportedByName marks the type as one of its own for whoever called the function.
+// ReportedByName marks the type as one that callers of the function check.
 func (*BadPayload) ReportedByName() {}

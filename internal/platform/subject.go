@@ -12,7 +12,7 @@ import (
 type Subject struct {
 	QuoteID       string
 	CorrelationID string
-	// EventType and Version are those of the event that is heard of, or that a command came to.
+	// EventType and Version are those of the event that was received, or that a command appended.
 	EventType string
 	Version   int
 	// Actor is who caused it: a customer, an employee or a function.

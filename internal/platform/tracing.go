@@ -33,8 +33,8 @@ func WithSampling(ctx context.Context) context.Context {
 	return context.WithValue(ctx, samplingKey{}, true)
 }
 
-// Annotate notes values by which a trace can be found, in a subsegment of its own: the function's
-// own segment is Lambda's and cannot be written to. Without a sampled trace it does nothing.
+// Annotate adds values by which a trace can be found, in a separate subsegment: the function's own segment is Lambda's
+// and cannot be written to. Without a sampled trace it does nothing.
 func Annotate(ctx context.Context, name string, values map[string]string) {
 	if TraceHeader(ctx) == "" {
 		return
@@ -50,9 +50,9 @@ func Annotate(ctx context.Context, name string, values map[string]string) {
 	segment.Close(nil)
 }
 
-// ContinueTrace notes a step of the trace that traceHeader belongs to, although ctx works under
-// another one, and gives the header that carries on from the step. It is how a batch of stream
-// records, which comes with a trace of its own, goes on in the traces of its records.
+// ContinueTrace adds a step to the trace of traceHeader, although ctx belongs to another one, and returns the header
+// that continues from the step. This is how a batch of stream records, which has its own trace, continues the traces of
+// its records.
 func ContinueTrace(ctx context.Context, name, traceHeader string) string {
 	h := header.FromString(traceHeader)
 	if h.TraceID == "" || h.SamplingDecision != header.Sampled {

@@ -7,8 +7,9 @@ import (
 	"milepost/local/stack"
 )
 
-// NoneDenied fails a test, at its end, for each call of a function, a state machine or a rule that no policy allowed. What
-// runs on AWS needs the permission, whatever became of the call here. A test that means a denial takes it with Denied.
+// NoneDenied fails a test, at its end, for each call of a function, a state machine or a rule that no policy allowed.
+// On AWS it needs the permission, whatever happened to the call here. A test that expects a denial takes it with
+// Denied.
 func NoneDenied(tb testing.TB, s *stack.Stack) {
 	tb.Helper()
 	tb.Cleanup(func() {

@@ -16,7 +16,7 @@ import (
 // Projections are the projections of the quotes.
 func (s *Stack) Projections() *readmodel.Store { return s.Parts().Projections() }
 
-// MustQuote carries out the commands of an example on a new quote of a customer, or the first so many, a second apart. It
+// MustQuote carries out the commands of an example on a new quote of a customer, or the first ones, a second apart. It
 // projects the quote and returns it.
 func (s *Stack) MustQuote(tb testing.TB, e quotetest.Example, customerID, quoteID string, at time.Time, commands int) quotestore.History {
 	tb.Helper()

@@ -42,8 +42,8 @@ func MustRecord(tb testing.TB, log *eventstore.Store, quoteID string, at time.Ti
 	}
 }
 
-// Misrated is the log of an example's quote under an id, as a faulty program made it: its price is so many dollars
-// too high.
+// Misrated is the log of an example's quote under an id, as a faulty program made it: its price is too high by the
+// dollars.
 func Misrated(tb testing.TB, e quotetest.Example, quoteID string, dollars int64) []quote.Event {
 	tb.Helper()
 	commands := e.Commands()

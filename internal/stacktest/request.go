@@ -9,7 +9,7 @@ import (
 	"milepost/local/lambda"
 )
 
-// Bearer is what the gateway tells of a token that it has verified.
+// Bearer is what the gateway passes on of a token that it has verified.
 func Bearer(subject, scope string) *events.APIGatewayV2HTTPRequestContextAuthorizerDescription {
 	return &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
 		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": subject, "scope": scope}},

@@ -1,7 +1,6 @@
-// Package stacktest opens template.yaml in the local runtime for the tests of single packages. In a
-// Stack everything that the template declares is there, but nothing moves by itself before Start: a
-// test makes the handlers it is about, each with the environment and the role of its own function,
-// and calls them.
+// Package stacktest opens template.yaml in the local runtime for the tests of single packages. A Stack has everything
+// that the template declares, but nothing runs by itself before Start: a test makes the handlers it is about, each with
+// the environment and the role of its function, and calls them.
 package stacktest
 
 import (

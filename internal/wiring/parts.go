@@ -80,14 +80,15 @@ func (s *System) Lines() *readmodel.Store {
 	return &readmodel.Store{DB: s.DynamoDB(), CustomerQuotes: s.Required("CUSTOMER_QUOTES_TABLE_NAME")}
 }
 
-// Search returns Lines with what finds quotes by a term. It needs QUOTE_SEARCH_TABLE_NAME and SEARCH_KEY_ARN as well.
+// Search returns Lines that can also find quotes by a term. It needs QUOTE_SEARCH_TABLE_NAME and SEARCH_KEY_ARN as
+// well.
 func (s *System) Search() *readmodel.Store {
 	search := s.Lines()
 	search.QuoteSearch, search.Tokens = s.Required("QUOTE_SEARCH_TABLE_NAME"), s.searchTokens()
 	return search
 }
 
-// Quota returns the counters of what customers ask for. It needs QUOTAS_TABLE_NAME, QUOTES_PER_DAY, OPEN_QUOTES and
+// Quota returns the counters of what customers request. It needs QUOTAS_TABLE_NAME, QUOTES_PER_DAY, OPEN_QUOTES and
 // LOOKUPS_PER_DAY.
 func (s *System) Quota() *quota.Store {
 	return &quota.Store{

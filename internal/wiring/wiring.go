@@ -10,7 +10,7 @@
 //		return err // a *wiring.Missing names all that was not found
 //	}
 //
-// A part is opened when it is asked for, and nothing is called before it is used. What has a state exists once in a
+// A part is opened when it is requested, and nothing is called before it is used. What has a state exists once in a
 // System: the client of each service, the cache of the customers' keys, the key of the search. Stores have none, so
 // each caller gets its own and may change its fields.
 package wiring
@@ -58,9 +58,9 @@ func Output(name string) string {
 	return b.String()
 }
 
-// System opens parts. One goroutine asks for them; the parts themselves are safe for concurrent use.
+// System opens parts. One goroutine opens them; the parts themselves are safe for concurrent use.
 type System struct {
-	// Logger is told of what is damaged.
+	// Logger receives what is damaged.
 	Logger *slog.Logger
 
 	aws     aws.Config
@@ -78,7 +78,7 @@ type System struct {
 	tokens        *readmodel.Tokens
 }
 
-// New returns the system that has these names. cfg makes the clients, and logger is told of what is damaged.
+// New returns the system that has these names. cfg makes the clients, and logger receives what is damaged.
 func New(cfg aws.Config, logger *slog.Logger, names Names) *System {
 	return &System{Logger: logger, aws: cfg, names: names}
 }
@@ -135,8 +135,8 @@ func parsed[T any](s *System, name string, parse func(string) (T, error)) (value
 	return value
 }
 
-// Err returns nil if all that the parts asked for so far was found and is valid. Otherwise it is a *Missing, or says
-// what is not valid.
+// Err returns nil if everything that the parts needed so far was found and is valid. Otherwise it is a *Missing, or
+// says what is invalid.
 func (s *System) Err() error {
 	if s.missing != nil {
 		return &Missing{Names: s.missing}

@@ -1,6 +1,6 @@
-// Package quota bounds how many quotes a customer asks for, and how often they have the providers asked about them: a
-// Store counts the quotes of a day, those that are open at once, and the day's amendments and requests for which
-// providers are asked, in one item for each customer.
+// Package quota limits how many quotes a customer requests, and how often they have providers called: a Store counts
+// the quotes of a day, those that are open at once, and the day's amendments and requests that call providers, in one
+// item for each customer.
 //
 // The item names what it counts, so that nothing is counted twice. A count costs one write of that item: a request unit
 // for each started kilobyte, which has room for about 35 quotes; the first of a day costs one more. Where the open
@@ -79,7 +79,7 @@ func (u Usage) Headers() map[string]string {
 }
 
 const (
-	// tries is how often a count is tried while others count for the same customer, or the table has no room for it.
+	// tries is how often a count is retried while others count for the same customer, or the table has no room for it.
 	tries = 5
 	// pause is how long a count waits at the most before its second try, and twice as long before each that follows.
 	pause = 20 * time.Millisecond
@@ -97,13 +97,13 @@ func (e *Contended) Error() string {
 }
 func (e *Contended) Unwrap() error { return e.Err }
 
-// Take counts a quote that is about to be made. One that was counted before is not counted again. The error is
-// *Exceeded if there is no room for it, *Contended if that cannot be told now.
+// Take counts a quote before it is made. One that was counted before is not counted again. The error is *Exceeded if
+// there is no room for it, *Contended if that cannot be determined now.
 func (s *Store) Take(ctx context.Context, customerID, quoteID string, now time.Time) (Usage, error) {
 	return s.take(ctx, count{customerID: customerID, id: quoteID, now: now, attribute: "today", most: s.PerDay, opens: true})
 }
 
-// TakeLookup counts a command for which the providers are asked again. Its errors are those of Take.
+// TakeLookup counts a command that calls the providers again. Its errors are those of Take.
 func (s *Store) TakeLookup(ctx context.Context, customerID, commandID string, now time.Time) (Usage, error) {
 	sum := sha256.Sum256([]byte(commandID)) // ids of commands are long, and the item has to stay small
 	id := base64.RawURLEncoding.EncodeToString(sum[:12])
@@ -135,14 +135,14 @@ func (s *Store) take(ctx context.Context, c count) (Usage, error) {
 	return Usage{}, &Contended{Err: err}
 }
 
-// throttled knows the errors of a table, or of one item, that is written too often.
+// throttled reports whether an error says that a table, or one item, is written too often.
 var throttled = retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}
 
-// count is what is to be counted.
+// count is one thing to count.
 type count struct {
 	*Store
 	customerID string
-	// id names what is counted, in the attribute that has those of the day, of which there may be so many.
+	// id identifies what is counted, in the attribute with those of the day, which has a limit.
 	id, attribute string
 	most          int
 	// opens says that it is a quote, which is open from then on.
@@ -174,7 +174,7 @@ func (c *count) once(ctx context.Context) (Usage, error) {
 		return Usage{}, &Exceeded{policy, c.usage(before)}
 	}
 	if !c.opens || len(before.open) < c.Open {
-		return Usage{}, err // somebody else counted meanwhile
+		return Usage{}, err // another process counted meanwhile
 	}
 	closed, failed := c.closed(ctx, before)
 	if failed != nil {
@@ -206,7 +206,7 @@ func (c *count) begin(ctx context.Context) (Usage, error) {
 		"(attribute_not_exists(#day) OR #day <> :day)", nil)
 }
 
-// opening adds a quote to those that are open, "" if it is none.
+// opening is the id of the quote to add to the open ones, "" if there is none.
 func (c *count) opening(before string) string {
 	if !c.opens {
 		return ""
@@ -237,8 +237,8 @@ func (c *count) update(ctx context.Context, expression, condition string, values
 	return c.usage(read(out.Attributes)), nil
 }
 
-// closed finds the counted quotes that are not open any more. One that nobody knows is on its way, unless it was
-// counted on an earlier day: then its submission failed.
+// closed finds the counted quotes that are not open any more. An unknown one is on its way, unless it was counted on an
+// earlier day: then its submission failed.
 func (c *count) closed(ctx context.Context, before item) ([]string, error) {
 	open, closed, err := c.StillOpen(ctx, c.customerID, before.open)
 	if err != nil {

@@ -117,7 +117,7 @@ func TestCountsAtTheSameTimeAreExact(t *testing.T) {
 	}
 }
 
-// TestWhoIsNeverCountedMayTryAgain: the room that closed quotes make is always somebody else's.
+// TestWhoIsNeverCountedMayTryAgain: the room that closed quotes make is always taken by others.
 func TestWhoIsNeverCountedMayTryAgain(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

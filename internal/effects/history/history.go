@@ -1,5 +1,5 @@
-// Package history asks a consumer reporting agency for the accident history of a driver. A Client
-// places an Order; what comes back is a Result with the report, or *Unavailable with the reason.
+// Package history requests the accident history of a driver from a consumer reporting agency. A Client places an Order;
+// what comes back is a Result with the report, or *Unavailable with the reason.
 package history
 
 import (
@@ -47,13 +47,13 @@ func New(config Config) (*Client, error) {
 
 const reportsPath = "/v1/accident-history/reports"
 
-// Order asks for one driver's report.
+// Order requests one driver's report.
 type Order struct {
 	Request accident.ReportRequest
 	// IdempotencyKey is a UUID that stays the same however often the same report is ordered, so that
 	// it is made and billed once.
 	IdempotencyKey string
-	// CustomerID is whose quote the report is for.
+	// CustomerID is the customer whose quote the report is for.
 	CustomerID string
 	// CorrelationID connects the order with what it belongs to, for both parties.
 	CorrelationID string
@@ -63,8 +63,8 @@ type Order struct {
 type Result struct {
 	Report accident.Report
 	Record effects.Record
-	// Location is where the rest of a report can be asked for while some product is pending; ""
-	// when the report is complete.
+	// Location is where the rest of a report can be requested while a product is pending; "" when the report is
+	// complete.
 	Location string
 }
 
@@ -81,11 +81,11 @@ type Unavailable struct {
 	Retryable bool
 	// RetryAfter is how long the agency asks to be left alone, 0 when it does not say.
 	RetryAfter time.Duration
-	// Agency is who answered, nil where the answer does not tell.
+	// Agency is who answered, nil if the answer does not say.
 	Agency *accident.Agency
 	// Record is what was asked and answered.
 	Record effects.Record
-	// Err is the cause, nil when the agency gave the reason itself.
+	// Err is the cause, nil if the agency itself stated the reason.
 	Err error
 }
 
@@ -161,7 +161,7 @@ func agencyOf(report accident.Report) *accident.Agency {
 	return &report.Agency
 }
 
-// refusal reads the agency's error body. Where there is none that can be read, the status tells.
+// refusal reads the agency's error body. If it cannot be read, the status decides.
 func refusal(answer *effects.Answer) *Unavailable {
 	u := &Unavailable{Record: answer.Record, RetryAfter: answer.RetryAfter()}
 	var body accident.ErrorBody

@@ -1,5 +1,5 @@
-// Package messenger sends e-mail, text messages and alerts to staff, through SES and SNS. Neither knows an
-// idempotency token, so a Messenger asks once and tells apart what was surely not sent from what nobody knows.
+// Package messenger sends e-mail, text messages and alerts to staff, through SES and SNS. Neither has an idempotency
+// token, so a Messenger calls once and distinguishes what was certainly not sent from what is uncertain.
 package messenger
 
 import (
@@ -33,19 +33,19 @@ func New(cfg aws.Config, from, alerts string) *Messenger {
 	return &Messenger{mail: sesv2.NewFromConfig(cfg), topics: sns.NewFromConfig(cfg), from: from, alerts: alerts}
 }
 
-// Refused says that a message was surely not sent. Its text names no person, as those of the providers do.
+// Refused is the error if a message was certainly not sent. Its text names no person, unlike those of the providers.
 type Refused struct{ Party, Code string }
 
 func (e *Refused) Error() string { return fmt.Sprintf("%s refused it: %s", e.Party, e.Code) }
 
-// Unclear says that nobody knows whether a message was sent.
+// Unclear is the error if it is uncertain whether a message was sent.
 type Unclear struct{ Party, Why string }
 
 func (e *Unclear) Error() string {
 	return fmt.Sprintf("%s may or may not have taken it: %s", e.Party, e.Why)
 }
 
-// Email sends an e-mail and gives its id at SES.
+// Email sends an e-mail and returns its id at SES.
 func (m *Messenger) Email(ctx context.Context, to, subject, body string) (id string, err error) {
 	const party = "ses"
 	if err := effects.Allow(ctx, party); err != nil {
@@ -62,14 +62,15 @@ func (m *Messenger) Email(ctx context.Context, to, subject, body string) (id str
 	return aws.ToString(out.MessageId), nil
 }
 
-// Text sends a text message to a phone and gives its id at SNS.
+// Text sends a text message to a phone and returns its id at SNS.
 func (m *Messenger) Text(ctx context.Context, phone, text string) (id string, err error) {
 	return m.publish(ctx, &sns.PublishInput{PhoneNumber: &phone, Message: &text, MessageAttributes: map[string]snstypes.MessageAttributeValue{
 		"AWS.SNS.SMS.SMSType": {DataType: aws.String("String"), StringValue: aws.String("Transactional")},
 	}})
 }
 
-// Alert tells staff and gives the message's id at SNS. The subject is ASCII and has at most 100 characters.
+// Alert sends an alert to staff and returns the message's id at SNS. The subject is ASCII and has at most 100
+// characters.
 func (m *Messenger) Alert(ctx context.Context, subject, text string) (id string, err error) {
 	return m.publish(ctx, &sns.PublishInput{TopicArn: &m.alerts, Subject: &subject, Message: &text})
 }
@@ -86,8 +87,8 @@ func (m *Messenger) publish(ctx context.Context, in *sns.PublishInput) (id strin
 	return aws.ToString(out.MessageId), nil
 }
 
-// outcome tells what an error of a client means. What the service itself blames on the caller it has not
-// sent, nor what never reached it.
+// outcome returns the meaning of a client's error. The service has not sent what it blames on the caller, nor what
+// never reached it.
 func outcome(party string, err error) error {
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
 		if answer.ErrorFault() == smithy.FaultServer {

@@ -49,7 +49,7 @@ func New(config Config) (*Client, error) {
 
 const decodePath = "/vehicles/DecodeVinValues/"
 
-// Answer is what the service knows of a vehicle.
+// Answer is what the service knows about a vehicle.
 type Answer struct {
 	Decoded vehicle.Decoded
 	Fact    vehicle.Fact
@@ -80,9 +80,9 @@ func (e *Unavailable) Error() string {
 
 func (e *Unavailable) Unwrap() error { return e.Err }
 
-// Decode asks for one VIN, for a customer. modelYear is what vehicle.Options.ModelYear is, and 0 if it is not known: the
-// service prefers it even to a VIN that contradicts it. The error is *Unavailable, or *effects.Muted during a
-// replay.
+// Decode requests the decoding of one VIN, for a customer. modelYear is what vehicle.Options.ModelYear is, and 0 if it
+// is not known: the service prefers it even to a VIN that contradicts it. The error is *Unavailable, or *effects.Muted
+// during a replay.
 func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear int) (Answer, error) {
 	query := "?format=json"
 	if modelYear != 0 {
@@ -115,7 +115,7 @@ func (c *Client) Decode(ctx context.Context, customerID, vin string, modelYear i
 	return Answer{Decoded: decoded, Fact: vehicle.FactOf(decoded), Record: answer.Record}, nil
 }
 
-// refusal gives the reason that an HTTP status stands for, "" for one that comes with an answer.
+// refusal returns the reason of an HTTP status, "" for one that comes with an answer.
 func refusal(status int) effects.Reason {
 	switch {
 	case status == http.StatusOK:

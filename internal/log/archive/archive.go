@@ -1,14 +1,14 @@
-// Package archive is the form in which the log is kept outside its table, and what reads and writes it.
+// Package archive reads and writes the copy of the log outside its table.
 //
 // An event is a line of JSON that has everything the stored event has (AppendLine). Lines are kept in objects,
 // compressed with zstd, below the day on which their events occurred:
 //
 //	events/dt=2026-05-01/0000000000000000000000000000000000000042-8f14e45fceea167a5a36dedd4bea2543.ndjson.zst
 //
-// An object is named by where its first event stood in the order of arrival, and by the hash of its lines; it is
-// only put where none stands. So a batch that is delivered again writes nothing. A batch that is delivered again
-// with other boundaries makes objects of which some lines stand in others already: a reader gives each version of a
-// stream once, and refuses an archive where one stands twice and differs (Streams).
+// An object is named by the position of its first event in the order of arrival, and by the hash of its lines; it never
+// replaces another. So a batch that is delivered again writes nothing. A batch that is delivered again with other
+// boundaries makes objects with lines that other objects have already: a reader returns each version of a stream once,
+// and refuses an archive with two different events for one version (Streams).
 package archive
 
 import (
@@ -47,7 +47,7 @@ type day struct {
 	lines []byte
 }
 
-// Add takes an event in. order says where it stood in the order of arrival, in digits of any length.
+// Add adds an event. order is its position in the order of arrival, in digits of any length.
 func (d *Days) Add(e eventstore.Event, order string) error {
 	if d.days == nil {
 		d.days = map[string]*day{}
@@ -65,7 +65,7 @@ func (d *Days) Add(e eventstore.Event, order string) error {
 	return err
 }
 
-// Take gives the objects of what was gathered, and empties d.
+// Take returns the collected objects, and empties d.
 func (d *Days) Take() []Object {
 	encoder := newEncoder(nil)
 	var objects []Object

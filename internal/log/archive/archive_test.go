@@ -22,7 +22,7 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// filled is an event in which every member has a value, also those of its metadata.
+// filled is an event in which every member has a value, including those of its metadata.
 func filled(t *testing.T) eventstore.Event {
 	t.Helper()
 	e := eventstore.Event{Data: []byte(`{"a":1}`)}
@@ -70,7 +70,7 @@ func mustPack(t testing.TB, events ...eventstore.Event) []byte {
 	return b.Bytes()
 }
 
-// read gives all events of a source.
+// read returns all events of a source.
 func read(t testing.TB, s archive.Source) ([]eventstore.Event, error) {
 	t.Helper()
 	var all []eventstore.Event
@@ -203,7 +203,7 @@ func bucketOf(objects ...archive.Object) archive.Directory {
 	return archive.Directory{FS: files}
 }
 
-// sorted gives what Streams makes of a source, by stream.
+// sorted returns what Streams makes of a source, by stream.
 func sorted(t testing.TB, s archive.Source) (map[string][]eventstore.Event, *archive.Streams, error) {
 	t.Helper()
 	got, streams := map[string][]eventstore.Event{}, &archive.Streams{}
@@ -261,7 +261,7 @@ func TestEachEventComesOnceHoweverItWasDelivered(t *testing.T) {
 				deliver(from, to) // the same batch again
 			}
 			if random.IntN(3) == 0 {
-				from = random.IntN(to) // a poller that starts again behind an earlier checkpoint
+				from = random.IntN(to) // a poller that starts again after an earlier checkpoint
 			} else {
 				from = to
 			}

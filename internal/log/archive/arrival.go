@@ -19,13 +19,13 @@ const (
 
 const (
 	oneDay = 24 * time.Hour
-	// onTime is by how many days an object's day and the day on which it comes may differ without a note.
+	// onTime is by how many days an object's day and the day on which it is added may differ without a note.
 	onTime = 1
-	// margin is by how many days more Arrived looks, for what comes at midnight and for clocks that differ.
+	// margin is by how many days more Arrived looks, for what is added at midnight and for clocks that differ.
 	margin = 1
 )
 
-// Arrive puts an object that comes now where none stands under its key, so that Arrived finds it.
+// Arrive puts a new object, unless there is one under its key, so that Arrived finds it.
 func (b Bucket) Arrive(ctx context.Context, o Object, now time.Time) error {
 	if err := b.Put(ctx, o); err != nil {
 		return err
@@ -50,8 +50,9 @@ func below(prefix string, day time.Time) string {
 	return prefix + "dt=" + day.Format(time.DateOnly) + "/"
 }
 
-// Arrived lists the objects with one of the prefixes that came at or after an instant and before another, by name. Its
-// cost grows with the time between them, and not with the archive. A late object that comes again may be listed again.
+// Arrived lists the objects with one of the prefixes that were added at or after an instant and before another, by
+// name. Its cost grows with the time between them, and not with the archive. A late object that is added again may be
+// listed again.
 func (b Bucket) Arrived(ctx context.Context, from, until time.Time, prefixes ...string) ([]Listed, error) {
 	var all []Listed
 	look := func(prefix, suffix string, strip bool, days int) error {

@@ -17,7 +17,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// day is a directory with so many quotes like those that the system makes, in objects of some thousand events.
+// day is a directory with a number of quotes like those that the system makes, in objects of some thousand events.
 func day(b *testing.B, quotes int) (archive.Directory, int) {
 	b.Helper()
 	stack := stacktest.Open(b, nil)
@@ -50,7 +50,7 @@ func day(b *testing.B, quotes int) (archive.Directory, int) {
 			e.Metadata = eventstore.Metadata{CommandID: uuid.NewString(), CorrelationID: correlation, CausationID: uuid.NewString(),
 				Actor: uuid.NewString(), TraceHeader: "Root=1-69f33700-" + uuid.NewString()[:24] + ";Parent=53995c3f42cd8ad8;Sampled=1"}
 			e.Sealed = bytes.Clone(e.Sealed)
-			_, _ = rand.Read(e.Sealed) // it gives no error
+			_, _ = rand.Read(e.Sealed) // it returns no error
 			previous = e.Hash()
 			if err := days.Add(e, fmt.Sprint(i)); err != nil {
 				b.Fatal(err)

@@ -25,7 +25,7 @@ type Bucket struct {
 // ErrEmpty says that there is no object.
 var ErrEmpty = errors.New("the archive is empty")
 
-// Put writes an object where none stands under its key. That one stands there is no error: it has the same lines.
+// Put writes an object unless there is one under its key. An existing one is not an error: it has the same lines.
 func (b Bucket) Put(ctx context.Context, o Object) error {
 	key := b.Prefix + o.Key
 	_, err := b.S3.PutObject(ctx, &s3.PutObjectInput{
@@ -57,7 +57,7 @@ func (b Bucket) Objects(ctx context.Context) ([]Listed, error) {
 	return all, err
 }
 
-// List lists the objects whose names begin and end with texts, by name. The bucket's Prefix is no part of the names.
+// List lists the objects whose names begin and end with texts, by name. The bucket's Prefix is not part of the names.
 func (b Bucket) List(ctx context.Context, prefix, suffix string) ([]Listed, error) {
 	return b.list(ctx, b.Prefix+prefix, suffix, b.Prefix)
 }
@@ -79,7 +79,7 @@ func (b Bucket) list(ctx context.Context, prefix, suffix, strip string) ([]Liste
 	return all, nil
 }
 
-// File reads a whole object, by the name that List gives it.
+// File reads a whole object, by its name from List.
 func (b Bucket) File(ctx context.Context, name string) ([]byte, error) {
 	body, err := b.Open(ctx, b.Prefix+name)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b Bucket) File(ctx context.Context, name string) ([]byte, error) {
 	return io.ReadAll(body)
 }
 
-// Open begins to read an object. One in cold storage has to be restored first.
+// Open begins to read an object. One in cold storage must be restored first.
 func (b Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	out, err := b.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &name})
 	if cold, ok := errors.AsType[*types.InvalidObjectState](err); ok {

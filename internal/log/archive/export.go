@@ -22,10 +22,10 @@ type Exporter struct {
 	// Since and Until cut each stream: at its first event that did not occur before Since, and before its first one
 	// that did not occur before Until. The zero time cuts nothing.
 	Since, Until time.Time
-	// Streams are those that are written; empty stands for all.
+	// Streams are those to write; empty means all.
 	Streams []string
-	// Change makes of a stream what is written of it, and may leave it out; nil leaves it as it is. It needs a stream
-	// with all its events. One for which the error is *eventstore.Unreadable is left out.
+	// Change returns what to write of a stream, and may leave it out; nil leaves it as it is. It needs a stream with
+	// all its events. If its error is *eventstore.Unreadable, the stream is left out.
 	Change func(context.Context, []eventstore.Event) ([]eventstore.Event, error)
 	// Workers is how many parts of the log are read at the same time.
 	Workers int
@@ -37,8 +37,7 @@ type Exported struct {
 	Events  int `json:"events"`
 	// LeftOut counts the streams that Change left out.
 	LeftOut int `json:"leftOut,omitempty"`
-	// Faults are the events that cannot be read. Nothing is written of these, nor, where there is a Change, of their
-	// streams.
+	// Faults are the events that cannot be read. They are not written, nor are, if there is a Change, their streams.
 	stored.Faults
 }
 
@@ -50,13 +49,13 @@ type Sink interface {
 	Close(ctx context.Context) error
 }
 
-// parts is in how many parts the log is read: more than there are workers, so that none is left with all the work at
+// parts is the number of parts in which the log is read: more than there are workers, so that none has all the work at
 // the end.
 const parts = 32
 
-// Run exports to a sink, and closes it when it has been through the log. From time to time it tells report how many
-// events are written. What is appended meanwhile may be missing. An event that cannot be read is among the Faults, and
-// all others are written.
+// Run exports to a sink, and closes it after the whole log. From time to time it calls report with the number of
+// written events. What is appended meanwhile may be missing. An event that cannot be read is among the Faults, and all
+// others are written.
 func (x *Exporter) Run(ctx context.Context, sink Sink, report func(events int)) (Exported, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -194,7 +193,7 @@ func (s *Objects) Write(ctx context.Context, events []eventstore.Event) error {
 
 // Close puts what is gathered.
 func (s *Objects) Close(ctx context.Context) error {
-	s.n++ // so that what comes later is read later
+	s.n++ // so that later events are read later
 	for _, o := range s.days.Take() {
 		if err := s.Put(ctx, o); err != nil {
 			return err

@@ -13,28 +13,27 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// Importer puts the events of an archive into a log. Nothing that stands there is overwritten: an event that stands
-// there and is equal counts as done, so that an import that was interrupted can be run again. Behind an event that
-// cannot be imported, because it differs or does not follow the one before it, its stream is left as it is, and all
-// others are imported.
+// Importer puts the events of an archive into a log. Nothing is overwritten: an equal event in the log counts as done,
+// so that an interrupted import can be run again. After an event that cannot be imported, because it differs or does
+// not follow the one before it, no more of its stream is imported, but all others are.
 type Importer struct {
 	Log *eventstore.Store
 	// Name marks what is written, so that it is announced as a playback and not as new.
 	Name string
-	// Workers is how many write at the same time. Each has streams of its own and writes them in their order.
+	// Workers is how many write at the same time. Each has its own streams and writes them in order.
 	Workers int
 	// Check reads and checks all, and writes nothing.
 	Check bool
-	// Note is told of all events that are in the log now, or would be, those of a stream in their order. Several workers
-	// call it at the same time. Nil wants to know of none.
+	// Note is called with all events that are in the log now, or would be, those of a stream in order. Several workers
+	// call it at the same time. It may be nil.
 	Note func([]eventstore.Event)
 }
 
-// Figures are what an import came to.
+// Figures are the result of an import.
 type Figures struct {
 	Streams int `json:"streams"`
-	// Events counts the different events that were read, Written those that were written, and There those that stood
-	// in the log already.
+	// Events counts the different events that were read, Written those that were written, and There those that were in
+	// the log already.
 	Events  int `json:"events"`
 	Written int `json:"written"`
 	There   int `json:"alreadyThere"`
@@ -44,8 +43,8 @@ type Figures struct {
 	stored.Faults
 }
 
-// Run imports all that r reads. From time to time it tells report how many events are done. When it fails, what was
-// written stays, each stream up to some version.
+// Run imports all that r reads. From time to time it calls report with the number of events that are done. If it fails,
+// what was written stays, each stream up to some version.
 func (im *Importer) Run(ctx context.Context, r *Reader, report func(events int)) (Figures, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -94,7 +93,7 @@ func (im *Importer) Run(ctx context.Context, r *Reader, report func(events int))
 	return f, context.Cause(ctx)
 }
 
-// share gives each worker the events of its streams. It is false when nobody works any more.
+// share passes each worker the events of its streams. It returns false if no worker is left.
 func share(ctx context.Context, events []eventstore.Event, workers []*importWorker) bool {
 	shares := make([][]eventstore.Event, len(workers))
 	for _, e := range events {
@@ -125,12 +124,12 @@ type importWorker struct {
 	size    int // of the batch
 	figures Figures
 	done    *atomic.Int64
-	// skip is told of what cannot be imported, and left are the streams of which nothing more is.
+	// skip is called with what cannot be imported, and left are the streams that are no longer imported.
 	skip func(error)
 	left map[string]bool
 }
 
-// leave reports whether err is the fault of one stream, of which nothing more is imported then.
+// leave reports whether err is the fault of one stream, which is then no longer imported.
 func (w *importWorker) leave(err error) bool {
 	stream := ""
 	if broken, ok := errors.AsType[*Broken](err); ok {
@@ -181,7 +180,7 @@ func (w *importWorker) run(ctx context.Context) error {
 	return w.flush(ctx)
 }
 
-// bridge goes on behind a version that the archive does not have, if the log has it.
+// bridge continues after a version that the archive does not have, if the log has it.
 func (w *importWorker) bridge(ctx context.Context, fault eventstore.Fault) error {
 	if err := w.flush(ctx); err != nil {
 		return err
@@ -200,7 +199,7 @@ func (w *importWorker) bridge(ctx context.Context, fault eventstore.Fault) error
 	return err
 }
 
-// write writes events behind those that it was given before, some at a time.
+// write writes events after those that it got before, some at a time.
 func (w *importWorker) write(ctx context.Context, events []eventstore.Event) error {
 	for _, e := range events {
 		size := e.Size()

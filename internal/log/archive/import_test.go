@@ -31,7 +31,7 @@ func newLog(t *testing.T) *eventstore.Store {
 	return log
 }
 
-// contents are all events of a log, by stream, without what brought them there.
+// contents are all events of a log, by stream, without the names of their imports.
 func contents(t *testing.T, log *eventstore.Store) map[string][]eventstore.Event {
 	t.Helper()
 	all := map[string][]eventstore.Event{}
@@ -171,7 +171,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if got, err := log.Load(t.Context(), "stream-1", 1); err != nil || !reflect.DeepEqual(got, stands) {
 		t.Errorf("version 2 is %+v, %v, want it as it stood", got, err)
 	}
-	// The others were imported, and of this one what stands before the event.
+	// The others were imported, and of this one what precedes the event.
 	got := contents(t, log)
 	if delete(want, "stream-1"); len(got["stream-1"]) > 2 || f.Written < 10 || f.Written > 11 {
 		t.Errorf("%+v, %d events of stream-1", f, len(got["stream-1"]))
@@ -310,8 +310,8 @@ func TestExportsAreCut(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadOfAnArchiveIsNamed has an archive of which one object is cut off, one is none, and one has a line
-// that is no event.
+// TestWhatCannotBeReadOfAnArchiveIsNamed has an archive with one truncated object, one that is not an object of an
+// archive, and one with a line that is not an event.
 func TestWhatCannotBeReadOfAnArchiveIsNamed(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)

@@ -10,15 +10,15 @@ import (
 )
 
 // members takes the members of a JSON object out of its text, in the order in which they were written and without
-// blanks, and remembers the first that is not there. It takes a tenth of the time of encoding/json, and no line of an
-// archive is written otherwise.
+// blanks, and remembers the first missing one. It takes a tenth of the time of encoding/json, and no line of an archive
+// is written otherwise.
 type members struct {
 	rest string
-	next string // what stands before the next member: "{" or ","
+	next string // what precedes the next member: "{" or ","
 	err  error
 }
 
-// value comes to the value of a member, and is false when another one follows.
+// value moves to the value of a member, and returns false if another one follows.
 func (m *members) value(name string) bool {
 	rest, ok := strings.CutPrefix(m.rest, m.next)
 	if ok {

@@ -23,22 +23,22 @@ type Reader struct {
 	// Total is the size of all objects in bytes as far as it is known, and Done how much of it has been read. They
 	// count from the call of Events.
 	Total, Done atomic.Int64
-	// Skip is told of each line and object that cannot be read, and the others are; with nil the first one ends the
-	// reading. It may be called by several at a time.
+	// Skip is called with each line and object that cannot be read, and the others are read; if it is nil, the first
+	// one ends the reading. It may be called concurrently.
 	Skip func(error)
 
 	decoders sync.Pool // that have read an object to its end
 }
 
-// chunk is a part of an object, decoded, or why there is none.
+// chunk is a part of an object, decoded, or the reason why there is none.
 type chunk struct {
 	events []eventstore.Event
 	err    error
 }
 
-// Events gives the events in the order of the objects and of their lines, some at a time. Several objects are
-// decoded at the same time; of each no more than some chunks are held. Events may come more than once: Streams sorts
-// that out. The error of an object names it.
+// Events returns the events in the order of the objects and of their lines, some at a time. Several objects are decoded
+// at the same time; of each no more than some chunks are held. Events may come more than once: Streams sorts that out.
+// The error of an object names it.
 func (r *Reader) Events(ctx context.Context) iter.Seq2[[]eventstore.Event, error] {
 	return func(yield func([]eventstore.Event, error) bool) {
 		objects, err := r.Source.Objects(ctx)
@@ -132,11 +132,11 @@ func (r *Reader) decode(ctx context.Context, name string, chunks chan<- chunk) {
 		return
 	}
 	if err != nil {
-		_ = send(chunk{err: err}) // unless nobody wants to know
+		_ = send(chunk{err: err}) // unless the receiver is gone
 	}
 }
 
-// BadObject is the error of an object with a line that is no event, or whose rest cannot be read.
+// BadObject is the error of an object with a line that is not an event, or whose rest cannot be read.
 type BadObject struct {
 	Name string
 	Err  error
@@ -145,7 +145,7 @@ type BadObject struct {
 func (e *BadObject) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e *BadObject) Unwrap() error { return e.Err }
 
-// skipLine tells Skip of lines of an object; without it the first one ends the reading.
+// skipLine calls Skip with lines of an object; without it the first one ends the reading.
 func (r *Reader) skipLine(name string) func(error) error {
 	return func(err error) error {
 		if r.Skip == nil {
@@ -175,8 +175,8 @@ func (c *counted) Read(p []byte) (int, error) {
 // block is how much text is decoded at a time; a line may be longer.
 const block = 1 << 20
 
-// decode gives the events in the text of an object, some at a time, and tells bad of each line that is none, whose error
-// ends it. The events' data are parts of the text that was read.
+// decode returns the events in the text of an object, some at a time, and calls bad with each line that is not one; an
+// error of bad ends it. The events' data are parts of the text that was read.
 func decode(r io.Reader, yield func([]eventstore.Event) error, bad func(error) error) error {
 	line := 0
 	var rest []byte // of a line that is not at its end
@@ -215,8 +215,8 @@ func decode(r io.Reader, yield func([]eventstore.Event) error, bad func(error) e
 	}
 }
 
-// fill reads until p is full, or to the end, which is io.EOF. io.ReadFull would not tell the end from an object that
-// is cut off.
+// fill reads until p is full, or to the end, which is io.EOF. io.ReadFull does not distinguish the end from a truncated
+// object.
 func fill(r io.Reader, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var more int

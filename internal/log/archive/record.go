@@ -10,8 +10,8 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// record is all of an event but its data, as a line has it. What an event may lack is left out. parseLine reads its
-// members in this order.
+// record is all of an event but its data, as in a line. What an event may lack is omitted. parseLine reads its members
+// in this order.
 type record struct {
 	StreamID      string    `json:"streamId"`
 	Version       int       `json:"version"`
@@ -39,9 +39,9 @@ type metadata struct {
 // escaped.
 var dataMember = []byte(`,"data":`)
 
-// AppendLine adds the line of an event, with its end. What is sealed in the event stays so: it must be as the log has
-// it. The data stand in it byte for byte, as its last member; data
-// that are no JSON object in one line, which nobody writes, stand there as a text.
+// AppendLine adds the line of an event, with its end. Sealed members stay sealed: the event must be as the log has it.
+// The data is in it byte for byte, as its last member; data that is not a JSON object in one line, which nothing
+// writes, is stored as a text.
 func AppendLine(line []byte, e eventstore.Event) ([]byte, error) {
 	head, err := json.Marshal(record{
 		StreamID: e.StreamID, Version: e.Version, EventID: e.ID, EventType: e.Type, SchemaVersion: e.SchemaVersion,
@@ -64,7 +64,7 @@ func AppendLine(line []byte, e eventstore.Event) ([]byte, error) {
 	return append(line, '}', '\n'), nil
 }
 
-// plain reports whether data can stand in a line as they are.
+// plain reports whether data can be in a line unchanged.
 func plain(data []byte) bool {
 	return len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}' && !bytes.ContainsAny(data, "\r\n") && json.Valid(data)
 }

@@ -15,8 +15,8 @@ import (
 // buckets is into how many files Shuffled divides what it holds; it reads one of them at a time.
 const buckets = 64
 
-// Shuffled is a Sink that passes whole streams on in the order of their ids, so that nothing can be told from the order in
-// which they came. What it holds until it is closed is in temporary files.
+// Shuffled is a Sink that passes whole streams on in the order of their ids, so that the order of arrival reveals
+// nothing. What it holds until it is closed is in temporary files.
 type Shuffled struct {
 	to    Sink
 	files [buckets]*os.File
@@ -48,7 +48,7 @@ func (s *Shuffled) Write(ctx context.Context, events []eventstore.Event) error {
 	return nil
 }
 
-// Close passes everything on, and closes the sink behind.
+// Close passes everything on, and closes the next sink.
 func (s *Shuffled) Close(ctx context.Context) error {
 	for i, f := range s.files {
 		if err := s.sinks[i].Close(ctx); err != nil {

@@ -20,9 +20,9 @@ type Source interface {
 // Listed is an object that can be read.
 type Listed struct {
 	Name string
-	// Size is how many bytes it has, 0 where nobody knows.
+	// Size is how many bytes it has, 0 if unknown.
 	Size int64
-	// Modified is when it was put, the zero time where nobody knows.
+	// Modified is when it was put, the zero time if unknown.
 	Modified time.Time
 }
 
@@ -40,7 +40,7 @@ type Single struct {
 	Listed
 }
 
-// Objects gives the one.
+// Objects returns the one.
 func (s Single) Objects(context.Context) ([]Listed, error) { return []Listed{s.Listed}, nil }
 
 // Open begins to read it.

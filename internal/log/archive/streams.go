@@ -21,9 +21,9 @@ func (b *Broken) Error() string {
 	return fmt.Sprintf("stream %s: version %d %s", b.StreamID, b.Version, b.What)
 }
 
-// Streams puts the events of an archive in order: it gives each version of each stream once, behind the one before
-// it, and checks that it follows that one in the chain of hashes. It keeps about 150 bytes for each stream and 8 for
-// each event.
+// Streams puts the events of an archive in order: it returns each version of each stream once, after the one before it,
+// and checks that it follows that one in the chain of hashes. It keeps about 150 bytes for each stream and 8 for each
+// event.
 type Streams struct {
 	tails map[string]*tail
 	// Repeats counts the events that came again.
@@ -32,18 +32,18 @@ type Streams struct {
 
 // tail is what is known of a stream.
 type tail struct {
-	// base is the version behind which the archive's events begin, and digests are the first bytes of their hashes.
+	// base is the version after which the archive's events begin, and digests are the first bytes of their hashes.
 	base    int
 	digests []uint64
 	// last is the hash of the event at version.
 	last string
-	// held are events that came before one that stands before them.
+	// held are events that arrived before their predecessors.
 	held map[int]eventstore.Event
 }
 
 func (t *tail) version() int { return t.base + len(t.digests) }
 
-// digestOf is the beginning of a hash: enough to tell an event from another one under the same version.
+// digestOf is the beginning of a hash: enough to distinguish events under the same version.
 func digestOf(hash string) uint64 {
 	d, _ := strconv.ParseUint(hash[:16], 16, 64) // a hash is hexadecimal
 	return d
@@ -52,8 +52,8 @@ func digestOf(hash string) uint64 {
 // size is how many streams there are.
 func (s *Streams) size() int { return len(s.tails) }
 
-// Add takes an event in and gives those that are next: none when it came before, or when one before it has not
-// come yet. The error is *Broken.
+// Add takes an event in and returns those that are next: none when it came before, or when one before it has not come
+// yet. The error is *Broken.
 func (s *Streams) Add(e eventstore.Event) ([]eventstore.Event, error) {
 	if s.tails == nil {
 		s.tails = map[string]*tail{}
@@ -82,7 +82,7 @@ func (s *Streams) Add(e eventstore.Event) ([]eventstore.Event, error) {
 	return t.follow(e)
 }
 
-// follow gives e and what was held behind it.
+// follow returns e and the held events that follow it.
 func (t *tail) follow(e eventstore.Event) ([]eventstore.Event, error) {
 	var next []eventstore.Event
 	for ok := true; ok; e, ok = t.held[t.version()+1] {
@@ -100,8 +100,8 @@ func (t *tail) follow(e eventstore.Event) ([]eventstore.Event, error) {
 	return next, nil
 }
 
-// Waiting gives the streams of which events are held, in order, each with the version that is missing before the
-// first of them.
+// Waiting returns the streams with held events, in order, each with the version that is missing before the first of
+// them.
 func (s *Streams) Waiting() []eventstore.Fault {
 	var faults []eventstore.Fault
 	for stream, t := range s.tails {
@@ -119,7 +119,7 @@ func (s *Streams) Waiting() []eventstore.Fault {
 	return faults
 }
 
-// behind tells of an event that stands before held ones elsewhere, and gives those that follow it.
+// behind records the event before held ones, found elsewhere, and returns those that follow it.
 func (s *Streams) behind(e eventstore.Event) ([]eventstore.Event, error) {
 	t := s.tails[e.StreamID]
 	t.base, t.digests, t.last = e.Version, nil, e.Hash()

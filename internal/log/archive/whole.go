@@ -8,10 +8,10 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// Whole gives the streams of an archive in which each stands in one piece, as an export into a file writes it: each
-// with all its events, in order. It keeps nothing of those that were given. The error is *Broken at the first event
-// that does not stand behind the one before it, as in an archive in the order of arrival. The chain of hashes is not
-// checked: eventstore.Verify does that for a stream.
+// Whole returns the streams of an archive in which each is contiguous, as in an export to a file: each with all its
+// events, in order. It keeps nothing of those that it returned. The error is *Broken at the first event that does not
+// directly follow the one before it, as in an archive in the order of arrival. The chain of hashes is not checked:
+// eventstore.Verify does that for a stream.
 func (r *Reader) Whole(ctx context.Context) iter.Seq2[[]eventstore.Event, error] {
 	return func(yield func([]eventstore.Event, error) bool) {
 		var stream []eventstore.Event

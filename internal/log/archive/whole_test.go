@@ -34,7 +34,7 @@ func TestWholeGivesEachStreamInOnePiece(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%d streams, %v, want the %d that were written", len(got), err, len(want))
 	}
-	// A stream does not write into the place of the one behind it.
+	// A stream does not write into the memory of the next one.
 	_ = append(got[0], eventstore.Event{})
 	if got[1][0].StreamID != "stream-1" {
 		t.Errorf("stream-1 begins with an event of %q", got[1][0].StreamID)

@@ -24,7 +24,7 @@ import (
 type Witness struct {
 	// Objects counts the objects that were read.
 	Objects int
-	// Broken names the objects that cannot be read, or whose lines are not those that their names have the hash of.
+	// Broken names the objects that cannot be read, or whose lines do not match the hash in their names.
 	Broken []string
 	// Sums are the hashes of the objects' bytes by their names.
 	Sums map[string]string
@@ -33,12 +33,12 @@ type Witness struct {
 	streams map[string]map[int]*sighting
 }
 
-// sighting is what is known of one event.
+// sighting is what is known about one event.
 type sighting struct {
 	hash [sha256.Size]byte
 	// imports are the names of the imports that it came by; "" is among them if it came by none.
 	imports []string
-	// contested says that another event stands in the archive under the same version.
+	// contested says that the archive has another event under the same version.
 	contested bool
 	// met says that the log has something in its place.
 	met bool
@@ -82,8 +82,8 @@ func Look(ctx context.Context, source Source) (*Witness, error) {
 	return w, err
 }
 
-// readObject gives the events of one object, and tells bad of each line that is none. The error of an object whose
-// name has the hash of other lines comes last. The sum is that of the object's bytes.
+// readObject returns the events of one object, and calls bad with each line that is not one. The error of an object
+// whose name has the hash of other lines comes last. The sum is that of the object's bytes.
 func readObject(ctx context.Context, source Source, name string, yield func([]eventstore.Event) error, bad func(error) error) (sum string, err error) {
 	opened, err := source.Open(ctx, name)
 	if err != nil {
@@ -103,7 +103,7 @@ func readObject(ctx context.Context, source Source, name string, yield func([]ev
 	return sum, err
 }
 
-// readBody gives the events of an object's bytes, and the hash of its lines.
+// readBody returns the events of an object's bytes, and the hash of its lines.
 func readBody(body []byte, yield func([]eventstore.Event) error, bad func(error) error) ([]byte, error) {
 	z, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
 	if err != nil {
@@ -117,7 +117,7 @@ func readBody(body []byte, yield func([]eventstore.Event) error, bad func(error)
 	return lines.Sum(nil), nil
 }
 
-// ReadAll gives the events in the bytes of an object. The error is of the first line that is none.
+// ReadAll returns the events in the bytes of an object. The error is that of the first line that is not one.
 func ReadAll(body []byte, yield func([]eventstore.Event) error) error {
 	_, err := readBody(body, yield, func(err error) error { return err })
 	return err
@@ -132,7 +132,7 @@ func hashInName(name string) string {
 	return hash
 }
 
-// Hash is that of an event in the archive. It is false where the archive has none, or more than one.
+// Hash is that of an event in the archive. It is false if the archive has none, or more than one.
 func (w *Witness) Hash(stream string, version int) (string, bool) {
 	s := w.streams[stream][version]
 	if s == nil || s.contested {
@@ -202,7 +202,7 @@ func rawHash(e eventstore.Event) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// Comparison compares a log with what an archive saw of it.
+// Comparison compares a log with its archive.
 type Comparison struct {
 	Log     *eventstore.Store
 	Witness *Witness
@@ -212,7 +212,7 @@ type Comparison struct {
 	Only func(stream string) bool
 }
 
-// Compared is what a comparison came to.
+// Compared is the result of a comparison.
 type Compared struct {
 	// Streams and Events are those of the log, Archived the events of the archive.
 	Streams  int `json:"streams"`
@@ -222,8 +222,8 @@ type Compared struct {
 	Faults []eventstore.Fault `json:"faults"`
 }
 
-// Run compares both ways. The archive must have been looked at before: what is appended meanwhile is fresh. It is to
-// be called once for a Witness.
+// Run compares in both directions. The archive must have been read before: what is appended meanwhile is fresh. Call it
+// once for a Witness.
 func (c *Comparison) Run(ctx context.Context) (Compared, error) {
 	var mu sync.Mutex // guards all that follows, and the sightings
 	all := Compared{Faults: []eventstore.Fault{}}

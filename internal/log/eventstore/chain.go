@@ -8,10 +8,10 @@ import (
 	"strconv"
 )
 
-// Hash is the fingerprint of an event with all that it says, in hexadecimal. It covers the fingerprint of
-// the event before it, and so everything that ever stood before it in its stream. Its version is left
-// out: the chain itself says where an event stands, and so an event that was slipped in stands out. What is
-// sealed is covered as it is stored, so that it can be checked without the key.
+// Hash is the fingerprint of an event with everything in it, in hexadecimal. It covers the fingerprint of the event
+// before it, and so everything before it in its stream. Its version is left out: the chain itself determines the
+// position of an event, and so reveals an inserted one. Sealed data is covered as it is stored, so that it can be
+// checked without the key.
 func (e Event) Hash() string {
 	stored := e.stored()
 	b := make([]byte, 0, 1024+len(stored)+len(e.Sealed))
@@ -49,8 +49,8 @@ func (f Fault) String() string {
 	return fmt.Sprintf("stream %s: version %d is %s", f.StreamID, f.Version, f.What)
 }
 
-// Witness is what somebody outside the log knows of a stream: the Hash of the event at a Version. The
-// zero Witness knows nothing.
+// Witness is what is known about a stream outside the log: the Hash of the event at a Version. The zero Witness knows
+// nothing.
 type Witness struct {
 	Version int
 	Hash    string
@@ -59,9 +59,8 @@ type Witness struct {
 // vouches reports whether the witness saw the event as it is.
 func (w Witness) vouches(e Event) bool { return w.Version == e.Version && w.Hash == e.Hash() }
 
-// Verify checks the chain of a whole stream, from its first event on, and names every fault. An event is
-// vouched for by the one behind it. Of the last one only a witness can tell whether it was changed, or
-// others were cut off behind it.
+// Verify checks the chain of a whole stream, from its first event on, and names every fault. The next event vouches for
+// each event. For the last one only a witness can reveal whether it was changed, or others after it were deleted.
 func Verify(stream string, events []Event, w Witness) []Fault {
 	var faults []Fault
 	fault := func(version int, what string) { faults = append(faults, Fault{stream, version, what}) }
@@ -107,7 +106,7 @@ func Chained(previousHash string, events []Event) bool {
 	return true
 }
 
-// before is the event before place i, the zero Event where there is none.
+// before is the event before place i, the zero Event if there is none.
 func before(events []Event, i int) Event {
 	if i < 1 {
 		return Event{}

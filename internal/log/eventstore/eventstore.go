@@ -1,9 +1,9 @@
 // Package eventstore is the append-only log in DynamoDB. It knows streams, versions and bytes; what
 // an event means is the business of the domain.
 //
-// An Event is stored as one item of the table, under its stream (partition key streamId) and its
-// version in the stream (sort key version: 1, 2, 3 … without gaps). Events are only ever put where
-// nothing stands: no method here updates or deletes one, and the functions' policies do not let them.
+// An Event is stored as one item of the table, under its stream (partition key streamId) and its version in the stream
+// (sort key version: 1, 2, 3 … without gaps). An event is never put over another: no method here updates or deletes
+// one, and the functions' policies do not let them.
 package eventstore
 
 import (
@@ -34,18 +34,18 @@ type Event struct {
 	OccurredAt time.Time
 	// Data is a JSON object. It is stored as text, so that it comes back byte for byte.
 	Data json.RawMessage
-	// Sealed are the members of the data that are stored encrypted, nil where there are none. SealedFor says
-	// whose key opens them, and KeyID which of that customer's: it is "" for what was sealed before keys had ids.
+	// Sealed are the members of the data that are stored encrypted, nil if there are none. SealedFor is the customer
+	// whose key opens them, and KeyID says which of that customer's keys: it is "" for data sealed before keys had ids.
 	Sealed    []byte
 	SealedFor string
 	KeyID     string
-	// Stored is what is stored of the data where members are sealed: they are null in it. It is nil for an event
-	// as Load gives it, whose Data are that; who opens the event sets both.
+	// Stored is the data as stored if members are sealed: they are null in it. It is nil for an event from Load, whose
+	// Data is that already; unsealing an event sets both.
 	Stored   json.RawMessage
 	Metadata Metadata
 	// PreviousHash is the Hash of the event before this one in its stream, "" for the first.
 	PreviousHash string
-	// Imported names the import that brought the event into this log, "" for an event that was appended here. It says
+	// Imported names the import that added the event to this log, "" for an event that was appended here. It says
 	// nothing about what happened, so Hash leaves it out and the chain is the same in every log; Verify checks it.
 	Imported string
 }
@@ -66,14 +66,14 @@ type Metadata struct {
 	CorrelationID string
 	// CausationID is the id of the event that led to this one, "" for a request of the outside.
 	CausationID string
-	// Actor is who gave the command: a customer's token subject, or a function's name.
+	// Actor is who sent the command: a customer's token subject, or a function's name.
 	Actor string
 	// TraceHeader is the X-Ray header under which the event was made, "" when not traced.
 	TraceHeader string
 }
 
-// Notice is what the bus says about an event: all but its data, which stays in the log. Whoever
-// hears it reads the log and acts on what stands there.
+// Notice is what the bus carries of an event: everything but its data, which stays in the log. Its receivers read the
+// log and act on what it says.
 type Notice struct {
 	EventID       string `json:"eventId"`
 	EventType     string `json:"eventType"`
@@ -85,17 +85,17 @@ type Notice struct {
 	CorrelationID string `json:"correlationId"`
 	CausationID   string `json:"causationId,omitempty"`
 	Actor         string `json:"actor"`
-	// Milestone says that the stream has grown so much that a snapshot of it is worth while.
+	// Milestone says that the stream has grown enough for a new snapshot.
 	Milestone bool `json:"milestone,omitempty"`
 	// Playback names the playback of the log that the notice is part of, "" when the event is new.
 	Playback string `json:"playback,omitempty"`
 }
 
-// VersionConflict says that another event already stands where one was to be appended.
+// VersionConflict is the error if the log already has another event at the version to append.
 type VersionConflict struct {
 	StreamID string
 	Version  int
-	// Existing is the event that stands there.
+	// Existing is that event.
 	Existing Event
 }
 
@@ -116,11 +116,10 @@ type Store struct {
 	Validate func(eventType string, version int, data []byte) error
 }
 
-// Append writes events behind version expected of a stream, all or none. The events' StreamID and
-// Version are set by it, and the PreviousHash of all but the first, which the caller takes from the event
-// at expected. When another event stands in the way the error is a *VersionConflict, except that events
-// which are already there under the same ids count as written: the command was repeated, and events become
-// those that stand in the log.
+// Append writes events after version expected of a stream, all or none. It sets the events' StreamID and Version, and
+// the PreviousHash of all but the first, which the caller takes from the event at expected. If the log has another
+// event at one of the versions, the error is a *VersionConflict, except that events with the same ids count as written:
+// the command was repeated, and events become those in the log.
 func (s *Store) Append(ctx context.Context, stream string, expected int, events []Event) error {
 	items := make([]map[string]types.AttributeValue, len(events))
 	for i := range events {
@@ -142,7 +141,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected int, events 
 	return s.putAll(ctx, events, items)
 }
 
-// vacant is the condition under which an event is put: no item stands under its key.
+// vacant is the condition under which an event is put: there is no item under its key.
 var vacant = aws.String("attribute_not_exists(streamId)")
 
 func (s *Store) putOne(ctx context.Context, e *Event, item map[string]types.AttributeValue) error {
@@ -189,7 +188,7 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 	return nil
 }
 
-// occupied tells a repeated append from a lost race. When it is repeated, e becomes what stands there.
+// occupied distinguishes a repeated append from a lost race. If it is repeated, e becomes the event in the log.
 func occupied(e *Event, item map[string]types.AttributeValue) error {
 	existing, err := EventOf(item)
 	if err != nil {
@@ -274,8 +273,8 @@ func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[s
 	}
 }
 
-// Newest gives the last events of a stream, in order: up to n, and fewer where n are more than one request
-// reads (1 MB). It sees every event whose Append has returned.
+// Newest returns the last events of a stream, in order: up to n, and fewer if n are more than one request reads (1 MB).
+// It sees every event whose Append has returned.
 func (s *Store) Newest(ctx context.Context, stream string, n int) ([]Event, error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(n)),
@@ -323,7 +322,7 @@ func (s *Store) Streams(ctx context.Context, fn func(stream string) error) error
 // timeBuckets is how many partitions of the time index share the events of a day.
 const timeBuckets = 8
 
-// timeBucket is the partition of the time index in which a stream's event of a day stands.
+// timeBucket is the partition of the time index that has a stream's event of a day.
 func timeBucket(stream string, at time.Time) string {
 	h := fnv.New32a()
 	h.Write([]byte(stream))

@@ -11,8 +11,8 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// HasAfter reports whether a stream has an event behind a version. It sees every event whose Append has returned.
-// Where there is none, it costs one request unit, however long the stream is.
+// HasAfter reports whether a stream has an event after a version. It sees every event whose Append has returned. If
+// there is none, it costs one request unit, however long the stream is.
 func (s *Store) HasAfter(ctx context.Context, stream string, version int) (bool, error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Select: types.SelectCount, Limit: aws.Int32(1),
@@ -28,8 +28,8 @@ func (s *Store) HasAfter(ctx context.Context, stream string, version int) (bool,
 	return out.Count > 0, nil
 }
 
-// Grown returns those of up to 100 streams that have the event behind the version given for each. Like HasAfter it
-// sees every event whose Append has returned, and costs one request unit for each stream that has none.
+// Grown returns those of up to 100 streams that have an event after the version given for each. Like HasAfter it sees
+// every event whose Append has returned, and costs one request unit for each stream that has none.
 func (s *Store) Grown(ctx context.Context, versions map[string]int) (map[string]bool, error) {
 	if len(versions) > maxBatchGet {
 		return nil, fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(versions), maxBatchGet)

@@ -29,7 +29,7 @@ const ImportedAttribute = "imported"
 // importedHashAttribute is the attribute that binds the name of the import to the event, by importedHash.
 const importedHashAttribute = "importedHash"
 
-// Different says that another event stands where one was to be imported.
+// Different is the error if the log already has another event at the version of an imported one.
 type Different struct {
 	StreamID string
 	Version  int
@@ -39,14 +39,14 @@ func (e *Different) Error() string {
 	return fmt.Sprintf("stream %s: version %d is in the log already, and differs", e.StreamID, e.Version)
 }
 
-// Import puts events of an earlier log, of any streams and with all that they have, where nothing stands; name is
-// that of the import. Those that stand there already and are equal count as done. All others are written or none, and
-// written says how many. The error is *Different if another event stands in the way, and *Unreadable if what stands
-// there or is to be put there is no event of this program.
+// Import adds events of an earlier log, of any streams and complete, without overwriting any; name is that of the
+// import. Equal events that the log has already count as done. All others are written or none, and written says how
+// many. The error is *Different if the log has another event, and *Unreadable if that one or an imported one is not an
+// event of this program.
 func (s *Store) Import(ctx context.Context, events []Event, name string) (written int, err error) {
 	puts := make([]types.TransactWriteItem, len(events))
 	for i, e := range events {
-		if !e.IsSealed() { // what is sealed was checked when it was appended, and the chain tells that it is the same
+		if !e.IsSealed() { // sealed data was checked when it was appended, and the chain proves that it is the same
 			if err := s.check(e); err != nil {
 				return 0, &Unreadable{StreamID: e.StreamID, Version: e.Version, Err: err}
 			}
@@ -95,13 +95,13 @@ func (s *Store) Import(ctx context.Context, events []Event, name string) (writte
 	return 0, nil
 }
 
-// same reports whether two logs have the same event, whatever brought it there.
+// same reports whether two logs have the same event, however it was added.
 func same(a, b Event) bool {
 	a.Imported, b.Imported = "", ""
 	return reflect.DeepEqual(a, b)
 }
 
-// importTries is how often events are written that others stand in the way of.
+// importTries is how often the import retries if others write the same events.
 const importTries = 8
 
 // passing reports whether a transaction was canceled for nothing but reasons that pass.

@@ -116,8 +116,8 @@ func metadataOf(r stored.Reader) Metadata {
 	}
 }
 
-// NoticeOf reads the notice of an event, which is not the part of a playback, and the header of the trace in which it
-// was made. It needs no data. The error is *Unreadable.
+// NoticeOf reads the notice of an event, without the marks of a playback, and the trace header under which it was
+// appended. It needs no data. The error is *Unreadable.
 func NoticeOf(item stored.Item) (n Notice, traceHeader string, err error) {
 	r := stored.Read(item)
 	n = Notice{

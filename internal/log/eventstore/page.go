@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Page returns the events of a stream behind version after, in order: up to limit of them, and no more once their
-// data have maxBytes as they are stored. more reports whether others follow.
+// Page returns the events of a stream after a version, in order: up to limit of them, and no more once their stored
+// data reach maxBytes. more reports whether others follow.
 func (s *Store) Page(ctx context.Context, stream string, after, limit, maxBytes int) (events []Event, more bool, err error) {
 	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit + 1)),

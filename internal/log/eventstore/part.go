@@ -13,7 +13,7 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// Part is one of so many parts of the log. No stream is in two parts, and each is in one.
+// Part is one of several parts of the log. No stream is in two parts, and each is in one.
 type Part struct{ Number, Of int }
 
 // Whole returns the streams of a part, each with all its events and each once, from the one after a stream on, or
@@ -50,7 +50,7 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[sto
 		TableName: &s.Table, ConsistentRead: aws.Bool(true),
 		Segment: aws.Int32(int32(part.Number)), TotalSegments: aws.Int32(int32(part.Of)),
 	}
-	if after != "" { // behind all versions that the stream may have
+	if after != "" { // after all versions that the stream may have
 		in.ExclusiveStartKey = map[string]types.AttributeValue{"streamId": stored.Text(after), "version": stored.Number(math.MaxInt32)}
 	}
 	return func(yield func(stored.Item, error) bool) {
@@ -86,7 +86,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 	return int(aws.ToInt64(out.Table.ItemCount)), nil
 }
 
-// Absent gives those of up to 100 streams that have no event.
+// Absent returns those of up to 100 streams that have no event.
 func (s *Store) Absent(ctx context.Context, streams []string) ([]string, error) {
 	there, err := s.haveFirst(ctx, streams)
 	if err != nil {
@@ -109,8 +109,8 @@ func (s *Store) Absent(ctx context.Context, streams []string) ([]string, error) 
 	return absent, nil
 }
 
-// SealedFor returns for whom the first events of up to 100 streams are sealed, by stream. It leaves out those that are
-// not.
+// SealedFor returns the customers for whom the first events of up to 100 streams are sealed, by stream. It omits those
+// that are not sealed.
 func (s *Store) SealedFor(ctx context.Context, streams []string) (map[string]string, error) {
 	owners := map[string]string{}
 	err := s.firsts(ctx, streams, "streamId, sealedFor", func(item stored.Item) {
@@ -121,7 +121,7 @@ func (s *Store) SealedFor(ctx context.Context, streams []string) (map[string]str
 	return owners, err
 }
 
-// haveFirst tells which of up to 100 streams have a first event.
+// haveFirst returns which of up to 100 streams have a first event.
 func (s *Store) haveFirst(ctx context.Context, streams []string) (map[string]bool, error) {
 	there := map[string]bool{}
 	err := s.firsts(ctx, streams, "streamId", func(item stored.Item) {
@@ -130,7 +130,7 @@ func (s *Store) haveFirst(ctx context.Context, streams []string) (map[string]boo
 	return there, err
 }
 
-// firsts calls fn with the first event of each of up to 100 streams that has one, as far as it is asked for.
+// firsts calls fn with the first event of each of up to 100 streams that has one, with the requested attributes.
 func (s *Store) firsts(ctx context.Context, streams []string, projection string, fn func(stored.Item)) error {
 	if len(streams) > maxBatchGet {
 		return fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(streams), maxBatchGet)

@@ -16,7 +16,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// manyStreams fills a log with more than fits a page of DynamoDB, and gives its streams.
+// manyStreams fills a log with more than fits a page of DynamoDB, and returns its streams.
 func manyStreams(t *testing.T) (*eventstore.Store, map[string][]eventstore.Event) {
 	t.Helper()
 	log := stacktest.Open(t, nil).Log()
@@ -129,7 +129,7 @@ func TestPartsOfNoTableAreAnError(t *testing.T) {
 	}
 }
 
-// TestAnEventThatCannotBeReadEndsNothing damages each attribute of an event, each in a stream of its own.
+// TestAnEventThatCannotBeReadEndsNothing damages each attribute of an event, each in its own stream.
 func TestAnEventThatCannotBeReadEndsNothing(t *testing.T) {
 	t.Parallel()
 	log, want := manyStreams(t)

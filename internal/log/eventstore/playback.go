@@ -14,7 +14,7 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// Cursor is a place in the log by time: behind the event that it names. The zero Cursor is before all.
+// Cursor is a place in the log by time: after the event that it names. The zero Cursor is before all events.
 type Cursor string
 
 // CursorAt is the place before everything that occurred at or after t.
@@ -32,8 +32,8 @@ type Place struct {
 	Version  int
 }
 
-// Places gives the places of all events behind after that occurred before until, in the order in which
-// they occurred. It reads the time index, which may be a moment behind the log.
+// Places returns the places of all events after a cursor that occurred before until, in the order in which they
+// occurred. It reads the time index, which may be a moment behind the log.
 func (s *Store) Places(ctx context.Context, after Cursor, until time.Time) iter.Seq2[Place, error] {
 	return func(yield func(Place, error) bool) {
 		from, err := after.day()
@@ -49,9 +49,9 @@ func (s *Store) Places(ctx context.Context, after Cursor, until time.Time) iter.
 	}
 }
 
-// placesOfDay merges the partitions of a day. It is false when nobody wants more.
+// placesOfDay merges the partitions of a day. It returns false if the caller wants no more.
 func (s *Store) placesOfDay(ctx context.Context, day time.Time, after Cursor, until time.Time, yield func(Place, error) bool) bool {
-	// A key that was damaged may stand in a partition of another day. A cursor after it would lead there.
+	// A damaged key may be in a partition of another day. A cursor after it would lead there.
 	from, to := max(after, CursorAt(day)), min(CursorAt(until), CursorAt(day.Add(24*time.Hour)))
 	if from >= to {
 		return true

@@ -21,8 +21,8 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// Verify checks a whole stream as the table has it: the chain, as Verify without a store does, and that each item is
-// nothing but what its event makes of it. It returns the events that can be read, and every fault by version.
+// Verify checks a whole stream as the table has it: the chain, as Verify without a store does, and that each item has
+// exactly the attributes of its event. It returns the events that can be read, and every fault by version.
 func (s *Store) Verify(ctx context.Context, stream string, w Witness) ([]Event, []Fault, error) {
 	var events []Event
 	var faults []Fault
@@ -54,9 +54,9 @@ func (s *Store) Verify(ctx context.Context, stream string, w Witness) ([]Event, 
 	return events, faults, nil
 }
 
-// Restore makes events of one stream stand in the log as they were appended, whatever stands there now. It is for
-// events that somebody changed or deleted, and is the only way in which an event is ever overwritten. It returns the
-// versions that it put back, and fails when somebody else writes there at the same time. With check it writes nothing.
+// Restore puts events of one stream back as they were appended, whatever the log has now. It is for events that
+// somebody changed or deleted, and is the only way in which an event is ever overwritten. It returns the versions that
+// it restored, and fails if another process writes there at the same time. With check it writes nothing.
 //
 // All are written at once, so that who is woken by them finds the whole stream; of more than a transaction takes the last
 // come first.
@@ -84,7 +84,7 @@ func (s *Store) Restore(ctx context.Context, events []Event, check bool) (restor
 	return restored, nil
 }
 
-// putBack is the write that puts an event back, nil if it stands there as it was appended.
+// putBack is the write that restores an event, nil if the log has it as it was appended.
 func (s *Store) putBack(ctx context.Context, e Event) (*types.Put, error) {
 	key := stored.Item{"streamId": stored.Text(e.StreamID), "version": stored.Number(e.Version)}
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, ConsistentRead: aws.Bool(true), Key: key})
@@ -139,7 +139,7 @@ func strange(item map[string]types.AttributeValue, e Event) []string {
 	return names
 }
 
-// importedHash binds the name of an import to the event that it brought.
+// importedHash binds the name of an import to the event that it added.
 func importedHash(e Event) string {
 	sum := sha256.Sum256(append(append(withLength(nil, len(e.Imported)), e.Imported...), e.Hash()...))
 	return hex.EncodeToString(sum[:])
@@ -168,9 +168,9 @@ func ImportedAt(name string) time.Time {
 	return at
 }
 
-// Disagree checks up to 100 streams against what witnesses saw of them, by stream, and returns a fault for each stream
-// that does not have the event which its witness saw. It sees every event whose Append has returned, so a witness that
-// was read before the call and is ahead of the log is a fault.
+// Disagree checks up to 100 streams against their witnesses, by stream, and returns a fault for each stream that does
+// not have the event that its witness saw. It sees every event whose Append has returned, so a witness that was read
+// before the call and is ahead of the log is a fault.
 func (s *Store) Disagree(ctx context.Context, witnesses map[string]Witness) (map[string]Fault, error) {
 	keys := make([]map[string]types.AttributeValue, 0, len(witnesses))
 	faults := map[string]Fault{}
@@ -204,7 +204,7 @@ func (s *Store) Disagree(ctx context.Context, witnesses map[string]Witness) (map
 	return faults, nil
 }
 
-// keyOf is the key of an item. DynamoDB gives no item whose key has other types.
+// keyOf is the key of an item. DynamoDB returns no item whose key has other types.
 func keyOf(item map[string]types.AttributeValue) (stream string, version int) {
 	if v, ok := item["streamId"].(*types.AttributeValueMemberS); ok {
 		stream = v.Value

@@ -149,7 +149,7 @@ func TestVerifyNamesEveryChangeOfAnyAttribute(t *testing.T) {
 				if err != nil || len(faults) == 0 {
 					t.Errorf("%s: %s: faults=%v error=%v, want some", stream, name, faults, err)
 				}
-				// A changed previousHash cannot be told from a changed event before it.
+				// A changed previousHash cannot be distinguished from a changed event before it.
 				at := func(f eventstore.Fault) bool {
 					return f.StreamID == stream && (f.Version == version || f.Version == version-1)
 				}

@@ -1,8 +1,8 @@
 // Package head signs once a day what the archive has, so that nobody can rewrite history afterwards.
 //
-// A Head names the objects that came since the head before it, with their hashes, and the last event of every stream
-// that stands in them. It has the hash of the head before it, and is signed by a key that never leaves KMS. So who has
-// the public key can check a copy of the archive anywhere, and who has a head can prove what was there on its day.
+// A Head lists the objects that were added since the head before it, with their hashes, and the last event of every
+// stream in them. It has the hash of the head before it, and is signed by a key that never leaves KMS. So anyone with
+// the public key can check a copy of the archive anywhere, and anyone with a head can prove what existed on its day.
 package head
 
 import (
@@ -85,8 +85,8 @@ type Made struct {
 	Streams int    `json:"streams"`
 }
 
-// Make makes and signs the head of the day before now, which covers all that came since the head before it, however
-// long ago that is. Made again, it is the same; if another one stands in its place, that is an error.
+// Make makes and signs the head of the day before now, which covers everything added since the head before it, however
+// long ago that is. Made again, it is the same; if there is another one in its place, that is an error.
 func (m *Maker) Make(ctx context.Context, now time.Time) (Made, error) {
 	public, err := PublicKey(ctx, m.KMS, m.KeyID)
 	if err != nil {
@@ -258,7 +258,7 @@ type signed struct {
 	hash string
 }
 
-// unsigned says that a head is none, or that nobody signed it so.
+// unsigned is the error if a head is not one, or its signature is wrong.
 type unsigned struct {
 	day, why string
 }

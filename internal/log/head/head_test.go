@@ -114,7 +114,7 @@ func (d *desk) verify() head.Proof {
 	return p
 }
 
-// inDays runs a test in a bubble whose time begins at noon of 1 May 2026.
+// inDays runs a test in a bubble that begins at noon on 1 May 2026.
 func inDays(t *testing.T, test func(t *testing.T, d *desk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -214,8 +214,8 @@ func (d *desk) arrive(key string) {
 	}
 }
 
-// TestEveryObjectIsUnderAHead: of whatever day it is, and whenever it comes, also while the clock of the function that
-// puts it is a little ahead or behind.
+// TestEveryObjectIsUnderAHead: of whatever day it is, and whenever it is added, even while the clock of the function
+// that puts it is a little ahead or behind.
 func TestEveryObjectIsUnderAHead(t *testing.T) {
 	t.Parallel()
 	inDays(t, func(t *testing.T, d *desk) {
@@ -273,7 +273,7 @@ func (d *desk) heads() (names []string) {
 	return names
 }
 
-// TestWhateverIsForgedIsNamed: and what is proven begins behind it.
+// TestWhateverIsForgedIsNamed: and what is proven begins after it.
 func TestWhateverIsForgedIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -20,7 +20,7 @@ type Verifier struct {
 	Public *ecdsa.PublicKey
 	// Sums are the hashes of the archive's objects by name, where they are known. The others are read.
 	Sums map[string]string
-	// Log is compared with the streams of each head. It is nil where there is only a copy of the archive.
+	// Log is compared with the streams of each head. It is nil if there is only a copy of the archive.
 	Log *eventstore.Store
 }
 
@@ -95,7 +95,7 @@ func (v *Verifier) Verify(ctx context.Context) (Proof, error) {
 	return p, nil
 }
 
-// restart forgets what was proven: nothing that follows vouches for it.
+// restart forgets what was proven: no later head vouches for it.
 func (p *Proof) restart() { *p = Proof{Heads: p.Heads, Faults: p.Faults} }
 
 // present are the names of all objects.
@@ -108,7 +108,7 @@ func (v *Verifier) present(ctx context.Context) (map[string]bool, error) {
 	return names, err
 }
 
-// check compares what a head has with what is there.
+// check compares a head with the archive.
 func (v *Verifier) check(ctx context.Context, h signed, present map[string]bool) (faults []string, err error) {
 	for _, o := range h.Objects {
 		if !present[o.Key] {

@@ -308,8 +308,8 @@ func ratios(l map[string][]string) map[string][]string {
 	return all
 }
 
-// TestWhatIsKeptIsKnown: quotes with the same fingerprint cannot be told apart by anything that is as it was, and quotes
-// that differ in what they are rated by have another fingerprint.
+// TestWhatIsKeptIsKnown: quotes with the same fingerprint cannot be distinguished by anything that is unchanged, and
+// quotes that differ in what they are rated by have another fingerprint.
 func TestWhatIsKeptIsKnown(t *testing.T) {
 	t.Parallel()
 	masker := mask.New([]byte("thrown away"))

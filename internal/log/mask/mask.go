@@ -1,13 +1,13 @@
-// Package mask makes events that may leave for a test environment: nothing that they say can be looked up in the log
-// they come from, and what is rated stays, so that every quote comes to the same price.
+// Package mask makes events for a test environment: nothing in them can be looked up in the original log, and what is
+// rated stays, so that every quote has the same price.
 //
-// Whatever belongs to one quote, one person or one moment is replaced: names, ids, instants, days, ZIP codes, numbers. A
-// Masker replaces the same by the same within a customer's quotes, and by something else for another customer: a person
-// who has two quotes still has two, and a driver who was replaced still was. What replaces a text depends on the Masker's
-// key; nobody without the key can try names until one fits.
+// Everything that belongs to one quote, one person or one moment is replaced: names, ids, instants, days, ZIP codes,
+// numbers. A Masker replaces equal values equally within a customer's quotes, and differently for another customer: a
+// person with two quotes still has two, and a driver who was replaced still was. What replaces a text depends on the
+// Masker's key; nobody without the key can try names until one fits.
 //
-// What the price is made of stays: kinds of vehicles, coverages, classes of age and mileage, incidents by type and year, and
-// the price itself. A quote that nobody shares all of that with can still be told from the others by it (Kept).
+// What the price depends on stays: kinds of vehicles, coverages, classes of age and mileage, incidents by type and
+// year, and the price itself. A quote that is unique in all of that can still be identified by it (Kept).
 package mask
 
 import (
@@ -41,20 +41,20 @@ func New(key []byte) *Masker { return &Masker{key} }
 // Masked is a stream that was masked.
 type Masked struct {
 	Events []eventstore.Event
-	// Repriced reports that no replacement was found with which the quote comes to the same price when it is rated
-	// again. What was told of its price is in the events as it was.
+	// Repriced reports that no replacement was found with which the quote has the same price when it is rated again.
+	// The price that the customer was told stays in the events.
 	Repriced bool
-	// Customer is the masked customer, and Kept the fingerprint of what is as it was: two quotes with the same cannot be
-	// told apart by it.
+	// Customer is the masked customer, and Kept the fingerprint of what is unchanged: it does not distinguish two
+	// quotes with the same.
 	Customer string
 	Kept     [sha256.Size]byte
 }
 
-// tries is how many replacements are tried until one gives the same price. Each is nearer to what it replaces.
+// tries is how many replacements are tried until one yields the same price. Each is nearer to what it replaces.
 const tries = 16
 
-// Stream masks the events of a whole stream, from its first event on, in a chain of their own. What was sealed in them
-// must have been opened; masked, it is open.
+// Stream masks the events of a whole stream, from its first event on, in a chain of their own. Sealed data must have
+// been unsealed; masked, it is readable.
 func (m *Masker) Stream(events []eventstore.Event) (Masked, error) {
 	documents := make([]any, len(events))
 	for i, e := range events {
@@ -114,7 +114,7 @@ func pricesOf(events []eventstore.Event) ([]rating.Result, error) {
 	return results, nil
 }
 
-// samePrices reports whether masked events come to the prices of the original, under masked ids and dates.
+// samePrices reports whether masked events have the prices of the original, under masked ids and dates.
 func (s *stream) samePrices(prices []rating.Result, masked []eventstore.Event) (bool, error) {
 	again, err := pricesOf(masked)
 	if err != nil {
@@ -222,7 +222,7 @@ func customerOf(documents []any) string {
 	return ""
 }
 
-// note takes in what has to be known of all events before one is masked.
+// note collects what must be known about all events before one is masked.
 func (s *stream) note(name string, v any, at map[time.Time]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -296,7 +296,7 @@ func (s *stream) metadata(m eventstore.Metadata) eventstore.Metadata {
 		if m.Actor != "" {
 			m.Actor = s.subject(m.Actor)
 		}
-		m.CommandID = "command/" + s.keyed.token("command", m.CommandID) // it may have a hash of what was wanted
+		m.CommandID = "command/" + s.keyed.token("command", m.CommandID) // it may contain a hash of the command
 	}
 	m.CorrelationID = s.id(m.CorrelationID)
 	if m.CausationID != "" {
@@ -306,7 +306,7 @@ func (s *stream) metadata(m eventstore.Metadata) eventstore.Metadata {
 	return m
 }
 
-// kept is the fingerprint of everything in a stream that is as it was, and of how many days apart its days are.
+// kept is the fingerprint of everything unchanged in a stream, and of the distances between its days.
 func (s *stream) kept(events []eventstore.Event, documents []any) [sha256.Size]byte {
 	blank := *s
 	blank.blank = true
@@ -343,7 +343,7 @@ func (m *Masker) sum(kind string, texts ...any) []byte {
 	return h.Sum(nil)
 }
 
-// token is a text of which nothing can be told.
+// token is a text that reveals nothing.
 func (m *Masker) token(kind, text string) string { return hex.EncodeToString(m.sum(kind, text)[:10]) }
 
 // subject replaces a customer or an employee.

@@ -114,7 +114,7 @@ func TestNothingPersonalIsLeftAndThePriceStays(t *testing.T) {
 	}
 }
 
-// equalPrices compares what two ratings come to, step by step.
+// equalPrices compares the results of two ratings, step by step.
 func equalPrices(a, b rating.Result) bool { return reflect.DeepEqual(priceOf(a), priceOf(b)) }
 
 // priceOf is a rating without ids and days.
@@ -263,7 +263,7 @@ var kept = strings.Fields(`COLL COMP INJ LIAB address amount antiTheft assessmen
 	maritalStatus minimumPremiumAdjustment model name paymentPlan pointer premium provider ratePlanVersion reasonCode
 	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use`)
 
-// TestEveryTextIsMaskedOrKept fails for a new member of an event until somebody says which it is.
+// TestEveryTextIsMaskedOrKept fails for a new member of an event until it is declared.
 func TestEveryTextIsMaskedOrKept(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{}

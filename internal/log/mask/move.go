@@ -29,7 +29,7 @@ func instant(text string) (time.Time, bool) {
 }
 
 // moveInstants replaces instants. Their days move with all others; within a day they keep their order and nothing else,
-// since how long after each other two events occurred tells as much as when they did.
+// because the time between two events reveals as much as the times themselves.
 func (s *stream) moveInstants(at map[time.Time]bool) {
 	ordered := slices.SortedFunc(maps.Keys(at), time.Time.Compare)
 	for i := 0; i < len(ordered); {
@@ -62,11 +62,11 @@ func (s *stream) day(d civil.Date) civil.Date { return d.AddDays(s.shift) }
 // choices is how many numbers or days are tried for one that is rated like the one it replaces.
 const choices = 32
 
-// jitter is by how many days a day of a person may move besides.
+// jitter is by how many days a day of a person may move in addition.
 const jitter = 150
 
-// dayOf moves a day of somebody's life: in another way than the days of the quote, but so that as many years have
-// passed on each of these.
+// dayOf moves a day of a person's life: differently from the days of the quote, but so that as many years have passed
+// on each of these.
 func (s *stream) dayOf(kind string, d civil.Date) civil.Date {
 	for choice := range choices {
 		span := s.spread * jitter * float64(choices-choice) / choices

@@ -69,14 +69,14 @@ var numbers = map[string]func(s *stream, of map[string]any, n json.Number) any{
 // ids are the members that are ids of the quote, its drivers and its vehicles.
 var ids = []string{"quoteId", "driverId", "vehicleId", "subjects"}
 
-// days are members that are days or instants. They are replaced by what they look like, as any other would be.
+// days are members that are days or instants. They are replaced according to their form, like any other.
 var days = []string{"quoteDate", "effectiveDate", "expirationDate", "expiresOn", "correctedOn", "askedAt", "erasedAt", "requestedAt"}
 
 func shaped(kind string) func(*stream, map[string]any, string) any {
 	return func(s *stream, _ map[string]any, text string) any { return s.keyed.shape(kind, text) }
 }
 
-// life moves a day of somebody's life.
+// life moves a day of a person's life.
 func life(kind string) func(*stream, map[string]any, string) any {
 	return func(s *stream, of map[string]any, text string) any {
 		date, err := civil.ParseDate(text)
@@ -84,7 +84,7 @@ func life(kind string) func(*stream, map[string]any, string) any {
 			return text
 		}
 		who := ""
-		if kind != "incident" { // which has the same day wherever it is told of
+		if kind != "incident" { // which has the same day wherever it appears
 			who = fmt.Sprint(of["firstName"], of["lastName"], of["driverId"])
 		}
 		moved := s.dayOf(kind+who, date)
@@ -106,8 +106,8 @@ func vehicleAmount(kind string) func(*stream, map[string]any, string) any {
 
 func nothing(*stream, map[string]any, string) any { return nil }
 
-// phone is a number in an area that nobody has, so that no text message reaches anybody. That of an agency, which is
-// beside its address, stays.
+// phone is a number in an unassigned area, so that no text message reaches anybody. That of an agency, which is beside
+// its address, stays.
 func phone(s *stream, of map[string]any, text string) any {
 	if _, agency := of["address"]; agency {
 		return text
@@ -117,8 +117,7 @@ func phone(s *stream, of map[string]any, text string) any {
 
 func words(*stream, map[string]any, string) any { return "(masked)" }
 
-// reason masks the words of a customer. The reason for a review, which is beside the id of its entry, is one of
-// some codes.
+// reason masks the words of a customer. The reason for a review, which is beside the id of its entry, is a code.
 func reason(_ *stream, of map[string]any, text string) any {
 	if _, review := of["incidentId"]; review {
 		return text
@@ -126,7 +125,7 @@ func reason(_ *stream, of map[string]any, text string) any {
 	return "(masked)"
 }
 
-// value masks v and all below it. A member for which a rule has nothing is left out.
+// value masks v and all below it. A member without a replacement is left out.
 func (s *stream) value(name string, of map[string]any, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -196,13 +195,13 @@ func Members() []string {
 	return slices.Sorted(maps.Keys(rules))
 }
 
-// Moved are the names of the members that are moved: numbers, and what is replaced by what it looks like.
+// Moved are the names of the members that are moved: numbers, and what is replaced according to its form.
 func Moved() []string {
 	return slices.Sorted(slices.Values(slices.Concat(ids, days, slices.Collect(maps.Keys(numbers)))))
 }
 
-// name is a name that nobody has: ten letters that can be spoken. There are a billion of them and more, so that
-// two persons hardly get the same.
+// name is a name that nobody has: ten letters that can be spoken. There are more than a billion, so two people hardly
+// ever get the same one.
 func (m *Masker) name(kind string, texts ...any) string {
 	const consonants, vowels = "bdfgklmnprstvz", "aeiou"
 	sum := m.sum(kind, texts...)

@@ -9,11 +9,11 @@ const (
 	serial = 11
 )
 
-// vinTries is how many serial numbers are tried until one gives the same vehicle.
+// vinTries is how many serial numbers are tried until one decodes to the same vehicle.
 const vinTries = 20
 
-// vin is the VIN of another vehicle of the same kind, which is decoded to the same, and whose check digit is right
-// where that of the first is. What is no VIN is masked by its shape.
+// vin is the VIN of another vehicle of the same kind, which is decoded to the same, and whose check digit is right if
+// that of the first is. A text that is not a VIN is masked by its shape.
 func (m *Masker) vin(text string) string {
 	original, err := vehicle.ParseVIN(text)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package park puts aside records of a stream that their function cannot read, or panics on, so that they do not hold up those
-// behind them for as long as a record that fails for a passing reason is tried again.
+// Package park puts aside records of a stream that their function cannot read, or panics on, so that they do not delay
+// those after them for as long as a temporary failure is retried.
 package park
 
 import (
@@ -18,11 +18,11 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// Lot is the queue in which a person finds them.
+// Lot is the queue in which staff find them.
 type Lot struct {
 	SQS   *sqs.Client
 	Queue string // its URL
-	// Logger is told of panics.
+	// Logger receives panics.
 	Logger *slog.Logger
 }
 
@@ -32,7 +32,7 @@ const (
 	Panicked   = "Panicked"
 )
 
-// message is what Lambda itself writes of records that it gives up, without the shard, which a function is not told.
+// message is what Lambda itself writes of records that it gives up, without the shard, which a function does not know.
 type message struct {
 	Version            string    `json:"version"`
 	Timestamp          time.Time `json:"timestamp"`
@@ -61,8 +61,8 @@ type batch struct {
 	LastArrivedAt  time.Time `json:"approximateArrivalOfLastRecord"`
 }
 
-// Park writes which record cannot be read, and why; nothing of what the record holds. An error that is neither an
-// *eventstore.Unreadable nor a *Panic is given back: a retry may mend it.
+// Park records which record cannot be read, and why, but not its content. An error that is neither an
+// *eventstore.Unreadable nor a *Panic is returned: a retry may help.
 func (l *Lot) Park(ctx context.Context, record events.DynamoDBEventRecord, why error) error {
 	condition := Unreadable
 	if _, panicked := errors.AsType[*Panic](why); panicked {

@@ -39,7 +39,7 @@ func (k *Keys) Wrap(ctx context.Context, h Holder, other *Keys) (Holder, error) 
 	return wrapped, nil
 }
 
-// nobody is the customer in the encryption context of a proof. No token has it as its subject.
+// nobody is the customer in the encryption context of a proof. It is no token's subject.
 const nobody = " proof"
 
 // Prove returns a text that only who may use the wrapping key of k can check, and the ARN of that key.
@@ -65,7 +65,7 @@ type Adoption struct {
 	Erased bool
 }
 
-// adoptTries is how often Adopt begins again after somebody else changed the customer's item.
+// adoptTries is how often Adopt starts again after another process changed the customer's item.
 const adoptTries = 10
 
 // Adopt adds the keys of a customer from another system, which must be encrypted under the wrapping key of k (Wrap), to
@@ -107,7 +107,7 @@ func (k *Keys) Adopt(ctx context.Context, h Holder) (Adoption, error) {
 	return Adoption{}, fmt.Errorf("keep the keys of customer %s: others keep changing them", h.CustomerID)
 }
 
-// identify decrypts the keys of a holder, checks their ids, and gives ids to those that have none.
+// identify decrypts the keys of a holder, checks their ids, and adds ids to those without.
 func (k *Keys) identify(ctx context.Context, h *Holder) error {
 	r := &ring{customerID: h.CustomerID, wrapped: h.Keys}
 	identified := make([]WrappedKey, len(h.Keys))
@@ -123,7 +123,7 @@ func (k *Keys) identify(ctx context.Context, h *Holder) error {
 	return nil
 }
 
-// with returns h with the keys of another holder behind its own.
+// with returns h with the keys of another holder after its own.
 func (h Holder) with(other Holder) (Holder, Adoption) {
 	merged := Holder{CustomerID: h.CustomerID, Keys: slices.Clip(h.Keys)}
 	did := Adoption{}

@@ -15,7 +15,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// bring brings what one system holds of a customer to another.
+// bring copies what one system has of a customer to another.
 func bring(t *testing.T, from, to *seal.Keys, customer string) seal.Adoption {
 	t.Helper()
 	h, err := from.Holder(t.Context(), customer)
@@ -159,7 +159,7 @@ func TestNoFirstKeyIsMadeWhereOneIsElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 	fresh, _ := process(here)
-	assertOpens(t, fresh, sealed) // whose key is there is not awaited
+	assertOpens(t, fresh, sealed) // a customer whose key is here does not wait
 	// Somebody else made the key, and used it, between the two looks.
 	mustMakeBy := func(ctx context.Context) (bool, error) {
 		other, _ := process(here)

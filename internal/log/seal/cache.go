@@ -24,7 +24,7 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// newKey derives the id of a key from the key, so that nobody can give it another.
+// newKey derives the id of a key from the key, so that nobody can change it.
 func newKey(plaintext []byte) (key, error) {
 	block, err := aes.NewCipher(plaintext)
 	if err != nil {

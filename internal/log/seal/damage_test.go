@@ -29,7 +29,7 @@ func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 		all = append(all, mustSeal(t, other, "ada"))
 		bring(t, other, k, "ada")
 	}
-	read := func() item { // a copy of its own each time
+	read := func() item { // a new copy each time
 		out, err := k.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &k.Table, Key: item{"customerId": text("ada")}})
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 			t.Errorf("%s: seal: %v", name, err)
 		}
 		put(whole)
-		for i, sealed := range all { // what was mended is not remembered as damaged
+		for i, sealed := range all { // what was repaired is not remembered as damaged
 			if _, err := fresh.Unseal(t.Context(), sealed, aad); err != nil {
 				t.Errorf("%s: key %d, mended: %v", name, i, err)
 			}

@@ -22,9 +22,8 @@ type Erasure struct {
 	ReasonCode string `json:"reasonCode"`
 }
 
-// Erase replaces all keys of a customer by a record, for good. If there is a record already, it stays and is
-// returned: the first erasure counts. A record that does not say who and why is refused, since nobody could add that
-// later.
+// Erase replaces all keys of a customer by a record, for good. If there is a record already, it stays and is returned:
+// the first erasure counts. A record that does not say who and why is refused, because that cannot be added later.
 func (k *Keys) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	if e.By == "" || e.ReasonCode == "" {
 		return e, fmt.Errorf("erase the keys of customer %s: the record must say who erases them, and why", e.CustomerID)

@@ -39,8 +39,8 @@ type WrappedKey struct {
 	bad error
 }
 
-// Holder reads what the table holds of a customer, without decrypting anything. It is the zero Holder but for the
-// customer if that is nothing. The error is *BadKey if an entry is damaged.
+// Holder reads what the table holds of a customer, without decrypting anything. If there is nothing, it is a Holder
+// with only the customer. The error is *BadKey if an entry is damaged.
 func (k *Keys) Holder(ctx context.Context, customerID string) (Holder, error) {
 	out, err := k.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &k.Table, Key: itemKey(customerID), ConsistentRead: aws.Bool(true),
@@ -70,7 +70,7 @@ func (k *Keys) All(ctx context.Context) iter.Seq2[Holder, error] {
 	}
 }
 
-// The attributes of an item beside customerId. The current key stands on its own, as the only key did before there
+// The attributes of an item beside customerId. The current key has its own attributes, like the only key before there
 // could be others.
 const (
 	keyIDAttribute     = "keyId"
@@ -129,7 +129,7 @@ func holderOf(customerID string, item stored.Item) (Holder, error) {
 	default:
 		h.Keys = []WrappedKey{wrappedOf(r.OptionalText(keyIDAttribute), r)}
 		for _, id := range otherIDs(item) {
-			others := stored.Read(item).Map(othersAttribute) // each has an error of its own
+			others := stored.Read(item).Map(othersAttribute) // each has its own error
 			h.Keys = append(h.Keys, wrappedOf(id, others.Map(id)))
 		}
 		if others := stored.Read(item); others.Has(othersAttribute) && others.Map(othersAttribute).Err() != nil {

@@ -1,5 +1,5 @@
-// Package seal keeps personal data in events and letters under keys of the customer's own, so that erasing the keys
-// erases the person wherever they are: in the log, in the outbox, in copies of both, in backups.
+// Package seal encrypts personal data in events and letters under the customer's own keys, so that erasing the keys
+// erases the data everywhere: in the log, in the outbox, in copies of both, in backups.
 //
 // A key is a data key of AWS KMS. The table of keys holds it encrypted under the wrapping key, with the customer as
 // encryption context; in plaintext it is only ever in the memory of a process, for at most Lifetime. A key's id
@@ -24,7 +24,7 @@ import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// Erased reports that a customer's keys were erased: nobody can read any more what was sealed for the customer.
+// Erased is the error if a customer's keys were erased: what was sealed for the customer can no longer be read.
 type Erased struct{ Erasure }
 
 func (e *Erased) Error() string {
@@ -58,7 +58,7 @@ func (e *Damaged) Error() string {
 	return "what is sealed for customer " + e.CustomerID + " was changed, or is of another place"
 }
 
-// BadKey reports that what the table holds as a key of a customer is none, or is not the one that it says. A retry does not
+// BadKey is the error if a customer's key in the table is not a key, or not the one it claims to be. A retry does not
 // help. The customer's other keys still open what was sealed under them.
 type BadKey struct {
 	CustomerID string
@@ -95,8 +95,8 @@ type Keys struct {
 	known cache
 }
 
-// Seal encrypts under the current key of a customer. What is opened again must be opened with the same aad. The error
-// is *NoKey if the customer has none, *Erased if it was erased.
+// Seal encrypts under the current key of a customer. Opening needs the same aad. The error is *NoKey if the customer
+// has none, *Erased if it was erased.
 func (k *Keys) Seal(ctx context.Context, customerID string, aad, plaintext []byte) (Sealed, error) {
 	r, _, err := k.ring(ctx, customerID)
 	if err != nil {
@@ -121,7 +121,7 @@ func (k *Keys) Unseal(ctx context.Context, s Sealed, aad []byte) ([]byte, error)
 	_, missing := errors.AsType[*NoKey](err)
 	_, damaged := errors.AsType[*Damaged](err)
 	_, bad := errors.AsType[*BadKey](err)
-	if remembered && (missing || bad || damaged && s.KeyID == "") { // the key may have come, or been mended, since
+	if remembered && (missing || bad || damaged && s.KeyID == "") { // the key may have been imported, or repaired, since
 		if r, err = k.read(ctx, s.CustomerID); err == nil {
 			plaintext, err = k.unsealWith(ctx, r, s, aad)
 		}
@@ -167,9 +167,9 @@ func (k *Keys) unsealWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([
 	return nil, &Damaged{CustomerID: s.CustomerID}
 }
 
-// Make makes a key for a customer who has none. Of several made at the same time one stays. If the customer has no
-// key, sealed is asked whether something is sealed for the customer all the same; nil means that nothing is. The error
-// is *NoKey then, and *Erased if the customer's keys were erased.
+// Make makes a key for a customer who has none. Of several made at the same time one stays. If the customer has no key,
+// sealed reports whether something is sealed for the customer nevertheless; nil means that nothing is. The error is
+// *NoKey then, and *Erased if the customer's keys were erased.
 func (k *Keys) Make(ctx context.Context, customerID string, sealed func(context.Context) (bool, error)) error {
 	_, _, err := k.ring(ctx, customerID)
 	none, ok := errors.AsType[*NoKey](err)
@@ -218,8 +218,8 @@ func (k *Keys) Make(ctx context.Context, customerID string, sealed func(context.
 	return nil
 }
 
-// Await notes that something is sealed for a customer under a key that is elsewhere, if the customer has none here. Until
-// the key comes, Make makes no other.
+// Await records that something is sealed for a customer under a key that is elsewhere, if the customer has none here.
+// Until that key is imported, Make makes no other.
 func (k *Keys) Await(ctx context.Context, customerID string) error {
 	_, err := k.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &k.Table, Item: Holder{CustomerID: customerID}.item(), ConditionExpression: aws.String("attribute_not_exists(customerId)"),

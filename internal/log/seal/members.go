@@ -12,18 +12,18 @@ import (
 	"milepost/schemas"
 )
 
-// null stands in a document where a member was taken out.
+// null replaces a member that was cut from a document.
 const null = "null"
 
-// Cut takes the values at paths out of a JSON document, and leaves null in their places. They come as one JSON
-// object, each under its JSON pointer, which is packed if it is long; it is nil if there is none. Nothing else in
-// the document changes. Of what is not JSON, the values before the place where it is not are taken.
+// Cut removes the values at paths from a JSON document, and leaves null in their places. They are returned as one JSON
+// object, each under its JSON pointer, which is packed if it is long; it is nil if there is none. Nothing else in the
+// document changes. If the document is not valid JSON, only the values before the error are removed.
 func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 	wanted := &tree{}
 	for _, path := range paths {
 		wanted.add(path)
 	}
-	done := 0 // so much of data is dealt with
+	done := 0 // how much of data is done
 	_ = wanted.walk(data, func(pointer string, _ *tree, value jsontext.Value, end int) {
 		if value.Kind() == jsontext.KindNull {
 			return
@@ -44,7 +44,7 @@ func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 	return append(rest, data[done:]...), Pack(append(members, '}'))
 }
 
-// Join puts members that Cut gave back into the rest, and so gives the document as it was.
+// Join puts members from Cut back into the rest, and so returns the original document.
 func Join(rest, members []byte) ([]byte, error) {
 	members, err := unpack(members)
 	if err != nil {
@@ -81,7 +81,7 @@ type tree struct {
 	value jsontext.Value
 }
 
-// add gives the node at the end of a path.
+// add returns the node at the end of a path.
 func (t *tree) add(path []string) *tree {
 	for _, step := range path {
 		next := t.below[step]

@@ -73,7 +73,7 @@ func examples(t *testing.T) map[quote.Versioned][]byte {
 	return all
 }
 
-// Whatever an event holds, it comes back byte for byte, and without its members it can still be read.
+// Whatever an event contains, it comes back byte for byte, and without its members it can still be read.
 func TestEveryEventIsCutAndJoined(t *testing.T) {
 	t.Parallel()
 	for v, data := range examples(t) {

@@ -1,5 +1,5 @@
-// Package tamper knows what the log's stream says when somebody changes or deletes an event. Nobody may: events are
-// only ever put where nothing stands. So a Change is told to staff at once, and what stood there before is kept.
+// Package tamper reads from the log's stream that somebody changed or deleted an event. Nobody may: an event is never
+// put over another. So staff are alerted to a Change at once, and the previous item is kept.
 package tamper
 
 import (
@@ -30,7 +30,7 @@ const (
 // image is an item as streams write it. It keeps every attribute of every type.
 type image = map[string]events.DynamoDBAttributeValue
 
-// Change is a record of the log's stream that is about an event which stood there before.
+// Change is a record of the log's stream about an event that already existed.
 type Change struct {
 	// Kind is MODIFY or REMOVE.
 	Kind     string    `json:"kind"`
@@ -39,7 +39,7 @@ type Change struct {
 	At       time.Time `json:"at"`
 	// Sequence is the record's place in the order of the stream, in digits.
 	Sequence string `json:"sequence"`
-	// By is who deleted the item, where DynamoDB says it: it does for its own expiry of items and for nobody else.
+	// By is who deleted the item, if DynamoDB says so: it does for its own expiry of items only.
 	By string `json:"by,omitempty"`
 	// Old is the item before, and New the one after, which is nil if there is none.
 	Old image `json:"old"`
@@ -78,7 +78,7 @@ func (c Change) subject() string {
 	return "stream " + c.StreamID
 }
 
-// Alert is what staff are told. It names no person but by id, and nothing of what the event says.
+// Alert is the text for staff. It names people only by id, and has nothing from the event's data.
 func (c Change) Alert() (subject, text string) {
 	subject = "The log was changed: " + c.subject()
 	if len(subject) > 100 {
@@ -108,7 +108,7 @@ func (c Change) Alert() (subject, text string) {
 	return subject, text
 }
 
-// attributes names those that are not what they were.
+// attributes names the changed ones.
 func (c Change) attributes() []string {
 	names := map[string]bool{}
 	was, is := stored.Image(c.Old), stored.Image(c.New)

@@ -1,5 +1,5 @@
-// Package link makes the links by which customers reach a quote from a message: signed, so that nobody can
-// make one up, and good for a time only. They name the quote and no person.
+// Package link makes the links by which customers reach a quote from a message: signed, so that nobody can make one up,
+// and valid only for a time. They name the quote and no person.
 package link
 
 import (
@@ -18,7 +18,7 @@ import (
 type Signer struct {
 	// Base is the address to which the token is added, as the last part of its path.
 	Base string
-	// Keys are those whose links are good; the first signs. Who has one can make links to any quote.
+	// Keys are those whose links are valid; the first signs. Whoever has one can make links to any quote.
 	Keys [][]byte
 }
 
@@ -45,7 +45,7 @@ func (s Signer) Link(quoteID string, until time.Time) (string, error) {
 	return s.link(quoteID + "." + strconv.FormatInt(until.Unix(), 10))
 }
 
-// Confirmation leads to where the phone of a quote's contact is confirmed until a moment. It is good for that number
+// Confirmation leads to where the phone of a quote's contact is confirmed until a moment. It is valid for that number
 // only, and does not show it.
 func (s Signer) Confirmation(quoteID, phone string, until time.Time) (string, error) {
 	return s.link(quoteID+"."+strconv.FormatInt(until.Unix(), 10)+"."+seal(s.Keys[0], quoteID, phone), "confirmation")
@@ -68,8 +68,8 @@ func (s Signer) Verify(token string, now time.Time) (quoteID string, err error) 
 	return quoteID, err
 }
 
-// VerifyConfirmation returns the quote whose phone a token confirms at a moment, and what tells whether a number is the
-// one that it is good for. Its error is ErrInvalid or *Expired.
+// VerifyConfirmation returns the quote whose phone a token confirms at a moment, and a function that reports whether a
+// number is the one it is valid for. Its error is ErrInvalid or *Expired.
 func (s Signer) VerifyConfirmation(token string, now time.Time) (quoteID string, isFor func(phone string) bool, err error) {
 	quoteID, sealed, err := s.open(token, now)
 	if err == nil && sealed == "" {
@@ -100,7 +100,7 @@ func (s Signer) open(token string, now time.Time) (quoteID, more string, err err
 	return quoteID, more, nil
 }
 
-// seal stands for a phone of a quote. Nobody without the key can find the number by trying all that there are.
+// seal represents a phone of a quote. Without the key nobody can find the number by trying all numbers.
 func seal(key []byte, quoteID, phone string) string { return sign(key, "phone "+quoteID+" "+phone) }
 
 func sign(key []byte, claim string) string {

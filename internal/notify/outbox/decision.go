@@ -13,7 +13,7 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// Verdict is what a person makes of a notification that the system cannot settle.
+// Verdict is a person's decision on a notification that the system cannot settle.
 type Verdict string
 
 // The verdicts.
@@ -23,7 +23,7 @@ const (
 	AsPaperSent Verdict = "PAPER_SENT"
 	// AsNotSent: it did not go out, and is not going to.
 	AsNotSent Verdict = "NOT_SENT"
-	// Resend: it is to be sent, though it may have been sent already.
+	// Resend: send it, although it may have been sent already.
 	Resend Verdict = "RESEND"
 )
 
@@ -34,7 +34,7 @@ type Decision struct {
 	Was Status    `json:"was"`
 	By  string    `json:"by"`
 	At  time.Time `json:"at"`
-	// Note says how the person knows, or why. It may name somebody, and is taken out when the customer is erased.
+	// Note says how the person knows, or why. It may name somebody, and is removed when the customer is erased.
 	Note string `json:"note,omitempty"`
 }
 
@@ -66,8 +66,8 @@ func (e *NotToDecide) Error() string {
 		e.Item.Key(), e.Item.QuoteID, e.Item.Status, strings.Join(from, " or "), what)
 }
 
-// Decide carries out a person's verdict on an item as the person saw it, and notes it there. The error is *NotToDecide
-// where the item's status does not allow it.
+// Decide carries out a person's verdict on an item as the person saw it, and records it there. The error is
+// *NotToDecide if the item's status does not allow it.
 func (s *Store) Decide(ctx context.Context, item Item, d Decision) (Item, error) {
 	if !slices.Contains(transitions[What(d.Verdict)].from, item.Status) {
 		return item, &NotToDecide{item, d.Verdict}
@@ -98,7 +98,7 @@ func (i Item) resent() (n int) {
 	return n
 }
 
-// Told reports whether the customer was told, may have been, or has to be told by a person.
+// Told reports whether the customer was told, may have been, or must be told by a person.
 func (i Item) Told() bool {
 	return i.Status == Sent || i.Status == Unknown || i.Status == Paper ||
 		i.Status != NotSent && slices.ContainsFunc(i.Decisions, func(d Decision) bool { return d.Was == Unknown })

@@ -28,9 +28,9 @@ type Kept struct {
 	seal.Sealed
 }
 
-// Seal makes a letter of an item ready to be kept: sealed for the customer of the quote. The error is *seal.Erased
-// where the customer was erased. An alert to staff names no person and stays open, as does what is
-// written to a customer without a key, whose quotes are all from before anything was sealed.
+// Seal makes a letter of an item ready to be kept: sealed for the customer of the quote. The error is *seal.Erased if
+// the customer was erased. An alert to staff names no person and is not sealed, nor is a letter to a customer without a
+// key, whose quotes are all from before anything was sealed.
 func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter) (Kept, error) {
 	text, err := json.Marshal(l)
 	if err != nil || item.Kind.ForStaff() {
@@ -43,8 +43,8 @@ func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter
 	return Kept{sealed}, err
 }
 
-// Letter gives the letter of an item, the zero Letter where none was written. The error is *seal.Erased where
-// the customer was erased.
+// Letter returns the letter of an item, the zero Letter where none was written. The error is *seal.Erased where the
+// customer was erased.
 func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
 	text := item.kept.Text
 	if item.kept.CustomerID != "" {
@@ -91,8 +91,8 @@ func (i Item) InClear() bool {
 	return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff()
 }
 
-// EraseNotes takes the notes of persons out of the decisions on an item, for a customer who was erased, and reports
-// whether there were any.
+// EraseNotes removes the notes from the decisions on an item, for a customer who was erased, and reports whether there
+// were any.
 func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
 	var set []string
 	for i, d := range item.Decisions {

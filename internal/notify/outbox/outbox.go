@@ -1,5 +1,5 @@
-// Package outbox keeps in DynamoDB what customers and staff are to be told, are being told and were told. It
-// is the proof of what was sent: the exact words, to whom, how and when.
+// Package outbox keeps in DynamoDB the notifications to customers and staff that are due, being sent and sent. It is
+// the proof of what was sent: the exact text, to whom, how and when.
 //
 // An item is one notification, under the quote and the notification's key. Its status only moves along the
 // transitions, each a conditional write. In short:
@@ -9,8 +9,8 @@
 //	 └────────────────┴───────────────────┘
 //
 // One process sends, the one that came from CLAIMED to SENDING. An item that stays in SENDING longer than any process
-// works on it has been left by a crash: nobody knows whether it was sent. It becomes UNKNOWN, for a person to
-// look at, and is not sent again unless that person says so.
+// works on it was left by a crash: it is uncertain whether it was sent. It becomes UNKNOWN, for a person to look at,
+// and is not sent again unless that person says so.
 //
 // The letter is sealed under the customer's key, so that erasing the key leaves the proof that something was sent,
 // and not what.
@@ -48,16 +48,16 @@ const (
 	Failed Status = "FAILED"
 	// Obsolete: it was no longer true when it was to be sent.
 	Obsolete Status = "OBSOLETE"
-	// Paper: the law wants it sent, and the customer did not agree to e-mail. A person has to print it.
+	// Paper: the law requires it, and the customer did not agree to e-mail. A person has to print it.
 	Paper Status = "PAPER"
 	// NoContact and NoConsent: there was nobody to send it to.
 	NoContact Status = "NO_CONTACT"
 	NoConsent Status = "NO_CONSENT"
-	// Unconfirmed: texts were wanted to a phone that nobody had confirmed.
+	// Unconfirmed: the customer wants texts to a phone that is not confirmed.
 	Unconfirmed Status = "UNCONFIRMED"
 	// Erased: the customer was erased before it was sent.
 	Erased Status = "ERASED"
-	// NotSent: a person found that it was not sent, and it is not going to be.
+	// NotSent: a person found that it was not sent, and it will not be.
 	NotSent Status = "NOT_SENT"
 )
 
@@ -68,14 +68,14 @@ func (s Status) Settled() bool {
 	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Unconfirmed, Erased, NotSent}, s)
 }
 
-// Item is a notification and what became of it.
+// Item is a notification and its state.
 type Item struct {
 	notification.Notification
 	Status Status
-	// DueAt is when it is to be sent; while somebody works on it, when their lease ends.
+	// DueAt is when to send it; while a process works on it, when its lease ends.
 	DueAt     time.Time
 	CreatedAt time.Time
-	// Attempts counts how often somebody began to send it.
+	// Attempts counts how often a process began to send it.
 	Attempts int
 	Channel  notification.Channel
 	// SentAt and MessageID are when the provider took it, and its id there.
@@ -83,7 +83,7 @@ type Item struct {
 	MessageID string
 	// Problem says why it was not sent. It names no person.
 	Problem string
-	// Decisions are what persons made of it, the oldest first.
+	// Decisions are those of people about it, the oldest first.
 	Decisions []Decision
 
 	// claim is the claim under which the item was read.
@@ -92,7 +92,7 @@ type Item struct {
 	kept Kept
 }
 
-// Alert tells staff what became of an item, once for each time that it was given up.
+// Alert tells staff what happened to an item, once for each time that it was given up.
 func (i Item) Alert(kind notification.Kind) notification.Notification {
 	return i.Notification.Alert(kind, i.resent())
 }
@@ -109,9 +109,9 @@ type Store struct {
 // is settled has no such attribute.
 const onTheWay = "1"
 
-// Put takes notifications in that are due from a moment on. Those that are there already stay as they are, with
-// two exceptions, which become due again: what was obsolete, since it may be true again, and what could not be sent
-// to a customer who has amended the request since, perhaps in the contact.
+// Put adds notifications that are due from a moment on. Existing ones stay as they are, with two exceptions, which
+// become due again: what was obsolete, because it may be true again, and what could not be sent to a customer who has
+// amended the request since, perhaps in the contact.
 func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
 	for _, n := range all {
 		values := attributes{
@@ -134,8 +134,8 @@ func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.No
 	return nil
 }
 
-// Claim takes an item that is due for as long as the lease; ok is false if there is nothing to do: it is not
-// due yet, somebody else has it, or it is settled.
+// Claim takes an item that is due for as long as the lease; ok is false if there is nothing to do: it is not due yet,
+// another process has it, or it is settled.
 func (s *Store) Claim(ctx context.Context, quoteID, key, claim string, now time.Time, lease time.Duration) (item Item, ok bool, err error) {
 	step := Step{What: Claim, At: now, DueAt: now.Add(lease), claim: claim}
 	return s.move(ctx, Ref{quoteID, key}, step, transitions[Claim].from)
@@ -147,8 +147,8 @@ func (i Item) Abandoned(now time.Time) bool { return i.Status == Sending && !i.D
 // Ref names an item.
 type Ref struct{ QuoteID, Key string }
 
-// DueBy gives the items that are to be sent by a moment, and those whose lease has ended by then, the oldest
-// first. What was put a moment ago may be missing.
+// DueBy returns the items that are due by a moment, and those whose lease has ended by then, the oldest first. What was
+// put a moment ago may be missing.
 func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 	var refs []Ref
 	err := s.each(ctx, &dynamodb.QueryInput{
@@ -194,7 +194,7 @@ func (s *Store) All(ctx context.Context, fn func(Item, error)) error {
 	return nil
 }
 
-// Get gives one item; ok is false when there is none.
+// Get returns one item; ok is false when there is none.
 func (s *Store) Get(ctx context.Context, quoteID, key string) (item Item, ok bool, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: keyOf(quoteID, key), ConsistentRead: aws.Bool(true)})
 	if err != nil {

@@ -20,10 +20,10 @@ type What string
 
 // What happens to an item, besides the verdicts of people.
 const (
-	// Hear: an event gives rise to it. Amend: the customer has amended the request since it could not be sent.
+	// Hear: an event causes it. Amend: the customer has amended the request since it could not be sent.
 	Hear  What = "HEAR"
 	Amend What = "AMEND"
-	// Claim: a process takes it for as long as a lease, which nobody else has.
+	// Claim: a process takes it for the time of a lease, which no other process has.
 	Claim What = "CLAIM"
 	// Postpone: it is not to be sent yet. End: it is not to be sent. Begin: it is about to be sent, and may have been from
 	// then on.
@@ -31,7 +31,7 @@ const (
 	End      What = "END"
 	Begin    What = "BEGIN"
 	// Confirm: the provider took it. Refuse: the provider refused it, and is asked again. Fail: it is not asked again.
-	// Doubt: it gave no clear answer. Abandon: the process is gone without one.
+	// Doubt: its answer was not clear. Abandon: the process is gone without one.
 	Confirm What = "CONFIRM"
 	Refuse  What = "REFUSE"
 	Fail    What = "FAIL"
@@ -56,10 +56,10 @@ const absent Status = ""
 
 // transitions are all that can happen to an item. Nobody else writes a status.
 //
-// A letter is sent between Begin and what comes of it alone. Begin takes the claim, which ends with the lease, and
-// nothing but a person leads from where Begin left it back to where it can be claimed, unless the provider refused it.
-// So nothing is sent twice. Begin and Confirm also take an item as they leave it, or as others leave it meanwhile: the
-// first for a call whose answer was lost and which the SDK repeats, the second for an answer that comes late.
+// A letter is sent only between Begin and its outcome. Begin takes the claim, which ends with the lease, and nothing
+// but a person leads from where Begin left it back to where it can be claimed, unless the provider refused it. So
+// nothing is sent twice. Begin and Confirm also take an item as they leave it, or as others leave it meanwhile: the
+// first for a call whose answer was lost and which the SDK repeats, the second for a late answer.
 var transitions = map[What]transition{
 	Hear:  {from: []Status{absent, Obsolete}, to: []Status{Due}},
 	Amend: {from: []Status{NoContact, NoConsent, Unconfirmed}, to: []Status{Due}},
@@ -87,17 +87,17 @@ var transitions = map[What]transition{
 	What(Resend):      {from: []Status{Unknown, Failed}, to: []Status{Due}, mine: true, writes: []string{"decisions", "dueAt"}},
 }
 
-// onItsWay are the statuses of what is to be sent or is being sent. DueBy finds these alone.
+// onItsWay are the statuses of what is due or being sent. DueBy finds only these.
 var onItsWay = []Status{Due, Claimed, Sending}
 
-// Step is what happens to one item, with what is noted of it. A step notes what its transition writes.
+// Step is what happens to one item, with what is recorded about it. A step records what its transition writes.
 type Step struct {
 	What What
 	// To is the status that End leaves.
 	To Status
 	// At is when it happens.
 	At time.Time
-	// DueAt is when the item is to be sent, or when the lease ends.
+	// DueAt is when to send the item, or when the lease ends.
 	DueAt     time.Time
 	Channel   notification.Channel
 	Letter    Kept

@@ -184,7 +184,7 @@ const (
 	begun            // it may send
 	took             // the provider took it
 	refused          // the provider did not
-	unclear          // nobody knows
+	unclear          // the outcome is uncertain
 	gone             // it is done, or was cut off
 )
 
@@ -291,7 +291,7 @@ func (r rules) after(w world) (all []world) {
 	return all
 }
 
-// explore goes through every world that there can be, and returns what is wrong in one. seen has the statuses that occur.
+// explore visits every possible world, and returns what is wrong in one. seen has the statuses that occur.
 func (r rules) explore() (seen map[Status]bool, wrong error) {
 	seen = map[Status]bool{}
 	known := map[world]bool{{}: true}

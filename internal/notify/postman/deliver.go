@@ -18,10 +18,10 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// deliver sends one notification, if it is due, still true, and nobody else is at it.
+// deliver sends one notification, if it is due, still true, and no other process has it.
 //
 // The claim comes before the quote is read. So when an event has been undone, and its retraction finds that its
-// notification was not claimed, the notification can no longer go out: who claims it reads the reversal.
+// notification was not claimed, the notification can no longer go out: a later claim reads the reversal.
 func (p *Postman) deliver(ctx context.Context, quoteID, key string) error {
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	if effects.Replaying(ctx) {
@@ -64,7 +64,7 @@ func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now t
 	return p.leave(ctx, item, notification.NotSent, step)
 }
 
-// delivery is the way of one notification from its claim to the provider.
+// delivery is the path of one notification from its claim to the provider.
 type delivery struct {
 	item    outbox.Item
 	now     time.Time
@@ -77,8 +77,8 @@ type delivery struct {
 	kept    outbox.Kept
 }
 
-// prepare looks whether a notification is to be sent, and writes its letter. It returns the step that comes next: Begin if
-// it is to be sent now, otherwise the first that somebody found.
+// prepare decides whether to send a notification, and writes its letter. It returns the next step: Begin if it shall be
+// sent now, otherwise the first one that applies.
 func (p *Postman) prepare(ctx context.Context, d *delivery) (outbox.Step, error) {
 	for _, look := range []func(context.Context, *delivery) (outbox.Step, error){
 		p.read, p.checkImported, p.checkAbout, p.write, p.seal,
@@ -114,7 +114,7 @@ func (p *Postman) read(ctx context.Context, d *delivery) (none outbox.Step, err 
 	return none, err
 }
 
-// checkImported ends what tells of the end of an outcome that was imported: nobody was told of it here.
+// checkImported ends notifications about the end of an imported outcome: this system has not announced it.
 func (p *Postman) checkImported(ctx context.Context, d *delivery) (none outbox.Step, err error) {
 	if d.item.Kind != notification.Expiring && d.item.Kind != notification.Expired {
 		return none, nil
@@ -126,8 +126,7 @@ func (p *Postman) checkImported(ctx context.Context, d *delivery) (none outbox.S
 	return end(outbox.Obsolete, "the outcome came with an import"), nil
 }
 
-// begun reports whether the outcome at a version of a quote was to be told of here. One that was
-// imported was not.
+// begun reports whether the outcome at a version of a quote was announced here. An imported one was not.
 func (p *Postman) begun(ctx context.Context, events []quote.Event, outcome int) (bool, error) {
 	for _, n := range notification.For(events, outcome) {
 		if _, there, err := p.outbox.Get(ctx, n.QuoteID, n.Key()); err != nil || there {
@@ -147,7 +146,7 @@ func (p *Postman) checkAbout(ctx context.Context, d *delivery) (none outbox.Step
 	if err != nil {
 		return none, err
 	}
-	// What was told on paper is taken back on paper, if it cannot be by e-mail.
+	// What was sent on paper is retracted on paper, if it cannot be by e-mail.
 	d.legal = d.legal || about.Status == outbox.Paper || about.Channel == notification.Paper
 	if d.item.Kind != notification.Retracted {
 		if about.Status.Settled() {
@@ -164,7 +163,7 @@ func (p *Postman) checkAbout(ctx context.Context, d *delivery) (none outbox.Step
 	return end(outbox.Obsolete, "what it takes back was never sent"), nil
 }
 
-// write chooses the channel and writes the letter for it, unless nobody may be written to or not at this hour.
+// write chooses the channel and writes the letter for it, unless there is no permitted channel, or not at this hour.
 func (p *Postman) write(_ context.Context, d *delivery) (none outbox.Step, err error) {
 	q := d.history.Quote
 	links, err := p.linksFor(q, d.now.Add(linkLife), d.legal)
@@ -205,7 +204,7 @@ func (p *Postman) linksFor(q quote.Quote, until time.Time, legal bool) (links no
 	return links, err
 }
 
-// seal makes the letter ready to be kept, which is all that there is to do with one on paper.
+// seal makes the letter ready to be stored, which is all there is to do for one on paper.
 func (p *Postman) seal(ctx context.Context, d *delivery) (none outbox.Step, err error) {
 	d.kept, err = p.outbox.Seal(ctx, d.item, d.history.Quote.CustomerID, d.letter)
 	if _, gone := errors.AsType[*seal.Erased](err); gone {
@@ -219,7 +218,7 @@ func (p *Postman) seal(ctx context.Context, d *delivery) (none outbox.Step, err 
 	return paper, nil
 }
 
-// send gives a letter to the provider, if this process is the one that may, and notes what came of it.
+// send passes a letter to the provider, if this process is the one that may, and notes what came of it.
 func (p *Postman) send(ctx context.Context, d delivery, begin outbox.Step) error {
 	if begun, err := p.outbox.Move(ctx, d.item, begin); err != nil || !begun {
 		return err
@@ -242,7 +241,7 @@ func (p *Postman) send(ctx context.Context, d delivery, begin outbox.Step) error
 	return err
 }
 
-// hand gives a letter to the provider, and returns its id there.
+// hand passes a letter to the provider, and returns its id there.
 func (p *Postman) hand(ctx context.Context, d delivery) (id string, err error) {
 	switch d.channel {
 	case notification.Email:
@@ -255,8 +254,8 @@ func (p *Postman) hand(ctx context.Context, d delivery) (id string, err error) {
 	return "", fmt.Errorf("nothing is sent by %s", d.channel)
 }
 
-// leave leaves a notification to a person by a step, and alerts staff to it. The alert is put in first, so that no
-// crash can swallow it. An alert that fails itself alerts nobody.
+// leave leaves a notification to a person by a step, and alerts staff to it. The alert is added first, so that no crash
+// can lose it. An alert that itself fails causes no other alert.
 func (p *Postman) leave(ctx context.Context, item outbox.Item, kind notification.Kind, step outbox.Step) error {
 	if item.Kind.ForStaff() {
 		return p.move(ctx, item, step)

@@ -1,5 +1,5 @@
-// Package postman takes notifications through the outbox: it puts in what an event gives rise to, and sends
-// what is due, each once.
+// Package postman moves notifications through the outbox: it adds those that an event causes, and sends what is due,
+// each once.
 package postman
 
 import (
@@ -16,7 +16,7 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Postman sends what customers and staff are to be told.
+// Postman sends notifications to customers and staff.
 type Postman struct {
 	quotes     *quotestore.Store
 	outbox     *outbox.Store
@@ -47,8 +47,8 @@ func New(
 	return &Postman{quotes: quotes, outbox: box, messenger: m, links: links, thresholds: thresholds, patience: patience}
 }
 
-// Announce puts what the event at a version of a quote's history gives rise to into the outbox, and sends what
-// of it is due.
+// Announce adds the notifications of the event at a version of a quote's history to the outbox, and sends those that
+// are due.
 func (p *Postman) Announce(ctx context.Context, h quotestore.History, version int) error {
 	if effects.Replaying(ctx) {
 		return nil
@@ -84,8 +84,8 @@ func (p *Postman) deliverNow(ctx context.Context, now time.Time, all ...notifica
 // workers is how many notifications DeliverDue has under way at a time.
 const workers = 8
 
-// DeliverDue delivers everything that is due, and tells how many notifications that were. One that fails does
-// not hold up the others; the next run finds it again.
+// DeliverDue delivers everything that is due, and returns how many notifications that were. One that fails does not
+// delay the others; the next run finds it again.
 func (p *Postman) DeliverDue(ctx context.Context) (int, error) {
 	refs, err := p.outbox.DueBy(ctx, time.Now())
 	if err != nil {

@@ -35,7 +35,7 @@ import (
 
 const email, phone = "philippa@example.com", "+16145550100"
 
-// office is the functions that send, with a quote to tell of.
+// office is the functions that send, with a quote to announce.
 type office struct {
 	stack  *stacktest.Stack
 	log    *quotestore.Store
@@ -115,7 +115,7 @@ func (o *office) sweep(t *testing.T, long time.Duration) {
 type item struct {
 	outbox.Item
 	Letter outbox.Letter
-	// Erased tells that the letter cannot be read any more.
+	// Erased reports whether the letter cannot be read any more.
 	Erased bool
 }
 
@@ -154,8 +154,8 @@ func (o *office) sent(t *testing.T) map[string]int {
 	return counts
 }
 
-// check holds what was sent to the outbox: nothing twice, nothing left on its way, and what nobody knows of
-// alerted.
+// check compares what was sent with the outbox: nothing twice, nothing left on its way, and an alert for everything
+// uncertain.
 func (o *office) check(t *testing.T) {
 	t.Helper()
 	sent, items := o.sent(t), o.items(t)
@@ -270,7 +270,7 @@ func TestWhereverTheProcessIsCutOffNothingIsSentTwiceOrForgotten(t *testing.T) {
 					t.Fatal("it makes more than 50 calls")
 				}
 			}
-			// Cut off at the call itself, nobody knows.
+			// Cut off at the call itself, the outcome is uncertain.
 			if outcomes[outbox.Sent] < 4 || outcomes[outbox.Unknown] < 1 || outcomes[outbox.Unknown] > 3 || len(outcomes) != 2 {
 				t.Errorf("outcomes: %v", outcomes)
 			}
@@ -530,7 +530,7 @@ func TestStaffHearOnceOfAReferralThatWaits(t *testing.T) {
 	}
 }
 
-// scan gives the items as the table has them.
+// scan returns the items as the table has them.
 func (o *office) scan(t *testing.T) []map[string]types.AttributeValue {
 	t.Helper()
 	out, err := o.outbox.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &o.outbox.Table})
@@ -540,7 +540,7 @@ func (o *office) scan(t *testing.T) []map[string]types.AttributeValue {
 	return out.Items
 }
 
-// assertSealed checks that no item tells whom something was sent to, nor what.
+// assertSealed checks that no item reveals to whom something was sent, nor what.
 func (o *office) assertSealed(t *testing.T) {
 	t.Helper()
 	for _, i := range o.scan(t) {
@@ -621,7 +621,7 @@ func TestAnErasedCustomerIsNotWrittenTo(t *testing.T) {
 	}
 }
 
-// A letter from before letters were sealed is read as it stands, and taken out when its customer is erased.
+// A letter from before letters were sealed is read as it is, and removed when its customer is erased.
 func TestLettersFromBeforeAreReadAndErased(t *testing.T) {
 	t.Parallel()
 	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
@@ -671,7 +671,7 @@ func TestALetterDoesNotOpenInAnotherPlace(t *testing.T) {
 	})
 }
 
-// lost sends an offer whose outcome nobody knows.
+// lost sends an offer whose outcome is uncertain.
 func (o *office) lost(t *testing.T) {
 	t.Helper()
 	o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
@@ -685,7 +685,7 @@ func (o *office) lost(t *testing.T) {
 	}
 }
 
-// decide gives a person's verdict on the offer.
+// decide returns a person's verdict on the offer.
 func (o *office) decide(t *testing.T, v outbox.Verdict) outbox.Item {
 	t.Helper()
 	i, err := o.outbox.Decide(t.Context(), o.items(t)["1#QUOTE_READY"].Item, outbox.Decision{Verdict: v, By: "eve", At: time.Now().UTC(), Note: "n"})
@@ -717,13 +717,13 @@ func TestAPersonSettlesWhatTheSystemCannot(t *testing.T) {
 				if i.Status != want.status || i.Channel != want.channel || !slices.Equal(i.Decisions, wanted) {
 					t.Errorf("%+v", i)
 				}
-				// Who decides on what was settled meanwhile is told so.
+				// A decision on what was settled meanwhile is refused.
 				for _, stale := range []outbox.Item{seen, i} {
 					if _, err := o.outbox.Decide(t.Context(), stale, outbox.Decision{Verdict: outbox.Resend, By: "bob", At: at}); err == nil || !strings.Contains(err.Error(), " is "+string(want.status)) {
 						t.Errorf("error %v", err)
 					}
 				}
-				// What is taken back later, the customer hears of who was told.
+				// A customer who was told also hears of a later retraction.
 				o.execute(t, quote.ReverseEvent{Events: []quote.EventRef{{Version: 4, ID: "e"}}, ReasonCode: "X", Text: "x", By: "eve"})
 				o.notify(t, 5)
 				if s := o.items(t)["RETRACTED#1#QUOTE_READY"].Status; s != want.retracted {
@@ -755,7 +755,7 @@ func TestWhatAPersonHasSentAgainGoesOutOnce(t *testing.T) {
 
 func (i item) bodySent() string { return token.ReplaceAllString(i.Letter.Body, "") }
 
-// Staff hear of it each time that it is given up.
+// Staff are alerted each time that it is given up.
 func TestWhatWasSentAgainCanBeGivenUpAgain(t *testing.T) {
 	t.Parallel()
 	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {
@@ -816,7 +816,7 @@ func TestWhatStandsAgainIsTold(t *testing.T) {
 	})
 }
 
-// The provider answers when a person has long decided to send it again: what was sent is not sent once more.
+// The provider answers when a person has long decided to send it again: what was sent is not sent again.
 func TestAnAnswerThatComesLateStillCounts(t *testing.T) {
 	t.Parallel()
 	for _, verdict := range []outbox.Verdict{outbox.Resend, outbox.AsNotSent} {
@@ -897,7 +897,7 @@ func TestWhatWentOnPaperIsTakenBackOnPaper(t *testing.T) {
 	})
 }
 
-// An alert that was left in the middle of it gives rise to no other alert.
+// An alert that was left in the middle of it causes no other alert.
 func TestAnAbandonedAlertAlertsNobody(t *testing.T) {
 	t.Parallel()
 	onDay(t, "2026-05-01", 14, func(t *testing.T, o *office) {

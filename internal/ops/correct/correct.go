@@ -1,9 +1,8 @@
-// Package correct rates quotes once more after a fault of the program was mended, and appends a correction
-// where another answer had been sent out.
+// Package correct rates quotes again after a fault in the program was fixed, and appends a correction if another answer
+// had been sent.
 //
-// It goes through the log by time, in batches. A quote is dealt with once, at the last of its ratings in the
-// time that is looked at. Everything that a quote comes to is decided by the domain, from what stands in the log:
-// nobody is asked anything.
+// It reads the log by time, in batches. A quote is handled once, at the last of its ratings in the window. The domain
+// decides the result, from the log alone: no provider is called.
 package correct
 
 import (
@@ -32,7 +31,7 @@ type Corrector struct {
 	Workers int
 }
 
-// Window is the time in which a quote was rated if it is looked at: from Since on, before Until.
+// Window is the time in which the checked quotes were rated: from Since on, before Until.
 type Window struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
@@ -42,7 +41,7 @@ func (w Window) has(t time.Time) bool { return !t.Before(w.Since) && t.Before(w.
 
 // Progress is how far a correction is.
 type Progress struct {
-	// Cursor is behind the last event that was dealt with.
+	// Cursor is after the last event that was handled.
 	Cursor eventstore.Cursor `json:"cursor"`
 	// Events counts those that were gone through.
 	Events int `json:"events"`
@@ -57,10 +56,10 @@ func New(w Window) Progress {
 // batchSize is how many events are looked at between two reports.
 const batchSize = 100
 
-// ratings are the events that tell a customer an answer.
+// ratings are the events with an answer for the customer.
 var ratings = quote.TypesWhere(func(k quote.Kind) bool { return k.Answers })
 
-// Count is how many events of a window are behind a cursor.
+// Count is how many events of a window are after a cursor.
 func (c *Corrector) Count(ctx context.Context, w Window, after eventstore.Cursor) (n int, err error) {
 	for _, err := range c.Quotes.Log.Places(ctx, after, w.Until) {
 		if err != nil {
@@ -136,7 +135,7 @@ type subject struct {
 	bad *eventstore.Unreadable
 }
 
-// all deals with subjects at the same time, and gives what it found in their order.
+// all deals with subjects at the same time, and returns what it found in their order.
 func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (findings []Finding, looked int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -167,7 +166,7 @@ func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (find
 	return slices.Concat(found...), looked, context.Cause(ctx)
 }
 
-// one deals with a quote. looked is false where there is none, or another of its ratings is the one to deal with it at.
+// one handles a quote. looked is false if there is none, or if another of its ratings is the one to handle it at.
 func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Finding, looked bool, err error) {
 	refuse := func(why string) []Finding {
 		return []Finding{{QuoteID: s.quoteID, Result: Refused, Reason: why}}
@@ -227,8 +226,8 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	return findings, true, err
 }
 
-// known refuses events of a newer program. A schema may come to allow more, which this program would read as if it were
-// not there, and rate without.
+// known refuses events of a newer program. A schema may come to allow more, which this program would ignore when
+// reading and rating.
 func (c *Corrector) known(events []eventstore.Event) error {
 	for _, e := range events {
 		if e.IsSealed() { // of a customer who was erased
@@ -241,7 +240,7 @@ func (c *Corrector) known(events []eventstore.Event) error {
 	return nil
 }
 
-// lastRating is the version of the last rating in a window, 0 where there is none.
+// lastRating is the version of the last rating in a window, 0 if there is none.
 func lastRating(w Window, events []eventstore.Event) int {
 	for _, e := range slices.Backward(events) {
 		if slices.Contains(ratings, e.Type) && w.has(e.OccurredAt) {
@@ -255,7 +254,7 @@ func (c *Corrector) command(q quote.Quote) quote.CorrectQuote {
 	return quote.CorrectQuote{Revision: q.Number, Plan: c.Plan, Mandate: c.Mandate, On: q.Request.Today(time.Now())}
 }
 
-// decide gives the correction of the revision in force, nil where that is right.
+// decide returns the correction of the revision in force, nil where that is right.
 func (c *Corrector) decide(q quote.Quote) (*quote.QuoteCorrected, error) {
 	events, err := quote.Decide(q, c.command(q))
 	if err != nil || len(events) == 0 {

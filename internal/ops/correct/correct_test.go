@@ -43,7 +43,7 @@ func newDesk(t *testing.T) *desk {
 	}}
 }
 
-// record puts a quote into the log that costs so many dollars too much, some minutes after the beginning.
+// record puts a quote into the log that is too high by a number of dollars, some minutes after the beginning.
 func (d *desk) record(n int, e quotetest.Example, dollars int64, more ...quote.Event) {
 	d.t.Helper()
 	stacktest.MustRecord(d.t, d.Quotes.Log, quoteID(n), at.Add(time.Duration(n)*time.Minute), append(stacktest.Misrated(d.t, e, quoteID(n), dollars), more...)...)
@@ -322,7 +322,7 @@ func TestARaceWithACustomerStartsOver(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedCorrectionGoesOn stops at every batch, before its report is kept, and goes on from the last one
+// TestAnInterruptedCorrectionGoesOn stops at every batch, before its report is kept, and continues from the last one
 // that was.
 func TestAnInterruptedCorrectionGoesOn(t *testing.T) {
 	t.Parallel()

@@ -11,18 +11,18 @@ import (
 	"milepost/domain/rating"
 )
 
-// Result says what became of a revision that is not simply right.
+// Result says what happened to a revision that may be wrong.
 type Result string
 
 // The results.
 const (
-	// Corrected: another answer is right and stands in the log now, or would in a dry run.
+	// Corrected: another answer is right and is in the log now, or would in a dry run.
 	Corrected Result = "corrected"
 	// Refused: it cannot be corrected, for the Reason.
 	Refused Result = "refused"
 )
 
-// Finding is one revision that was rated wrongly, or of which that cannot be told.
+// Finding is one revision that was rated wrongly, or of which that cannot be determined.
 type Finding struct {
 	QuoteID string `json:"quoteId"`
 	// Revision is 0 where the quote cannot be read.
@@ -32,7 +32,7 @@ type Finding struct {
 	Result Result       `json:"result"`
 	// Reason is why it was refused.
 	Reason string `json:"reason,omitempty"`
-	// Previous is what had been told; the others are what is right.
+	// Previous is the answer that was sent; the others are right.
 	Previous     *quote.Answered  `json:"previous,omitempty"`
 	Outcome      rating.Outcome   `json:"outcome,omitempty"`
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
@@ -53,7 +53,7 @@ func refusal(q quote.Quote, revision int, err error) *Finding {
 	return &Finding{QuoteID: q.ID, Revision: revision, Status: q.Status, Result: Refused, Reason: err.Error()}
 }
 
-// Figures are what a correction came to.
+// Figures are the result of a correction.
 type Figures struct {
 	// Quotes counts those that were looked at.
 	Quotes    int `json:"quotes"`
@@ -61,12 +61,12 @@ type Figures struct {
 	Refused   int `json:"refused"`
 	// Review counts those among the corrected that had been accepted.
 	Review int `json:"review"`
-	// PreviousTotal and Total are the sums of what was told and what is right, of the quotes that were corrected and
+	// PreviousTotal and Total are the sums of the wrong and the right prices, of the quotes that were corrected and
 	// have a price before and after; Difference is one less the other.
 	PreviousTotal decimal.Decimal `json:"previousTotal"`
 	Total         decimal.Decimal `json:"total"`
 	Difference    decimal.Decimal `json:"difference"`
-	// Outcomes counts the corrected quotes by what they came to before and after, such as "DECLINED to QUOTED".
+	// Outcomes counts the corrected quotes by their outcomes before and after, such as "DECLINED to QUOTED".
 	Outcomes map[string]int `json:"outcomes"`
 	// Largest are the corrections that change most, the largest first.
 	Largest []Finding `json:"largest"`

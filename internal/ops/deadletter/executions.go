@@ -89,7 +89,7 @@ func (f *Executions) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
 // delete has nothing to do: an execution that was redriven is no longer one that failed.
 func (f *Executions) delete(context.Context, *Letter) error { return nil }
 
-// again lets an execution go on where it failed. In a dry run it is only asked whether it can.
+// again continues an execution where it failed. A dry run only checks whether it can.
 func (r *Redriver) again(ctx context.Context, execution string) error {
 	if !r.DryRun {
 		_, err := r.Executions.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &execution})

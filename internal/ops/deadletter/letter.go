@@ -55,7 +55,7 @@ type Records struct {
 	BatchSize                       int       `json:"batchSize"`
 }
 
-// readLetter makes out what a message says.
+// readLetter parses a message.
 func readLetter(m types.Message) *Letter {
 	l := &Letter{ID: *m.MessageId, receipt: *m.ReceiptHandle, Kind: Unknown}
 	if ms, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64); err == nil {

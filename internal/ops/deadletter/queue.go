@@ -139,8 +139,8 @@ func (q *Queue) Letters(ctx context.Context) iter.Seq2[*Letter, error] {
 	}
 }
 
-// giveBack lets others see messages at once. A message whose time is over is seen already, and any
-// other failure is mended by time.
+// giveBack makes messages visible to others at once. A message whose time is over is visible already, and any other
+// failure passes with time.
 func (q *Queue) giveBack(ctx context.Context, held map[string]*Letter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -151,7 +151,7 @@ func (q *Queue) giveBack(ctx context.Context, held map[string]*Letter) {
 	}
 }
 
-// delete deletes a message, even if the command is interrupted: what it asks for is done.
+// delete deletes a message, even if the command is interrupted: what it requests is done.
 func (q *Queue) delete(ctx context.Context, l *Letter) error {
 	_, err := q.SQS.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: &q.URL, ReceiptHandle: &l.receipt})
 	if err != nil {

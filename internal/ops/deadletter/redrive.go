@@ -35,7 +35,7 @@ func (r *Redriver) Run(ctx context.Context, p Place, ids []string, tell func(*Le
 	if err != nil {
 		return notFound, err
 	}
-	const second = time.Second // to which began is exact
+	const second = time.Second // the precision of began
 	again := map[string]bool{} // what was redriven
 	for l, err := range p.Letters(ctx) {
 		if err != nil {

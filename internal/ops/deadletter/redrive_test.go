@@ -194,8 +194,8 @@ func TestARedriveLeavesWhatComesMeanwhile(t *testing.T) {
 	})
 }
 
-// failingAgain brings back what is redriven as new messages, at the same instant: as a function that fails at once, while
-// the clock of this machine is ahead.
+// failingAgain returns what is redriven as new messages, at the same instant: like a function that fails at once, while
+// this machine's clock is ahead.
 type failingAgain struct {
 	awslambda.HTTPClient
 	again func()

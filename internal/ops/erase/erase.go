@@ -1,4 +1,4 @@
-// Package erase erases customers: what the log and all its copies say about persons.
+// Package erase erases a customer's personal data from the log and all its copies.
 //
 // All of that is sealed under the customer's keys. The keys are erased first: whatever happens next, nobody can read what
 // they sealed. Then each of the customer's quotes notes the erasure, and personal data that were never sealed are removed.
@@ -26,19 +26,19 @@ type Eraser struct {
 	Quotes      *quotestore.Store
 	Projections *readmodel.Store
 	Outbox      *outbox.Store
-	// DryRun finds what there is to erase, and erases nothing.
+	// DryRun reports what would be erased, and erases nothing.
 	DryRun bool
 	// Waiting is called before Run waits, with the time until which functions may remember the keys.
 	Waiting func(until time.Time)
 }
 
-// Order says who is to be erased, who has it done, and why, as a code.
+// Order says whom to erase, who orders it, and why, as a code.
 type Order struct{ CustomerID, By, ReasonCode string }
 
 // Erasure is what an Eraser did, or would do.
 type Erasure struct {
 	CustomerID string `json:"customerId"`
-	// Erased is the record of the erasure, nil where there is none yet.
+	// Erased is the record of the erasure, nil if there is none yet.
 	Erased *seal.Erasure `json:"erased,omitempty"`
 	// Quotes counts the customer's quotes by their statuses before, Noted those in which the erasure was noted now.
 	Quotes map[quote.Status]int `json:"quotes"`
@@ -47,9 +47,9 @@ type Erasure struct {
 	Letters int `json:"letters"`
 	// Late counts the quotes that were submitted while functions still remembered the keys. They are erased, too.
 	Late int `json:"late"`
-	// Unsealed are quotes with events from before what they say about persons was sealed. It is still there.
+	// Unsealed are quotes with events from before their personal data was sealed. It is still there.
 	Unsealed []string `json:"unsealed"`
-	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone all the same.
+	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone nevertheless.
 	stored.Faults
 }
 
@@ -211,7 +211,7 @@ func (e *Eraser) note(ctx context.Context, quoteID string, did *Erasure) error {
 	return e.forget(ctx, h)
 }
 
-// forget lets an erased quote be found by nothing of the person. The projector does it too, when it hears of the erasure.
+// forget removes an erased quote from the search. The projector does so too, when it receives the erasure.
 func (e *Eraser) forget(ctx context.Context, h quotestore.History) error {
 	return e.Projections.PutSearch(ctx, readmodel.Project(h), readmodel.TermsOf(h))
 }

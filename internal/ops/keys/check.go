@@ -42,7 +42,7 @@ type Fault struct {
 	CustomerID string
 	// KeyID is that of a key that does not open what is sealed under it, "" for events from before keys had ids.
 	KeyID string
-	// Events counts what is sealed under it, in so many Quotes.
+	// Events counts what is sealed under it, and Quotes the quotes that contain it.
 	Events, Quotes int
 	Err            error
 }
@@ -129,8 +129,8 @@ func (k *Check) Faults(ctx context.Context) ([]Fault, error) {
 	return faults, nil
 }
 
-// Settle does in the table of keys what an imported log asks for: who was erased stays so, and nobody gets a first key
-// here while the one that opens their events is elsewhere. It returns the faults that are left.
+// Settle brings the table of keys in line with an imported log: an erased customer stays erased, and no customer gets a
+// first key here while the key that opens their events is elsewhere. It returns the remaining faults.
 func (k *Check) Settle(ctx context.Context) ([]Fault, error) {
 	for _, e := range k.erasures() {
 		if _, err := k.quotes.Keys.Erase(ctx, e); err != nil {
@@ -149,7 +149,7 @@ func (k *Check) Settle(ctx context.Context) ([]Fault, error) {
 	return faults, nil
 }
 
-// NotErased is the error of a customer who was erased, as the log says, and of whom the table of keys does not know it.
+// NotErased is the error of a customer who was erased according to the log, but not according to the table of keys.
 type NotErased struct{ CustomerID string }
 
 func (e *NotErased) Error() string {

@@ -1,4 +1,4 @@
-// Package keys brings customers' keys from one system to another, and tries whether they open what is sealed under them.
+// Package keys copies customers' keys between systems, and checks whether they open what is sealed under them.
 package keys
 
 import (
@@ -23,7 +23,7 @@ const (
 	inABatch = 256
 )
 
-// Moved is what became of the customers of a table or a file of keys.
+// Moved is the outcome for the customers of a table or a file of keys.
 type Moved struct {
 	// Customers counts them, Erased those who are erased. Keys counts the keys that were written, There those that were
 	// there already.
@@ -78,7 +78,7 @@ func (m *Moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 	return platform.Each(batch, atATime, one)
 }
 
-// Copy brings the keys of one system to another.
+// Copy copies the keys of one system to another.
 func Copy(ctx context.Context, from, to *seal.Keys) (did Moved, err error) {
 	err = did.each(ctx, from.All(ctx), func(h seal.Holder) (seal.Adoption, error) {
 		wrapped, err := from.Wrap(ctx, h, to)
@@ -150,7 +150,7 @@ func (e *Foreign) Error() string {
 
 func (e *Foreign) Unwrap() error { return e.Err }
 
-// Import reads the keys from a file, which errors call by its name, into the system for which it was written.
+// Import reads the keys from a file, which errors name, into the system for which it was written.
 func Import(ctx context.Context, name string, r io.Reader, to *seal.Keys) (did Moved, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20) // more than an item of DynamoDB
@@ -165,7 +165,7 @@ func Import(ctx context.Context, name string, r io.Reader, to *seal.Keys) (did M
 	return did, err
 }
 
-// read reads the lines of a file of keys behind the first.
+// read reads the lines of a file of keys after the first.
 func read(name string, lines *bufio.Scanner) iter.Seq2[seal.Holder, error] {
 	return func(yield func(seal.Holder, error) bool) {
 		n, whole := 0, false

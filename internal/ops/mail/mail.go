@@ -1,4 +1,4 @@
-// Package mail reads what customers and staff were told, and carries out what people decide about it.
+// Package mail reads the notifications to customers and staff, and carries out people's decisions about them.
 package mail
 
 import (

@@ -40,7 +40,7 @@ func open(t *testing.T) *outbox.Store {
 	return store
 }
 
-// set gives a notification that somebody claimed another status.
+// set changes the status of a claimed notification.
 func set(ctx context.Context, store *outbox.Store, i outbox.Item, status string) error {
 	_, err := store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &store.Table, UpdateExpression: aws.String("SET #s = :s, claim = :s REMOVE pending"), ExpressionAttributeNames: map[string]string{"#s": "status"},

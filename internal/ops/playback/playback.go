@@ -1,6 +1,5 @@
-// Package playback announces events of the log on a bus once more: all of them, or a Selection. A Player
-// goes through the log in the order in which things occurred, and can go on where it, or another one,
-// stopped.
+// Package playback announces events of the log on a bus again: all of them, or a Selection. A Player reads the log in
+// the order in which events occurred, and can continue where it, or another one, stopped.
 package playback
 
 import (
@@ -27,7 +26,7 @@ type Selection struct {
 	// After is where to begin, and Until the time before which to end.
 	After eventstore.Cursor `json:"after"`
 	Until time.Time         `json:"until"`
-	// Types and Streams are those that are played; empty stands for all.
+	// Types and Streams are those to play; empty means all.
 	Types   []string `json:"types"`
 	Streams []string `json:"streams"`
 }
@@ -45,7 +44,7 @@ type Player struct {
 	PerSecond int
 	// Lag is by how much the time index may be behind the log, 0 where it never is. See IndexLag.
 	Lag time.Duration
-	// Enough tells that there is no time for another call; nil stands for all the time it takes.
+	// Enough reports whether there is no time for another call; nil means no limit.
 	Enough func() bool
 }
 
@@ -71,7 +70,7 @@ func (p *Player) Check(ctx context.Context, s Selection) error {
 
 // Progress is how far a playback is.
 type Progress struct {
-	// Cursor is behind the last event that was dealt with.
+	// Cursor is after the last event that was handled.
 	Cursor eventstore.Cursor `json:"cursor"`
 	// Played counts the events that the bus took.
 	Played int `json:"played"`
@@ -81,16 +80,16 @@ type Progress struct {
 	Done bool `json:"done"`
 }
 
-// IndexLag is by how much the time index is taken to be behind the log on AWS. DynamoDB promises nothing; a fraction
-// of a second is usual.
+// IndexLag is how much the time index is assumed to be behind the log on AWS. DynamoDB promises nothing; a fraction of
+// a second is usual.
 const IndexLag = 5 * time.Second
 
-// Play announces the selected events. After each call that the bus took it tells report how far it is;
-// a Player that begins behind that cursor leaves nothing out, and repeats nothing but the call during
-// which this one was interrupted.
+// Play announces the selected events. After each call that the bus accepted it calls report with its progress; a Player
+// that begins after that cursor leaves nothing out, and repeats nothing but the call during which this one was
+// interrupted.
 //
-// A selection that goes on to now waits for the index first. So every event that was in the log when Play began is
-// played; those that are appended later are announced as ever.
+// A selection up to now waits for the index first. So every event that was in the log when Play began is played; later
+// ones are announced as usual.
 func (p *Player) Play(ctx context.Context, s Selection, report func(Progress) error) (Progress, error) {
 	progress := Progress{Cursor: s.After, Faults: stored.NewFaults()}
 	if err := pause(ctx, min(p.Lag, time.Until(s.Until.Add(p.Lag)))); err != nil {
@@ -147,7 +146,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pace waits until so many events may have been played.
+// pace waits until the rate allows this number of events.
 func (p *Player) pace(ctx context.Context, began time.Time, played int) error {
 	if p.PerSecond == 0 {
 		return nil
@@ -231,8 +230,8 @@ func (p *Player) put(ctx context.Context, entries []types.PutEventsRequestEntry)
 	return nil
 }
 
-// Task is a playback, and how far it is: what goes from one call of a function to the next. Its selection begins
-// where it is.
+// Task is a playback and its progress: what one call of a function passes to the next. Its selection begins at its
+// position.
 type Task struct {
 	Selection
 	Name      string `json:"name"`

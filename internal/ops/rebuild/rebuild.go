@@ -1,12 +1,11 @@
 // Package rebuild makes projections again from the log.
 //
-// It goes through the log by streams, in parts that have none in common, and folds each stream once. What
-// is stored already and right stays as it is, what is not is replaced at once; so a reader finds every quote
-// at any time. What is appended meanwhile is the business of the projector, as ever: neither replaces what
-// was made from more events.
+// It reads the log by streams, in parts that have none in common, and folds each stream once. A stored projection that
+// is right stays, any other is replaced in one write; so a reader finds every quote at any time. The projector handles
+// what is appended meanwhile, as usual: neither replaces what was made from more events.
 //
-// A projection is also a witness: it says which event it was made from. Where the log does not have that event any
-// more, somebody changed the log. Then the projection stays as it is, as evidence, and the fault is named.
+// A projection is also a witness: it says which event it was made from. If the log no longer has that event, somebody
+// changed the log. Then the projection stays as it is, as evidence, and the fault is named.
 package rebuild
 
 import (
@@ -29,7 +28,8 @@ type Way string
 const (
 	// Over replaces what is wrong and adds what is missing.
 	Over Way = "over"
-	// Prune is Over, and then removes what the log knows nothing of. Each such quote is a fault all the same.
+	// Prune is Over, and then removes projections of quotes that the log does not have. Each such quote is still a
+	// fault.
 	Prune Way = "prune"
 	// Wipe removes all first but the evidence. Lists miss what is not made again yet.
 	Wipe Way = "wipe"
@@ -62,7 +62,7 @@ type Part struct {
 	Done  bool   `json:"done"`
 }
 
-// Figures are what a rebuild came to.
+// Figures are the result of a rebuild.
 type Figures struct {
 	// Streams and Events are those that were folded.
 	Streams int `json:"streams"`
@@ -83,8 +83,8 @@ func (f *Figures) add(o Figures) {
 	f.Join(o.Faults)
 }
 
-// Parts is in how many parts the log is gone through: more than there are workers, so that none is left with
-// all the work at the end.
+// Parts is the number of parts in which the log is read: more than there are workers, so that none has all the work at
+// the end.
 const Parts = 32
 
 func newFigures() Figures { return Figures{Faults: stored.NewFaults()} }
@@ -94,8 +94,8 @@ func New(way Way, kinds ...readmodel.Kind) Progress {
 	return Progress{Projections: kinds, Way: way, Parts: make([]Part, Parts), Figures: newFigures()}
 }
 
-// Run takes a rebuild from where it is to its end. After each batch it tells report how far it is. A Run that begins
-// there leaves nothing out, and does nothing again but the batches during which this one was interrupted.
+// Run continues a rebuild to its end. After each batch it calls report with its progress. A Run that begins there
+// leaves nothing out, and repeats only the batches during which this one was interrupted.
 func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) error) (Progress, error) {
 	p.Parts, p.Named = slices.Clone(p.Parts), slices.Clone(p.Named)
 	removed := func(_ string, n int) error {
@@ -124,8 +124,8 @@ func (r *Rebuilder) Run(ctx context.Context, p Progress, report func(Progress) e
 	return p, nil
 }
 
-// sound picks those quotes whose projection saw no event that the log does not have. Where a projection does not say
-// what it saw, the log must have something of the quote.
+// sound picks those quotes whose projection was made only from events that the log has. If a projection does not say
+// what it was made from, the log must have an event of the quote.
 func (r *Rebuilder) sound(ctx context.Context) func(quoteIDs []string) ([]string, error) {
 	return func(quoteIDs []string) ([]string, error) {
 		faults, err := r.faults(ctx, quoteIDs)
@@ -152,7 +152,8 @@ func (r *Rebuilder) absent(ctx context.Context, quoteIDs []string) ([]string, er
 	return absent, err
 }
 
-// faults compares the projections of quotes with the log, and tells by quote where it does not have what they saw.
+// faults compares the projections of quotes with the log, and returns by quote where the log does not have what they
+// were made from.
 func (r *Rebuilder) faults(ctx context.Context, quoteIDs []string) (map[string]string, error) {
 	witnesses, err := r.Projections.Witnesses(ctx, quoteIDs)
 	if err != nil {
@@ -222,7 +223,7 @@ func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progre
 	return context.Cause(ctx)
 }
 
-// foldPart deals with a part of the log, and tells keep after each batch.
+// foldPart folds a part of the log, and calls keep after each batch.
 func (r *Rebuilder) foldPart(ctx context.Context, of eventstore.Part, part Part, kinds []readmodel.Kind, keep func(Part, Figures) error) error {
 	b := batch{of: r, kinds: kinds, terms: map[string]readmodel.Terms{}}
 	for stream, err := range r.Quotes.Log.Whole(ctx, of, part.After) {
@@ -254,12 +255,12 @@ type batch struct {
 	of          *Rebuilder
 	kinds       []readmodel.Kind
 	projections []readmodel.Projection
-	// terms are by what these quotes are found, if that is rebuilt and their personal data can be opened.
+	// terms returns the search terms of these quotes, if the search is rebuilt and their personal data can be unsealed.
 	terms map[string]readmodel.Terms
 	Figures
 }
 
-// fold adds the projection of a stream, or says why there is none.
+// fold adds the projection of a stream, or the reason why there is none.
 func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	if _, ok := quotestore.QuoteID(stream.ID); !ok {
 		return nil
@@ -298,7 +299,7 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 	return err
 }
 
-// flush writes the projections, but those that would hide what the stored one tells of a changed log.
+// flush writes the projections, except those that would hide the evidence of a changed log in the stored one.
 func (b *batch) flush(ctx context.Context) error {
 	ids := make([]string, len(b.projections))
 	for i, p := range b.projections {
@@ -331,7 +332,7 @@ func (b *batch) flush(ctx context.Context) error {
 	return nil
 }
 
-// take gives the figures of the batch and begins the next.
+// take returns the figures of the batch and begins the next.
 func (b *batch) take() Figures {
 	f := b.Figures
 	b.Figures = Figures{}

@@ -229,7 +229,7 @@ func TestARebuildGivesWhatThereWas(t *testing.T) {
 
 func stranger() stored.Faults { return stored.Faults{Named: []string{strangerFault}} }
 
-// strangerFault is what a rebuild says of the quote of strangers.
+// strangerFault is what a rebuild says about the quote of strangers.
 var strangerFault = "stream " + quotestore.StreamID(quoteID(900)) + " is gone from the log, as its projection tells"
 
 // strangers puts a projection of each kind that belongs to no quote of the log.
@@ -278,7 +278,7 @@ func TestStrangersStayUntilTheyArePruned(t *testing.T) {
 	}
 }
 
-// TestALineAloneIsEvidence: of a quote whose events and document are gone, its customer's list still tells.
+// TestALineAloneIsEvidence: if a quote's events and document are gone, its customer's list is still evidence.
 func TestALineAloneIsEvidence(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -351,7 +351,7 @@ func TestEvidenceStays(t *testing.T) {
 				if len(done.Named) != 1 || !strings.HasPrefix(done.Named[0], want) || !strings.Contains(done.Named[0], test.want) {
 					t.Errorf("%s: faults %q, want one: %s … %s", way, done.Named, want, test.want)
 				}
-				if way == rebuild.Over || strings.Contains(test.want, "projection") { // else the log tells it alone
+				if way == rebuild.Over || strings.Contains(test.want, "projection") { // otherwise only the log shows it
 					d.assertProjections(t, before)
 				}
 			}
@@ -542,7 +542,7 @@ func TestAStreamThatCannotBeFoldedIsNamedAndTheOthersAreRebuilt(t *testing.T) {
 	}
 }
 
-// TestAKeyThatCannotBeReachedEndsTheRebuild: what an amended quote comes to is found out when the keys are back.
+// TestAKeyThatCannotBeReachedEndsTheRebuild: the state of an amended quote is computed when the keys are back.
 func TestAKeyThatCannotBeReachedEndsTheRebuild(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

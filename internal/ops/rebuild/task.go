@@ -19,11 +19,11 @@ const (
 	Empty Step = "empty"
 	// Fold deals with one part of the log.
 	Fold Step = "fold"
-	// Tidy names what the log knows nothing of, and removes it if the way is Prune.
+	// Tidy names projections of quotes that the log does not have, and removes them if the way is Prune.
 	Tidy Step = "tidy"
 )
 
-// Task is one step of a rebuild, and how far it is: what goes from one call of a function to the next.
+// Task is one step of a rebuild and its progress: what one call of a function passes to the next.
 type Task struct {
 	Step        Step             `json:"step"`
 	Projections []readmodel.Kind `json:"projections"`
@@ -41,8 +41,8 @@ type Task struct {
 // errEnough ends a task before it is done.
 var errEnough = errors.New("enough for one call")
 
-// Do takes a task on until it is done, or until enough says after a batch that there is no time for another. A
-// batch that an earlier call was interrupted in is done again, which changes nothing.
+// Do continues a task until it is done, or until enough reports after a batch that there is no time for another. An
+// interrupted batch of an earlier call is repeated, which changes nothing.
 func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, error) {
 	if err := t.check(); err != nil {
 		return t, err
@@ -63,7 +63,7 @@ func (r *Rebuilder) Do(ctx context.Context, t Task, enough func() bool) (Task, e
 	return t, err
 }
 
-// check refuses a task that is none.
+// check refuses an invalid task.
 func (t *Task) check() error {
 	for _, kind := range t.Projections {
 		if !slices.Contains(readmodel.All, kind) {
@@ -112,7 +112,7 @@ func (r *Rebuilder) fold(ctx context.Context, t *Task, enough func() bool) error
 	})
 }
 
-// Sum gives the figures of a whole rebuild: those of what was removed first, of the parts, which have to be all and
+// Sum returns the figures of a whole rebuild: those of what was removed first, of the parts, which must be complete and
 // done, and of the rest.
 func Sum(removal Task, folded []Task, rest Task) (Figures, error) {
 	sum := newFigures()

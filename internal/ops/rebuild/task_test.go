@@ -16,7 +16,7 @@ import (
 func always() bool { return true }
 func never() bool  { return false }
 
-// mustDo takes a task to its end, and gives how many calls that took.
+// mustDo takes a task to its end, and returns how many calls that took.
 func (d *desk) mustDo(t *testing.T, task rebuild.Task, enough func() bool) (rebuild.Task, int) {
 	t.Helper()
 	for calls := 1; ; calls++ {

@@ -1,4 +1,4 @@
-// Package restore puts events back that somebody changed or deleted.
+// Package restore restores events that somebody changed or deleted.
 package restore
 
 import (
@@ -25,15 +25,15 @@ type Restorer struct {
 	Bucket      archive.Bucket
 	// Only picks the streams; nil picks all.
 	Only func(stream string) bool
-	// Check finds out what would be put back, and writes nothing.
+	// Check reports what would be restored, and writes nothing.
 	Check bool
 }
 
-// Restored is what a Restorer came to.
+// Restored is the result of a Restorer.
 type Restored struct {
 	// Events are those that were put back.
 	Events []Place `json:"events"`
-	// Faults tell of events that could not be put back, and why.
+	// Faults name events that could not be restored, and why.
 	Faults []string `json:"faults"`
 }
 
@@ -43,9 +43,9 @@ type Place struct {
 	Version  int    `json:"version"`
 }
 
-// Run puts back every event that the log lacks or has otherwise. What it was, the archive's line says, and for what the
-// archive had no line of yet the first change that was kept. Where both speak, they must agree. Then it makes the
-// projections of these quotes again.
+// Run restores every event that the log lacks or has changed. The original is the archive's line or, if there is none
+// yet, the first change that was kept. If there are both, they must agree. Then it rebuilds the projections of these
+// quotes.
 func (r *Restorer) Run(ctx context.Context) (Restored, error) {
 	done := Restored{Events: []Place{}, Faults: []string{}}
 	witness, err := archive.Look(ctx, r.Bucket)
@@ -176,7 +176,7 @@ func (r *Restorer) archived(ctx context.Context, witness *archive.Witness, origi
 	}
 	for _, e := range events {
 		p := Place{e.StreamID, e.Version}
-		if other, ok := originals[p]; !ok || other.Imported < e.Imported { // the import that came last brought what stands
+		if other, ok := originals[p]; !ok || other.Imported < e.Imported { // the last import added the event in the log
 			originals[p] = e
 		}
 	}

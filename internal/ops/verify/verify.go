@@ -23,7 +23,7 @@ type Verifier struct {
 	SkipKeys bool
 }
 
-// Verification is what a check came to.
+// Verification is the result of a check.
 type Verification struct {
 	Streams int                `json:"streams"`
 	Events  int                `json:"events"`

@@ -118,7 +118,7 @@ type Ended struct {
 
 func (e *Ended) Error() string { return fmt.Sprintf("the workflow %s: %s", e.Status, e.Reason) }
 
-// Parts are those of a map state: how many there are, and what became of them.
+// Parts are those of a map state: how many there are, and their states.
 type Parts struct{ Total, Done, Failed int64 }
 
 // Parts returns those of the first map state of an execution, none before it is begun.

@@ -26,8 +26,8 @@ type BadAttribute struct {
 
 func (e *BadAttribute) Error() string { return "attribute " + e.Name + " is not " + e.Want }
 
-// Reader takes attributes out of an item. An attribute that is not what is asked for reads as the zero value, and
-// the first such one is Err.
+// Reader reads attributes of an item. An attribute of another type reads as the zero value, and the first such one is
+// Err.
 type Reader struct {
 	item Item
 	// within begins the names of a map's attributes.
@@ -162,8 +162,7 @@ func Image(image map[string]events.DynamoDBAttributeValue) Item {
 	return item
 }
 
-// attribute converts a value. One of a type that nothing here is written as comes out as NULL, which is read as
-// nothing either.
+// attribute converts a value. A value of a type that nothing here uses becomes NULL, which reads as nothing.
 func attribute(v events.DynamoDBAttributeValue) types.AttributeValue {
 	switch v.DataType() {
 	case events.DataTypeString:
@@ -179,18 +178,18 @@ func attribute(v events.DynamoDBAttributeValue) types.AttributeValue {
 	}
 }
 
-// maxNamed is how many faults are named: so many that they fit into what a state machine passes on.
+// maxNamed is how many faults are named: as many as fit into a state machine's payload.
 const maxNamed = 20
 
-// Faults are what could not be read, by name as far as there is room. The zero Faults are none, and NewFaults are none
-// for JSON, where a program finds a list in any case.
+// Faults are what could not be read, by name as far as there is room. The zero Faults means none, and NewFaults means
+// none in JSON, as an empty list.
 type Faults struct {
 	Named []string `json:"faults"`
 	// Unnamed counts the faults for which there was no room.
 	Unnamed int `json:"unnamed"`
 }
 
-// NewFaults are none.
+// NewFaults returns no faults.
 func NewFaults() Faults { return Faults{Named: []string{}} }
 
 // Count is how many there are.

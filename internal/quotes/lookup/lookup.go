@@ -1,4 +1,4 @@
-// Package lookup records what an outside party answers about a quote, once for each notice that asks for it.
+// Package lookup records what an outside party answers about a quote, once for each notice that requests it.
 package lookup
 
 import (
@@ -13,13 +13,13 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Record finds something out about the quote that a notice is about, and appends it to the log. The
-// function lookUp gives the command that records it, nil when the log has it already. During a replay
-// its effects are muted, and nothing is recorded.
+// Record looks something up for the quote of a notice, and appends it to the log. The function lookUp returns the
+// command that records it, nil if the log has it already. During a replay its effects are muted, and nothing is
+// recorded.
 //
-// Nothing is looked up where an amendment or a reversal came since, which has a notice of its own, nor for a
-// quote that is closed, or whose customer was erased: nobody may be asked about people who want no quote any more. The command's id
-// derives from the notice's event, so that a notice which comes twice records once.
+// Nothing is looked up if an amendment or a reversal followed, which has its own notice, nor for a quote that is closed
+// or whose customer was erased: no provider may be asked about people who no longer want a quote. The command's id
+// derives from the notice's event, so that a repeated notice records once.
 func Record(ctx context.Context, quotes *quotestore.Store, n notice.Delivery, actor string, lookUp func(context.Context, quote.Quote) (quote.Command, error)) error {
 	if n.Replayed() {
 		ctx = effects.WithReplay(ctx)

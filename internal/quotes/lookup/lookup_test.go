@@ -182,7 +182,7 @@ func TestAnAnswerAboutARevisionThatWasAmendedMeanwhileIsDropped(t *testing.T) {
 	if events := mustEvents(t, s); err != nil || asked != 1 || len(events) != 2 {
 		t.Errorf("error=%v, asked %d times, %d events; want none, 1 and 2", err, asked, len(events))
 	}
-	// The amendment has a notice of its own.
+	// The amendment has its own notice.
 	n.Detail.EventID, n.Detail.Version = "event-2", 2
 	err = lookup.Record(t.Context(), s, n, "vinlookup", func(context.Context, quote.Quote) (quote.Command, error) {
 		c := quotetest.MustExample(t, "E01").Vehicles()
@@ -194,8 +194,8 @@ func TestAnAnswerAboutARevisionThatWasAmendedMeanwhileIsDropped(t *testing.T) {
 	}
 }
 
-// TestOfManyReversalsTheLastLooksUp: events that are undone together have a notice each; nobody is asked for
-// each of them.
+// TestOfManyReversalsTheLastLooksUp: events that are undone together have a notice each; no provider is called for each
+// of them.
 func TestOfManyReversalsTheLastLooksUp(t *testing.T) {
 	t.Parallel()
 	s, n := newQuote(t)

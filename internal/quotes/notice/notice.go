@@ -1,5 +1,5 @@
-// Package notice is what the bus carries: an eventstore.Notice for each event of the log, which one function puts
-// there as an Entry, and the others hear as a Delivery.
+// Package notice is what the bus carries: an eventstore.Notice for each event of the log, which one function publishes
+// as an Entry, and the others receive as a Delivery.
 package notice
 
 import (
@@ -34,8 +34,8 @@ func (n Delivery) Subject() platform.Subject {
 	}
 }
 
-// Latest reads the quote that a notice is about as it is now; current is false when an amendment or a
-// reversal has come since the notice's event: that one's notice says what there is to do.
+// Latest reads the quote that a notice is about as it is now; current is false when an amendment or a reversal has come
+// since the notice's event: that one's notice says what to do.
 func (n Delivery) Latest(ctx context.Context, quotes *quotestore.Store, options ...quotestore.Option) (h quotestore.History, current bool, err error) {
 	quoteID, ok := quotestore.QuoteID(n.Detail.StreamID)
 	if !ok {

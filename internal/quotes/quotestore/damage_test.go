@@ -17,9 +17,9 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// TestADamagedSnapshotIsAsGoodAsNone puts something else in the place of each attribute of a snapshot. The quote is what
-// the whole log makes of it, a command is carried out, and the next snapshot replaces the damaged one.
-func TestADamagedSnapshotIsAsGoodAsNone(t *testing.T) {
+// TestADamagedSnapshotIsIgnored replaces each attribute of a snapshot. The quote is what the whole log makes of it, a
+// command is carried out, and the next snapshot replaces the damaged one.
+func TestADamagedSnapshotIsIgnored(t *testing.T) {
 	t.Parallel()
 	l := newLong(t)
 	l.growTo(60)
@@ -66,9 +66,9 @@ func TestADamagedSnapshotIsAsGoodAsNone(t *testing.T) {
 	}
 }
 
-// TestNoSnapshotOutlivesAForgedEvent changes an event in the table and puts it back later. What is taken while an event
-// is another than its successor knows is no snapshot, and one that was taken of a forged event is not used once the event
-// stands as it was. A snapshot that stands costs no further request.
+// TestNoSnapshotOutlivesAForgedEvent changes an event in the table and puts it back later. No snapshot is taken while
+// an event differs from the one its successor is chained to, and one that was taken of a forged event is not used once
+// the event is restored. A valid snapshot costs no further request.
 func TestNoSnapshotOutlivesAForgedEvent(t *testing.T) {
 	t.Parallel()
 	actor := func(l *long, version int, who string) {

@@ -35,20 +35,19 @@ func read(data []byte, into any) error {
 	return json.Unmarshal(data, into, lastCounts)
 }
 
-// lastCounts leaves it to the last of members of the same name, as encoding/json does: nothing has to be remembered
-// of those that are passed over.
+// lastCounts lets the last of members with the same name count, as encoding/json does: so skipped members need not be
+// remembered.
 var lastCounts = jsontext.AllowDuplicateNames(true)
 
 // passed is a value that is not read.
 type passed struct{}
 
-// UnmarshalJSONFrom goes on behind it.
+// UnmarshalJSONFrom continues after it.
 func (*passed) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }
 
-// recalled is decode for who may have asked before. A quote is folded again with each of its events, and by
-// one function after another, so what was decoded of late is kept. Decoding depends on nothing but the
-// text, and nobody changes an event; so the text itself is the key. It has the personal data in it: what is
-// sealed nobody finds here who could not open it.
+// recalled is decode with a cache. A quote is folded again with each of its events, and by one function after another,
+// so recent results are kept. Decoding depends only on the text, and nothing changes an event; so the text itself is
+// the key. It contains the personal data: only callers that could unseal an event find it here.
 func recalled(stored eventstore.Event) (quote.Event, error) {
 	v := quote.Versioned{Type: stored.Type, Version: stored.SchemaVersion}
 	if e, ok := recent.get(v, stored.Data); ok {
@@ -105,7 +104,7 @@ func (r *events) put(key encoded, e quote.Event) {
 	r.young[key] = e
 }
 
-// age begins a new generation when the young one is too old, or has no room for so many more events.
+// age begins a new generation when the young one is too old, or has no room for this many more events.
 func (r *events) age(more int) {
 	now := time.Now()
 	old := now.Sub(r.born)

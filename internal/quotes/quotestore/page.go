@@ -9,17 +9,17 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// Page is a part of a quote's log, with what the rest of it says about this part.
+// Page is a part of a quote's log, with what the rest of the log says about this part.
 type Page struct {
-	// CustomerID is whose quote it is.
+	// CustomerID is the quote's customer.
 	CustomerID string
 	// Events are those of the page with their personal data, unless these were erased.
 	Events []eventstore.Event
 	// ReversedBy has the versions of the events that were undone, each with that of its reversal.
 	ReversedBy map[int]int
-	// Erased tells that personal data are missing, as the customer's key was erased.
+	// Erased reports whether personal data is missing because the customer's key was erased.
 	Erased bool
-	// More tells that events follow behind the page.
+	// More reports whether more events follow the page.
 	More bool
 }
 
@@ -28,8 +28,8 @@ const pageBytes = 2 << 20
 
 var errNoJSON = errors.New("its data are not JSON")
 
-// LoadPage reads up to limit events of a quote behind a version, and fewer of large ones. A quote without events has
-// an empty page. A log that is more than one page is gone through a second time, for what undoes events of the page.
+// LoadPage reads up to limit events of a quote after a version, and fewer large ones. A quote without events has an
+// empty page. A log of more than one page is read a second time, to find what undoes events of the page.
 func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) (Page, error) {
 	events, more, err := s.Log.Page(ctx, StreamID(quoteID), after, limit, pageBytes)
 	if err != nil {

@@ -26,25 +26,25 @@ const streamPrefix = "quote-"
 // StreamID is the stream that holds a quote's events.
 func StreamID(quoteID string) string { return streamPrefix + quoteID }
 
-// QuoteID is the quote whose events a stream holds; ok is false for any other stream.
+// QuoteID is the quote whose events a stream has; ok is false for any other stream.
 func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
 
-// Store loads quotes and executes commands on them. What is personal in the events of a quote it seals under the
-// key of the customer, from the first event on; a quote whose first event has nothing sealed stays as it is.
+// Store loads quotes and executes commands on them. It seals the personal data in the events of a quote under the
+// customer's key, from the first event on; a quote whose first event has nothing sealed stays as it is.
 type Store struct {
 	Log *eventstore.Store
 	// Keys are those of the customers. A Store without them cannot create quotes, nor load those that have
 	// something sealed.
 	Keys *seal.Keys
-	// Snapshots shorten the way to a quote as it is now. Nil stands for none.
+	// Snapshots shorten the way to a quote as it is now. Nil means none.
 	Snapshots *Snapshots
-	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that creates quotes asks it before it makes a
-	// customer's first key: nobody gets another key whose quotes are sealed under one that is not here. Nil means that no
-	// customer has quotes.
+	// OfCustomer lists the newest quotes of a customer, at most 100. A Store that creates quotes asks it before it
+	// makes a customer's first key: a customer whose quotes are sealed under a key that is not here gets no other key.
+	// Nil means that no customer has quotes.
 	OfCustomer func(ctx context.Context, customerID string) (quoteIDs []string, err error)
 }
 
-// Order is a command with what has to be known about it besides what it wants.
+// Order is a command with its context.
 type Order struct {
 	// ID identifies the command; a repeated command has the same one and changes nothing. KeyedID makes those of commands
 	// that are given under an idempotency key.
@@ -56,9 +56,9 @@ type Order struct {
 	Command quote.Command
 	// IfVersion is the version that the quote must have, 0 for any.
 	IfVersion int
-	// Permit has the last word on what the command came to, before it is appended to a quote; its error refuses the
-	// command. It is not asked about a command that changes nothing or was carried out before, and may be asked again
-	// where others wrote meanwhile. Nil permits everything.
+	// Permit has the last word on the command's events, before they are appended; its error refuses the command. It is
+	// not called for a command that changes nothing or was carried out before, and may be called again if others wrote
+	// meanwhile. Nil permits everything.
 	Permit func(ctx context.Context, q quote.Quote, decided []quote.Event) error
 }
 
@@ -74,16 +74,16 @@ type NotFound struct{ QuoteID string }
 
 func (e *NotFound) Error() string { return "there is no quote " + e.QuoteID }
 
-// History is a quote with the log behind it.
+// History is a quote with its log.
 type History struct {
 	Quote quote.Quote
 	// Events are those that made it. Latest leaves out the older ones of a long log.
 	Events []eventstore.Event
-	// Erased tells that personal data are missing, as the customer's key was erased.
+	// Erased reports whether personal data is missing because the customer's key was erased.
 	Erased bool
-	// base is the snapshot from which the quote was made, nil where it was made from all events.
+	// base is the snapshot from which the quote was made, nil if it was made from all events.
 	base *snapshot
-	// damaged tells that there is a snapshot that cannot be read.
+	// damaged reports whether there is a snapshot that cannot be read.
 	damaged bool
 	// decoded are the events as the domain knows them, nil if only the cache may have them.
 	decoded []quote.Event
@@ -112,9 +112,9 @@ func (h History) RequestedAt() time.Time {
 // Option is what a read does otherwise than its name says.
 type Option int
 
-// Impersonal leaves personal data sealed, so that a read needs no key: for callers that ask what became of a quote, and
-// not about people, whose data are empty then. Only a quote that was amended is unsealed all the same, as what still
-// holds after an amendment depends on who and which car stayed the same; and a snapshot always takes the key.
+// Impersonal leaves personal data sealed, so that a read needs no key: for callers that need the state of a quote but
+// no personal data, which is then empty. Only an amended quote is unsealed nevertheless, because what still holds after
+// an amendment depends on which people and cars stayed the same; and a snapshot always takes the key.
 const Impersonal Option = 1
 
 // Load reads all events of a quote and unseals their personal data, which are empty if the customer was erased. A quote
@@ -123,9 +123,9 @@ func (s *Store) Load(ctx context.Context, quoteID string, options ...Option) (Hi
 	return s.load(ctx, quoteID, s.unsealer(options))
 }
 
-// Latest is Load for callers that need the quote as it is now, and not its older events: it reads the newest events, and
-// of a long log the newest snapshot instead of what is before them. That is two requests; there is a third, for the
-// whole log, if the snapshot is missing, is late, is in another form, or does not hold any more because something was
+// Latest is Load for callers that need the quote as it is now, and not its older events: it reads the newest events,
+// and of a long log the newest snapshot instead of the older ones. That is two requests; there is a third, for the
+// whole log, if the snapshot is missing, is late, is in another form, or is no longer valid because something was
 // undone since. A Store without Snapshots always reads the whole log.
 func (s *Store) Latest(ctx context.Context, quoteID string, options ...Option) (History, error) {
 	if s.Snapshots == nil {
@@ -134,8 +134,8 @@ func (s *Store) Latest(ctx context.Context, quoteID string, options ...Option) (
 	return s.latest(ctx, quoteID, s.unsealer(options))
 }
 
-// HistoryOf is Load for a caller that has read the events, all of a quote's in the order of the log, and goes through
-// streams that nobody needs again soon: no request, and no memory of what was decoded. It unseals events in place.
+// HistoryOf is Load for a caller that has read the events, all of a quote's in the order of the log, and reads streams
+// that are not needed again soon: it makes no request, and does not cache what was decoded. It unseals events in place.
 func (s *Store) HistoryOf(ctx context.Context, events []eventstore.Event, options ...Option) (History, error) {
 	erased, err := s.unsealer(options)(ctx, events)
 	if err != nil {
@@ -224,7 +224,7 @@ func (h History) Decoded() ([]quote.Event, error) {
 	return decodeAll(h.Events, recalled)
 }
 
-// with is the history after further events. What they undo has to be found in all of it.
+// with is the history after further events. What they undo must be found in all of it.
 func (h History) with(events []eventstore.Event) (History, error) {
 	all := slices.Concat(h.Events, events)
 	if slices.ContainsFunc(events, undoes) {
@@ -255,9 +255,9 @@ func decodeAll(events []eventstore.Event, read func(eventstore.Event) (quote.Eve
 // maxRaces is how often a command starts over when others keep appending to the same quote.
 const maxRaces = 20
 
-// Execute carries out a command on a quote: it loads, decides and appends, and starts over when
-// somebody else appended meanwhile. It gives the quote as the command leaves it. A command that was
-// carried out before changes nothing and gives the quote as it was left then.
+// Execute carries out a command on a quote: it loads, decides and appends, and starts over if another process appended
+// meanwhile. It returns the quote as the command leaves it. A command that was carried out before changes nothing and
+// returns the quote as it was left then.
 func (s *Store) Execute(ctx context.Context, quoteID string, order Order) (History, error) {
 	h, err := s.loadFor(ctx, quoteID, order.Command)
 	if err != nil {
@@ -385,7 +385,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	return h.with(events)
 }
 
-// sealedBefore is what Make asks about a customer without a key, nil if nobody can tell.
+// sealedBefore is what Make calls for a customer without a key, nil if unknown.
 func (s *Store) sealedBefore(customerID string) func(context.Context) (bool, error) {
 	if s.OfCustomer == nil {
 		return nil
@@ -417,8 +417,8 @@ func (e *KeyReused) Error() string {
 // keyedPrefix begins the ids of commands that were given under an idempotency key.
 const keyedPrefix = "command/"
 
-// KeyedID is the id of a command that is given under an idempotency key, made of all that the key is for and of what the
-// command wants. Both are hashed: the id is stored with each event, and the texts of callers may be long.
+// KeyedID is the id of a command that is given under an idempotency key, derived from the key's scope and the command's
+// content. Both are hashed: the id is stored with each event, and the texts of callers may be long.
 func KeyedID(key string, wanted []byte) string {
 	return fmt.Sprintf("%s%x/%x", keyedPrefix, sha256.Sum256([]byte(key)), sha256.Sum256(wanted))
 }

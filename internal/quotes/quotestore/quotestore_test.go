@@ -28,7 +28,7 @@ func order(id string, c quote.Command) quotestore.Order {
 	return quotestore.Order{ID: id, Actor: "tester", CorrelationID: "correlation", CausationID: "cause", At: at, Command: c}
 }
 
-// mustCreate submits an example under a quote id of its own.
+// mustCreate submits an example under its own quote id.
 func mustCreate(t *testing.T, s *quotestore.Store, e quotetest.Example, quoteID string) quote.Quote {
 	t.Helper()
 	submit := e.Submit()
@@ -247,7 +247,7 @@ func TestAWorkerWhoKeepsLosingGivesUp(t *testing.T) {
 	log := s.Log
 	e := quotetest.MustExample(t, "E01")
 	mustCreate(t, s, e, quoteID(1))
-	// Whenever the command is about to be appended, somebody else appends first.
+	// Whenever the command is about to be appended, another process appends first.
 	rival := *log
 	rival.Validate = func(string, int, []byte) error { return nil }
 	others := 0

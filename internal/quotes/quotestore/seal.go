@@ -15,7 +15,7 @@ import (
 // errNoKeys says that a Store without Keys met personal data.
 var errNoKeys = errors.New("personal data are sealed, and this store has no keys")
 
-// sealed tells that the quote's personal data are sealed, as its first event is. One that is not has no snapshot.
+// sealed reports whether the quote's personal data are sealed, as its first event is. One that is not has no snapshot.
 func (h History) sealed() bool { return !h.Whole() || h.Events[0].Sealed != nil }
 
 // customerOf is the customer of a quote, before or after its first event.
@@ -47,9 +47,9 @@ func (s *Store) seal(ctx context.Context, customerID string, e *eventstore.Event
 	return nil
 }
 
-// Unseal puts back into events, as the log has them, what is sealed. It is true where that cannot be done, as the
-// key was erased; what the log says of that counts as well, where the key or its record are not there. The error is
-// *eventstore.Unreadable where nobody will ever open an event.
+// Unseal puts the sealed members back into events as the log has them. It returns true if that cannot be done because
+// the key was erased; the log's record of that counts too, if the key or its record is missing. The error is
+// *eventstore.Unreadable if an event can never be unsealed.
 func (s *Store) Unseal(ctx context.Context, events []eventstore.Event) (erased bool, err error) {
 	if slices.ContainsFunc(events, func(e eventstore.Event) bool { return e.Type == quote.TypePersonalDataErased }) {
 		return true, nil
@@ -110,8 +110,8 @@ func (s *Store) hasSealed(ctx context.Context, customerID string) (bool, error) 
 	return len(owners) > 0, err
 }
 
-// InClear reports whether an event, as the log has it, says something about persons that is not sealed: it is from before
-// that was.
+// InClear reports whether an event, as the log has it, contains personal data that is not sealed: it is from before
+// sealing existed.
 func InClear(events []eventstore.Event) (bool, error) {
 	for _, e := range events {
 		paths, err := schemas.Personal(e.Type, e.SchemaVersion)

@@ -34,7 +34,7 @@ func mustPrice(t *testing.T, s *quotestore.Store, e quotetest.Example, id string
 	mustExecute(t, s, id, order("r"+id, quote.RateQuote{Revision: 1}))
 }
 
-// withoutKeys is the store for who has no key, and the number of its calls for keys.
+// withoutKeys is the store for callers without a key, and the number of its calls for keys.
 func withoutKeys(stack *stacktest.Stack) (*quotestore.Store, *atomic.Int64) {
 	cfg := stack.Config()
 	calls := &atomic.Int64{}
@@ -107,7 +107,8 @@ func TestWhatCameOfAQuoteIsKnownWithoutAKey(t *testing.T) {
 	}
 }
 
-// Who stayed the same in an amendment decides what is still known, so that even who asks for no person needs the key.
+// The people who stayed the same in an amendment decide what is still known, so even callers that need no personal data
+// need the key.
 func TestAnAmendedQuoteIsTheSameSealed(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -265,7 +266,7 @@ func TestAnErasureIsKnownWithoutItsRecord(t *testing.T) {
 	}
 }
 
-// TestAnErasureBetweenReadingAndAppending refuses the command, as one that comes later.
+// TestAnErasureBetweenReadingAndAppending refuses the command, like a later one.
 func TestAnErasureBetweenReadingAndAppending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"milepost/internal/log/seal"
 )
 
-// Fit reports whether a provider's answer, with the lookup that was made of it, fits its share of the event that has
-// to hold so many answers. If it does not, its reply is left out, and the answer says so by quote.TooLarge and the
-// hash of the reply: nothing may be made of it then.
+// Fit reports whether a provider's answer, with the lookup derived from it, fits its share of the event that stores all
+// answers. If it does not, its reply is left out, and the answer says so by quote.TooLarge and the hash of the reply:
+// nothing may be made of it then.
 func Fit(a *quote.Answer, lookup any, answers int) (fits bool, err error) {
 	rest := *a
 	rest.Reply = ""

@@ -27,8 +27,8 @@ import (
 // SnapshotEvery is how many events there are between two snapshots of a quote.
 const SnapshotEvery = 50
 
-// Milestone reports whether an event is one behind which a snapshot is taken: every SnapshotEvery events, and
-// when something was undone in a quote that has snapshots, since these no longer hold.
+// Milestone reports whether a snapshot is taken after an event: every SnapshotEvery events, and when something was
+// undone in a quote with snapshots, because these are no longer valid.
 func Milestone(eventType string, version int) bool {
 	return version%SnapshotEvery == 0 || eventType == quote.TypeEventReversed && version > SnapshotEvery
 }
@@ -37,7 +37,7 @@ func Milestone(eventType string, version int) bool {
 type Snapshots struct {
 	DB    *dynamodb.Client
 	Table string
-	// Logger is told of snapshots that are damaged.
+	// Logger receives damaged snapshots.
 	Logger *slog.Logger
 }
 
@@ -52,7 +52,7 @@ type snapshot struct {
 	Forgotten bool
 }
 
-// commandMark stands for the ids of a command and of all others under its idempotency key.
+// commandMark identifies a command and all others under its idempotency key.
 type commandMark uint64
 
 func markOf(commandID string) commandMark {
@@ -60,7 +60,7 @@ func markOf(commandID string) commandMark {
 	return commandMark(binary.BigEndian.Uint64(sum[:]))
 }
 
-// maxCommands is how many commands a snapshot remembers. Where there were more, the log has to be asked.
+// maxCommands is how many commands a snapshot remembers. If there were more, the log must be searched.
 const maxCommands = 1000
 
 func (s *Store) latest(ctx context.Context, quoteID string, unseal unsealer) (History, error) {
@@ -88,7 +88,7 @@ func (s *Store) latest(ctx context.Context, quoteID string, unseal unsealer) (Hi
 	if !kept.stands(events, tail) {
 		return s.despite(ctx, quoteID, &damagedSnapshot{errors.New("the chain of the log has another event at its version")}, unseal)
 	}
-	// A snapshot has the personal data, so they are to be there in the events too.
+	// A snapshot has the personal data, so the events must have it too.
 	erased, err := s.Unseal(ctx, events)
 	if err != nil {
 		return History{}, err
@@ -100,7 +100,7 @@ func (s *Store) latest(ctx context.Context, quoteID string, unseal unsealer) (Hi
 	return h.with(events[tail:])
 }
 
-// despite reads a quote from the log whose snapshot cannot be used, and logs it. The next snapshot replaces that.
+// despite reads a quote from the log if its snapshot cannot be used, and logs that. The next snapshot replaces it.
 func (s *Store) despite(ctx context.Context, quoteID string, damaged *damagedSnapshot, unseal unsealer) (History, error) {
 	s.Snapshots.Logger.ErrorContext(ctx, "damaged snapshot", "stream_id", StreamID(quoteID), "error", damaged.err.Error())
 	h, err := s.load(ctx, quoteID, unseal)
@@ -108,8 +108,8 @@ func (s *Store) despite(ctx context.Context, quoteID string, damaged *damagedSna
 	return h, err
 }
 
-// stands reports whether the chain of the newest events, those behind the snapshot from tail on, has the event that it was
-// taken at: by the event itself, where it is among them, and by the one behind it.
+// stands reports whether the chain of the newest events, those after the snapshot from tail on, has the event that it
+// was taken at: by the event itself, if it is among them, and by the next one.
 func (kept snapshot) stands(events []eventstore.Event, tail int) bool {
 	if tail > 0 && events[tail-1].Hash() != kept.Hash {
 		return false
@@ -119,14 +119,14 @@ func (kept snapshot) stands(events []eventstore.Event, tail int) bool {
 
 func undoes(e eventstore.Event) bool { return e.Type == quote.TypeEventReversed }
 
-// damagedSnapshot says that a snapshot cannot be read. It is as good as none, and the next one replaces it.
+// damagedSnapshot is the error if a snapshot cannot be read. It is ignored, and the next one replaces it.
 type damagedSnapshot struct{ err error }
 
 func (e *damagedSnapshot) Error() string { return "the snapshot cannot be read: " + e.err.Error() }
 func (e *damagedSnapshot) Unwrap() error { return e.err }
 
-// snapshot returns the snapshot of a quote, the zero one if there is none that says something: its customer may have
-// been erased. The error is *damagedSnapshot if it cannot be read.
+// snapshot returns the snapshot of a quote, the zero one if there is no readable one: its customer may have been
+// erased. The error is *damagedSnapshot if it cannot be read.
 func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err error) {
 	sealed, err := s.Snapshots.get(ctx, stream)
 	if err != nil || sealed.Text == nil {
@@ -158,8 +158,9 @@ func (s *Store) snapshot(ctx context.Context, stream string) (kept snapshot, err
 
 func aadOfSnapshot(stream string) []byte { return []byte(stream + "\nsnapshot") }
 
-// TakeSnapshot keeps a quote as it is now, sealed for its customer. One that is not sealed itself, or whose
-// customer has no key or was erased, gets no snapshot, nor does one whose events are not chained: somebody changed them.
+// TakeSnapshot stores a quote as it is now, sealed for its customer. A quote that is not sealed itself, or whose
+// customer has no key or was erased, gets no snapshot, nor does one whose events do not chain, because somebody changed
+// them.
 func (s *Store) TakeSnapshot(ctx context.Context, quoteID string) error {
 	h, err := s.Latest(ctx, quoteID)
 	if _, none := errors.AsType[*seal.NoKey](err); none {
@@ -208,7 +209,7 @@ func (h History) commands() (marks []commandMark, all bool) {
 	return marks[extra:], all && extra == 0
 }
 
-// form names how a state is written, and what events come to. A snapshot of another form is none.
+// form identifies how a state is written and what the fold means. A snapshot in another form is ignored.
 var form = fmt.Sprintf("sealed-%d-%x", quote.FoldVersion, sha256.Sum256([]byte(formOf(reflect.TypeFor[snapshot](), nil))))[:40]
 
 // formOf spells out a type with all that it is made of.

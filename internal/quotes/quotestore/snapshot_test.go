@@ -63,7 +63,7 @@ func newLong(t *testing.T) *long {
 	return l
 }
 
-// do carries out a command, and takes a snapshot where there is to be one.
+// do carries out a command, and takes a snapshot if one is due.
 func (l *long) do(c quote.Command) quotestore.History {
 	l.t.Helper()
 	l.orders++
@@ -84,7 +84,7 @@ func (l *long) takeSnapshot() {
 	}
 }
 
-// growTo amends and rates until the quote has so many events.
+// growTo amends and rates until the quote has a number of events.
 func (l *long) growTo(version int) {
 	l.t.Helper()
 	for h := mustLoad(l.t, l.Store, l.id); h.Quote.Version < version; {
@@ -233,7 +233,7 @@ func TestASnapshotThatDoesNotServeIsPassedOver(t *testing.T) {
 		l.growTo(60)
 		late := *l.Store
 		late.Snapshots = nil
-		l.Store = &late // whoever takes snapshots hears of nothing for a while
+		l.Store = &late // whatever takes snapshots receives nothing for a while
 		for h := mustLoad(t, l.Store, l.id); h.Quote.Version < 110; h = mustLoad(t, l.Store, l.id) {
 			var c quote.Command = quote.AmendQuote{QuoteDate: l.example.QuoteDate, Request: l.changed(h.Quote.Request)}
 			if h.Quote.Rating == nil {
@@ -265,12 +265,12 @@ func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
 		if err != nil || !h.Erased || !h.Whole() || h.Quote.Request.Vehicles[0].VIN != "" || h.Quote.Version < 2*quotestore.SnapshotEvery {
 			t.Errorf("Erased=%v Whole=%v %+v, error %v", h.Erased, h.Whole(), h.Quote.Request, err)
 		}
-		l.takeSnapshot() // comes to nothing
+		l.takeSnapshot() // has no effect
 	})
 }
 
-// TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf: whoever still remembers the key does not show what was erased.
-func TestASnapshotDoesNotOutliveAnErasureThatTheLogTellsOf(t *testing.T) {
+// TestASnapshotDoesNotOutliveAnErasureInTheLog: whoever still remembers the key does not show what was erased.
+func TestASnapshotDoesNotOutliveAnErasureInTheLog(t *testing.T) {
 	t.Parallel()
 	l := newLong(t)
 	l.growTo(quotestore.SnapshotEvery + 3)
@@ -329,7 +329,7 @@ func TestACorrectionCountsBeforeAndBehindASnapshot(t *testing.T) {
 		})
 	}
 	l.growTo(quotestore.SnapshotEvery - 2)
-	correct() // a revision later it is behind an amendment, in the snapshot
+	correct() // a revision later it is after an amendment, in the snapshot
 	l.growTo(quotestore.SnapshotEvery)
 	correct()
 	l.takeSnapshot() // with the correction in force
@@ -337,7 +337,7 @@ func TestACorrectionCountsBeforeAndBehindASnapshot(t *testing.T) {
 		t.Errorf("Whole=%v, correction %v", h.Whole(), h.Quote.Correction)
 	}
 	undone := mustLoad(t, l.Store, l.id).Quote.Version
-	l.do(l.undo(undone)) // it takes a snapshot anew
+	l.do(l.undo(undone)) // it takes a new snapshot
 	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction != nil {
 		t.Errorf("undone: %d requests, correction %v", asked, h.Quote.Correction)
 	}

@@ -13,7 +13,7 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// mustReadLog gives a log as it is stored, in the first or in the second version of its events.
+// mustReadLog returns a log as it is stored, in the first or in the second version of its events.
 func mustReadLog(tb testing.TB, name string, version int) []eventstore.Event {
 	tb.Helper()
 	var events []eventstore.Event
@@ -67,8 +67,8 @@ func TestAFoldIsOfAllThatTheDomainReads(t *testing.T) {
 	}
 }
 
-// TestALogOfMixedVersionsIsReadAsOneOfTheNewest writes each log as an earlier program did, in both versions in
-// turn, and compares every state of it, and what commands come to, with that of the log in the newest version.
+// TestALogOfMixedVersionsIsReadAsOneOfTheNewest writes each log as an earlier program did, in both versions in turn,
+// and compares every state of it, and the results of commands, with that of the log in the newest version.
 func TestALogOfMixedVersionsIsReadAsOneOfTheNewest(t *testing.T) {
 	t.Parallel()
 	for _, name := range quotetest.Logs {

@@ -11,13 +11,13 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Current reads projections that are as new as the log: a projection that the log has gone past is made again from
-// the log, and not stored. So no reader sees a quote that is older than an answer, whatever the projector does. One that
-// is damaged is made again, logged, and replaced: nobody else may come by for long.
+// Current reads projections that are as new as the log: a projection that is behind the log is computed again from the
+// log, and not stored. So no reader sees a quote older than an earlier answer, whatever the projector does. A damaged
+// one is computed again, logged, and replaced, because nothing else may do so for long.
 type Current struct {
 	Projections *Store
 	Log         *quotestore.Store
-	// Logger is told of projections that are damaged.
+	// Logger receives damaged projections.
 	Logger *slog.Logger
 }
 
@@ -58,9 +58,9 @@ func (c *Current) mend(ctx context.Context, damaged *Damaged) (p Projection, ok 
 	return p, true, c.Projections.mend(ctx, damaged, p)
 }
 
-// WithWords adds what an underwriter said of a decision, from the log, where it is sealed. It costs a read of the whole
-// quote, for quotes with a decision alone. The words of a customer who was erased are gone, and those whose key is not
-// here are left out.
+// WithWords adds what an underwriter said about a decision, from the log, which has it sealed. It costs a read of the
+// whole quote, for quotes with a decision alone. The words of a customer who was erased are gone, and those whose key
+// is not here are left out.
 func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, error) {
 	if p.Decision == nil {
 		return p, nil
@@ -101,8 +101,8 @@ func (c *Current) WithPersons(ctx context.Context, sealed quotestore.History) (q
 // atATime is how many quotes of a list are folded at the same time.
 const atATime = 8
 
-// List is Store.List with each line as new as the log. The list has every quote whose submission was answered, since
-// that writes the line itself. It costs one read of the log for each line, in one request.
+// List is Store.List with each line as new as the log. The list has every quote whose submission was answered, because
+// the submission writes the line itself. It costs one read of the log for each line, in one request.
 func (c *Current) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
 	page, err := c.Projections.List(ctx, customerID, cursor, limit)
 	if err != nil {
@@ -120,7 +120,7 @@ func (c *Current) complete(ctx context.Context, page *Page) error {
 		}
 	}
 	err := c.renew(ctx, page.Quotes)
-	// One that nothing can be told of is left out. Its id leads to what is wrong with it.
+	// One that cannot be read is left out. A read by its id reports what is wrong.
 	page.Quotes = slices.DeleteFunc(page.Quotes, func(l Line) bool { return l.Version == 0 })
 	return err
 }

@@ -18,9 +18,9 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// TestADamagedProjectionIsAsGoodAsNone puts something else in the place of each attribute of both projections. Readers
-// see what the log says, the damage is logged, and the projections are as they were.
-func TestADamagedProjectionIsAsGoodAsNone(t *testing.T) {
+// TestADamagedProjectionIsIgnored replaces each attribute of both projections. Readers see what the log says, the
+// damage is logged, and the projections are as they were.
+func TestADamagedProjectionIsIgnored(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)
 	quotes := stack.Quotes()

@@ -7,8 +7,8 @@ import (
 	"milepost/domain/quote"
 )
 
-// WithDifferences adds what other quotes state otherwise of the same drivers, if that referred the quote: those that
-// were requested within a day before it was rated, as their revisions in force state it. It costs a query for each
+// WithDifferences adds what other quotes state differently about the same drivers, if that referred the quote: those
+// that were requested within a day before it was rated, as their revisions in force state it. It costs a query for each
 // driver and a read of each of these quotes with its personal data. What cannot be read or was erased is left out.
 func (c *Current) WithDifferences(ctx context.Context, p Projection) (Projection, error) {
 	if p.ErasedAt != nil || !p.isFor(quote.Speed) {
@@ -51,7 +51,7 @@ func (c *Current) WithDifferences(ctx context.Context, p Projection) (Projection
 	return p, nil
 }
 
-// isFor reports whether a code is among the reasons for what a quote came to.
+// isFor reports whether a code is among the reasons of a quote's outcome.
 func (p Projection) isFor(code string) bool {
 	has := func(reasons []quote.Reason) bool {
 		return slices.ContainsFunc(reasons, func(r quote.Reason) bool { return r.Code == code })

@@ -30,13 +30,13 @@ type Rating struct {
 	Drivers         []RatedDriver      `json:"drivers"`
 	// Price is nil for a declined revision; for a referred one it is indicative.
 	*Price
-	// DeclaredOnly is nil where it is not told: see ExplainToCustomer.
+	// DeclaredOnly is nil if it is not disclosed: see ExplainToCustomer.
 	DeclaredOnly        *DeclaredOnly `json:"declaredOnly,omitempty"`
 	AdverseActionNotice bool          `json:"adverseActionNotice"`
 }
 
-// RatedDriver is the record and the factors of one rated driver. Points, Charged and Factors are nil where they are not
-// told: see ExplainToCustomer.
+// RatedDriver is the record and the factors of one rated driver. Points, Charged and Factors are nil if they are not
+// disclosed: see ExplainToCustomer.
 type RatedDriver struct {
 	DriverID      string               `json:"driverId"`
 	Age           int                  `json:"age"`
@@ -55,7 +55,7 @@ type Charged struct {
 
 // Price is the premium and how it was made.
 type Price struct {
-	// AverageDriver is nil where it is not told: see ExplainToCustomer.
+	// AverageDriver is nil if it is not disclosed: see ExplainToCustomer.
 	AverageDriver            *rating.GroupFactors `json:"averageDriver,omitempty"`
 	Tier                     string               `json:"tier,omitempty"`
 	Vehicles                 []RatedVehicle       `json:"vehicles"`
@@ -66,7 +66,7 @@ type Price struct {
 	TotalPremium             decimal.Decimal      `json:"totalPremium"`
 }
 
-// RatedVehicle is the premium of one vehicle and how it was made.
+// RatedVehicle is the premium of one vehicle and how it was computed.
 type RatedVehicle struct {
 	VehicleID  string          `json:"vehicleId"`
 	Territory  string          `json:"territory"`
@@ -77,7 +77,7 @@ type RatedVehicle struct {
 	Total      decimal.Decimal `json:"total"`
 }
 
-// RatedCoverage is the premium of one coverage of one vehicle and the steps that made it.
+// RatedCoverage is the premium of one coverage of one vehicle and its steps.
 type RatedCoverage struct {
 	Code      rating.Coverage  `json:"code"`
 	Selection rating.Selection `json:"selection"`
@@ -88,9 +88,9 @@ type RatedCoverage struct {
 // PriceStep is one operation on a running premium.
 type PriceStep struct {
 	Step rating.StepName `json:"step"`
-	// Factor is nil for a step that sets the premium, and where it is not told: see ExplainToCustomer.
+	// Factor is nil for a step that sets the premium, and if it is not disclosed: see ExplainToCustomer.
 	Factor *decimal.Decimal `json:"factor,omitempty"`
-	// Result is the running premium after the step, nil where it is not told.
+	// Result is the running premium after the step, nil if it is not disclosed.
 	Result *decimal.Decimal `json:"result,omitempty"`
 }
 
@@ -100,10 +100,10 @@ type DeclaredOnly struct {
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
 }
 
-// ExplainToCustomer explains the revision of a quote that is in force to its customer, who may have asked with a
-// stranger's license. What they declared is explained whole. Where consumer reports led to another price or outcome, all
+// ExplainToCustomer explains the revision of a quote that is in force to its customer, who may have used a stranger's
+// license. What they declared is explained completely. If consumer reports led to another price or outcome, everything
 // that follows from the reports is left out, except for the premiums themselves: two reports that lead to the same
-// price are explained in the same words. The quote has to be read with its personal data; without them less is told.
+// price are explained in the same words. The quote must be read with its personal data; without it less is disclosed.
 func ExplainToCustomer(q quote.Quote) (Explanation, error) {
 	if !q.ReportsTell() {
 		return Explain(q)
@@ -118,7 +118,7 @@ func ExplainToCustomer(q quote.Quote) (Explanation, error) {
 		told.Price = declared.Price
 	}
 	reasons := []rating.Code{}
-	others := len(q.Reasons()) - len(told.Reasons) // contradictions and lookups, which stand behind those of the rating
+	others := len(q.Reasons()) - len(told.Reasons) // contradictions and lookups, which follow those of the rating
 	for _, r := range q.ReasonsTold()[:len(q.ReasonsTold())-others] {
 		reasons = append(reasons, rating.Code(r.Code))
 	}
@@ -161,8 +161,8 @@ func withoutDrivers(steps []PriceStep) []PriceStep {
 	return slices.DeleteFunc(steps, func(s PriceStep) bool { return s.Step == rating.CoverageMinimum })
 }
 
-// Explain explains the revision of a quote that is in force, which has to be rated. The error says that a trace in
-// the log cannot be read.
+// Explain explains the revision of a quote that is in force, which must be rated. It fails if a trace in the log cannot
+// be read.
 func Explain(q quote.Quote) (Explanation, error) {
 	r := q.Rating
 	e := Explanation{QuoteID: q.ID, Revision: q.Number, Rating: Rating{

@@ -23,7 +23,7 @@ import (
 
 // Filter says which quotes of all customers are looked for. The zero Filter takes all.
 type Filter struct {
-	// Status is what a quote reads as now: an open one whose last day has passed is EXPIRED.
+	// Status is a quote's current status: an open one whose last day has passed is EXPIRED.
 	Status quote.Status
 	State  string
 	// From and To are when a quote was requested: at From or later, and before To.
@@ -39,7 +39,7 @@ type Filter struct {
 	Term *quote.Term
 }
 
-// matches reports whether a line, as it reads now, is one that is looked for.
+// matches reports whether a line, as it reads now, matches the filter.
 func (f Filter) matches(l Line) bool {
 	expiring := l.Status.IsOpen() && !l.ExpiresOn.IsZero() && !l.ExpiresOn.After(f.ExpiringBy)
 	return (f.Status == "" || f.Status == l.Status) && (f.State == "" || f.State == l.State) &&
@@ -47,7 +47,7 @@ func (f Filter) matches(l Line) bool {
 		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) && f.onDay(zone.Today(l.State, l.RequestedAt))
 }
 
-// onDay reports whether a quote that was requested on a day is one that is looked for.
+// onDay reports whether a quote that was requested on a day matches the filter.
 func (f Filter) onDay(day civil.Date) bool {
 	return !day.Before(f.FromDay) && (f.ToDay.IsZero() || !day.After(f.ToDay))
 }
@@ -55,7 +55,7 @@ func (f Filter) onDay(day civil.Date) bool {
 // somewhere is how far, at the most, a day begins before or after that of UTC.
 const somewhere = 14 * time.Hour
 
-// requested are the instants between which every quote was requested that is looked for, zero if there is none.
+// requested are the instants between which every matching quote was requested, zero if there are none.
 func (f Filter) requested() (from, to time.Time) {
 	from, to = f.From, f.To
 	if day := f.FromDay.In(time.UTC).Add(-somewhere); !f.FromDay.IsZero() && day.After(from) {
@@ -73,7 +73,7 @@ func (f Filter) statuses() []quote.Status {
 	if f.Status != "" {
 		stored = []quote.Status{f.Status}
 	}
-	if f.Status == quote.StatusExpired { // nobody may have noted it yet
+	if f.Status == quote.StatusExpired { // there may be no event for it yet
 		stored = append(stored, quote.StatusRequested, quote.StatusQuoted, quote.StatusReferred)
 	}
 	if !f.ExpiringBy.IsZero() { // open and rated
@@ -82,11 +82,11 @@ func (f Filter) statuses() []quote.Status {
 	return stored
 }
 
-// shards is how many partitions of the index by-status share the quotes of one status, so that what is submitted or
-// priced at the same time is not written to one partition alone.
+// shards is how many partitions of the index by-status share the quotes of one status, so that quotes that are
+// submitted or priced at the same time are not all written to one partition.
 const shards = 4
 
-// statusShard is the partition of the index in which a quote's line stands.
+// statusShard is the partition of the index that has a quote's line.
 func statusShard(s quote.Status, shard uint32) string { return fmt.Sprintf("%s#%d", s, shard) }
 
 // shardOf is the shard of a quote.
@@ -124,12 +124,12 @@ func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, er
 	return ids, nil
 }
 
-// maxConsidered is how many lines one Find looks at: so many that a page is an answer in good time.
+// maxConsidered is how many lines one Find reads, so that a page is answered in good time.
 const maxConsidered = 1000
 
-// Find returns up to limit quotes that match a filter, newest first, from the cursor that an earlier page gave. A page
-// may have fewer although others follow, where few of many match; Next says so. Each line is as new as the log. The
-// index may be a moment behind: one that has just come to match may be missing.
+// Find returns up to limit quotes that match a filter, newest first, from the cursor of an earlier page. A page may
+// have fewer although others follow, if few of many match; Next says so. Each line is as new as the log. The index may
+// be a moment behind: a quote that started to match a moment ago may be missing.
 func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, now time.Time) (Page, error) {
 	span, err := f.span(cursor)
 	if err != nil {
@@ -180,7 +180,7 @@ type row struct {
 	damaged *Damaged
 }
 
-// source gives the lines of one partition, newest first.
+// source returns the lines of one partition, newest first.
 type source struct {
 	pages *dynamodb.QueryPaginator
 	// before is the key that all rows are before.
@@ -239,7 +239,7 @@ func (s *Store) sources(ctx context.Context, f Filter, b span, limit int) ([]*so
 // leastRead is how many items one request reads at the least: a page may be short, and few of many match.
 const leastRead = 20
 
-// within asks for a partition's items between span, newest first.
+// within requests a partition's items between span, newest first.
 func (s *Store) within(table, partition, value string, b span, limit int) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(max(limit, leastRead))),
@@ -289,7 +289,7 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 		r := newest.rows[0]
 		newest.rows, last = newest.rows[1:], r.key
 		if n := len(page.Quotes); n > 0 && page.Quotes[n-1].QuoteID == r.QuoteID {
-			continue // it came to another status while the partitions were read, and stands in both
+			continue // its status changed while the partitions were read, and both have it
 		}
 		if r.damaged != nil {
 			page.damaged = append(page.damaged, r.damaged)

@@ -132,7 +132,7 @@ func TestAQuoteThatChangesItsStatusIsFoundOnce(t *testing.T) {
 	s := newShelf(t)
 	p := projections(t, "E01", "01KXAMPE000000000000000001")[3]
 	mustPut(t, s.write, p)
-	p.CustomerID, p.Status = "the-same", quote.StatusReferred // another item stands in for the other moment
+	p.CustomerID, p.Status = "the-same", quote.StatusReferred // another item represents the other moment
 	mustPut(t, s.write, p)
 	for _, limit := range []int{1, 10} {
 		if got := s.find(t, readmodel.Filter{}, limit, requestedAt); !slices.Equal(got, []string{p.QuoteID}) {

@@ -22,7 +22,7 @@ type Kind string
 const (
 	Quotes         Kind = "quotes"
 	CustomerQuotes Kind = "customer-quotes"
-	// Search is by what a quote is found; see Terms.
+	// Search is the entries by which a quote is found; see Terms.
 	Search Kind = "search"
 )
 
@@ -76,7 +76,7 @@ func documentKey(quoteID string) attributes {
 	return attributes{"quoteId": stored.Text(quoteID)}
 }
 
-// quoteID is the quote that a key belongs to, "" if the key is none of the kind.
+// quoteID is the quote that a key belongs to, "" if the key is not of the kind.
 func (k Kind) quoteID(key attributes) string {
 	names := k.keys()
 	last, ok := key[names[len(names)-1]].(*types.AttributeValueMemberS)
@@ -124,13 +124,13 @@ func (k Kind) item(p Projection) (attributes, error) {
 	return item, nil
 }
 
-// form is what a document's members mean. It is raised when they come to mean something else: then documents of before
-// are as good as behind. In the first form a customer was told what consumer reports hold, in the second which rules
-// fired on them beside what was declared.
+// form is what a document's members mean. It is raised when their meaning changes: older documents then count as
+// behind. The first form told a customer what consumer reports contain, the second which rules fired on them beside
+// what was declared.
 const form = 3
 
-// Conditions under which an item is put: what stands there was made from fewer events, or from no more, or does not
-// say from how many.
+// Conditions under which an item is put: the existing one was made from fewer events, or from no more, or does not say
+// from how many.
 var (
 	overOlder    = aws.String("NOT attribute_type(version, :number) OR version < :version")
 	overNotNewer = aws.String("NOT attribute_type(version, :number) OR version <= :version")

@@ -15,8 +15,8 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// Projection is one quote as its customer sees it. It names no person: drivers and vehicles appear
-// under the ids of the request.
+// Projection is one quote as its customer sees it. It has no personal data: drivers and vehicles appear under the ids
+// of the request.
 type Projection struct {
 	QuoteID string `json:"quoteId"`
 	// Version is the number of events that made it.
@@ -33,11 +33,11 @@ type Projection struct {
 	RequestedAt time.Time `json:"requestedAt"`
 	// UpdatedAt is when the last event occurred.
 	UpdatedAt time.Time `json:"updatedAt"`
-	// Outcome is nil until the quote is rated. Its members stand beside the others in JSON.
+	// Outcome is nil until the quote is rated. Its members are beside the others in JSON.
 	*Outcome
 	// Reported is for employees alone, nil where nothing is.
 	Reported *Reported `json:"reported,omitempty"`
-	// Decision is the underwriter's on a referral, nil where there is none.
+	// Decision is the underwriter's on a referral, nil if there is none.
 	Decision *Decision `json:"decision,omitempty"`
 	// ErasedAt is when the personal data of the quote were erased, nil where they are there.
 	ErasedAt *time.Time `json:"personalDataErasedAt,omitempty"`
@@ -55,7 +55,7 @@ type Projection struct {
 	LogHash string `json:"-"`
 	// form is that of the stored document, 0 for one of before forms were noted.
 	form int
-	// terms is the version of the last event that may have changed by what the quote is found.
+	// terms is the version of the last event that may have changed the search terms of the quote.
 	terms int
 }
 
@@ -66,7 +66,7 @@ type Decision struct {
 	Text string `json:"text,omitempty"`
 }
 
-// Correction is what a customer is told of a correction: what the quote came to before it and what is right.
+// Correction is what a customer is told about a correction: the quote's result before it and the right one.
 type Correction struct {
 	CorrectedOn civil.Date `json:"correctedOn"`
 	ReasonCode  string     `json:"reasonCode"`
@@ -76,11 +76,11 @@ type Correction struct {
 	TotalPremium *decimal.Decimal `json:"totalPremium,omitempty"`
 	Previous     quote.Answered   `json:"previous"`
 	Difference   *decimal.Decimal `json:"difference,omitempty"`
-	// Review says that the quote had been accepted, and an underwriter has to see what becomes of the difference.
+	// Review says that the quote had been accepted, and an underwriter decides about the difference.
 	Review bool `json:"review"`
 }
 
-// Revision is what a revision that was amended came to.
+// Revision is the result of an amended revision.
 type Revision struct {
 	Revision      int              `json:"revision"`
 	QuoteDate     civil.Date       `json:"quoteDate"`
@@ -91,8 +91,8 @@ type Revision struct {
 	LastVersion int `json:"lastVersion"`
 }
 
-// At returns the projection as it reads at an instant: an open quote is expired once its last day has passed where the
-// risk is, whether or not that stands in the log.
+// At returns the projection as it reads at an instant: an open quote is expired once its last day has passed in the
+// risk's time zone, whether or not the log says so.
 func (p Projection) At(at time.Time) Projection {
 	if on, ok := p.mayExpire(); ok && zone.Today(p.State, at).After(on) {
 		p.Status = quote.StatusExpired
@@ -101,7 +101,7 @@ func (p Projection) At(at time.Time) Projection {
 	return p
 }
 
-// mayExpire gives the last day of a quote that is open.
+// mayExpire returns the last day of a quote that is open.
 func (p Projection) mayExpire() (on civil.Date, ok bool) {
 	if p.Outcome == nil {
 		return p.QuoteDate.AddDays(quote.UnratedDays), p.Status.IsOpen()
@@ -109,7 +109,7 @@ func (p Projection) mayExpire() (on civil.Date, ok bool) {
 	return p.ExpiresOn, p.Status.IsOpen()
 }
 
-// Outcome is what the rating of a quote came to.
+// Outcome is the result of a quote's rating.
 type Outcome struct {
 	ExpiresOn           civil.Date         `json:"expiresOn"`
 	RatePlanVersion     string             `json:"ratePlanVersion"`
@@ -117,7 +117,7 @@ type Outcome struct {
 	Conditions          []rating.Condition `json:"conditions"`
 	Waivers             []Waiver           `json:"waivers,omitempty"`
 	AdverseActionNotice bool               `json:"adverseActionNotice"`
-	// AdverseAction is what the notice has to tell, nil where none is due.
+	// AdverseAction is what the notice must contain, nil if none is due.
 	AdverseAction *AdverseAction `json:"adverseAction,omitempty"`
 	// Premium is nil for a declined quote; for a referred one it is indicative.
 	*Premium
@@ -144,8 +144,8 @@ func (p Projection) ForCustomer() Projection {
 	return p
 }
 
-// AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not tell what
-// the reports hold.
+// AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not say what
+// is in the reports.
 type AdverseAction struct {
 	Agencies []accident.Agency `json:"agencies"`
 	Reasons  []string          `json:"reasons"`
@@ -223,8 +223,8 @@ func Project(h quotestore.History) Projection {
 	return p
 }
 
-// TermsOf are by what the quote of a history is found, which was read with its personal data. An erased one is found by
-// nothing.
+// TermsOf returns the search terms of a history's quote, which must be read with its personal data. An erased one has
+// none.
 func TermsOf(h quotestore.History) Terms {
 	t := Terms{Version: Project(h).terms}
 	if h.Quote.Erasure == nil && !h.Erased {
@@ -242,7 +242,7 @@ func (p *Projection) erase(at time.Time) {
 	p.Reported = nil
 }
 
-// reported is what employees see of consumer reports besides what the customer is told.
+// reported is what employees see of consumer reports in addition to what the customer is told.
 func reported(r quote.Revision) *Reported {
 	var seen Reported
 	if reasons := r.Reasons(); !slices.Equal(reasons, r.ReasonsTold()) {
@@ -308,7 +308,7 @@ func outcome(q quote.Revision) *Outcome {
 	return o
 }
 
-// PremiumOf is a price as customers see it, nil where there is none.
+// PremiumOf is a price as customers see it, nil if there is none.
 func PremiumOf(p *rating.Price) *Premium {
 	if p == nil {
 		return nil

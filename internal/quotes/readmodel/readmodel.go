@@ -89,12 +89,12 @@ func (s *Store) older(ctx context.Context, p Projection) ([]Kind, error) {
 	return kinds, nil
 }
 
-// Damaged is the error of a projection that cannot be read. It is as good as none: the log has all that it said.
+// Damaged is the error of a projection that cannot be read. It can be ignored: the log has everything in it.
 type Damaged struct {
 	Kind    Kind
 	QuoteID string
 	Err     error
-	// version is what the item says of its version, nil if it says nothing.
+	// version is the item's version, nil if it has none.
 	version types.AttributeValue
 }
 
@@ -104,13 +104,13 @@ func (e *Damaged) Error() string {
 
 func (e *Damaged) Unwrap() error { return e.Err }
 
-// Get returns the document of a quote; ok is false if there is none. The error is *Damaged if what is stored there
-// is no document of the quote.
+// Get returns the document of a quote; ok is false if there is none. The error is *Damaged if the stored item is not a
+// document of the quote.
 func (s *Store) Get(ctx context.Context, quoteID string) (p Projection, ok bool, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Quotes,
 		Key:       documentKey(quoteID),
-		// The caller may have been told of the quote a moment ago.
+		// The caller may have received the quote's id a moment ago.
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
@@ -152,8 +152,8 @@ func (s *Store) Each(ctx context.Context, fn func(quoteID string)) error {
 	return nil
 }
 
-// ExpiringOn gives the ids of the open quotes whose last day is a day. A quote that was projected a moment
-// ago may be missing, one that was just closed may still be there.
+// ExpiringOn returns the ids of the open quotes whose last day is a day. A quote that was projected a moment ago may be
+// missing, one that was closed a moment ago may still be there.
 func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error) {
 	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Quotes, IndexName: aws.String("by-expiry"),
@@ -178,17 +178,17 @@ func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error
 // Page is one page of a customer's quotes, newest first.
 type Page struct {
 	Quotes []Line `json:"quotes"`
-	// Next continues behind this page; "" when it is the last.
+	// Next continues after this page; "" if it is the last.
 	Next string `json:"next,omitempty"`
-	// damaged are the lines that cannot be read, of which Quotes has the id alone.
+	// damaged are the lines that cannot be read, of which Quotes has only the id.
 	damaged []*Damaged
 }
 
-// ErrBadCursor says that a cursor is none that List gave for this customer.
+// ErrBadCursor is returned if a cursor did not come from List for this customer.
 var ErrBadCursor = errors.New("the cursor is not one that this list gave")
 
-// List gives up to limit quotes of a customer, from the cursor that an earlier page gave. Of a line that cannot be read
-// it has the quote's id alone, and version 0.
+// List gives up to limit quotes of a customer, from the cursor of an earlier page. For a line that cannot be read it
+// has only the quote's id, and version 0.
 func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.CustomerQuotes, ConsistentRead: aws.Bool(true),
@@ -267,7 +267,7 @@ func lineOf(item attributes) (line Line, damaged *Damaged) {
 	return line, damaged
 }
 
-// errOfAnother says that a document is whole and does not stand in its own place.
+// errOfAnother is the error if a document is complete but in another's place.
 var errOfAnother = errors.New("the document is of another quote or version")
 
 // timeLayout writes instants so that their texts sort as the instants do.

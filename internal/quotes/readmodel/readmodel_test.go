@@ -434,7 +434,7 @@ func TestOnlyQuotesThatMayExpireAreInTheIndex(t *testing.T) {
 	mustFind()
 	commands := e.Commands()
 	mustPut(t, write, readmodel.Project(historyOf(t, commands[:3]...)))
-	mustFind(quotetest.ID) // also if nobody ever rates it
+	mustFind(quotetest.ID) // even if it is never rated
 	mustPut(t, write, readmodel.Project(historyOf(t, commands...)))
 	mustFind(quotetest.ID)
 	other := day

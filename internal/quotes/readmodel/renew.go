@@ -20,9 +20,9 @@ import (
 // MaxRenewed is how many projections Renew takes: as many as one request reads, and one writes if they are small.
 const MaxRenewed = bounds.Transacted
 
-// Renew makes the stored projections of a kind equal to those given, which are of different quotes, and
-// gives how many it wrote. Unlike Put it replaces what was made from the same events and is different, as
-// after a fault in the program. What was made from more events stays.
+// Renew makes the stored projections of a kind equal to those given, which are of different quotes, and returns how
+// many it wrote. Unlike Put it replaces what was made from the same events and is different, as after a fault in the
+// program. What was made from more events stays.
 func (s *Store) Renew(ctx context.Context, kind Kind, projections []Projection) (written int, err error) {
 	stored, err := s.stored(ctx, kind, projections)
 	if err != nil {
@@ -47,8 +47,8 @@ type Witness struct {
 	Hash    string
 }
 
-// Witnesses says what the stored documents of up to MaxRenewed quotes saw of the log, by quote. One without a document,
-// or with one that does not say what it was made from, is left out.
+// Witnesses returns what the stored documents of up to MaxRenewed quotes saw of the log, by quote. One without a
+// document, or with one that does not say what it was made from, is left out.
 func (s *Store) Witnesses(ctx context.Context, quoteIDs []string) (map[string]Witness, error) {
 	found := map[string]Witness{}
 	keys := make([]attributes, len(quoteIDs))
@@ -101,7 +101,7 @@ func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection)
 }
 
 // replace writes items over what is not newer: as many in one request as it takes, and if that is refused, because
-// somebody else writes one of them now, one by one.
+// another process writes one of them now, one by one.
 func (s *Store) replace(ctx context.Context, table string, items []attributes) (written int, err error) {
 	puts := make([]types.TransactWriteItem, len(items))
 	for i, item := range items {
@@ -142,9 +142,9 @@ func (s *Store) replaceTogether(ctx context.Context, table string, puts []types.
 	return written, nil
 }
 
-// Remove deletes the stored projections of a kind that unwanted picks, beginning behind after, or at the
-// beginning with "". unwanted gets the ids of up to MaxRenewed quotes at a time. After each of these, report is told
-// how far it is, which is "" at the end, and how many were deleted; its error ends the work.
+// Remove deletes the stored projections of a kind that unwanted picks, beginning after the key after, or at the
+// beginning with "". unwanted gets the ids of up to MaxRenewed quotes at a time. After each of these, report is called
+// with the position, which is "" at the end, and the number of deleted ones; its error ends the work.
 func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted func(quoteIDs []string) ([]string, error), report func(after string, removed int) error) error {
 	table := s.table(kind)
 	start, err := place(after)
@@ -203,7 +203,7 @@ func nameOf(key attributes) (string, error) {
 	return string(name), err
 }
 
-// place is the key that nameOf gave a name.
+// place is the key of a name from nameOf.
 func place(name string) (attributes, error) {
 	if name == "" {
 		return nil, nil

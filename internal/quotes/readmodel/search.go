@@ -17,20 +17,20 @@ import (
 
 // The table of the search has, for each quote, one item that says which tokens it is found by, and one entry for each
 // of these under the token. An entry names the quote and its customer and nothing else. Both change together, and only
-// while the item is at the version that was read; so of two who write the same quote one begins again, and nothing is
+// while the item is at the version that was read; so of two that write the same quote one starts again, and nothing is
 // left of an erased person.
 
-// Terms are by what a quote is found, as far as somebody could open its personal data.
+// Terms are the search terms of a quote, as far as its personal data could be unsealed.
 type Terms struct {
 	// Version is that of the last event that changed them.
 	Version int
 	Terms   []quote.Term
 }
 
-// changing are the types of events that may change by what a quote is found.
+// changing are the types of events that may change a quote's search terms.
 var changing = quote.TypesWhere(func(k quote.Kind) bool { return k.Describes })
 
-// ownTerm is the key of the item that says by what a quote is found.
+// ownTerm is the key of the item that lists a quote's search terms.
 func ownTerm(quoteID string) string { return "quote#" + quoteID }
 
 // searchKey is the key of an entry, or of a quote's own item.
@@ -71,7 +71,7 @@ func tokensOf(item attributes) []string {
 	return tokens
 }
 
-// SearchBehind reports whether a quote is to be found by something else than the table of the search says.
+// SearchBehind reports whether a quote's search terms differ from those in the table of the search.
 func (s *Store) SearchBehind(ctx context.Context, p Projection) (bool, error) {
 	there, err := s.searchItemOf(ctx, p)
 	return versionOf(there) < p.terms, err
@@ -87,7 +87,7 @@ func (s *Store) searchItemOf(ctx context.Context, p Projection) (attributes, err
 	return out.Item, nil
 }
 
-// maxSearchRaces is how often PutSearch begins again when somebody else writes the same quote.
+// maxSearchRaces is how often PutSearch starts again if another process writes the same quote.
 const maxSearchRaces = 10
 
 // PutSearch lets a quote be found by terms, and by no others, unless the table of the search is as new already.
@@ -113,7 +113,7 @@ func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there at
 	if err != nil {
 		return err
 	}
-	condition, values := aws.String("attribute_not_exists(version)"), attributes(nil) // of one that is damaged, too
+	condition, values := aws.String("attribute_not_exists(version)"), attributes(nil) // of a damaged one, too
 	if version, ok := there["version"]; ok {
 		condition, values = aws.String("version = :version"), attributes{":version": version}
 	}
@@ -134,7 +134,7 @@ func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there at
 	puts := []types.TransactWriteItem{{Put: &types.Put{
 		TableName: &s.QuoteSearch, Item: item, ConditionExpression: condition, ExpressionAttributeValues: values,
 	}}}
-	// All of them, and not only those that are new: somebody else may just have deleted one.
+	// All of them, and not only those that are new: another process may have deleted one meanwhile.
 	for _, token := range tokens {
 		entry := searchKey(token, p)
 		entry["customerId"] = stored.Text(p.CustomerID)
@@ -150,8 +150,8 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) e
 	return nil
 }
 
-// RenewSearch makes the table of the search right for quotes whose Terms are known, at most MaxRenewed, and gives for
-// how many it was not.
+// RenewSearch makes the table of the search right for quotes whose Terms are known, at most MaxRenewed, and returns for
+// how many it was wrong.
 func (s *Store) RenewSearch(ctx context.Context, projections []Projection, terms map[string]Terms) (written int, err error) {
 	projections = slices.DeleteFunc(slices.Clone(projections), func(p Projection) bool {
 		_, known := terms[p.QuoteID]

@@ -15,7 +15,7 @@ import (
 	"milepost/domain/quote"
 )
 
-// Tokens makes of a term what stands for it in the index: a keyed hash. Who has the table and not the key cannot try
+// Tokens turns a term into its token in the index: a keyed hash. With the table but without the key nobody can try
 // terms until one fits. It is safe for concurrent use.
 //
 // The key of the hashes is itself a code that KMS makes of a fixed text, with a key that never leaves it: one call for

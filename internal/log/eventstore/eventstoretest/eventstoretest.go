@@ -64,7 +64,7 @@ var errInvalid = errors.New("the data do not fit")
 // at is when the events of the tests occur, but for those that ask for the time.
 var at = time.Date(2026, 5, 1, 12, 30, 0, 123456789, time.UTC)
 
-// event makes an event with an id of its own.
+// event makes an event with its own id.
 func event(id string) eventstore.Event {
 	return eventstore.Event{
 		ID: id, Type: "Noted", SchemaVersion: 1, OccurredAt: at, Data: json.RawMessage(`{"note":"` + id + `"}`),
@@ -83,7 +83,7 @@ func batch(ids ...string) []eventstore.Event {
 	return events
 }
 
-// placed gives events the places that Append gives them in an empty stream.
+// placed returns events with the versions that Append sets in an empty stream.
 func placed(events []eventstore.Event, stream string) []eventstore.Event {
 	events = slices.Clone(events)
 	for i := range events {
@@ -95,7 +95,7 @@ func placed(events []eventstore.Event, stream string) []eventstore.Event {
 	return events
 }
 
-// mustAppend appends as everybody should: with the hash of the event before.
+// mustAppend appends as every caller should: with the hash of the event before.
 func mustAppend(t *testing.T, s *eventstore.Store, stream string, expected int, events ...eventstore.Event) {
 	t.Helper()
 	if before := mustLoad(t, s, stream, expected-1); expected > 0 && len(before) > 0 {
