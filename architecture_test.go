@@ -249,3 +249,38 @@ func TestDaysAreCountedWhereTheRiskIs(t *testing.T) {
 		}
 	}
 }
+
+// TestOnePlaceOpensASystem finds what reads the environment, or makes a client of AWS, beside the wiring.
+func TestOnePlaceOpensASystem(t *testing.T) {
+	t.Parallel()
+	// itself has the files that may, with why.
+	itself := map[string]string{
+		"internal/platform/environment.go":        "it is the environment of a process",
+		"internal/effects/messenger/messenger.go": "its clients never try again",
+		"internal/api/trace.go":                   "it is the frame of a function",
+		"internal/wiring/clients.go":              "it makes the clients",
+		"internal/wiring/wiring.go":               "it reads the variables",
+	}
+	for _, room := range []string{"internal", "workflows", "handlers"} {
+		err := filepath.WalkDir(room, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			found := strings.Contains(string(text), "Getenv(") || strings.Contains(string(text), ".NewFromConfig(")
+			switch why := itself[filepath.ToSlash(path)]; {
+			case found && why == "":
+				t.Errorf("%s reads the environment or makes a client: take what it uses from package wiring", path)
+			case !found && why != "":
+				t.Errorf("%s no longer reads the environment or makes a client", path)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
