@@ -179,6 +179,31 @@ func TestEveryKindOfProblemIsExplained(t *testing.T) {
 	}
 }
 
+// TestTheDocumentsNameTestsThatExist finds a test that a document names and that was renamed since.
+func TestTheDocumentsNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	declared := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(mustReadText(t, path), -1) {
+				declared[found[1]] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents(t) {
+		for _, found := range regexp.MustCompile("`(Test[A-Z]\\w+)`").FindAllStringSubmatch(mustReadText(t, document), -1) {
+			operation := slices.Contains([]string{"TestEventPattern", "TestState"}, found[1]) // of AWS
+			if !declared[found[1]] && !operation {
+				t.Errorf("%s: there is no test %s", document, found[1])
+			}
+		}
+	}
+}
+
 // TestEveryPackageOfTheLocalRuntimeIsListed finds a package that the room's own page does not mention.
 func TestEveryPackageOfTheLocalRuntimeIsListed(t *testing.T) {
 	t.Parallel()

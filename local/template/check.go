@@ -169,6 +169,9 @@ func (c *checker) rule(r *Resource) {
 	}
 	for _, t := range targets.items {
 		arn := t.at("DeadLetterConfig", "Arn")
+		if arn == nil {
+			c.report(r, t, "a target without a dead-letter queue loses the events that it does not take")
+		}
 		if queue := c.withARN(arn.str()); queue != nil && !c.maySend(r.ARN, queue) {
 			c.report(r, arn, "no queue policy lets events.amazonaws.com send to "+queue.LogicalID+" for this rule, so undelivered events are lost")
 		}

@@ -60,7 +60,7 @@ const good = header + `Resources:
     Properties:
       EventPattern: {source: [a]}
       Targets:
-        - {Id: '1', Arn: x}
+        - {Id: '1', Arn: x, DeadLetterConfig: {Arn: !GetAtt Failures.Arn}}
 `
 
 func TestCheckTakesAGoodTemplate(t *testing.T) {
@@ -78,7 +78,7 @@ func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 		old, new, want string
 		refused        bool
 	}{
-		"six targets on a rule": {"        - {Id: '1', Arn: x}\n", strings.Repeat("        - {Id: '1', Arn: x}\n", 6),
+		"six targets on a rule": {"        - {Id: '1', Arn: x, DeadLetterConfig: {Arn: !GetAtt Failures.Arn}}\n", strings.Repeat("        - {Id: '1', Arn: x}\n", 6),
 			"t.yaml:52: Resources.Many.Properties.Targets: a rule has at most 5 targets", true},
 		"a pattern with a scalar": {"Pattern: {source: [a]}", "Pattern: {source: a}",
 			"t.yaml:40: Resources.F.Properties.Events.Rule.Properties.Pattern: ", true},
@@ -88,6 +88,8 @@ func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 			"t.yaml:22: Resources.F.Properties.Handler: no handler is registered as g", false},
 		"a queue that the rule may not send to": {"Service: events.amazonaws.com", "Service: sns.amazonaws.com",
 			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost", false},
+		"a target that loses events": {"Arn: x, DeadLetterConfig: {Arn: !GetAtt Failures.Arn}", "Arn: x",
+			"t.yaml:52: Resources.Many.Properties.Targets[0]: a target without a dead-letter queue loses the events that it does not take", false},
 		"a queue that another rule may send to": {":rule/*'", ":rule/other'",
 			"t.yaml:41: Resources.F.Properties.Events.Rule.Properties.DeadLetterConfig.Arn: no queue policy lets events.amazonaws.com send to Failures for this rule, so undelivered events are lost", false},
 		"a stream that repeats whole batches": {"            FunctionResponseTypes: [ReportBatchItemFailures]\n", "",
