@@ -20,6 +20,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
 	"milepost/local/fault"
 	"milepost/system"
 )
@@ -164,8 +165,8 @@ func TestTheArchiveMakesAnotherSystemThatIsEqual(t *testing.T) {
 }
 
 // byKey gives items by their keys.
-func byKey(items []map[string]types.AttributeValue) map[string]map[string]types.AttributeValue {
-	by := map[string]map[string]types.AttributeValue{}
+func byKey(items []stored.Item) map[string]stored.Item {
+	by := map[string]stored.Item{}
 	for _, item := range items {
 		by[text(item, "streamId")+"/"+item["version"].(*types.AttributeValueMemberN).Value] = maps.Clone(item)
 	}

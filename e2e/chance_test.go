@@ -24,6 +24,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/log/seal"
 	"milepost/internal/notify/outbox"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/local/fault"
 	"milepost/system"
@@ -246,7 +247,7 @@ func (s *running) decay(r *rand.Rand, until time.Duration) {
 		damaged, _ := spoiled(r, item, s.keysOf(table)...)
 		put := &dynamodb.PutItemInput{TableName: &table, Item: damaged}
 		if version, ok := item["version"]; ok {
-			put.ConditionExpression, put.ExpressionAttributeValues = aws.String("version = :version"), map[string]types.AttributeValue{":version": version}
+			put.ConditionExpression, put.ExpressionAttributeValues = aws.String("version = :version"), stored.Item{":version": version}
 		}
 		_, err := s.db.PutItem(s.t.Context(), put)
 		if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); err != nil && !newer {
@@ -298,7 +299,7 @@ func (s *running) tamper(r *rand.Rand, id string) {
 // loseKey takes a customer's key away for a time. Whoever needs it gets one clear answer.
 func (s *running) loseKey(customer string, ids ...string) {
 	s.t.Helper()
-	key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: customer}}
+	key := stored.Item{"customerId": stored.Text(customer)}
 	out, err := s.db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String(keysTable), Key: key, ReturnValues: types.ReturnValueAllOld})
 	if err != nil {
 		s.t.Fatal(err)

@@ -16,11 +16,12 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/system"
 )
 
 // damage puts something else in the place of an attribute of an item, or nothing with nil.
-func (s *running) damage(table string, item map[string]types.AttributeValue, attribute string, by types.AttributeValue) {
+func (s *running) damage(table string, item stored.Item, attribute string, by types.AttributeValue) {
 	s.t.Helper()
 	damaged := maps.Clone(item)
 	if damaged[attribute] = by; by == nil {
@@ -29,7 +30,7 @@ func (s *running) damage(table string, item map[string]types.AttributeValue, att
 	s.putItem(table, damaged)
 }
 
-func (s *running) putItem(table string, item map[string]types.AttributeValue) {
+func (s *running) putItem(table string, item stored.Item) {
 	s.t.Helper()
 	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
 		s.t.Fatal(err)
@@ -40,7 +41,7 @@ func (s *running) putItem(table string, item map[string]types.AttributeValue) {
 var truths = []string{eventsTable, keysTable, notificationsTable}
 
 // about picks the items that are about a quote or its customer.
-func (s *running) about(table, quoteID, customer string) (items []map[string]types.AttributeValue) {
+func (s *running) about(table, quoteID, customer string) (items []stored.Item) {
 	for _, item := range s.scan(table) {
 		if strings.Contains(text(item, "streamId")+text(item, "quoteId")+text(item, "quoteKey"), quoteID) || table == keysTable && text(item, "customerId") == customer {
 			items = append(items, item)
@@ -51,7 +52,7 @@ func (s *running) about(table, quoteID, customer string) (items []map[string]typ
 
 // spoiled is an item with something else in the place of one of its attributes, or of a member of one, by chance. Keys
 // stay: an item under another key is another item.
-func spoiled(r *rand.Rand, item map[string]types.AttributeValue, keys ...string) (damaged map[string]types.AttributeValue, what string) {
+func spoiled(r *rand.Rand, item stored.Item, keys ...string) (damaged stored.Item, what string) {
 	damaged = maps.Clone(item)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(item)), func(name string) bool { return slices.Contains(keys, name) })
 	if len(names) == 0 { // all is gone already
@@ -64,21 +65,21 @@ func spoiled(r *rand.Rand, item map[string]types.AttributeValue, keys ...string)
 		return damaged, name + "." + what
 	}
 	by := []types.AttributeValue{
-		nil, &types.AttributeValueMemberNULL{Value: true}, &types.AttributeValueMemberBOOL{Value: true}, &types.AttributeValueMemberS{Value: ""},
-		&types.AttributeValueMemberS{Value: "\x00garbage"}, &types.AttributeValueMemberN{Value: "-1"}, &types.AttributeValueMemberN{Value: "1.5"},
-		&types.AttributeValueMemberB{Value: []byte{1}}, &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}},
+		nil, &types.AttributeValueMemberNULL{Value: true}, &types.AttributeValueMemberBOOL{Value: true}, stored.Text(""),
+		stored.Text("\x00garbage"), &types.AttributeValueMemberN{Value: "-1"}, &types.AttributeValueMemberN{Value: "1.5"},
+		stored.Bytes([]byte{1}), &types.AttributeValueMemberM{Value: stored.Item{}},
 		&types.AttributeValueMemberL{Value: []types.AttributeValue{}},
 	}
 	switch v := item[name].(type) {
 	case *types.AttributeValueMemberS:
-		by = append(by, &types.AttributeValueMemberS{Value: v.Value[:r.IntN(len(v.Value)+1)]}, &types.AttributeValueMemberS{Value: v.Value + v.Value})
+		by = append(by, stored.Text(v.Value[:r.IntN(len(v.Value)+1)]), stored.Text(v.Value+v.Value))
 	case *types.AttributeValueMemberB:
 		if len(v.Value) == 0 { // it was damaged before
 			break
 		}
 		turned := slices.Clone(v.Value)
 		turned[r.IntN(len(turned))] ^= 1 << r.IntN(8)
-		by = append(by, &types.AttributeValueMemberB{Value: v.Value[:r.IntN(len(v.Value))]}, &types.AttributeValueMemberB{Value: turned})
+		by = append(by, stored.Bytes(v.Value[:r.IntN(len(v.Value))]), stored.Bytes(turned))
 	}
 	chosen := by[r.IntN(len(by))]
 	if damaged[name] = chosen; chosen == nil {

@@ -25,6 +25,7 @@ import (
 	"milepost/internal/effects/vpic/vpictest"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/park"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/local/fault"
@@ -351,8 +352,8 @@ func TestPoisonInTheStreamEndsInTheQueue(t *testing.T) {
 			},
 		}})
 		ids := s.submitAll(60)
-		if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: map[string]types.AttributeValue{
-			"streamId": &types.AttributeValueMemberS{Value: "foreign"},
+		if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: stored.Item{
+			"streamId": stored.Text("foreign"),
 			"version":  &types.AttributeValueMemberN{Value: "1"},
 		}}); err != nil {
 			t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
@@ -283,9 +284,9 @@ func example(edits ...string) string {
 }
 
 // scan gives all items of a table, in the order of their keys.
-func (s *running) scan(table string) []map[string]types.AttributeValue {
+func (s *running) scan(table string) []stored.Item {
 	s.t.Helper()
-	var items []map[string]types.AttributeValue
+	var items []stored.Item
 	for pages := dynamodb.NewScanPaginator(s.db, &dynamodb.ScanInput{TableName: &table}); pages.HasMorePages(); {
 		page, err := pages.NextPage(s.t.Context())
 		if err != nil {
@@ -308,7 +309,7 @@ func (s *running) quoteIDs() []string {
 	return ids
 }
 
-func text(item map[string]types.AttributeValue, name string) string {
+func text(item stored.Item, name string) string {
 	v, _ := item[name].(*types.AttributeValueMemberS)
 	if v == nil {
 		return ""
@@ -461,7 +462,7 @@ func workflowsOf(h quotestore.History, revision int) []string {
 }
 
 // byQuote gives the documents of a projection by the quote that they are about.
-func byQuote(items []map[string]types.AttributeValue) map[string]string {
+func byQuote(items []stored.Item) map[string]string {
 	documents := map[string]string{}
 	for _, item := range items {
 		var d struct{ QuoteID string }

@@ -26,6 +26,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
@@ -155,8 +156,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			s.settle()
 			liveOn(s, id)
 			broken = true
-			put := func(key, version string, item map[string]types.AttributeValue) {
-				item["streamId"] = &types.AttributeValueMemberS{Value: key}
+			put := func(key, version string, item stored.Item) {
+				item["streamId"] = stored.Text(key)
 				item["version"] = &types.AttributeValueMemberN{Value: version}
 				if _, err := s.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
 					t.Fatal(err)
@@ -164,10 +165,10 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			}
 			events := s.scan(eventsTable)
 			for eventType, version := range map[string]string{quote.TypeQuoteRequested: "1", quote.TypeVehiclesIdentified: "50", quote.TypeQuoteOffered: "4"} {
-				of := slices.IndexFunc(events, func(e map[string]types.AttributeValue) bool { return text(e, "eventType") == eventType })
+				of := slices.IndexFunc(events, func(e stored.Item) bool { return text(e, "eventType") == eventType })
 				put("quote-copy-"+eventType, version, maps.Clone(events[of]))
 			}
-			put("poison", "1", map[string]types.AttributeValue{})
+			put("poison", "1", stored.Item{})
 			s.redrive(*s.rebuilt("over").ExecutionArn)
 			time.Sleep(24 * time.Hour) // and the next sweep
 			s.settle()
@@ -229,7 +230,7 @@ func TestFunctionsMayDoNothingElse(t *testing.T) {
 		if len(functions) != len(handlers.Registry) {
 			t.Errorf("%d functions, want one for each of %d handlers", len(functions), len(handlers.Registry))
 		}
-		key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-1"}, "version": &types.AttributeValueMemberN{Value: "1"}}
+		key := stored.Item{"streamId": stored.Text("quote-1"), "version": &types.AttributeValueMemberN{Value: "1"}}
 		table := aws.String(eventsTable)
 		ctx := t.Context()
 		forbidden := map[string]func(*dynamodb.Client) error{

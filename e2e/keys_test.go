@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -13,7 +15,7 @@ import (
 // back. No function may remember the key.
 func (s *running) withoutKey(customer string) {
 	s.t.Helper()
-	key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: customer}}
+	key := stored.Item{"customerId": stored.Text(customer)}
 	out, err := s.db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
 		TableName: aws.String(keysTable), Key: key, ReturnValues: types.ReturnValueAllOld,
 	})

@@ -71,7 +71,7 @@ func (s *running) rebuildSearch() {
 		}
 		for _, item := range s.scan(searchTable) {
 			if list, ok := item["tokens"].(*types.AttributeValueMemberL); ok {
-				list.Value = append(list.Value, &types.AttributeValueMemberS{Value: "vin#stray"})
+				list.Value = append(list.Value, stored.Text("vin#stray"))
 				if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(searchTable), Item: item}); err != nil {
 					s.t.Fatal(err)
 				}
@@ -110,7 +110,7 @@ func (s *running) play(until time.Time) playback.Task {
 func (s *running) stranger() {
 	s.t.Helper()
 	item := s.scan(quotesTable)[0]
-	item["quoteId"] = &types.AttributeValueMemberS{Value: "01KXAMPE000000000000000900"}
+	item["quoteId"] = stored.Text("01KXAMPE000000000000000900")
 	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(quotesTable), Item: item}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -20,21 +20,22 @@ import (
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/head"
 	"milepost/internal/ops/restore"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/local/awsapi"
 	"milepost/system"
 )
 
 // eventKey is where an event of a quote is.
-func eventKey(id string, version int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
+func eventKey(id string, version int) stored.Item {
+	return stored.Item{
+		"streamId": stored.Text(quotestore.StreamID(id)),
 		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
 	}
 }
 
 // event is the stored item of an event.
-func (s *running) event(id string, version int) map[string]types.AttributeValue {
+func (s *running) event(id string, version int) stored.Item {
 	s.t.Helper()
 	out, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String(eventsTable), Key: eventKey(id, version), ConsistentRead: aws.Bool(true)})
 	if err != nil || out.Item == nil {
@@ -44,7 +45,7 @@ func (s *running) event(id string, version int) map[string]types.AttributeValue 
 }
 
 // overwrite puts an event over another with a plain PutItem: nobody's policy can tell that from an append.
-func (s *running) overwrite(item map[string]types.AttributeValue) {
+func (s *running) overwrite(item stored.Item) {
 	s.t.Helper()
 	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
 		s.t.Fatal(err)
@@ -55,12 +56,12 @@ func (s *running) overwrite(item map[string]types.AttributeValue) {
 func (s *running) set(id string, version int, attribute, to string) {
 	s.t.Helper()
 	item := maps.Clone(s.event(id, version))
-	item[attribute] = &types.AttributeValueMemberS{Value: to}
+	item[attribute] = stored.Text(to)
 	s.overwrite(item)
 }
 
 // delete deletes an item.
-func (s *running) delete(table string, key map[string]types.AttributeValue) {
+func (s *running) delete(table string, key stored.Item) {
 	s.t.Helper()
 	if _, err := s.db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: key}); err != nil {
 		s.t.Fatal(err)
@@ -78,19 +79,19 @@ func (s *running) deleteEvents(id string, versions ...int) {
 // forget deletes the projections of a quote.
 func (s *running) forget(id string) {
 	s.t.Helper()
-	s.delete(quotesTable, map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}})
+	s.delete(quotesTable, stored.Item{"quoteId": stored.Text(id)})
 	for _, line := range s.scan(customerQuotesTable) {
 		if key := line["quoteKey"].(*types.AttributeValueMemberS).Value; strings.HasSuffix(key, "#"+id) {
-			s.delete(customerQuotesTable, map[string]types.AttributeValue{"customerId": line["customerId"], "quoteKey": line["quoteKey"]})
+			s.delete(customerQuotesTable, stored.Item{"customerId": line["customerId"], "quoteKey": line["quoteKey"]})
 		}
 	}
 }
 
 // cheaper is the last event of a priced quote with another premium.
-func cheaper(item map[string]types.AttributeValue) map[string]types.AttributeValue {
+func cheaper(item stored.Item) stored.Item {
 	item = maps.Clone(item)
 	data := item["data"].(*types.AttributeValueMemberS).Value
-	item["data"] = &types.AttributeValueMemberS{Value: strings.ReplaceAll(data, `"486.00"`, `"86.00"`)}
+	item["data"] = stored.Text(strings.ReplaceAll(data, `"486.00"`, `"86.00"`))
 	return item
 }
 
@@ -157,7 +158,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 			do: func(s *running, id string) {
 				item := maps.Clone(s.event(id, 1))
 				meta := maps.Clone(item["metadata"].(*types.AttributeValueMemberM).Value)
-				meta["actor"] = &types.AttributeValueMemberS{Value: "bob"}
+				meta["actor"] = stored.Text("bob")
 				item["metadata"] = &types.AttributeValueMemberM{Value: meta}
 				s.overwrite(item)
 			},
@@ -290,7 +291,7 @@ func TestTheLogAndItsArchiveAreAppendOnly(t *testing.T) {
 					"dynamodb:UpdateItem": func() error {
 						_, err := s.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 							TableName: aws.String(eventsTable), Key: eventKey(id, 4), UpdateExpression: aws.String("SET note = :n"),
-							ExpressionAttributeValues: map[string]types.AttributeValue{":n": &types.AttributeValueMemberS{Value: "x"}},
+							ExpressionAttributeValues: stored.Item{":n": stored.Text("x")},
 						})
 						return err
 					},

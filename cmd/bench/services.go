@@ -89,7 +89,7 @@ func putItems(ctx context.Context) (figures []figure, err error) {
 		took, err := concurrently(n, 8, func(i int) error {
 			_, err := db.PutItem(ctx, &dynamodb.PutItemInput{
 				TableName: aws.String("bench"),
-				Item:      map[string]types.AttributeValue{"id": stored.Number(i), "payload": payload},
+				Item:      stored.Item{"id": stored.Number(i), "payload": payload},
 			})
 			return err
 		})

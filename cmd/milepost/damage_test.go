@@ -12,10 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/ops/rebuild"
+	"milepost/internal/platform/stored"
 )
 
 // damage puts NULL in the place of an attribute of an item.
-func (s *running) damage(table string, key map[string]types.AttributeValue, attribute string) {
+func (s *running) damage(table string, key stored.Item, attribute string) {
 	s.t.Helper()
 	outer, inner, _ := strings.Cut(attribute, ".")
 	path, names := "#outer", map[string]string{"#outer": outer}
@@ -24,16 +25,16 @@ func (s *running) damage(table string, key map[string]types.AttributeValue, attr
 	}
 	if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &table, Key: key, UpdateExpression: aws.String("SET " + path + " = :nothing"), ExpressionAttributeNames: names,
-		ExpressionAttributeValues: map[string]types.AttributeValue{":nothing": &types.AttributeValueMemberNULL{Value: true}},
+		ExpressionAttributeValues: stored.Item{":nothing": &types.AttributeValueMemberNULL{Value: true}},
 	}); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 // eventKey is the key of an event of a quote.
-func eventKey(quoteID, version string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: "quote-" + quoteID}, "version": &types.AttributeValueMemberN{Value: version},
+func eventKey(quoteID, version string) stored.Item {
+	return stored.Item{
+		"streamId": stored.Text("quote-" + quoteID), "version": &types.AttributeValueMemberN{Value: version},
 	}
 }
 
@@ -135,7 +136,7 @@ func TestAnErasureGoesOnPastAQuoteThatCannotBeRead(t *testing.T) {
 			t.Fatalf("%d notifications, %v", len(notifications.Items), err)
 		}
 		letter := notifications.Items[0]
-		s.damage("milepost-notifications", map[string]types.AttributeValue{"quoteId": letter["quoteId"], "key": letter["key"]}, "createdAt")
+		s.damage("milepost-notifications", stored.Item{"quoteId": letter["quoteId"], "key": letter["key"]}, "createdAt")
 		if got := s.milepost("mail", "list"); got.status != 1 || !strings.Contains(got.err, " cannot be read: attribute createdAt is not a string") || strings.Count(got.out, "\n") != len(notifications.Items) {
 			t.Errorf("mail list: %+v", got)
 		}

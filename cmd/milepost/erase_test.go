@@ -30,14 +30,14 @@ import (
 var plaintexts = []string{`"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "ada@example.com", "+16145550100", "auto insurance quote is ready", "Moved to Paris"}
 
 // tables gives all items of all tables, and everything in them as one text.
-func tables(t *testing.T, cfg aws.Config) (all map[string][]map[string]types.AttributeValue, text []byte) {
+func tables(t *testing.T, cfg aws.Config) (all map[string][]stored.Item, text []byte) {
 	t.Helper()
 	db := dynamodb.NewFromConfig(cfg)
 	names, err := db.ListTables(t.Context(), &dynamodb.ListTablesInput{})
 	if err != nil || len(names.TableNames) < 5 {
 		t.Fatalf("%v, error %v", names, err)
 	}
-	all = map[string][]map[string]types.AttributeValue{}
+	all = map[string][]stored.Item{}
 	for _, table := range names.TableNames {
 		for pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &table}); pages.HasMorePages(); {
 			page, err := pages.NextPage(t.Context())
@@ -433,11 +433,11 @@ func TestAnEraseSaysHowFarItWasWhenItIsInterrupted(t *testing.T) {
 func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		id := s.priced()
-		letter := &types.AttributeValueMemberS{Value: `{"to":"old@example.com","subject":"s","body":"b"}`}
+		letter := stored.Text(`{"to":"old@example.com","subject":"s","body":"b"}`)
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET letter = :letter REMOVE sealedFor"),
-			Key:                       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"}},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":letter": letter},
+			Key:                       stored.Item{"quoteId": stored.Text(id), "key": stored.Text("1#QUOTE_READY")},
+			ExpressionAttributeValues: stored.Item{":letter": letter},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -447,9 +447,9 @@ func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 		// Somebody who did not know whether it was sent asked her.
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET #status = :unknown"),
-			Key:                       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"}},
+			Key:                       stored.Item{"quoteId": stored.Text(id), "key": stored.Text("1#QUOTE_READY")},
 			ExpressionAttributeNames:  map[string]string{"#status": "status"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":unknown": &types.AttributeValueMemberS{Value: "UNKNOWN"}},
+			ExpressionAttributeValues: stored.Item{":unknown": stored.Text("UNKNOWN")},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 )
 
 // at lets the command lines of a system reach another one, and returns how they name it.
@@ -120,7 +121,7 @@ func (s *running) assertRestored(of *running) {
 
 // entriesOf takes the table of the search out of projections, and returns by how many terms of which kind each quote is
 // found: every system hashes them with its own key.
-func entriesOf(projections map[string][]map[string]types.AttributeValue) (entries []string) {
+func entriesOf(projections map[string][]stored.Item) (entries []string) {
 	for _, item := range projections["milepost-quote-search"] {
 		term, key := item["term"].(*types.AttributeValueMemberS), item["quoteKey"].(*types.AttributeValueMemberS)
 		field, _, _ := strings.Cut(term.Value, "#")
@@ -340,7 +341,7 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		// What precedes the cut is imported, as the error says.
 		before := s.keysOf()
 		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-			TableName: aws.String("milepost-customer-keys"), Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: ada.CustomerID}},
+			TableName: aws.String("milepost-customer-keys"), Key: stored.Item{"customerId": stored.Text(ada.CustomerID)},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -356,8 +357,8 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		}
 		// A key that cannot be read delays no other customer.
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-			TableName: aws.String("milepost-customer-keys"), Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: "bob"}},
-			UpdateExpression: aws.String("SET dataKey = :x"), ExpressionAttributeValues: map[string]types.AttributeValue{":x": &types.AttributeValueMemberS{Value: "x"}},
+			TableName: aws.String("milepost-customer-keys"), Key: stored.Item{"customerId": stored.Text("bob")},
+			UpdateExpression: aws.String("SET dataKey = :x"), ExpressionAttributeValues: stored.Item{":x": stored.Text("x")},
 		}); err != nil {
 			t.Fatal(err)
 		}

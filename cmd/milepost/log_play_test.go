@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -23,7 +25,7 @@ func (s *running) forgetOnly(ids ...string) {
 	for _, id := range ids {
 		if _, err := db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
 			TableName: aws.String("milepost-quotes"),
-			Key:       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}},
+			Key:       stored.Item{"quoteId": stored.Text(id)},
 		}); err != nil {
 			s.t.Fatal(err)
 		}
@@ -37,7 +39,7 @@ func (s *running) known(ids ...string) (known []string) {
 	for _, id := range ids {
 		out, err := db.GetItem(s.t.Context(), &dynamodb.GetItemInput{
 			TableName: aws.String("milepost-quotes"),
-			Key:       map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: id}},
+			Key:       stored.Item{"quoteId": stored.Text(id)},
 		})
 		if err != nil {
 			s.t.Fatal(err)

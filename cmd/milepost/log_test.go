@@ -20,6 +20,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/internal/ops/inspect"
 	"milepost/internal/ops/verify"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -155,16 +156,16 @@ func TestLogVerify(t *testing.T) {
 		}
 		// What follows takes more rights than any function has.
 		db := dynamodb.NewFromConfig(s.Config())
-		key := func(quote, version string) map[string]types.AttributeValue {
-			return map[string]types.AttributeValue{
-				"streamId": &types.AttributeValueMemberS{Value: "quote-" + quote}, "version": &types.AttributeValueMemberN{Value: version},
+		key := func(quote, version string) stored.Item {
+			return stored.Item{
+				"streamId": stored.Text("quote-" + quote), "version": &types.AttributeValueMemberN{Value: version},
 			}
 		}
 		if _, err := db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: aws.String("milepost-events"), Key: key(changed, "4"),
 			UpdateExpression:          aws.String("SET #data = :data"),
 			ExpressionAttributeNames:  map[string]string{"#data": "data"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":data": &types.AttributeValueMemberS{Value: `{"rating":"cheaper"}`}},
+			ExpressionAttributeValues: stored.Item{":data": stored.Text(`{"rating":"cheaper"}`)},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -211,8 +212,8 @@ func TestLogVerifyAsksTheArchive(t *testing.T) {
 		}
 		db := dynamodb.NewFromConfig(s.Config())
 		for version := range 4 {
-			if _, err := db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: map[string]types.AttributeValue{
-				"streamId": &types.AttributeValueMemberS{Value: "quote-" + gone}, "version": &types.AttributeValueMemberN{Value: fmt.Sprint(version + 1)},
+			if _, err := db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: stored.Item{
+				"streamId": stored.Text("quote-" + gone), "version": &types.AttributeValueMemberN{Value: fmt.Sprint(version + 1)},
 			}}); err != nil {
 				t.Fatal(err)
 			}
@@ -288,8 +289,8 @@ func TestLogHeads(t *testing.T) {
 		}
 
 		// What was signed is named even when log and archive are made to agree.
-		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: map[string]types.AttributeValue{
-			"streamId": &types.AttributeValueMemberS{Value: "quote-" + id}, "version": &types.AttributeValueMemberN{Value: "4"},
+		if _, err := dynamodb.NewFromConfig(s.Config()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("milepost-events"), Key: stored.Item{
+			"streamId": stored.Text("quote-" + id), "version": &types.AttributeValueMemberN{Value: "4"},
 		}}); err != nil {
 			t.Fatal(err)
 		}

@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 func TestMailShowsWhatWasSent(t *testing.T) {
@@ -116,9 +117,9 @@ func (s *running) loseTrackOf(quoteID, key string) {
 	s.t.Helper()
 	if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
 		TableName: aws.String("milepost-notifications"), UpdateExpression: aws.String("SET #s = :unknown REMOVE sentAt, messageId"),
-		Key:                      map[string]types.AttributeValue{"quoteId": &types.AttributeValueMemberS{Value: quoteID}, "key": &types.AttributeValueMemberS{Value: key}},
+		Key:                      stored.Item{"quoteId": stored.Text(quoteID), "key": stored.Text(key)},
 		ExpressionAttributeNames: map[string]string{"#s": "status"}, ConditionExpression: aws.String("#s = :sent"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":unknown": &types.AttributeValueMemberS{Value: "UNKNOWN"}, ":sent": &types.AttributeValueMemberS{Value: "SENT"}},
+		ExpressionAttributeValues: stored.Item{":unknown": stored.Text("UNKNOWN"), ":sent": stored.Text("SENT")},
 	}); err != nil {
 		s.t.Fatal(err)
 	}

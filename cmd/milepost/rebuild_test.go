@@ -21,12 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/ops/rebuild"
+	"milepost/internal/platform/stored"
 )
 
 // projections are all items of both projections, with all that they have.
-func projections(t *testing.T, cfg aws.Config) map[string][]map[string]types.AttributeValue {
+func projections(t *testing.T, cfg aws.Config) map[string][]stored.Item {
 	t.Helper()
-	all := map[string][]map[string]types.AttributeValue{}
+	all := map[string][]stored.Item{}
 	for _, table := range []string{"milepost-quotes", "milepost-customer-quotes", "milepost-quote-search"} {
 		out, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 		if err != nil || out.LastEvaluatedKey != nil {
@@ -92,11 +93,11 @@ func TestRebuildNamesWhatItCannotFold(t *testing.T) {
 		good, bad := s.priced(), s.priced()
 		if _, err := dynamodb.NewFromConfig(s.Config()).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: aws.String("milepost-events"),
-			Key: map[string]types.AttributeValue{
-				"streamId": &types.AttributeValueMemberS{Value: "quote-" + bad}, "version": &types.AttributeValueMemberN{Value: "2"},
+			Key: stored.Item{
+				"streamId": stored.Text("quote-" + bad), "version": &types.AttributeValueMemberN{Value: "2"},
 			},
 			UpdateExpression:          aws.String("SET schemaVersion = :v"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: "99"}},
+			ExpressionAttributeValues: stored.Item{":v": &types.AttributeValueMemberN{Value: "99"}},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"milepost/internal/ops/replay"
+	"milepost/internal/platform/stored"
 	"milepost/local/fault"
 )
 
@@ -30,7 +31,7 @@ func (s *running) forget() {
 	}
 	for _, item := range all.Items {
 		if _, err := db.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
-			TableName: table, Key: map[string]types.AttributeValue{"quoteId": item["quoteId"]},
+			TableName: table, Key: stored.Item{"quoteId": item["quoteId"]},
 		}); err != nil {
 			s.t.Fatal(err)
 		}

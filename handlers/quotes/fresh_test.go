@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
@@ -26,6 +25,7 @@ import (
 	"milepost/handlers/quotes"
 	"milepost/handlers/submit"
 	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
@@ -277,12 +277,12 @@ func (r *readers) damage(id string) {
 	}
 	_, err = r.log.Log.DB.UpdateItem(r.t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &r.projections.CustomerQuotes,
-		Key: map[string]types.AttributeValue{
-			"customerId": &types.AttributeValueMemberS{Value: r.owner[id]},
-			"quoteKey":   &types.AttributeValueMemberS{Value: h.Events[0].OccurredAt.Format("2006-01-02T15:04:05.000000000Z07:00") + "#" + id},
+		Key: stored.Item{
+			"customerId": stored.Text(r.owner[id]),
+			"quoteKey":   stored.Text(h.Events[0].OccurredAt.Format("2006-01-02T15:04:05.000000000Z07:00") + "#" + id),
 		},
 		UpdateExpression:          aws.String("SET document = :garbage"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":garbage": &types.AttributeValueMemberS{Value: "{"}},
+		ExpressionAttributeValues: stored.Item{":garbage": stored.Text("{")},
 	})
 	if err != nil {
 		r.t.Fatal(err)

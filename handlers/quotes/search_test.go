@@ -19,6 +19,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers/quotes"
 	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
@@ -52,7 +53,7 @@ func newLibrary(t *testing.T) library {
 }
 
 // items are all of the table.
-func (l library) items(t *testing.T) []map[string]types.AttributeValue {
+func (l library) items(t *testing.T) []stored.Item {
 	t.Helper()
 	out, err := l.db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &l.table})
 	if err != nil {
@@ -190,7 +191,7 @@ func TestQuotesAreFoundByWhatTheirRevisionInForceSays(t *testing.T) {
 			if way != "all" && c.IntN(2) == 0 {
 				continue
 			}
-			key := map[string]types.AttributeValue{"term": item["term"], "quoteKey": item["quoteKey"]}
+			key := stored.Item{"term": item["term"], "quoteKey": item["quoteKey"]}
 			if way == "parts" { // of an entry the customer, of a quote's own item all that it says
 				if _, err := l.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &l.table, Item: key}); err != nil {
 					t.Fatal(err)
@@ -288,17 +289,17 @@ func TestATermThatIsKeptNoMoreGoes(t *testing.T) {
 			l := newLibrary(t)
 			l.execute(t, quotetest.ID, e.Submit())
 			l.project(t, quotetest.ID)
-			put := func(item map[string]types.AttributeValue) {
+			put := func(item stored.Item) {
 				if _, err := l.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &l.table, Item: item}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			entry := &types.AttributeValueMemberS{Value: old}
+			entry := stored.Text(old)
 			for _, item := range l.items(t) {
 				if tokens, own := item["tokens"].(*types.AttributeValueMemberL); own {
 					tokens.Value = append(tokens.Value, entry)
 					put(item)
-					put(map[string]types.AttributeValue{"term": entry, "quoteKey": item["quoteKey"], "customerId": &types.AttributeValueMemberS{Value: quotetest.Customer}})
+					put(stored.Item{"term": entry, "quoteKey": item["quoteKey"], "customerId": stored.Text(quotetest.Customer)})
 				}
 			}
 			if got := l.search(t, "license", e.Request.Drivers[0].LicenseNumber); len(got) != 1 {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"milepost/internal/platform"
+	"milepost/internal/platform/stored"
 )
 
 // refusing answers every request with an error code, and keeps the subsegment of the call.
@@ -62,7 +63,7 @@ func TestALostRaceIsNoErrorInATrace(t *testing.T) {
 			} else {
 				_, err = dynamodb.NewFromConfig(cfg).TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 					TransactItems: []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{TableName: aws.String("table"),
-						Key: map[string]types.AttributeValue{}, ConditionExpression: aws.String("c")}}}})
+						Key: stored.Item{}, ConditionExpression: aws.String("c")}}}})
 			}
 			var api smithy.APIError
 			if !errors.As(err, &api) || api.ErrorCode() != row.code {

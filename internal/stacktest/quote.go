@@ -9,6 +9,7 @@ import (
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -45,9 +46,9 @@ func (s *Stack) MustQuote(tb testing.TB, e quotetest.Example, customerID, quoteI
 }
 
 // EventKey is the key of an event in the table of events.
-func EventKey(quoteID string, version int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(quoteID)},
+func EventKey(quoteID string, version int) stored.Item {
+	return stored.Item{
+		"streamId": stored.Text(quotestore.StreamID(quoteID)),
 		"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
 	}
 }

@@ -55,7 +55,7 @@ func (w wait) over(q quote.Quote) bool {
 func (t *Tokens) keep(ctx context.Context, streamID string, w wait, now time.Time) error {
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.table,
-		Item: map[string]types.AttributeValue{
+		Item: stored.Item{
 			"streamId":  stored.Text(streamID),
 			"branch":    stored.Text(fmt.Sprintf("%d#%d#%s", w.revision, w.reversal, w.fact)),
 			"revision":  stored.Number(w.revision),
@@ -78,7 +78,7 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 	pages := dynamodb.NewQueryPaginator(t.db, &dynamodb.QueryInput{
 		TableName: &t.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("streamId = :stream"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(streamID)},
+		ExpressionAttributeValues: stored.Item{":stream": stored.Text(streamID)},
 	})
 	var errs []error
 	for pages.HasMorePages() {

@@ -193,7 +193,7 @@ func (c *count) once(ctx context.Context) (Usage, error) {
 func (c *count) add(ctx context.Context) (Usage, error) {
 	return c.update(ctx, "SET expiresAt = :expires ADD #counted :ids"+c.opening(", "),
 		"#day = :day AND (attribute_not_exists(#counted) OR contains(#counted, :id) OR size(#counted) < :most)",
-		map[string]types.AttributeValue{":most": stored.Number(c.most), ":id": stored.Text(c.id)})
+		stored.Item{":most": stored.Number(c.most), ":id": stored.Text(c.id)})
 }
 
 // begin counts the first of a day.
@@ -216,8 +216,8 @@ func (c *count) opening(before string) string {
 
 const roomForOpen = " AND (attribute_not_exists(openQuotes) OR contains(openQuotes, :id) OR size(openQuotes) < :open)"
 
-func (c *count) update(ctx context.Context, expression, condition string, values map[string]types.AttributeValue) (Usage, error) {
-	all := map[string]types.AttributeValue{
+func (c *count) update(ctx context.Context, expression, condition string, values stored.Item) (Usage, error) {
+	all := stored.Item{
 		":ids": &types.AttributeValueMemberSS{Value: []string{c.id}},
 		":day": stored.Text(c.day), ":expires": stored.Number(int(c.now.AddDate(0, 0, keptDays).Unix())),
 	}
@@ -257,7 +257,7 @@ func (c *count) closed(ctx context.Context, before item) ([]string, error) {
 func (c *count) remove(ctx context.Context, closed []string) error {
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: c.key(), UpdateExpression: aws.String("DELETE openQuotes :closed"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":closed": &types.AttributeValueMemberSS{Value: closed}},
+		ExpressionAttributeValues: stored.Item{":closed": &types.AttributeValueMemberSS{Value: closed}},
 	})
 	if err != nil {
 		return fmt.Errorf("quota of a customer: %w", err)
@@ -276,8 +276,8 @@ func (c *count) usage(i item) Usage {
 	return u
 }
 
-func (c *count) key() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"customerId": stored.Text(c.customerID)}
+func (c *count) key() stored.Item {
+	return stored.Item{"customerId": stored.Text(c.customerID)}
 }
 
 // item is what is stored of a customer. What cannot be read counts as absent.
@@ -294,7 +294,7 @@ func (i item) counted(attribute string) []string {
 	return i.today
 }
 
-func read(stored map[string]types.AttributeValue) (i item) {
+func read(stored stored.Item) (i item) {
 	if day, ok := stored["day"].(*types.AttributeValueMemberS); ok {
 		i.day = day.Value
 	}

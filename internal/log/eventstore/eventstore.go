@@ -121,7 +121,7 @@ type Store struct {
 // event at one of the versions, the error is a *VersionConflict, except that events with the same ids count as written:
 // the command was repeated, and events become those in the log.
 func (s *Store) Append(ctx context.Context, stream string, expected int, events []Event) error {
-	items := make([]map[string]types.AttributeValue, len(events))
+	items := make([]stored.Item, len(events))
 	for i := range events {
 		events[i].StreamID, events[i].Version = stream, expected+1+i
 		if i > 0 {
@@ -144,7 +144,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected int, events 
 // vacant is the condition under which an event is put: there is no item under its key.
 var vacant = aws.String("attribute_not_exists(streamId)")
 
-func (s *Store) putOne(ctx context.Context, e *Event, item map[string]types.AttributeValue) error {
+func (s *Store) putOne(ctx context.Context, e *Event, item stored.Item) error {
 	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table, Item: item, ConditionExpression: vacant,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -158,7 +158,7 @@ func (s *Store) putOne(ctx context.Context, e *Event, item map[string]types.Attr
 	return nil
 }
 
-func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]types.AttributeValue) error {
+func (s *Store) putAll(ctx context.Context, events []Event, items []stored.Item) error {
 	puts := make([]types.TransactWriteItem, len(items))
 	for i, item := range items {
 		puts[i].Put = &types.Put{
@@ -189,7 +189,7 @@ func (s *Store) putAll(ctx context.Context, events []Event, items []map[string]t
 }
 
 // occupied distinguishes a repeated append from a lost race. If it is repeated, e becomes the event in the log.
-func occupied(e *Event, item map[string]types.AttributeValue) error {
+func occupied(e *Event, item stored.Item) error {
 	existing, err := EventOf(item)
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func (s *Store) items(ctx context.Context, stream string, after int) iter.Seq2[s
 			TableName: &s.Table, ConsistentRead: aws.Bool(true),
 			KeyConditionExpression:    aws.String("streamId = :stream AND #version > :after"),
 			ExpressionAttributeNames:  map[string]string{"#version": "version"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(stream), ":after": stored.Number(after)},
+			ExpressionAttributeValues: stored.Item{":stream": stored.Text(stream), ":after": stored.Number(after)},
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -279,7 +279,7 @@ func (s *Store) Newest(ctx context.Context, stream string, n int) ([]Event, erro
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(n)),
 		KeyConditionExpression:    aws.String("streamId = :stream"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":stream": stored.Text(stream)},
+		ExpressionAttributeValues: stored.Item{":stream": stored.Text(stream)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the end of stream %s: %w", stream, err)

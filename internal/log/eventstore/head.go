@@ -18,7 +18,7 @@ func (s *Store) HasAfter(ctx context.Context, stream string, version int) (bool,
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Select: types.SelectCount, Limit: aws.Int32(1),
 		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :version"),
 		ExpressionAttributeNames: map[string]string{"#version": "version"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
+		ExpressionAttributeValues: stored.Item{
 			":stream": stored.Text(stream), ":version": stored.Number(version),
 		},
 	})
@@ -34,9 +34,9 @@ func (s *Store) Grown(ctx context.Context, versions map[string]int) (map[string]
 	if len(versions) > maxBatchGet {
 		return nil, fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(versions), maxBatchGet)
 	}
-	var keys []map[string]types.AttributeValue
+	var keys []stored.Item
 	for stream, version := range versions {
-		keys = append(keys, map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(version + 1)})
+		keys = append(keys, stored.Item{"streamId": stored.Text(stream), "version": stored.Number(version + 1)})
 	}
 	grown := map[string]bool{}
 	for len(keys) > 0 {

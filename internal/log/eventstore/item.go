@@ -28,9 +28,9 @@ func (s *Store) check(e Event) error {
 }
 
 // item is the stored form of an event.
-func (e Event) item() map[string]types.AttributeValue {
+func (e Event) item() stored.Item {
 	at := e.OccurredAt.UTC().Format(timeLayout)
-	item := map[string]types.AttributeValue{
+	item := stored.Item{
 		"streamId":      stored.Text(e.StreamID),
 		"version":       stored.Number(e.Version),
 		"eventId":       stored.Text(e.ID),
@@ -38,7 +38,7 @@ func (e Event) item() map[string]types.AttributeValue {
 		"schemaVersion": stored.Number(e.SchemaVersion),
 		"occurredAt":    stored.Text(at),
 		"data":          stored.Text(e.stored()),
-		"metadata": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
+		"metadata": &types.AttributeValueMemberM{Value: stored.Item{
 			"commandId":     stored.Text(e.Metadata.CommandID),
 			"correlationId": stored.Text(e.Metadata.CorrelationID),
 			"causationId":   stored.Text(e.Metadata.CausationID),

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Page returns the events of a stream after a version, in order: up to limit of them, and no more once their stored
@@ -19,7 +18,7 @@ func (s *Store) Page(ctx context.Context, stream string, after, limit, maxBytes 
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit + 1)),
 		KeyConditionExpression:   aws.String("streamId = :stream AND #version > :after"),
 		ExpressionAttributeNames: map[string]string{"#version": "version"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
+		ExpressionAttributeValues: stored.Item{
 			":stream": stored.Text(stream), ":after": stored.Number(after),
 		},
 	})
@@ -47,7 +46,7 @@ func (s *Store) Page(ctx context.Context, stream string, after, limit, maxBytes 
 // OfTypes returns those events of a stream that are of one of some types, in order. It reads the whole stream, and
 // transfers no others.
 func (s *Store) OfTypes(ctx context.Context, stream string, eventTypes ...string) ([]Event, error) {
-	values := map[string]types.AttributeValue{":stream": stored.Text(stream)}
+	values := stored.Item{":stream": stored.Text(stream)}
 	var names []string
 	for i, t := range eventTypes {
 		name := fmt.Sprint(":type", i)

@@ -51,7 +51,7 @@ func (s *Store) scan(ctx context.Context, part Part, after string) iter.Seq2[sto
 		Segment: aws.Int32(int32(part.Number)), TotalSegments: aws.Int32(int32(part.Of)),
 	}
 	if after != "" { // after all versions that the stream may have
-		in.ExclusiveStartKey = map[string]types.AttributeValue{"streamId": stored.Text(after), "version": stored.Number(math.MaxInt32)}
+		in.ExclusiveStartKey = stored.Item{"streamId": stored.Text(after), "version": stored.Number(math.MaxInt32)}
 	}
 	return func(yield func(stored.Item, error) bool) {
 		for pages := dynamodb.NewScanPaginator(s.DB, in); pages.HasMorePages(); {
@@ -135,9 +135,9 @@ func (s *Store) firsts(ctx context.Context, streams []string, projection string,
 	if len(streams) > maxBatchGet {
 		return fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(streams), maxBatchGet)
 	}
-	keys := make([]map[string]types.AttributeValue, len(streams))
+	keys := make([]stored.Item, len(streams))
 	for i, stream := range streams {
-		keys[i] = map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(1)}
+		keys[i] = stored.Item{"streamId": stored.Text(stream), "version": stored.Number(1)}
 	}
 	request := map[string]types.KeysAndAttributes{s.Table: {
 		Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: &projection,

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 )
 
@@ -92,8 +93,8 @@ func TestAPartGoesOnBehindAnyStream(t *testing.T) {
 func TestAStreamWithAGapComesAsItIs(t *testing.T) {
 	t.Parallel()
 	log, want := manyStreams(t)
-	if _, err := log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &log.Table, Key: map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: "stream-6"}, "version": &types.AttributeValueMemberN{Value: "1"},
+	if _, err := log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &log.Table, Key: stored.Item{
+		"streamId": stored.Text("stream-6"), "version": &types.AttributeValueMemberN{Value: "1"},
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -149,11 +150,11 @@ func TestAnEventThatCannotBeReadEndsNothing(t *testing.T) {
 			path, names["#inner"] = "#outer.#inner", inner
 		}
 		if _, err := log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-			TableName: &log.Table, Key: map[string]types.AttributeValue{
-				"streamId": &types.AttributeValueMemberS{Value: stream}, "version": &types.AttributeValueMemberN{Value: "2"},
+			TableName: &log.Table, Key: stored.Item{
+				"streamId": stored.Text(stream), "version": &types.AttributeValueMemberN{Value: "2"},
 			},
 			UpdateExpression: new("SET " + path + " = :nothing"), ExpressionAttributeNames: names,
-			ExpressionAttributeValues: map[string]types.AttributeValue{":nothing": &types.AttributeValueMemberNULL{Value: true}},
+			ExpressionAttributeValues: stored.Item{":nothing": &types.AttributeValueMemberNULL{Value: true}},
 		}); err != nil {
 			t.Fatal(err)
 		}

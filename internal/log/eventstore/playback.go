@@ -91,7 +91,7 @@ func (s *Store) partition(bucket string, after, until Cursor) *partition {
 	return &partition{pages: dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String("by-time"),
 		KeyConditionExpression: aws.String("timeBucket = :bucket AND timeKey BETWEEN :after AND :until"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
+		ExpressionAttributeValues: stored.Item{
 			// A key is a time, then # and an id. A blank sorts before all that may follow, so that a time
 			// takes in its events and a key leaves its own out.
 			":bucket": stored.Text(bucket), ":after": stored.Text(string(after) + " "), ":until": stored.Text(string(until)),
@@ -122,9 +122,9 @@ func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, []*Unrea
 	if len(places) > maxBatchGet {
 		return nil, nil, fmt.Errorf("%d notices asked for at once, at most %d are given", len(places), maxBatchGet)
 	}
-	keys := make([]map[string]types.AttributeValue, len(places))
+	keys := make([]stored.Item, len(places))
 	for i, p := range places {
-		keys[i] = map[string]types.AttributeValue{"streamId": stored.Text(p.StreamID), "version": stored.Number(p.Version)}
+		keys[i] = stored.Item{"streamId": stored.Text(p.StreamID), "version": stored.Number(p.Version)}
 	}
 	request := map[string]types.KeysAndAttributes{s.Table: {
 		Keys: keys, ConsistentRead: aws.Bool(true),

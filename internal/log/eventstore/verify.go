@@ -116,7 +116,7 @@ func unchanged(item stored.Item) (*string, map[string]string, stored.Item) {
 // strange names the attributes of an item, in order, that are not those that its event is stored with. What is under
 // the hash is in the event; so what this finds is everything else: keys of the index, texts of another form, and
 // attributes that no event has.
-func strange(item map[string]types.AttributeValue, e Event) []string {
+func strange(item stored.Item, e Event) []string {
 	var names []string
 	want := e.item()
 	if _, there := item["previousHash"]; !there && e.PreviousHash == "" {
@@ -172,10 +172,10 @@ func ImportedAt(name string) time.Time {
 // not have the event that its witness saw. It sees every event whose Append has returned, so a witness that was read
 // before the call and is ahead of the log is a fault.
 func (s *Store) Disagree(ctx context.Context, witnesses map[string]Witness) (map[string]Fault, error) {
-	keys := make([]map[string]types.AttributeValue, 0, len(witnesses))
+	keys := make([]stored.Item, 0, len(witnesses))
 	faults := map[string]Fault{}
 	for stream, w := range witnesses {
-		keys = append(keys, map[string]types.AttributeValue{"streamId": stored.Text(stream), "version": stored.Number(w.Version)})
+		keys = append(keys, stored.Item{"streamId": stored.Text(stream), "version": stored.Number(w.Version)})
 		faults[stream] = Fault{stream, w.Version, "missing"}
 	}
 	if len(keys) > maxBatchGet {
@@ -205,7 +205,7 @@ func (s *Store) Disagree(ctx context.Context, witnesses map[string]Witness) (map
 }
 
 // keyOf is the key of an item. DynamoDB returns no item whose key has other types.
-func keyOf(item map[string]types.AttributeValue) (stream string, version int) {
+func keyOf(item stored.Item) (stream string, version int) {
 	if v, ok := item["streamId"].(*types.AttributeValueMemberS); ok {
 		stream = v.Value
 	}

@@ -14,12 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/log/eventstore"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 )
 
-type item = map[string]types.AttributeValue
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+type item = stored.Item
 
 // verified is a log of which a test changes items.
 type verified struct {
@@ -62,7 +61,7 @@ func (v verified) write(t *testing.T, stream string, imported bool) eventstore.W
 func (v verified) item(t *testing.T, stream string, version int) item {
 	t.Helper()
 	out, err := v.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &v.Table, ConsistentRead: aws.Bool(true), Key: item{
-		"streamId": text(stream), "version": &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
+		"streamId": stored.Text(stream), "version": &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
 	}})
 	if err != nil || out.Item == nil {
 		t.Fatalf("item=%v error=%v", out, err)
@@ -81,11 +80,11 @@ func (v verified) put(t *testing.T, changed item) {
 func other(a types.AttributeValue) types.AttributeValue {
 	switch a := a.(type) {
 	case *types.AttributeValueMemberS:
-		return text(a.Value + " ")
+		return stored.Text(a.Value + " ")
 	case *types.AttributeValueMemberN:
 		return &types.AttributeValueMemberN{Value: a.Value + "1"}
 	case *types.AttributeValueMemberB:
-		return &types.AttributeValueMemberB{Value: append(slices.Clone(a.Value), 0)}
+		return stored.Bytes(append(slices.Clone(a.Value), 0))
 	case *types.AttributeValueMemberM:
 		return &types.AttributeValueMemberM{Value: item{}}
 	}
@@ -122,10 +121,10 @@ func changes(of item) map[string]item {
 		member(name, "another", func(m item) { m[name] = other(attribute) })
 		member(name, "gone", func(m item) { delete(m, name) })
 	}
-	member("note", "added", func(m item) { m["note"] = text("x") })
-	change("note is added", func(i item) { i["note"] = text("x") })
-	change("timeKey is another event's", func(i item) { i["timeKey"] = text("2026-05-01T00:00:00.000000000Z#x") })
-	change("imported is another import", func(i item) { i["imported"] = text("import-20261202T000000Z") })
+	member("note", "added", func(m item) { m["note"] = stored.Text("x") })
+	change("note is added", func(i item) { i["note"] = stored.Text("x") })
+	change("timeKey is another event's", func(i item) { i["timeKey"] = stored.Text("2026-05-01T00:00:00.000000000Z#x") })
+	change("imported is another import", func(i item) { i["imported"] = stored.Text("import-20261202T000000Z") })
 	if of["previousHash"].(*types.AttributeValueMemberS).Value == "" {
 		delete(all, "previousHash is gone") // earlier programs left it out
 	}
@@ -168,7 +167,7 @@ func TestVerifyChecksWhatIsBehindAnUnreadableEvent(t *testing.T) {
 	w := v.write(t, "quote-1", false)
 	broken, changed := v.item(t, "quote-1", 1), v.item(t, "quote-1", 3)
 	delete(broken, "eventId")
-	changed["data"] = text("{}")
+	changed["data"] = stored.Text("{}")
 	v.put(t, broken)
 	v.put(t, changed)
 	events, faults, err := v.Verify(t.Context(), "quote-1", w)
@@ -184,7 +183,7 @@ func TestAnImportFromBeforeImportedHashIsSound(t *testing.T) {
 	v := newVerified(t)
 	w := v.write(t, "quote-1", false)
 	old := v.item(t, "quote-1", 2)
-	old["imported"] = text("import-20261130T235959Z")
+	old["imported"] = stored.Text("import-20261130T235959Z")
 	v.put(t, old)
 	if _, faults, err := v.Verify(t.Context(), "quote-1", w); err != nil || faults != nil {
 		t.Errorf("faults=%v error=%v, want none", faults, err)
@@ -200,7 +199,7 @@ func TestDisagreeComparesManyStreamsAtOnce(t *testing.T) {
 		witnesses[stream] = v.write(t, stream, false)
 	}
 	changed, broken := v.item(t, "quote-1", 3), v.item(t, "quote-2", 3)
-	changed["data"] = text("{}")
+	changed["data"] = stored.Text("{}")
 	delete(broken, "eventId")
 	v.put(t, changed)
 	v.put(t, broken)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"milepost/internal/platform/stored"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -158,7 +160,7 @@ func (k *Keys) replace(ctx context.Context, was, is Holder) error {
 	default:
 		stood := was.item()
 		in.ConditionExpression = aws.String(dataKeyAttribute + " = :current AND attribute_not_exists(" + othersAttribute + ")")
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":current": stood[dataKeyAttribute]}
+		in.ExpressionAttributeValues = stored.Item{":current": stood[dataKeyAttribute]}
 		if others, ok := stood[othersAttribute]; ok {
 			in.ConditionExpression = aws.String(dataKeyAttribute + " = :current AND " + othersAttribute + " = :others")
 			in.ExpressionAttributeValues[":others"] = others

@@ -9,9 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 )
 
@@ -36,7 +36,7 @@ func bring(t *testing.T, from, to *seal.Keys, customer string) seal.Adoption {
 func forgetIDs(t *testing.T, k *seal.Keys, customer string) {
 	t.Helper()
 	_, err := k.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &k.Table, Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: customer}},
+		TableName: &k.Table, Key: stored.Item{"customerId": stored.Text(customer)},
 		UpdateExpression: aws.String("REMOVE keyId"),
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 )
 
@@ -16,9 +17,9 @@ import (
 // the damaged one is named when it is needed.
 func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 	t.Parallel()
-	type item = map[string]types.AttributeValue
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	garbage := &types.AttributeValueMemberB{Value: []byte("garbage")}
+	type item = stored.Item
+	text := func(s string) types.AttributeValue { return stored.Text(s) }
+	garbage := stored.Bytes([]byte("garbage"))
 	stack := stacktest.Open(t, nil)
 	k, _ := process(stack)
 	mustMake(t, k, "ada")

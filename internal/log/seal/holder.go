@@ -82,7 +82,7 @@ const (
 )
 
 // item is the stored form of h.
-func (h Holder) item() map[string]types.AttributeValue {
+func (h Holder) item() stored.Item {
 	item := itemKey(h.CustomerID)
 	switch {
 	case h.Erasure != nil:
@@ -94,7 +94,7 @@ func (h Holder) item() map[string]types.AttributeValue {
 	default:
 		maps.Copy(item, h.Keys[0].attributes())
 		item[keyIDAttribute] = stored.Text(h.Keys[0].ID)
-		others := map[string]types.AttributeValue{}
+		others := stored.Item{}
 		for _, other := range h.Keys[1:] {
 			others[other.ID] = &types.AttributeValueMemberM{Value: other.attributes()}
 		}
@@ -105,8 +105,8 @@ func (h Holder) item() map[string]types.AttributeValue {
 	return item
 }
 
-func (w WrappedKey) attributes() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+func (w WrappedKey) attributes() stored.Item {
+	return stored.Item{
 		dataKeyAttribute:   stored.Bytes(w.DataKey),
 		createdAtAttribute: stored.Text(w.CreatedAt.UTC().Format(time.RFC3339Nano)),
 	}
@@ -162,6 +162,6 @@ func wrappedOf(id string, r stored.Reader) WrappedKey {
 	return w
 }
 
-func itemKey(customerID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"customerId": stored.Text(customerID)}
+func itemKey(customerID string) stored.Item {
+	return stored.Item{"customerId": stored.Text(customerID)}
 }

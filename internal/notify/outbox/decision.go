@@ -105,7 +105,7 @@ func (i Item) Told() bool {
 }
 
 func (d Decision) attribute() types.AttributeValue {
-	return &types.AttributeValueMemberM{Value: attributes{
+	return &types.AttributeValueMemberM{Value: stored.Item{
 		"verdict": stored.Text(string(d.Verdict)), "was": stored.Text(string(d.Was)), "by": stored.Text(d.By), "at": moment(d.At), "note": stored.Text(d.Note),
 	}}
 }

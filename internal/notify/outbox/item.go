@@ -11,10 +11,8 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-type attributes = map[string]types.AttributeValue
-
-func keyOf(quoteID, key string) attributes {
-	return attributes{"quoteId": stored.Text(quoteID), "key": stored.Text(key)}
+func keyOf(quoteID, key string) stored.Item {
+	return stored.Item{"quoteId": stored.Text(quoteID), "key": stored.Text(key)}
 }
 
 // timeLayout writes instants so that their texts sort as the instants do.
@@ -35,7 +33,7 @@ func (e *Damaged) Error() string {
 func (e *Damaged) Unwrap() error { return e.Err }
 
 // decode reads an item. The error is *Damaged.
-func decode(a attributes) (Item, error) {
+func decode(a stored.Item) (Item, error) {
 	r := stored.Read(a)
 	item := Item{
 		Notification: notification.Notification{

@@ -63,7 +63,7 @@ func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
 func aad(item Item) []byte { return []byte("letter\n" + item.QuoteID + "\n" + item.Key()) }
 
 // set adds the letter to the attributes that an item gets.
-func (k Kept) set(a attributes) {
+func (k Kept) set(a stored.Item) {
 	switch {
 	case k.Text == nil:
 	case k.CustomerID == "":
@@ -107,7 +107,7 @@ func (s *Store) EraseNotes(ctx context.Context, item Item) (bool, error) {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()), UpdateExpression: aws.String("SET " + strings.Join(set, ", ")),
 		ConditionExpression: aws.String("attribute_exists(decisions)"), ExpressionAttributeNames: map[string]string{"#note": "note"},
-		ExpressionAttributeValues: attributes{":none": stored.Text("")},
+		ExpressionAttributeValues: stored.Item{":none": stored.Text("")},
 	})
 	if err != nil {
 		return false, fmt.Errorf("erase the notes on notification %s of quote %s: %w", item.Key(), item.QuoteID, err)
@@ -122,7 +122,7 @@ func (s *Store) EraseLetter(ctx context.Context, item Item, customerID string) e
 		TableName: &s.Table, Key: keyOf(item.QuoteID, item.Key()),
 		UpdateExpression:          aws.String("SET sealedFor = :customer REMOVE letter"),
 		ConditionExpression:       aws.String("attribute_exists(letter) AND attribute_not_exists(sealedFor)"),
-		ExpressionAttributeValues: attributes{":customer": stored.Text(customerID)},
+		ExpressionAttributeValues: stored.Item{":customer": stored.Text(customerID)},
 	})
 	if _, done := errors.AsType[*types.ConditionalCheckFailedException](err); err == nil || done {
 		return nil

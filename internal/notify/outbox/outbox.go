@@ -114,7 +114,7 @@ const onTheWay = "1"
 // amended the request since, perhaps in the contact.
 func (s *Store) Put(ctx context.Context, dueAt time.Time, all ...notification.Notification) error {
 	for _, n := range all {
-		values := attributes{
+		values := stored.Item{
 			":kind": stored.Text(string(n.Kind)), ":revision": stored.Number(n.Revision), ":version": stored.Number(n.Version), ":reversal": stored.Number(n.Since),
 			":about": stored.Text(n.About), ":ofKind": stored.Text(string(n.OfKind)), ":round": stored.Number(n.Round), ":due": stored.Text(string(Due)), ":dueAt": moment(dueAt),
 			":pending": stored.Text(onTheWay), ":now": moment(time.Now()), ":zero": stored.Number(0),
@@ -154,8 +154,8 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 	err := s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String("by-due"),
 		KeyConditionExpression:    aws.String("pending = :pending AND dueAt <= :now"),
-		ExpressionAttributeValues: attributes{":pending": stored.Text(onTheWay), ":now": moment(now)},
-	}, func(item attributes) {
+		ExpressionAttributeValues: stored.Item{":pending": stored.Text(onTheWay), ":now": moment(now)},
+	}, func(item stored.Item) {
 		r := stored.Read(item)
 		refs = append(refs, Ref{r.Text("quoteId"), r.Text("key")})
 	})
@@ -167,8 +167,8 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 func (s *Store) OfQuote(ctx context.Context, quoteID string) (items []Item, faults []error, err error) {
 	err = s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("quoteId = :quote"),
-		ExpressionAttributeValues: attributes{":quote": stored.Text(quoteID)},
-	}, func(a attributes) {
+		ExpressionAttributeValues: stored.Item{":quote": stored.Text(quoteID)},
+	}, func(a stored.Item) {
 		if item, err := decode(a); err != nil {
 			faults = append(faults, err)
 		} else {
@@ -207,7 +207,7 @@ func (s *Store) Get(ctx context.Context, quoteID, key string) (item Item, ok boo
 	return item, true, err
 }
 
-func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(attributes)) error {
+func (s *Store) each(ctx context.Context, in *dynamodb.QueryInput, fn func(stored.Item)) error {
 	pages := dynamodb.NewQueryPaginator(s.DB, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

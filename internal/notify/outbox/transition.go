@@ -125,7 +125,7 @@ func (s *Store) move(ctx context.Context, of Ref, step Step, from []Status) (ite
 	if !slices.Contains(t.to, step.To) {
 		return item, false, fmt.Errorf("notification %s of quote %s: %s leads to no status %q", of.Key, of.QuoteID, step.What, step.To)
 	}
-	names, values := map[string]string{"#status": "status"}, attributes{}
+	names, values := map[string]string{"#status": "status"}, stored.Item{}
 	set, condition := []string{}, []string{among(from, values)}
 	for name, value := range step.attributes(t) {
 		names["#"+name], values[":"+name] = name, value
@@ -167,7 +167,7 @@ func (s *Store) move(ctx context.Context, of Ref, step Step, from []Status) (ite
 }
 
 // among is the condition that an item has one of the statuses, whose names it adds to values.
-func among(statuses []Status, values attributes) string {
+func among(statuses []Status, values stored.Item) string {
 	var alternatives []string
 	for _, status := range statuses {
 		if status == absent {
@@ -182,8 +182,8 @@ func among(statuses []Status, values attributes) string {
 }
 
 // attributes are what a step writes.
-func (step Step) attributes(t transition) attributes {
-	set := attributes{"status": stored.Text(string(step.To))}
+func (step Step) attributes(t transition) stored.Item {
+	set := stored.Item{"status": stored.Text(string(step.To))}
 	if slices.Contains(onItsWay, step.To) {
 		set["pending"] = stored.Text(onTheWay)
 	}

@@ -32,7 +32,7 @@ type bench struct {
 }
 
 // place makes the item new in a status, claimed by "a"; or takes it away.
-func (b bench) place(status Status, dueAt time.Time) (Item, attributes) {
+func (b bench) place(status Status, dueAt time.Time) (Item, stored.Item) {
 	b.Helper()
 	key := keyOf(reminder.QuoteID, reminder.Key())
 	if _, err := b.store.DB.DeleteItem(b.Context(), &dynamodb.DeleteItemInput{TableName: &b.store.Table, Key: key}); err != nil {
@@ -44,7 +44,7 @@ func (b bench) place(status Status, dueAt time.Time) (Item, attributes) {
 	if err := b.store.Put(b.Context(), dueAt, reminder); err != nil {
 		b.Fatal(err)
 	}
-	update, values := "SET #s = :s, claim = :c", attributes{":s": stored.Text(string(status)), ":c": stored.Text("a")}
+	update, values := "SET #s = :s, claim = :c", stored.Item{":s": stored.Text(string(status)), ":c": stored.Text("a")}
 	if !slices.Contains(onItsWay, status) {
 		update += " REMOVE pending"
 	}
@@ -61,7 +61,7 @@ func (b bench) place(status Status, dueAt time.Time) (Item, attributes) {
 	return item, b.stored()
 }
 
-func (b bench) stored() attributes {
+func (b bench) stored() stored.Item {
 	b.Helper()
 	out, err := b.store.DB.GetItem(b.Context(), &dynamodb.GetItemInput{
 		TableName: &b.store.Table, Key: keyOf(reminder.QuoteID, reminder.Key()), ConsistentRead: aws.Bool(true),
@@ -126,7 +126,7 @@ func TestTheTableSaysItAll(t *testing.T) {
 	}
 }
 
-func (b bench) compare(name string, before attributes, happens bool, row transition, to Status) {
+func (b bench) compare(name string, before stored.Item, happens bool, row transition, to Status) {
 	b.Helper()
 	after := b.stored()
 	if !happens {

@@ -29,6 +29,7 @@ import (
 	"milepost/handlers/senddue"
 	"milepost/internal/log/seal"
 	"milepost/internal/notify/outbox"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -531,7 +532,7 @@ func TestStaffHearOnceOfAReferralThatWaits(t *testing.T) {
 }
 
 // scan returns the items as the table has them.
-func (o *office) scan(t *testing.T) []map[string]types.AttributeValue {
+func (o *office) scan(t *testing.T) []stored.Item {
 	t.Helper()
 	out, err := o.outbox.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &o.outbox.Table})
 	if err != nil {
@@ -628,11 +629,11 @@ func TestLettersFromBeforeAreReadAndErased(t *testing.T) {
 		o.execute(t, customer(t, "E01", contact(true, false)).Commands()...)
 		o.notify(t, 4)
 		if _, err := o.outbox.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-			TableName: &o.outbox.Table, Key: map[string]types.AttributeValue{
-				"quoteId": &types.AttributeValueMemberS{Value: quotetest.ID}, "key": &types.AttributeValueMemberS{Value: "1#QUOTE_READY"},
+			TableName: &o.outbox.Table, Key: stored.Item{
+				"quoteId": stored.Text(quotetest.ID), "key": stored.Text("1#QUOTE_READY"),
 			},
 			UpdateExpression:          aws.String("SET letter = :letter REMOVE sealedFor, round"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":letter": &types.AttributeValueMemberS{Value: `{"to":"a@example.com","subject":"s","body":"b"}`}},
+			ExpressionAttributeValues: stored.Item{":letter": stored.Text(`{"to":"a@example.com","subject":"s","body":"b"}`)},
 		}); err != nil {
 			t.Fatal(err)
 		}

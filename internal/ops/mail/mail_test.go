@@ -10,11 +10,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/notification"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/ops/mail"
+	"milepost/internal/platform/stored"
 	"milepost/internal/stacktest"
 )
 
@@ -44,10 +44,10 @@ func open(t *testing.T) *outbox.Store {
 func set(ctx context.Context, store *outbox.Store, i outbox.Item, status string) error {
 	_, err := store.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &store.Table, UpdateExpression: aws.String("SET #s = :s, claim = :s REMOVE pending"), ExpressionAttributeNames: map[string]string{"#s": "status"},
-		Key: map[string]types.AttributeValue{
-			"quoteId": &types.AttributeValueMemberS{Value: i.QuoteID}, "key": &types.AttributeValueMemberS{Value: i.Key()},
+		Key: stored.Item{
+			"quoteId": stored.Text(i.QuoteID), "key": stored.Text(i.Key()),
 		},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":s": &types.AttributeValueMemberS{Value: status}},
+		ExpressionAttributeValues: stored.Item{":s": stored.Text(status)},
 	})
 	return err
 }

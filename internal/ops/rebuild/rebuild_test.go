@@ -77,7 +77,7 @@ func (d *desk) fill(t *testing.T, n int) {
 }
 
 // items are all items of a projection, with all that they have.
-func (d *desk) items(t *testing.T, kind readmodel.Kind) []map[string]types.AttributeValue {
+func (d *desk) items(t *testing.T, kind readmodel.Kind) []stored.Item {
 	t.Helper()
 	out, err := d.quotes.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: new("milepost-" + string(kind))})
 	if err != nil || out.LastEvaluatedKey != nil {
@@ -87,9 +87,9 @@ func (d *desk) items(t *testing.T, kind readmodel.Kind) []map[string]types.Attri
 }
 
 // projections are all items of both.
-func (d *desk) projections(t *testing.T) map[readmodel.Kind][]map[string]types.AttributeValue {
+func (d *desk) projections(t *testing.T) map[readmodel.Kind][]stored.Item {
 	t.Helper()
-	all := map[readmodel.Kind][]map[string]types.AttributeValue{}
+	all := map[readmodel.Kind][]stored.Item{}
 	for _, kind := range readmodel.Kinds {
 		all[kind] = d.items(t, kind)
 	}
@@ -110,7 +110,7 @@ func (d *desk) empty(t *testing.T, kinds ...readmodel.Kind) {
 }
 
 // put writes an item as it is.
-func (d *desk) put(t *testing.T, kind readmodel.Kind, item map[string]types.AttributeValue) {
+func (d *desk) put(t *testing.T, kind readmodel.Kind, item stored.Item) {
 	t.Helper()
 	if _, err := d.quotes.Log.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new("milepost-" + string(kind)), Item: item}); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func assertFigures(t *testing.T, got, want rebuild.Figures) {
 	}
 }
 
-func (d *desk) assertProjections(t *testing.T, want map[readmodel.Kind][]map[string]types.AttributeValue) {
+func (d *desk) assertProjections(t *testing.T, want map[readmodel.Kind][]stored.Item) {
 	t.Helper()
 	for kind, got := range d.projections(t) {
 		if !reflect.DeepEqual(got, want[kind]) {
@@ -180,7 +180,7 @@ func TestARebuildGivesWhatThereWas(t *testing.T) {
 			damage: func(t *testing.T, d *desk) {
 				for _, kind := range readmodel.Kinds {
 					item := d.items(t, kind)[7]
-					item["document"] = &types.AttributeValueMemberS{Value: `{"status":"WRONG"}`}
+					item["document"] = stored.Text(`{"status":"WRONG"}`)
 					item["leftover"] = &types.AttributeValueMemberBOOL{Value: true}
 					d.put(t, kind, item)
 				}
@@ -238,9 +238,9 @@ func (d *desk) strangers(t *testing.T) {
 	for _, kind := range readmodel.Kinds {
 		item := d.items(t, kind)[3]
 		if kind == readmodel.Quotes {
-			item["quoteId"] = &types.AttributeValueMemberS{Value: quoteID(900)}
+			item["quoteId"] = stored.Text(quoteID(900))
 		} else {
-			item["quoteKey"] = &types.AttributeValueMemberS{Value: "2026-05-01T12:00:00.000000000Z#" + quoteID(900)}
+			item["quoteKey"] = stored.Text("2026-05-01T12:00:00.000000000Z#" + quoteID(900))
 		}
 		d.put(t, kind, item)
 	}
@@ -299,9 +299,9 @@ func TestALineAloneIsEvidence(t *testing.T) {
 func TestEvidenceStays(t *testing.T) {
 	t.Parallel()
 	table := func(d *desk) *string { return &d.quotes.Log.Table }
-	key := func(id string, version int) map[string]types.AttributeValue {
-		return map[string]types.AttributeValue{
-			"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(id)},
+	key := func(id string, version int) stored.Item {
+		return stored.Item{
+			"streamId": stored.Text(quotestore.StreamID(id)),
 			"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
 		}
 	}
@@ -310,7 +310,7 @@ func TestEvidenceStays(t *testing.T) {
 			if _, err := d.quotes.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 				TableName: table(d), Key: key(id, version), UpdateExpression: new("SET #a = :v"),
 				ExpressionAttributeNames:  map[string]string{"#a": attribute},
-				ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberS{Value: to}},
+				ExpressionAttributeValues: stored.Item{":v": stored.Text(to)},
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -492,7 +492,7 @@ func TestAnInterruptedRebuildIsTakenUp(t *testing.T) {
 }
 
 // strangersOf puts one stranger into each of the projections, which are empty.
-func (d *desk) strangersOf(t *testing.T, originals map[readmodel.Kind][]map[string]types.AttributeValue) {
+func (d *desk) strangersOf(t *testing.T, originals map[readmodel.Kind][]stored.Item) {
 	t.Helper()
 	for kind, items := range originals {
 		d.put(t, kind, items[3])
@@ -501,9 +501,9 @@ func (d *desk) strangersOf(t *testing.T, originals map[readmodel.Kind][]map[stri
 		item := d.items(t, kind)[0]
 		d.empty(t, kind)
 		if kind == readmodel.Quotes {
-			item["quoteId"] = &types.AttributeValueMemberS{Value: quoteID(900)}
+			item["quoteId"] = stored.Text(quoteID(900))
 		} else {
-			item["quoteKey"] = &types.AttributeValueMemberS{Value: "2026-05-01T12:00:00.000000000Z#" + quoteID(900)}
+			item["quoteKey"] = stored.Text("2026-05-01T12:00:00.000000000Z#" + quoteID(900))
 		}
 		d.put(t, kind, item)
 	}

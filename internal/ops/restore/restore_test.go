@@ -7,12 +7,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/ops/restore"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -51,7 +51,7 @@ func TestWhatTheArchiveHasIsPutBack(t *testing.T) {
 	}
 	if _, err := log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &log.Table, Key: stacktest.EventKey(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: "somebody"}},
+		ExpressionAttributeValues: stored.Item{":who": stored.Text("somebody")},
 	}); err != nil {
 		t.Fatal(err)
 	}

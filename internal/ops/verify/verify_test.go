@@ -9,13 +9,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/archive"
 	"milepost/internal/log/head"
 	"milepost/internal/ops/verify"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -54,7 +54,7 @@ func TestWhatWasDoneToTheLogIsFound(t *testing.T) {
 			log := s.Log()
 			_, err := log.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 				TableName: &log.Table, Key: stacktest.EventKey(first, 2), UpdateExpression: aws.String("SET metadata.actor = :who"),
-				ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: "somebody"}},
+				ExpressionAttributeValues: stored.Item{":who": stored.Text("somebody")},
 			})
 			return err
 		}, "version "},
@@ -111,7 +111,7 @@ func TestKeysAreTriedUnlessTheyAreSkipped(t *testing.T) {
 	s, verifier := desk(t)
 	k := s.Keys()
 	if _, err := k.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-		TableName: &k.Table, Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: "ada"}},
+		TableName: &k.Table, Key: stored.Item{"customerId": stored.Text("ada")},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -24,8 +25,8 @@ func TestADamagedSnapshotIsIgnored(t *testing.T) {
 	l := newLong(t)
 	l.growTo(60)
 	snapshots := l.Snapshots
-	key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: "quote-" + l.id}}
-	read := func() map[string]types.AttributeValue {
+	key := stored.Item{"streamId": stored.Text("quote-" + l.id)}
+	read := func() stored.Item {
 		out, err := snapshots.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &snapshots.Table, Key: key})
 		if err != nil {
 			t.Fatal(err)
@@ -41,11 +42,11 @@ func TestADamagedSnapshotIsIgnored(t *testing.T) {
 		attribute string
 		by        types.AttributeValue
 	}{
-		{"state", nil}, {"state", nothing}, {"state", &types.AttributeValueMemberB{Value: []byte{}}}, {"state", &types.AttributeValueMemberB{Value: state[:len(state)/2]}},
-		{"state", &types.AttributeValueMemberB{Value: turned}}, {"state", &types.AttributeValueMemberS{Value: "garbage"}},
+		{"state", nil}, {"state", nothing}, {"state", stored.Bytes([]byte{})}, {"state", stored.Bytes(state[:len(state)/2])},
+		{"state", stored.Bytes(turned)}, {"state", stored.Text("garbage")},
 		{"version", nil}, {"version", nothing}, {"version", &types.AttributeValueMemberN{Value: "51"}}, {"version", &types.AttributeValueMemberN{Value: "9000000"}},
-		{"sealedFor", nil}, {"sealedFor", nothing}, {"sealedFor", &types.AttributeValueMemberS{Value: "nobody"}},
-		{"form", nil}, {"form", nothing}, {"form", &types.AttributeValueMemberS{Value: "another"}},
+		{"sealedFor", nil}, {"sealedFor", nothing}, {"sealedFor", stored.Text("nobody")},
+		{"form", nil}, {"form", nothing}, {"form", stored.Text("another")},
 	} {
 		damaged := maps.Clone(whole)
 		if damaged[damage.attribute] = damage.by; damage.by == nil {
@@ -75,11 +76,11 @@ func TestNoSnapshotOutlivesAForgedEvent(t *testing.T) {
 		t.Helper()
 		_, err := l.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: &l.Log.Table, UpdateExpression: aws.String("SET metadata.actor = :who"),
-			Key: map[string]types.AttributeValue{
-				"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(l.id)},
+			Key: stored.Item{
+				"streamId": stored.Text(quotestore.StreamID(l.id)),
 				"version":  &types.AttributeValueMemberN{Value: fmt.Sprint(version)},
 			},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":who": &types.AttributeValueMemberS{Value: who}},
+			ExpressionAttributeValues: stored.Item{":who": stored.Text(who)},
 		})
 		if err != nil {
 			t.Fatal(err)

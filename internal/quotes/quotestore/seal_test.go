@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,12 +13,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -251,7 +250,7 @@ func TestAnErasureIsKnownWithoutItsRecord(t *testing.T) {
 	mustExecute(t, s, quoteID(1), order("a", quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer}))
 	mustExecute(t, s, quoteID(1), order("e", quote.RecordErasure{Erasure: quote.Erasure{At: at, By: "eve", ReasonCode: "X"}}))
 	_, err := s.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-		TableName: &s.Keys.Table, Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: e.Submit().CustomerID}},
+		TableName: &s.Keys.Table, Key: stored.Item{"customerId": stored.Text(e.Submit().CustomerID)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -302,12 +301,12 @@ func TestWhatWasMovedDoesNotOpen(t *testing.T) {
 	}
 }
 
-func keyOf(stream string, version int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"streamId": &types.AttributeValueMemberS{Value: stream}, "version": &types.AttributeValueMemberN{Value: strconv.Itoa(version)},
+func keyOf(stream string, version int) stored.Item {
+	return stored.Item{
+		"streamId": stored.Text(stream), "version": stored.Number(version),
 	}
 }
 
-func bytesOf(name string, value []byte) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{name: &types.AttributeValueMemberB{Value: value}}
+func bytesOf(name string, value []byte) stored.Item {
+	return stored.Item{name: stored.Bytes(value)}
 }

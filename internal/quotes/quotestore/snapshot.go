@@ -267,7 +267,7 @@ func unpack(packed []byte, kept *snapshot) error {
 // get returns the snapshot of a quote, the zero one if there is none of today's form.
 func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": stored.Text(stream)},
+		TableName: &s.Table, Key: stored.Item{"streamId": stored.Text(stream)},
 	})
 	if err != nil {
 		return kept, fmt.Errorf("read the snapshot of %s: %w", stream, err)
@@ -290,7 +290,7 @@ func (s *Snapshots) get(ctx context.Context, stream string) (kept sealedSnapshot
 // Remove forgets the snapshot of a stream.
 func (s *Snapshots) Remove(ctx context.Context, stream string) error {
 	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.Table, Key: map[string]types.AttributeValue{"streamId": stored.Text(stream)},
+		TableName: &s.Table, Key: stored.Item{"streamId": stored.Text(stream)},
 	})
 	if err != nil {
 		return fmt.Errorf("remove the snapshot of %s: %w", stream, err)
@@ -303,7 +303,7 @@ func (s *Snapshots) put(ctx context.Context, stream string, kept sealedSnapshot,
 	version := stored.Number(kept.version)
 	put := &dynamodb.PutItemInput{
 		TableName: &s.Table,
-		Item: map[string]types.AttributeValue{
+		Item: stored.Item{
 			"streamId": stored.Text(stream), "version": version,
 			"form": stored.Text(form), "state": stored.Bytes(kept.Text),
 			"sealedFor": stored.Text(kept.CustomerID), "keyId": stored.Text(kept.KeyID),
@@ -311,7 +311,7 @@ func (s *Snapshots) put(ctx context.Context, stream string, kept sealedSnapshot,
 	}
 	if !damaged {
 		put.ConditionExpression = new("attribute_not_exists(version) OR version < :version OR form <> :form")
-		put.ExpressionAttributeValues = map[string]types.AttributeValue{":version": version, ":form": stored.Text(form)}
+		put.ExpressionAttributeValues = stored.Item{":version": version, ":form": stored.Text(form)}
 	}
 	_, err := s.DB.PutItem(ctx, put)
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {

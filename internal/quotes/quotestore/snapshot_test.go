@@ -18,6 +18,7 @@ import (
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/seal"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -198,21 +199,21 @@ func TestWhatIsUndoneIsUndoneInSnapshotsToo(t *testing.T) {
 func TestASnapshotThatDoesNotServeIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]types.AttributeValue{
-		"another form": &types.AttributeValueMemberS{Value: "0-ab"},
+		"another form": stored.Text("0-ab"),
 		"none":         nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLong(t)
 			l.growTo(60)
-			key := map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: quotestore.StreamID(l.id)}}
+			key := stored.Item{"streamId": stored.Text(quotestore.StreamID(l.id))}
 			var err error
 			if change == nil {
 				_, err = l.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String(snapshotsTable), Key: key})
 			} else {
 				_, err = l.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 					TableName: aws.String(snapshotsTable), Key: key, UpdateExpression: aws.String("SET form = :form"),
-					ExpressionAttributeValues: map[string]types.AttributeValue{":form": change},
+					ExpressionAttributeValues: stored.Item{":form": change},
 				})
 			}
 			if err != nil {
@@ -286,7 +287,7 @@ func TestAQuoteThatCannotBeOpenedOrIsNotSealedGetsNoSnapshot(t *testing.T) {
 	for name, spoil := range map[string]func(*long){
 		"its key was lost": func(l *long) {
 			l.growTo(quotestore.SnapshotEvery - 1)
-			key := map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: l.example.Submit().CustomerID}}
+			key := stored.Item{"customerId": stored.Text(l.example.Submit().CustomerID)}
 			if _, err := l.Log.DB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &l.Keys.Table, Key: key}); err != nil {
 				t.Fatal(err)
 			}

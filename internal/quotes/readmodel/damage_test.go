@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/quote/quotetest"
+	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/stacktest"
@@ -37,7 +38,7 @@ func TestADamagedProjectionIsIgnored(t *testing.T) {
 		Log:         quotes, Logger: slog.New(slog.NewJSONHandler(&logged, nil)),
 	}
 	mustPut(t, current.Projections, want)
-	item := func(table string) map[string]types.AttributeValue {
+	item := func(table string) stored.Item {
 		out, err := quotes.Log.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 		if err != nil || len(out.Items) != 1 {
 			t.Fatal(len(out.Items), err)
@@ -51,10 +52,10 @@ func TestADamagedProjectionIsIgnored(t *testing.T) {
 			attribute string
 			by        types.AttributeValue
 		}{
-			{"document", nil}, {"document", &types.AttributeValueMemberNULL{Value: true}}, {"document", &types.AttributeValueMemberS{Value: ""}},
-			{"document", &types.AttributeValueMemberS{Value: document[:len(document)/2]}}, {"document", &types.AttributeValueMemberS{Value: "{}"}},
-			{"document", &types.AttributeValueMemberS{Value: strings.Replace(document, quotetest.ID, quotetest.ID[:25]+"Z", 1)}},
-			{"version", nil}, {"version", &types.AttributeValueMemberS{Value: "x"}}, {"version", &types.AttributeValueMemberN{Value: "900"}}, {"version", &types.AttributeValueMemberN{Value: "1"}},
+			{"document", nil}, {"document", &types.AttributeValueMemberNULL{Value: true}}, {"document", stored.Text("")},
+			{"document", stored.Text(document[:len(document)/2])}, {"document", stored.Text("{}")},
+			{"document", stored.Text(strings.Replace(document, quotetest.ID, quotetest.ID[:25]+"Z", 1))},
+			{"version", nil}, {"version", stored.Text("x")}, {"version", &types.AttributeValueMemberN{Value: "900"}}, {"version", &types.AttributeValueMemberN{Value: "1"}},
 			{"logHash", &types.AttributeValueMemberNULL{Value: true}},
 		} {
 			if _, is := whole[damage.attribute]; !is {
@@ -113,7 +114,7 @@ func TestAListHasTheOthers(t *testing.T) {
 	stream := quotestore.StreamID(ids[0])
 	if _, err := quotes.Log.DB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &quotes.Log.Table, UpdateExpression: new("REMOVE metadata"),
-		Key: map[string]types.AttributeValue{"streamId": &types.AttributeValueMemberS{Value: stream}, "version": &types.AttributeValueMemberN{Value: "1"}},
+		Key: stored.Item{"streamId": stored.Text(stream), "version": &types.AttributeValueMemberN{Value: "1"}},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/domain/civil"
 	"milepost/domain/quote"
@@ -104,7 +103,7 @@ func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, er
 		pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 			TableName: &s.CustomerQuotes, IndexName: aws.String("by-status"),
 			KeyConditionExpression: aws.String("statusShard = :shard AND quoteKey < :at"),
-			ExpressionAttributeValues: attributes{
+			ExpressionAttributeValues: stored.Item{
 				":shard": stored.Text(statusShard(quote.StatusRequested, shard)),
 				":at":    stored.Text(at.UTC().Format(timeLayout)),
 			},
@@ -185,7 +184,7 @@ type source struct {
 	pages *dynamodb.QueryPaginator
 	// before is the key that all rows are before.
 	before string
-	read   func(context.Context, []attributes) ([]row, error)
+	read   func(context.Context, []stored.Item) ([]row, error)
 	rows   []row
 }
 
@@ -245,7 +244,7 @@ func (s *Store) within(table, partition, value string, b span, limit int) *dynam
 		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(max(limit, leastRead))),
 		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
 		ExpressionAttributeNames: map[string]string{"#partition": partition},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
+		ExpressionAttributeValues: stored.Item{
 			":partition": stored.Text(value),
 			":low":       stored.Text(b.low), ":high": stored.Text(b.high),
 		},
@@ -253,7 +252,7 @@ func (s *Store) within(table, partition, value string, b span, limit int) *dynam
 }
 
 // rowsOf reads the lines of a list.
-func rowsOf(_ context.Context, items []attributes) ([]row, error) {
+func rowsOf(_ context.Context, items []stored.Item) ([]row, error) {
 	rows := make([]row, len(items))
 	for i, item := range items {
 		rows[i].Line, rows[i].damaged = lineOf(item)
@@ -320,9 +319,9 @@ func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.T
 		return nil, err
 	}
 	for _, source := range sources {
-		source.read = func(ctx context.Context, entries []attributes) ([]row, error) {
+		source.read = func(ctx context.Context, entries []stored.Item) ([]row, error) {
 			var own []row
-			entries = slices.DeleteFunc(entries, func(entry attributes) bool {
+			entries = slices.DeleteFunc(entries, func(entry stored.Item) bool {
 				key, customer := keyOf(entry)
 				if customer != except {
 					return false

@@ -32,9 +32,6 @@ var (
 	All   = []Kind{Quotes, CustomerQuotes, Search}
 )
 
-// attributes are those of an item, or of its key.
-type attributes = map[string]types.AttributeValue
-
 // table is where the projections of a kind are.
 func (s *Store) table(k Kind) string {
 	switch k {
@@ -58,26 +55,26 @@ func (k Kind) keys() []string {
 }
 
 // key is where the projection of a quote is.
-func (k Kind) key(p Projection) attributes {
+func (k Kind) key(p Projection) stored.Item {
 	switch k {
 	case Quotes:
 		return documentKey(p.QuoteID)
 	case Search:
 		return searchKey(ownTerm(p.QuoteID), p)
 	}
-	return attributes{
+	return stored.Item{
 		"customerId": stored.Text(p.CustomerID),
 		"quoteKey":   stored.Text(p.RequestedAt.Format(timeLayout) + "#" + p.QuoteID),
 	}
 }
 
 // documentKey is the key of a quote's document.
-func documentKey(quoteID string) attributes {
-	return attributes{"quoteId": stored.Text(quoteID)}
+func documentKey(quoteID string) stored.Item {
+	return stored.Item{"quoteId": stored.Text(quoteID)}
 }
 
 // quoteID is the quote that a key belongs to, "" if the key is not of the kind.
-func (k Kind) quoteID(key attributes) string {
+func (k Kind) quoteID(key stored.Item) string {
 	names := k.keys()
 	last, ok := key[names[len(names)-1]].(*types.AttributeValueMemberS)
 	if !ok {
@@ -87,7 +84,7 @@ func (k Kind) quoteID(key attributes) string {
 }
 
 // keyOf is a line's place in its customer's list, and the customer.
-func keyOf(line attributes) (quoteKey, customerID string) {
+func keyOf(line stored.Item) (quoteKey, customerID string) {
 	if key, ok := line["quoteKey"].(*types.AttributeValueMemberS); ok {
 		quoteKey = key.Value
 	}
@@ -98,7 +95,7 @@ func keyOf(line attributes) (quoteKey, customerID string) {
 }
 
 // item is the projection of a quote as it is stored.
-func (k Kind) item(p Projection) (attributes, error) {
+func (k Kind) item(p Projection) (stored.Item, error) {
 	var content any = p
 	if k == CustomerQuotes {
 		content = p.Line()
@@ -137,8 +134,8 @@ var (
 )
 
 // values are those of the conditions.
-func values(item attributes) attributes {
-	return attributes{":version": item["version"], ":number": stored.Text("N")}
+func values(item stored.Item) stored.Item {
+	return stored.Item{":version": item["version"], ":number": stored.Text("N")}
 }
 
 // mend replaces a projection that cannot be read, unless a newer one has replaced it since.
@@ -156,11 +153,11 @@ func (s *Store) mend(ctx context.Context, damaged *Damaged, p Projection) error 
 }
 
 // put writes an item where the condition allows it; where not, it does nothing.
-func (s *Store) put(ctx context.Context, table string, item attributes, condition *string) (written bool, err error) {
+func (s *Store) put(ctx context.Context, table string, item stored.Item, condition *string) (written bool, err error) {
 	return s.putIf(ctx, table, item, *condition, values(item))
 }
 
-func (s *Store) putIf(ctx context.Context, table string, item attributes, condition string, values attributes) (written bool, err error) {
+func (s *Store) putIf(ctx context.Context, table string, item stored.Item, condition string, values stored.Item) (written bool, err error) {
 	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &table, Item: item, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
@@ -174,7 +171,7 @@ func (s *Store) putIf(ctx context.Context, table string, item attributes, condit
 }
 
 // versionOf is the version of the log that an item was made from, 0 if it does not say.
-func versionOf(item attributes) int {
+func versionOf(item stored.Item) int {
 	there, ok := item["version"].(*types.AttributeValueMemberN)
 	if !ok {
 		return 0

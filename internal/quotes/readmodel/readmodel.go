@@ -72,7 +72,7 @@ func (s *Store) older(ctx context.Context, p Projection) ([]Kind, error) {
 	request := map[string]types.KeysAndAttributes{}
 	for _, kind := range Kinds {
 		request[s.table(kind)] = types.KeysAndAttributes{
-			Keys: []attributes{kind.key(p)}, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("version"),
+			Keys: []stored.Item{kind.key(p)}, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("version"),
 		}
 	}
 	out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
@@ -158,7 +158,7 @@ func (s *Store) ExpiringOn(ctx context.Context, day civil.Date) ([]string, error
 	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: &s.Quotes, IndexName: aws.String("by-expiry"),
 		KeyConditionExpression:    aws.String("expiresOn = :day"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":day": stored.Text(day.String())},
+		ExpressionAttributeValues: stored.Item{":day": stored.Text(day.String())},
 	})
 	var ids []string
 	for pages.HasMorePages() {
@@ -194,7 +194,7 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 		TableName: &s.CustomerQuotes, ConsistentRead: aws.Bool(true),
 		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression:    aws.String("customerId = :customer"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":customer": stored.Text(customerID)},
+		ExpressionAttributeValues: stored.Item{":customer": stored.Text(customerID)},
 	}
 	if cursor != "" {
 		key, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -202,7 +202,7 @@ func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) 
 			return Page{}, ErrBadCursor
 		}
 		// The customer comes from the caller's token, so a cursor cannot lead into another's list.
-		in.ExclusiveStartKey = map[string]types.AttributeValue{
+		in.ExclusiveStartKey = stored.Item{
 			"customerId": stored.Text(customerID),
 			"quoteKey":   stored.Text(string(key)),
 		}
@@ -253,7 +253,7 @@ func documentOf[T any](r stored.Reader) (document T, err error) {
 }
 
 // lineOf reads a line of a list. A damaged one has the ids of the quote and the customer, and no more.
-func lineOf(item attributes) (line Line, damaged *Damaged) {
+func lineOf(item stored.Item) (line Line, damaged *Damaged) {
 	id := CustomerQuotes.quoteID(item)
 	r := stored.Read(item)
 	line, err := documentOf[Line](r)

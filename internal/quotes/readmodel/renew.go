@@ -24,17 +24,17 @@ const MaxRenewed = bounds.Transacted
 // many it wrote. Unlike Put it replaces what was made from the same events and is different, as after a fault in the
 // program. What was made from more events stays.
 func (s *Store) Renew(ctx context.Context, kind Kind, projections []Projection) (written int, err error) {
-	stored, err := s.stored(ctx, kind, projections)
+	there, err := s.stored(ctx, kind, projections)
 	if err != nil {
 		return 0, err
 	}
-	var items []attributes
+	var items []stored.Item
 	for _, p := range projections {
 		item, err := kind.item(p)
 		if err != nil {
 			return 0, err
 		}
-		if there := stored[p.QuoteID]; versionOf(there) <= p.Version && !reflect.DeepEqual(there, item) {
+		if old := there[p.QuoteID]; versionOf(old) <= p.Version && !reflect.DeepEqual(old, item) {
 			items = append(items, item)
 		}
 	}
@@ -51,7 +51,7 @@ type Witness struct {
 // document, or with one that does not say what it was made from, is left out.
 func (s *Store) Witnesses(ctx context.Context, quoteIDs []string) (map[string]Witness, error) {
 	found := map[string]Witness{}
-	keys := make([]attributes, len(quoteIDs))
+	keys := make([]stored.Item, len(quoteIDs))
 	for i, id := range quoteIDs {
 		keys[i] = documentKey(id)
 	}
@@ -78,11 +78,11 @@ func (s *Store) Witnesses(ctx context.Context, quoteIDs []string) (map[string]Wi
 }
 
 // stored reads the items of projections, by quote. One that DynamoDB had no time for is missing.
-func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection) (map[string]attributes, error) {
+func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection) (map[string]stored.Item, error) {
 	if len(projections) == 0 {
 		return nil, nil
 	}
-	keys := make([]attributes, len(projections))
+	keys := make([]stored.Item, len(projections))
 	for i, p := range projections {
 		keys[i] = kind.key(p)
 	}
@@ -93,7 +93,7 @@ func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection)
 	if err != nil {
 		return nil, fmt.Errorf("read %d projections of %s: %w", len(keys), table, err)
 	}
-	found := make(map[string]attributes, len(keys))
+	found := make(map[string]stored.Item, len(keys))
 	for _, item := range out.Responses[table] {
 		found[kind.quoteID(item)] = item
 	}
@@ -102,7 +102,7 @@ func (s *Store) stored(ctx context.Context, kind Kind, projections []Projection)
 
 // replace writes items over what is not newer: as many in one request as it takes, and if that is refused, because
 // another process writes one of them now, one by one.
-func (s *Store) replace(ctx context.Context, table string, items []attributes) (written int, err error) {
+func (s *Store) replace(ctx context.Context, table string, items []stored.Item) (written int, err error) {
 	puts := make([]types.TransactWriteItem, len(items))
 	for i, item := range items {
 		puts[i].Put = &types.Put{
@@ -169,7 +169,7 @@ func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted fu
 		if err != nil {
 			return err
 		}
-		keys := slices.DeleteFunc(page.Items, func(key attributes) bool { return !slices.Contains(drop, kind.quoteID(key)) })
+		keys := slices.DeleteFunc(page.Items, func(key stored.Item) bool { return !slices.Contains(drop, kind.quoteID(key)) })
 		for batch := range slices.Chunk(keys, bounds.Batched) {
 			if err := s.remove(ctx, table, batch); err != nil {
 				return err
@@ -187,7 +187,7 @@ func (s *Store) Remove(ctx context.Context, kind Kind, after string, unwanted fu
 }
 
 // nameOf is a key, whose attributes are all texts, as a text; no key is "".
-func nameOf(key attributes) (string, error) {
+func nameOf(key stored.Item) (string, error) {
 	if len(key) == 0 {
 		return "", nil
 	}
@@ -204,7 +204,7 @@ func nameOf(key attributes) (string, error) {
 }
 
 // place is the key of a name from nameOf.
-func place(name string) (attributes, error) {
+func place(name string) (stored.Item, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -212,14 +212,14 @@ func place(name string) (attributes, error) {
 	if err := json.Unmarshal([]byte(name), &texts); err != nil {
 		return nil, fmt.Errorf("%q is no place in a projection: %w", name, err)
 	}
-	key := attributes{}
+	key := stored.Item{}
 	for name, text := range texts {
 		key[name] = stored.Text(text)
 	}
 	return key, nil
 }
 
-func (s *Store) remove(ctx context.Context, table string, keys []attributes) error {
+func (s *Store) remove(ctx context.Context, table string, keys []stored.Item) error {
 	deletes := make([]types.WriteRequest, len(keys))
 	for i, key := range keys {
 		deletes[i].DeleteRequest = &types.DeleteRequest{Key: key}

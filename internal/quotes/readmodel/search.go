@@ -34,15 +34,15 @@ var changing = quote.TypesWhere(func(k quote.Kind) bool { return k.Describes })
 func ownTerm(quoteID string) string { return "quote#" + quoteID }
 
 // searchKey is the key of an entry, or of a quote's own item.
-func searchKey(term string, p Projection) attributes {
-	return attributes{
+func searchKey(term string, p Projection) stored.Item {
+	return stored.Item{
 		"term":     stored.Text(term),
 		"quoteKey": CustomerQuotes.key(p)["quoteKey"],
 	}
 }
 
 // searchItem is a quote's own item.
-func (s *Store) searchItem(ctx context.Context, p Projection, t Terms) (attributes, []string, error) {
+func (s *Store) searchItem(ctx context.Context, p Projection, t Terms) (stored.Item, []string, error) {
 	tokens, err := s.Tokens.all(ctx, t.Terms)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +57,7 @@ func (s *Store) searchItem(ctx context.Context, p Projection, t Terms) (attribut
 }
 
 // tokensOf are the tokens that a quote's own item lists.
-func tokensOf(item attributes) []string {
+func tokensOf(item stored.Item) []string {
 	list, ok := item["tokens"].(*types.AttributeValueMemberL)
 	if !ok {
 		return nil
@@ -77,7 +77,7 @@ func (s *Store) SearchBehind(ctx context.Context, p Projection) (bool, error) {
 	return versionOf(there) < p.terms, err
 }
 
-func (s *Store) searchItemOf(ctx context.Context, p Projection) (attributes, error) {
+func (s *Store) searchItemOf(ctx context.Context, p Projection) (stored.Item, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.QuoteSearch, Key: searchKey(ownTerm(p.QuoteID), p), ConsistentRead: aws.Bool(true),
 	})
@@ -108,14 +108,14 @@ func (s *Store) PutSearch(ctx context.Context, p Projection, t Terms) error {
 }
 
 // writeSearch replaces a quote's own item as it was read, and the entries.
-func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there attributes) error {
+func (s *Store) writeSearch(ctx context.Context, p Projection, t Terms, there stored.Item) error {
 	item, tokens, err := s.searchItem(ctx, p, t)
 	if err != nil {
 		return err
 	}
-	condition, values := aws.String("attribute_not_exists(version)"), attributes(nil) // of a damaged one, too
+	condition, values := aws.String("attribute_not_exists(version)"), stored.Item(nil) // of a damaged one, too
 	if version, ok := there["version"]; ok {
-		condition, values = aws.String("version = :version"), attributes{":version": version}
+		condition, values = aws.String("version = :version"), stored.Item{":version": version}
 	}
 	var deletes []types.TransactWriteItem
 	for _, token := range tokensOf(there) {
@@ -195,7 +195,7 @@ func (s *Store) haveEntries(ctx context.Context, p Projection, tokens []string) 
 	if len(tokens) == 0 {
 		return true, nil
 	}
-	keys := make([]attributes, len(tokens))
+	keys := make([]stored.Item, len(tokens))
 	for i, token := range tokens {
 		keys[i] = searchKey(token, p)
 	}
@@ -218,14 +218,14 @@ func (s *Store) haveEntries(ctx context.Context, p Projection, tokens []string) 
 }
 
 // linesOf reads the lines that entries of the search lead to. One that is not there is made from the log later.
-func (s *Store) linesOf(ctx context.Context, entries []attributes) ([]row, error) {
+func (s *Store) linesOf(ctx context.Context, entries []stored.Item) ([]row, error) {
 	rows := make([]row, len(entries))
-	var keys []attributes
+	var keys []stored.Item
 	for i, entry := range entries {
 		key, customer := keyOf(entry)
 		rows[i] = row{key: key, Line: Line{QuoteID: CustomerQuotes.quoteID(entry), CustomerID: customer}}
 		if customer != "" { // else the entry is damaged
-			keys = append(keys, attributes{"customerId": entry["customerId"], "quoteKey": entry["quoteKey"]})
+			keys = append(keys, stored.Item{"customerId": entry["customerId"], "quoteKey": entry["quoteKey"]})
 		}
 	}
 	for batch := range slices.Chunk(keys, MaxRenewed) {

@@ -367,7 +367,7 @@ func longStream(t *testing.T, s *eventstore.Store) {
 	}
 	page, err := s.DB.Query(t.Context(), &dynamodb.QueryInput{
 		TableName: &s.Table, KeyConditionExpression: aws.String("streamId = :s"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":s": stored.Text(stream)},
+		ExpressionAttributeValues: stored.Item{":s": stored.Text(stream)},
 	})
 	if err != nil || page.LastEvaluatedKey == nil {
 		t.Fatalf("the stream fits one page (error %v)", err)
@@ -383,7 +383,7 @@ func longStream(t *testing.T, s *eventstore.Store) {
 }
 
 // put writes an item as it is.
-func put(t *testing.T, s *eventstore.Store, item map[string]types.AttributeValue) {
+func put(t *testing.T, s *eventstore.Store, item stored.Item) {
 	t.Helper()
 	if _, err := s.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &s.Table, Item: item}); err != nil {
 		t.Fatal(err)
@@ -391,12 +391,12 @@ func put(t *testing.T, s *eventstore.Store, item map[string]types.AttributeValue
 }
 
 // written is an item as programs have written it from the first version on. It must never change.
-func written(stream string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+func written(stream string) stored.Item {
+	return stored.Item{
 		"streamId": stored.Text(stream), "version": &types.AttributeValueMemberN{Value: "1"},
 		"eventId": stored.Text("event-1"), "eventType": stored.Text("Noted"), "schemaVersion": &types.AttributeValueMemberN{Value: "1"},
 		"occurredAt": stored.Text("2026-05-01T12:30:00.123456789Z"), "data": stored.Text(`{"note":"old","amount":"1.50"}`),
-		"metadata": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
+		"metadata": &types.AttributeValueMemberM{Value: stored.Item{
 			"commandId": stored.Text("command-1"), "correlationId": stored.Text("correlation-1"), "causationId": stored.Text(""),
 			"actor": stored.Text("customer-1"), "traceHeader": stored.Text(""),
 		}},
@@ -449,7 +449,7 @@ func timeIndex(t *testing.T, s *eventstore.Store) {
 	for b := range 8 {
 		page, err := s.DB.Query(t.Context(), &dynamodb.QueryInput{
 			TableName: &s.Table, IndexName: aws.String("by-time"), KeyConditionExpression: aws.String("timeBucket = :b"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":b": stored.Text(fmt.Sprintf("2031-07-09#%d", b))},
+			ExpressionAttributeValues: stored.Item{":b": stored.Text(fmt.Sprintf("2031-07-09#%d", b))},
 		})
 		if err != nil {
 			t.Fatal(err)
