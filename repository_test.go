@@ -130,7 +130,7 @@ func TestIssueFormsHaveWhatGitHubAsksFor(t *testing.T) {
 	}
 }
 
-// TestDependabotLooksAtEveryManifest finds a place with dependencies that nobody would update.
+// TestDependabotLooksAtEveryManifest finds a place with dependencies that are not updated.
 func TestDependabotLooksAtEveryManifest(t *testing.T) {
 	t.Parallel()
 	var config struct {

@@ -50,7 +50,7 @@ func TestFunctionsHaveOneNameEverywhere(t *testing.T) {
 	}
 }
 
-// TestWhatFunctionsKnowOfTheStackIsAnOutput checks the rule by which the command line finds its way: a variable that
+// TestWhatFunctionsKnowOfTheStackIsAnOutput checks the rule by which the command line finds resources: a variable that
 // names a resource, such as EVENTS_TABLE_NAME, is the output EventsTableName.
 func TestWhatFunctionsKnowOfTheStackIsAnOutput(t *testing.T) {
 	t.Parallel()
@@ -140,7 +140,7 @@ var (
 	codeWord       = regexp.MustCompile("`([A-Za-z]+)`")
 )
 
-// words are those of a text that stand in code.
+// words are those of a text in code quotes.
 func words(text string) []string {
 	var all []string
 	for _, found := range codeWord.FindAllStringSubmatch(text, -1) {
@@ -150,7 +150,7 @@ func words(text string) []string {
 }
 
 // TestTheDocumentsSayWhatEachFunctionMay compares the tables of docs/architecture.md with the template: each function
-// stands in both, and the one of its permissions has its actions and no others.
+// is in both, and the table of its permissions has exactly its actions.
 func TestTheDocumentsSayWhatEachFunctionMay(t *testing.T) {
 	t.Parallel()
 	functions, permissions, found := strings.Cut(mustReadText(t, "docs/architecture.md"), "\n## Security\n")
@@ -213,8 +213,8 @@ func TestTheDocumentsSayWhatEachFunctionMay(t *testing.T) {
 	}
 }
 
-// saidOfAll reports whether an action is one that the document tells of many functions at once: to log, to trace, to
-// note a failure, to open what is sealed, and to read snapshots.
+// saidOfAll reports whether the document lists an action for many functions at once: to log, to trace, to report a
+// failure, to unseal, and to read snapshots.
 func saidOfAll(action string, resources []any) bool {
 	if action == "kms:Decrypt" || action == "kms:GenerateDataKey" || action == "sqs:SendMessage" ||
 		strings.HasPrefix(action, "logs:") || strings.HasPrefix(action, "xray:") {

@@ -23,7 +23,7 @@ type refusal struct {
 	body           string
 	headers        []string
 	status         int
-	// kind ends the type of the problem; "" stands for the gateway's own message.
+	// kind ends the type of the problem; "" means the gateway's own message.
 	kind string
 	// errors are the code or the pointer of each violation.
 	errors []string

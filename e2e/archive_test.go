@@ -30,7 +30,7 @@ func (s *running) bucket() archive.Bucket {
 	return s.parts.Archive()
 }
 
-// archived gives what the archive has, by stream.
+// archived returns what the archive has, by stream.
 func (s *running) archived() map[string][]eventstore.Event {
 	s.t.Helper()
 	got := map[string][]eventstore.Event{}
@@ -53,7 +53,7 @@ func (s *running) archived() map[string][]eventstore.Event {
 	return got
 }
 
-// logged gives what the log has, by stream.
+// logged returns what the log has, by stream.
 func (s *running) logged() map[string][]eventstore.Event {
 	s.t.Helper()
 	got := map[string][]eventstore.Event{}
@@ -74,7 +74,7 @@ func (s *running) assertArchived() {
 	}
 }
 
-// lives lets some quotes have lives of their own, and gives their ids.
+// lives takes some quotes through different lives, and returns their ids.
 func (s *running) lives() []string {
 	s.t.Helper()
 	ids := s.submitAll(6)
@@ -90,7 +90,7 @@ func (s *running) lives() []string {
 	return ids
 }
 
-// handKeysTo gives another system the customers' keys, wrapped by its own key: what is sealed in an archive stays so.
+// handKeysTo returns another system the customers' keys, wrapped by its own key: what is sealed in an archive stays so.
 func (s *running) handKeysTo(other *running) {
 	s.t.Helper()
 	for h, err := range s.log.Keys.All(s.t.Context()) {
@@ -155,7 +155,7 @@ func TestTheArchiveMakesAnotherSystemThatIsEqual(t *testing.T) {
 			t.Errorf("%d events in the archive of the bus, %v, want none", described.EventCount, err)
 		}
 
-		// It goes on from there, with effects.
+		// It continues from there, with effects.
 		id := other.submit("ada", example())
 		other.settle()
 		if v := other.read("ada", id); v.Status != "QUOTED" || other.bureau.requests.Load() != 1 {
@@ -164,7 +164,7 @@ func TestTheArchiveMakesAnotherSystemThatIsEqual(t *testing.T) {
 	})
 }
 
-// byKey gives items by their keys.
+// byKey returns items by their keys.
 func byKey(items []stored.Item) map[string]stored.Item {
 	by := map[string]stored.Item{}
 	for _, item := range items {
@@ -222,7 +222,7 @@ func TestAnImportAnnouncesAPlayback(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
 		id := s.submit("ada", example())
-		time.Sleep(10 * time.Millisecond) // nobody has answered yet
+		time.Sleep(10 * time.Millisecond) // nothing has answered yet
 		var unfinished []eventstore.Event
 		for _, events := range s.logged() {
 			unfinished = events[:1]
@@ -252,8 +252,8 @@ func TestAnImportAnnouncesAPlayback(t *testing.T) {
 	})
 }
 
-// TestAnImportedOfferEndsInSilence: this system has told nobody of the offer, so it tells nobody that it ends, unless
-// its notifications were brought here, too. What happens to it here is told.
+// TestAnImportedOfferEndsInSilence: this system has not announced the offer, so it does not announce its end, unless
+// its notifications were imported too. What happens to it here is announced.
 func TestAnImportedOfferEndsInSilence(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

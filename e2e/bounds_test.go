@@ -21,8 +21,7 @@ import (
 	"milepost/system"
 )
 
-// wordy is an agency whose replies have as many incidents as a report may have, and so much more that nobody asked
-// for.
+// wordy is an agency whose replies have as many incidents as a report may have, and much more that was not requested.
 type wordy struct {
 	incidents int
 	filler    func() string

@@ -15,7 +15,7 @@ import (
 )
 
 // TestAnHourWithoutTheBusLosesNothing: whatever happens while PutEvents fails is announced afterwards, so customers and
-// staff are told of it, each quote comes to its end, and nothing has to be redriven.
+// staff are told, each quote reaches its end, and nothing must be redriven.
 func TestAnHourWithoutTheBusLosesNothing(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var down atomic.Bool

@@ -31,8 +31,8 @@ import (
 	"milepost/system/bureau"
 )
 
-// chance decides what goes wrong. What it says about a thing depends on the seed and on the thing alone, and not on
-// what runs first.
+// chance decides what goes wrong. What it says about a thing depends only on the seed and the thing, not on the order
+// of execution.
 type chance uint64
 
 func (c chance) of(parts ...string) *rand.Rand {
@@ -100,7 +100,7 @@ func (c chance) mishaps() *fault.Plan {
 	}
 }
 
-// until sends a request under a key of its own until it gets an answer.
+// until sends a request under its own key until it gets an answer.
 func (s *running) until(send func(key ...string) response, key string) response {
 	s.t.Helper()
 	for range 5 {
@@ -156,7 +156,8 @@ func (s *running) correctAtOnce(ids ...string) {
 	running.Wait()
 }
 
-// erase erases a customer as milepost erase does: the key first, then a note in each quote, with whatever comes between.
+// erase erases a customer as milepost erase does: the key first, then a note in each quote, with whatever happens in
+// between.
 func (s *running) erase(r *rand.Rand, customer string, ids ...string) {
 	s.t.Helper()
 	e := seal.Erasure{CustomerID: customer, At: time.Now().UTC(), By: "eve", ReasonCode: "CUSTOMER_REQUEST"}
@@ -172,7 +173,7 @@ func (s *running) erase(r *rand.Rand, customer string, ids ...string) {
 	}
 }
 
-// assertToldOnce holds what was sent to the outbox: nothing twice, and nothing that it does not know of.
+// assertToldOnce compares what was sent with the outbox: nothing twice, and nothing that the outbox does not have.
 func (s *running) assertToldOnce() {
 	s.t.Helper()
 	messages, err := s.Sent()
@@ -233,7 +234,7 @@ func (c chance) storms(calm http.Handler) http.Handler {
 	})
 }
 
-// decay damages what is derived, now and then. An item that was written anew meanwhile stays.
+// decay damages derived data now and then. An item that was rewritten meanwhile stays.
 func (s *running) decay(r *rand.Rand, until time.Duration) {
 	s.t.Helper()
 	for end := time.Now().Add(until); time.Now().Before(end); {
@@ -256,7 +257,7 @@ func (s *running) decay(r *rand.Rand, until time.Duration) {
 	}
 }
 
-// tamper changes what happened to a quote, in one of the ways that there are, and checks that it is named and told.
+// tamper changes a quote's log in one of several ways, and checks that the change is named and reported.
 func (s *running) tamper(r *rand.Rand, id string) {
 	s.t.Helper()
 	h, err := s.log.Load(s.t.Context(), id, quotestore.Impersonal)
@@ -290,7 +291,7 @@ func (s *running) tamper(r *rand.Rand, id string) {
 	if named := s.verified(id) + s.compared(); !strings.Contains(named, quotestore.StreamID(id)) {
 		s.t.Errorf("%s of quote %s, version %d of %d, is tampered with, and not named: %s", what, id, version, last, named)
 	}
-	time.Sleep(time.Hour) // the function that tells may have crashed
+	time.Sleep(time.Hour) // the function that alerts may have crashed
 	if alerts := strings.Join(s.alerted(), " "); !strings.Contains(alerts, "quote "+id) {
 		s.t.Errorf("%s of quote %s, version %d of %d, is tampered with, and nobody was told: %s", what, id, version, last, alerts)
 	}
@@ -311,11 +312,11 @@ func (s *running) loseKey(customer string, ids ...string) {
 	s.putItem(keysTable, out.Attributes)
 }
 
-// TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog tries quotes with chance mishaps on their way: deliveries
-// that are repeated, late and in another order, a projector that is hours behind, functions that crash and are called again,
-// an agency that fails for a time, and derived data that decay, while customers and employees give commands, one quote was
-// rated wrongly, and one customer is erased. Nobody sees a quote older than they were told, nothing is lost or done twice,
-// and in the end a key is lost for a time, and somebody tampers with a quote and is found. Of each seed the mishaps are the
+// TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog takes quotes through random mishaps: repeated, late and
+// reordered deliveries, a projector that is hours behind, functions that crash and are called again, an agency that
+// fails for a time, and corrupted derived data, while customers and employees send commands, one quote was rated
+// wrongly, and one customer is erased. No reader sees a quote older than an earlier answer, nothing is lost or done
+// twice, and in the end a key is missing for a time, and tampering with a quote is found. The mishaps of a seed are the
 // same every time.
 func TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog(t *testing.T) {
 	t.Parallel()

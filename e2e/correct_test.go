@@ -17,8 +17,8 @@ import (
 	"milepost/system"
 )
 
-// misrated lets a quote of the customer ada be one that a faulty program priced at 500.00 in place of 486.00. Its
-// events come to the log at once.
+// misrated makes a quote of the customer ada that a faulty program priced at 500.00 instead of 486.00. Its events are
+// appended at once.
 func (s *running) misrated(n int, more ...quote.Event) (id string) {
 	s.t.Helper()
 	id = s.recordMisrated(n, nil, more...)
@@ -42,7 +42,7 @@ func (s *running) recordMisrated(n int, contact *quote.Contact, more ...quote.Ev
 	return id
 }
 
-// correct corrects all quotes that were rated until now, and lets what follows come to its end.
+// correct corrects all quotes that were rated until now, and waits for the consequences.
 func (s *running) correct(id string) ([]correct.Finding, correct.Figures) {
 	s.t.Helper()
 	defer s.settle()
@@ -145,7 +145,7 @@ func TestACorrectionOfEachStatus(t *testing.T) {
 				t.Errorf("%s, want %+v", body, row)
 			}
 		}
-		// The underwriter lets the customer accept anew, for what is right.
+		// The underwriter lets the customer accept again, at the right price.
 		if v := s.change(eve, accepted, "reversals", reversal(5)); v.Status != "QUOTED" || v.TotalPremium != "486.00" {
 			t.Errorf("quote=%+v, want QUOTED for 486.00", v)
 		}

@@ -37,7 +37,7 @@ func (s *running) putItem(table string, item stored.Item) {
 	}
 }
 
-// truths are the tables of what cannot be made again; everything else is derived from the log.
+// truths are the tables that cannot be rebuilt; everything else is derived from the log.
 var truths = []string{eventsTable, keysTable, notificationsTable}
 
 // about picks the items that are about a quote or its customer.
@@ -50,8 +50,8 @@ func (s *running) about(table, quoteID, customer string) (items []stored.Item) {
 	return items
 }
 
-// spoiled is an item with something else in the place of one of its attributes, or of a member of one, by chance. Keys
-// stay: an item under another key is another item.
+// spoiled is an item with one of its attributes, or a member of one, randomly replaced. Keys stay: an item under
+// another key is another item.
 func spoiled(r *rand.Rand, item stored.Item, keys ...string) (damaged stored.Item, what string) {
 	damaged = maps.Clone(item)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(item)), func(name string) bool { return slices.Contains(keys, name) })
@@ -101,8 +101,8 @@ func (s *running) keysOf(table string) (names []string) {
 	return names
 }
 
-// FuzzDamage damages whatever is stored of one quote, by a seed. Another quote is not concerned, what asks about this
-// one has one clear answer, lists have the others, and what is derived is as it was in the end.
+// FuzzDamage damages whatever is stored of one quote, by a seed. Another quote is not affected, requests about this one
+// get one clear answer, lists have the others, and derived data is restored in the end.
 func FuzzDamage(f *testing.F) {
 	for seed := range uint64(2) {
 		f.Add(seed)
@@ -157,7 +157,7 @@ func (s *running) ask(token, method, target, body string, headers ...string) (an
 	return answer
 }
 
-// assertOneAnswer asks about a quote of ada that is damaged in all ways, and gives it a command that comes to nothing.
+// assertOneAnswer asks about a quote of ada that is damaged in all ways, and sends it a command that has no effect.
 func (s *running) assertOneAnswer(what, id string) {
 	s.t.Helper()
 	ada, eve := s.token("ada", "quotes"), s.token("eve", "staff")
@@ -186,7 +186,7 @@ func (s *running) assertOneAnswer(what, id string) {
 	}
 }
 
-// assertUnconcerned asks about another quote, and gives it a command.
+// assertUnconcerned asks about another quote, and sends it a command.
 func (s *running) assertUnconcerned(what, id string) {
 	s.t.Helper()
 	bob := s.token("bob", "quotes")
@@ -198,8 +198,8 @@ func (s *running) assertUnconcerned(what, id string) {
 	}
 }
 
-// TestSweepsGoOnPastAQuoteThatCannotBeRead lets two quotes expire, of which one is damaged. Of the other the customer is
-// reminded and told, the expiry is noted, and the run that met the damaged one has failed, which names it.
+// TestSweepsGoOnPastAQuoteThatCannotBeRead lets two quotes expire, one of them damaged. The customer is reminded and
+// told about the other, its expiry is recorded, and the run that met the damaged one failed and names it.
 func TestSweepsGoOnPastAQuoteThatCannotBeRead(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

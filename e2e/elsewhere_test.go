@@ -77,7 +77,7 @@ func TestADriverOfManyQuotesRefers(t *testing.T) {
 		if n := strings.Count(log.String(), trail); n != 1 {
 			t.Errorf("the log has %d times %s, want once", n, trail)
 		}
-		// What was asked for later is not among them.
+		// Later requests are not among them.
 		s.submit("bob", example("1988-03-10", "1988-03-28"))
 		s.settle()
 		if got := differences(s.token("uwe", "staff"), ids[4]); !slices.Equal(got, want) {

@@ -11,8 +11,8 @@ import (
 	"milepost/system"
 )
 
-// TestAQuoteThatWasSubmittedAsTheKeyWent: submit still remembers the key, and nobody behind it does. The quote comes to
-// nothing, asks and tells nobody, and fills no queue; the erasure is noted when the command is given once more.
+// TestAQuoteThatWasSubmittedAsTheKeyWent: submit still holds the key, and no later function does. The quote has no
+// effect, calls and notifies nobody, and fills no queue; the erasure is recorded when the command runs again.
 func TestAQuoteThatWasSubmittedAsTheKeyWent(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{Faults: &fault.Plan{

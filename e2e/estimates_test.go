@@ -8,8 +8,8 @@ import (
 	"milepost/system"
 )
 
-// TestWhatNeedsNoQuote asks for options, decoded VINs and estimates. The answers fit the document, and nothing is kept or
-// ordered.
+// TestWhatNeedsNoQuote requests options, decoded VINs and estimates. The answers fit the document, and nothing is
+// stored or ordered.
 func TestWhatNeedsNoQuote(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

@@ -48,7 +48,7 @@ func mustReadExamples(tb testing.TB) []worked {
 	return file.Examples
 }
 
-// members gives the objects of an array in the request.
+// members returns the objects of an array in the request.
 func (w worked) members(name string) []map[string]any {
 	var all []map[string]any
 	for _, m := range w.Request[name].([]any) {
@@ -69,7 +69,7 @@ func (w worked) body(tb testing.TB) string {
 		drivers[i]["firstName"], drivers[i]["lastName"] = "Ada", "Example"
 		drivers[i]["licenseNumber"] = w.license(d["driverId"].(string))
 		if i > 0 && w.Facts.History[d["driverId"].(string)].Status != accident.Hit {
-			// The bureau knows the kind of its answer by the number, and everybody has a license of their own.
+			// The bureau knows the kind of its answer by the number, and everybody has their own license.
 			drivers[i]["licenseState"] = []string{"MI", "IN", "KY"}[i-1]
 		}
 	}
@@ -77,7 +77,7 @@ func (w worked) body(tb testing.TB) string {
 	return mustEncode(tb, request)
 }
 
-// license is a license number by which the bureau answers what the example says of a driver.
+// license is a license number for which the bureau answers what the example says about a driver.
 func (w worked) license(driverID string) string {
 	switch w.Facts.History[driverID].Status {
 	case accident.NoHit:
@@ -88,7 +88,7 @@ func (w worked) license(driverID string) string {
 	return w.ID + driverID
 }
 
-// agency is the bureau that knows what the example says of its drivers.
+// agency is the bureau that knows what the example says about its drivers.
 func (w worked) agency() *bureau.Bureau {
 	var people []bureau.Person
 	for _, d := range w.members("drivers") {
@@ -230,7 +230,7 @@ func (w worked) explained(tb testing.TB) map[string]any {
 	return members
 }
 
-// problemCodes gives the validation codes of a problem document.
+// problemCodes returns the validation codes of a problem document.
 func problemCodes(tb testing.TB, r response) []string {
 	tb.Helper()
 	var p struct{ Errors []struct{ Code string } }
@@ -242,7 +242,7 @@ func problemCodes(tb testing.TB, r response) []string {
 	return codes
 }
 
-// anys is a list as encoding/json gives it.
+// anys is a list as encoding/json decodes it.
 func anys(list []string) any {
 	data, err := json.Marshal(list)
 	if err != nil {

@@ -82,7 +82,7 @@ func TestDisorderOnTheWayDoesNoHarm(t *testing.T) {
 		slices.Reverse(backwards)
 		return [][]json.RawMessage{backwards, records, backwards}
 	}
-	// late is when an event of a version comes, and comes again, so that the newest is the first.
+	// late is when an event of a version arrives, and arrives again, so that the newest is the first.
 	late := func(version int) []time.Duration {
 		first := time.Duration(10-version) * time.Minute
 		return []time.Duration{first, first + time.Second}
@@ -93,8 +93,8 @@ func TestDisorderOnTheWayDoesNoHarm(t *testing.T) {
 		plan fault.Plan
 		// within is how long a quote may take.
 		within time.Duration
-		// once tells that no two copies of an event come at the same time, so that the outside parties
-		// must hear of each quote once.
+		// once reports whether no two copies of an event come at the same time, so that the outside parties must be
+		// called once for each quote.
 		once bool
 	}{
 		{"every stream batch comes twice and backwards", fault.Plan{StreamBatch: twiceBackwards}, moments, false},
@@ -294,7 +294,7 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
 				s := mustRun(t, system.Options{})
 				id := s.submit("ada", example("RS000001", row.license))
-				time.Sleep(50 * time.Second) // what is pending is asked for again after a minute
+				time.Sleep(50 * time.Second) // pending facts are requested again after a minute
 				synctest.Wait()
 				s.assertSound(id)
 				driver := s.quote(id).Drivers[0]
@@ -313,7 +313,7 @@ func TestProvidersThatFailAreRecorded(t *testing.T) {
 	}
 }
 
-// answers gives what the providers said in a quote's events of one type.
+// answers returns what the providers said in a quote's events of one type.
 func (s *running) answers(id, eventType string) (answers []quote.Answer) {
 	s.t.Helper()
 	h, err := s.log.Load(s.t.Context(), id)
@@ -328,7 +328,7 @@ func (s *running) answers(id, eventType string) (answers []quote.Answer) {
 	return answers
 }
 
-// quote gives a quote from the log.
+// quote returns a quote from the log.
 func (s *running) quote(id string) quote.Quote {
 	s.t.Helper()
 	h, err := s.log.Load(s.t.Context(), id)
@@ -342,7 +342,7 @@ func TestPoisonInTheStreamEndsInTheQueue(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var held atomic.Bool
 		s := mustRun(t, system.Options{Faults: &fault.Plan{
-			// The first batches wait, so that those behind them are full.
+			// The first batches wait, so that those after them are full.
 			Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 				if strings.Contains(name, "Publish") && !held.Load() {
 					time.Sleep(time.Second)

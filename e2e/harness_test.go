@@ -88,7 +88,7 @@ func (p *party) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.Handler.ServeHTTP(w, r)
 }
 
-// running is a system at work in a bubble of virtual time, with clients of it.
+// running is a system running in a bubble of virtual time, with clients of it.
 type running struct {
 	*system.System
 	t            *testing.T
@@ -141,7 +141,7 @@ func mustRun(t *testing.T, o system.Options) *running {
 	return s
 }
 
-// settle lets time pass until everything that had begun has long come to its end.
+// settle lets time pass until everything that had begun has long ended.
 func (s *running) settle() {
 	time.Sleep(2 * time.Hour)
 	synctest.Wait()
@@ -154,7 +154,7 @@ type response struct {
 	Body   []byte
 }
 
-// token gives a valid token of somebody.
+// token returns a valid token of a subject.
 func (s *running) token(subject, scope string) string {
 	s.t.Helper()
 	return s.mustToken(issuer.Claims{Subject: subject, Scopes: []string{scope}, Audience: []string{system.Audience}, TTL: 100 * 24 * time.Hour})
@@ -199,7 +199,7 @@ func (s *running) call(token, method, target, body string, headers ...string) re
 	return answer
 }
 
-// change sends a command on a quote, about the version that it has, and gives the quote as it is then.
+// change sends a command on a quote, about the version that it has, and returns the quote as it is then.
 func (s *running) change(token, quoteID, command, body string, headers ...string) view {
 	s.t.Helper()
 	answer := s.command(token, quoteID, command, body, headers...)
@@ -208,7 +208,7 @@ func (s *running) change(token, quoteID, command, body string, headers ...string
 	}
 	var v view
 	mustDecode(s.t, answer.Body, &v)
-	time.Sleep(time.Second) // until the projections have heard of it
+	time.Sleep(time.Second) // until the projections have received it
 	return v
 }
 
@@ -219,7 +219,7 @@ func (s *running) command(token, quoteID, command, body string, headers ...strin
 	return s.call(token, "POST", "/quotes/"+quoteID+"/"+command, body, append([]string{"If-Match", etag}, headers...)...)
 }
 
-// submit sends a quote request of a customer and gives the quote's id.
+// submit sends a quote request of a customer and returns the quote's id.
 func (s *running) submit(customer, body string, headers ...string) string {
 	s.t.Helper()
 	answer := s.call(s.token(customer, "quotes"), "POST", "/quotes", body, headers...)
@@ -266,7 +266,7 @@ func (v view) reasons() []string {
 	return codes
 }
 
-// read gives a quote as its customer sees it.
+// read returns a quote as its customer sees it.
 func (s *running) read(customer, quoteID string) view {
 	s.t.Helper()
 	answer := s.call(s.token(customer, "quotes"), "GET", "/quotes/"+quoteID, "")
@@ -278,12 +278,12 @@ func (s *running) read(customer, quoteID string) view {
 	return v
 }
 
-// example is the request of README.md, whose quote costs 486.00, after edits: old and new texts in turn.
+// example is the request of README.md, whose quote costs 486.00, after edits: alternating old and new texts.
 func example(edits ...string) string {
 	return strings.NewReplacer(edits...).Replace(system.Example(civil.DateOf(time.Now().UTC())))
 }
 
-// scan gives all items of a table, in the order of their keys.
+// scan returns all items of a table, in the order of their keys.
 func (s *running) scan(table string) []stored.Item {
 	s.t.Helper()
 	var items []stored.Item
@@ -297,7 +297,7 @@ func (s *running) scan(table string) []stored.Item {
 	return items
 }
 
-// quoteIDs gives the ids of all quotes that have events.
+// quoteIDs returns the ids of all quotes that have events.
 func (s *running) quoteIDs() []string {
 	s.t.Helper()
 	var ids []string
@@ -317,7 +317,7 @@ func text(item stored.Item, name string) string {
 	return v.Value
 }
 
-// executions gives the executions of the workflow by name, with their status.
+// executions returns the executions of the workflow by name, with their status.
 func (s *running) executions() map[string]sfntypes.ExecutionStatus {
 	s.t.Helper()
 	arn := s.Outputs()["QuoteWorkflowArn"].Value
@@ -334,7 +334,7 @@ func (s *running) executions() map[string]sfntypes.ExecutionStatus {
 	return all
 }
 
-// messages gives what stands in a queue, by the name of the output that has its URL.
+// messages returns the messages in a queue, by the name of the output with its URL.
 func (s *running) messages(output string) []sqstypes.Message {
 	s.t.Helper()
 	var all []sqstypes.Message
@@ -363,10 +363,9 @@ func (s *running) assertQueuesEmpty() {
 	}
 }
 
-// assertSound checks what must be true of every quote when all has come to rest, whatever went wrong on
-// the way: its versions have no gaps, no revision has two outcomes and the last one has its own unless the
-// quote was withdrawn before, all its workflows have succeeded, and its projections are what its log folds
-// to. No quote may be missing from the ids.
+// assertSound checks what must be true of every quote when everything has settled, whatever went wrong: its versions
+// have no gaps, no revision has two outcomes and the last one has its own unless the quote was withdrawn before, all
+// its workflows have succeeded, and its projections are what its log folds to. No quote may be missing from the ids.
 func (s *running) assertSound(ids ...string) {
 	s.t.Helper()
 	found := s.quoteIDs()
@@ -407,7 +406,7 @@ func (s *running) assertSound(ids ...string) {
 			case quote.TypeVehiclesIdentified, quote.TypeAccidentHistoryRetrieved:
 				more = outcomes > 0
 			case quote.TypeQuoteOffered, quote.TypeQuoteReferred, quote.TypeQuoteDeclined:
-				if more { // what came late leads to another outcome at once
+				if more { // a late answer leads to another outcome at once
 					outcomes, more = 0, false
 				}
 				outcomes++
@@ -432,7 +431,7 @@ func (s *running) assertSound(ids ...string) {
 				}
 				delete(executions, name)
 			}
-			// A revision that was amended or withdrawn before anybody heard of it needs no workflow.
+			// A revision that was amended or withdrawn before anything received it needs no workflow.
 			if workflows == 0 && n == h.Quote.Number && h.Quote.Status != quote.StatusWithdrawn {
 				s.t.Errorf("quote %s has no workflow of revision %d", id, n)
 			}
@@ -450,7 +449,7 @@ func (s *running) assertSound(ids ...string) {
 	}
 }
 
-// workflowsOf gives the names that workflows of a revision may have: one, and another after each reversal.
+// workflowsOf returns the names that workflows of a revision may have: one, and another after each reversal.
 func workflowsOf(h quotestore.History, revision int) []string {
 	names := []string{fmt.Sprintf("%s-%d", h.Quote.ID, revision)}
 	for _, e := range h.Quote.Log {
@@ -461,7 +460,7 @@ func workflowsOf(h quotestore.History, revision int) []string {
 	return names
 }
 
-// byQuote gives the documents of a projection by the quote that they are about.
+// byQuote returns the documents of a projection by the quote that they are about.
 func byQuote(items []stored.Item) map[string]string {
 	documents := map[string]string{}
 	for _, item := range items {

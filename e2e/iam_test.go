@@ -37,7 +37,7 @@ import (
 	"milepost/system"
 )
 
-// unused gives the permissions that were never used as "role: action on resource".
+// unused returns the permissions that were never used as "role: action on resource".
 func (s *running) unused() []string {
 	var all []string
 	for role, grants := range s.Unused() {
@@ -68,7 +68,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 			return next(ctx, payload)
 		}
 	}
-	// tell gives rise to notifications and alerts of all kinds, and to an outcome that is overdue.
+	// tell causes notifications and alerts of all kinds, and an outcome that is overdue.
 	tell := func(s *running, jammed *atomic.Bool) {
 		s.submit("cyd", referred()) // and nobody decides
 		id := s.submit("bob", example())
@@ -84,15 +84,15 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	}
 	alertAll := map[string]string{"QuotesPerDay": "20", "LinkKeyBefore": linkKeyBefore, "PremiumAlertAbove": "1"}
 	slices.Sort(onAWS)
-	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and asks for another when
-	// the customer's key has long been forgotten. Then its projections are made again in all ways, its events are
-	// played, the log of another comes from elsewhere, and the customer asks while the key is away.
+	// liveOn amends a quote until it has a snapshot, reads it in all ways, lets it expire, and requests another when
+	// the customer's key is no longer cached. Then its projections are rebuilt in all ways, its events are played, the
+	// log of another is imported, and the customer submits while the key is missing.
 	liveOn := func(s *running, id string) {
 		s.submit("ada", example())
 		for i := range 28 {
 			license := "RS000001"
 			if i == 27 {
-				license = "PENDING1" // and is asked for again
+				license = "PENDING1" // and is requested again
 			}
 			s.change(s.token("ada", "quotes"), id, "amendments", example("RS000001", license, "NA000101", fmt.Sprintf("NA%06d", 200+i), "1988-03-10", fmt.Sprintf("1988-04-%02d", 1+i)))
 			s.settle()
@@ -117,7 +117,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.rebuild("prune")
 		s.play(time.Now())
 		s.set(id, 1, "note", "somebody changed it")
-		s.mustStore(quotetest.Logs[0], func(int) int { return 2 }) // whose events come long after they occurred
+		s.mustStore(quotetest.Logs[0], func(int) int { return 2 }) // whose events arrive long after they occurred
 		time.Sleep(2 * time.Minute)
 		s.withoutKey("ada")
 	}
@@ -179,7 +179,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	})
 }
 
-// failures are the permissions of all functions to report what they could not do, from what the template has them report.
+// failures are the permissions of all functions to report their failures, as the template configures them.
 func failures(t *testing.T) (grants []string) {
 	t.Helper()
 	loaded := stacktest.Template(t)
@@ -202,7 +202,7 @@ func failures(t *testing.T) (grants []string) {
 	return grants
 }
 
-// oneFactLate is a plan under which one fact is there before the workflow waits for it, and one comes after.
+// oneFactLate is a plan under which one fact is known before the workflow waits for it, and one arrives after.
 func oneFactLate() *fault.Plan {
 	return delayed(map[string]time.Duration{"StartWorkflow": time.Minute, "AccidentHistory": 2 * time.Minute})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// withoutKey takes the key of a customer who has sealed quotes away, checks that the customer gets no other, and puts it
-// back. No function may remember the key.
+// withoutKey removes the key of a customer with sealed quotes, checks that the customer gets no other, and puts it
+// back. No function may hold the key in memory.
 func (s *running) withoutKey(customer string) {
 	s.t.Helper()
 	key := stored.Item{"customerId": stored.Text(customer)}

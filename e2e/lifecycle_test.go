@@ -27,8 +27,8 @@ func twoDrivers(number string) string {
 	return example(`"drivers": [`, fmt.Sprintf(second, number))
 }
 
-// noted gives the types of a quote's events. The two lookups run at the same time; that of the accidents is
-// put first.
+// noted returns the types of a quote's events. The two lookups run at the same time; that of the accidents is put
+// first.
 func (s *running) noted(id string) (types []string) {
 	s.t.Helper()
 	h, err := s.log.Load(s.t.Context(), id)
@@ -188,7 +188,7 @@ func TestTodayIsTheDayWhereTheRiskIs(t *testing.T) {
 	})
 }
 
-// withoutSweeps is a plan under which the function that notes expiries hears of its schedule months later.
+// withoutSweeps is a plan under which the function that records expiries is woken by its schedule months later.
 func withoutSweeps() *fault.Plan {
 	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
 		if strings.Contains(target, "ExpireFunction") {
@@ -310,7 +310,7 @@ func TestAWithdrawalEndsTheWorkflow(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onDay(t, today, func(t *testing.T) {
-				// The lookups hear of the quote when it has long been withdrawn.
+				// The lookups receive the quote when it has long been withdrawn.
 				s := mustRun(t, system.Options{Faults: late("VinLookup", "AccidentHistory")})
 				id := s.submit("ada", example())
 				time.Sleep(time.Minute)
@@ -338,7 +338,7 @@ func TestAWithdrawalEndsTheWorkflow(t *testing.T) {
 	}
 }
 
-// ends gives the state in which an execution has ended, none when it does not exist or is still running.
+// ends returns the state in which an execution has ended, none when it does not exist or is still running.
 func (s *running) ends(name string) (states []string) {
 	s.t.Helper()
 	if s.executions()[name] != sfntypes.ExecutionStatusSucceeded {
@@ -357,7 +357,7 @@ func (s *running) ends(name string) (states []string) {
 	return states
 }
 
-// late is a plan under which functions hear of everything ten minutes later.
+// late is a plan under which functions receive everything ten minutes later.
 func late(functions ...string) *fault.Plan {
 	return &fault.Plan{Event: func(_, target string, _ []byte) []time.Duration {
 		if slices.ContainsFunc(functions, func(f string) bool { return strings.Contains(target, f+"Function") }) {
@@ -405,8 +405,8 @@ func TestAnAmendmentDuringTheWorkflowOvertakesIt(t *testing.T) {
 	}
 }
 
-// TestTenAmendmentsInAHurryEndInTheLastOne: a customer who changes a quote again and again, while everything on
-// the bus comes twice and out of order.
+// TestTenAmendmentsInAHurryEndInTheLastOne: a customer who changes a quote again and again, while everything on the bus
+// arrives twice and out of order.
 func TestTenAmendmentsInAHurryEndInTheLastOne(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{Faults: &fault.Plan{Event: func(_, target string, event []byte) []time.Duration {

@@ -11,8 +11,8 @@ import (
 	"milepost/system"
 )
 
-// TestEveryLogLineSaysWhatItIsAbout: whoever looks for a quote, or for the request from which all follows, finds every
-// invocation that had to do with it.
+// TestEveryLogLineSaysWhatItIsAbout: a search for a quote, or for the request that started everything, finds every
+// related invocation.
 func TestEveryLogLineSaysWhatItIsAbout(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var log bytes.Buffer

@@ -54,7 +54,7 @@ func (s *running) count(id, eventType string) (n int) {
 	return n
 }
 
-// TestAPendingFactIsAskedForAgainByItself: what comes leads to a price without a condition, under the key of the first
+// TestAPendingFactIsAskedForAgainByItself: the answer leads to a price without a condition, under the key of the first
 // order and with the same body.
 func TestAPendingFactIsAskedForAgainByItself(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestAFactThatNeverComesIsDecidedUpon(t *testing.T) {
 	})
 }
 
-// TestTheCustomerAndStaffAskAgain when they like, also for what is not asked for by itself.
+// TestTheCustomerAndStaffAskAgain when they like, including facts that the system does not request again.
 func TestTheCustomerAndStaffAskAgain(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

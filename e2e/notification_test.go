@@ -149,8 +149,8 @@ func TestWhatAnUnderwriterHasToLookAt(t *testing.T) {
 
 var confirmationLink = regexp.MustCompile(`http://api\.internal(/offers/\S+/confirmation)`)
 
-// TestTextsGoToAPhoneThatWasConfirmed: who wants texts gets none, until the link in a letter was followed, and then to
-// that number only.
+// TestTextsGoToAPhoneThatWasConfirmed: customers who want texts get none until they followed the link in a letter, and
+// then only to that number.
 func TestTextsGoToAPhoneThatWasConfirmed(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{Parameters: map[string]string{"LinkKeyBefore": linkKeyBefore}})

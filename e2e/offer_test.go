@@ -35,8 +35,8 @@ func signedConfirmation(t *testing.T, key, quoteID, phone string, until time.Dur
 	return address
 }
 
-// TestTheLinkInALetterShowsItsQuote: who has the letter reads the quote without a token, as its customer does, while the
-// link is good; and nothing else.
+// TestTheLinkInALetterShowsItsQuote: whoever has the letter reads the quote without a token, as its customer does,
+// while the link is valid; and nothing else.
 func TestTheLinkInALetterShowsItsQuote(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		const before = linkKeyBefore

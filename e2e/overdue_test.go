@@ -25,7 +25,7 @@ func (s *running) stop(name string) {
 	}
 }
 
-// TestEveryQuoteEnds whatever becomes of its workflow: it is never started, or somebody stops it, once or twice, or the
+// TestEveryQuoteEnds whatever happens to its workflow: it is never started, or somebody stops it, once or twice, or the
 // rating fails each time.
 func TestEveryQuoteEnds(t *testing.T) {
 	t.Parallel()

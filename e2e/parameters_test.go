@@ -9,8 +9,8 @@ import (
 	"milepost/system"
 )
 
-// TestEveryRouteRefusesUnknownParametersByName goes through the operations of the OpenAPI document. Links in e-mails get
-// parameters on their way, so what they lead to passes over these.
+// TestEveryRouteRefusesUnknownParametersByName goes through the operations of the OpenAPI document. Links in e-mails
+// may gain parameters on their way, so their targets ignore these.
 func TestEveryRouteRefusesUnknownParametersByName(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
@@ -64,8 +64,8 @@ func TestIdsAreReadInAnyCase(t *testing.T) {
 	})
 }
 
-// TestEveryBodyIsReadOrRefused goes through the operations of the OpenAPI document: one that takes a body refuses a member
-// that stands in it twice, and one that takes none refuses a body. Nothing is done then.
+// TestEveryBodyIsReadOrRefused goes through the operations of the OpenAPI document: one that takes a body refuses a
+// duplicate member in it, and one that takes none refuses a body. Nothing is done then.
 func TestEveryBodyIsReadOrRefused(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

@@ -12,8 +12,8 @@ import (
 	"milepost/system"
 )
 
-// TestQuotasAreExact: of submissions at the same time exactly as many are taken as the quotas have room for; one that
-// comes again under its key counts once, and one that is refused counts not at all.
+// TestQuotasAreExact: of submissions at the same time exactly as many are taken as the quotas have room for; a repeated
+// one under its key counts once, and a refused one does not count.
 func TestQuotasAreExact(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{Parameters: map[string]string{"QuotesPerDay": "6", "OpenQuotes": "4"}})
@@ -101,15 +101,15 @@ func TestQuotasAreExact(t *testing.T) {
 	})
 }
 
-// TestWhatOrdersReportsIsCounted: amendments that have something looked up, and requests for lookups, count for customer and
-// day; others do not, nor those of staff, nor one that comes again under its key.
+// TestWhatOrdersReportsIsCounted: amendments that need a lookup, and requests for lookups, count for customer and day;
+// others do not, nor those of staff, nor a repeated one under its key.
 func TestWhatOrdersReportsIsCounted(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{Parameters: map[string]string{"QuotesPerDay": "9", "LookupsPerDay": "3"}})
 		ada, uwe := s.token("ada", "quotes"), s.token("uwe", "staff")
 		id := s.submit("ada", example())
 		time.Sleep(time.Minute)
-		// INVALID1 is a license that the agency refuses, so that nobody asks again by themselves.
+		// INVALID1 is a license that the agency refuses, so that the system does not ask again.
 		amend := func(token, license, term, key string) response {
 			body := example(`"licenseNumber": "RS000001"`, `"licenseNumber": "`+license+`"`, `"termMonths": 6`, `"termMonths": `+term)
 			answer := s.call(token, "POST", "/quotes/"+id+"/amendments", body, "If-Match", "*", "Idempotency-Key", key)

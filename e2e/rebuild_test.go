@@ -61,7 +61,7 @@ func (s *running) rebuilt(way string) *sfn.DescribeExecutionOutput {
 	return s.workflow("RebuildWorkflowArn", fmt.Sprintf(`{"projections":["quotes","customer-quotes"],"way":%q,"parts":8,"workers":2}`, way))
 }
 
-// rebuildSearch makes by what quotes are found again, in two ways: of nothing, and where it says too much.
+// rebuildSearch rebuilds the search, in two ways: from nothing, and with surplus entries.
 func (s *running) rebuildSearch() {
 	s.t.Helper()
 	for _, way := range []string{"wipe", "over"} {
@@ -80,7 +80,7 @@ func (s *running) rebuildSearch() {
 	}
 }
 
-// rebuild is rebuilt, which has to end well. It gives the figures.
+// rebuild is rebuilt, which has to end well. It returns the figures.
 func (s *running) rebuild(way string) rebuild.Figures {
 	s.t.Helper()
 	e := s.rebuilt(way)
@@ -92,7 +92,7 @@ func (s *running) rebuild(way string) rebuild.Figures {
 	return f
 }
 
-// play runs the playback's state machine up to a time, and gives how far it came.
+// play runs the playback's state machine up to a time, and returns how far it came.
 func (s *running) play(until time.Time) playback.Task {
 	s.t.Helper()
 	e := s.workflow("PlaybackWorkflowArn", mustEncode(s.t, playback.Task{
@@ -289,8 +289,7 @@ func TestARebuildWithAPartThatFailedIsRedriven(t *testing.T) {
 	})
 }
 
-// TestReadersSeeNoGapDuringARebuild makes all projections again while quotes are asked for, amended and read
-// all the time.
+// TestReadersSeeNoGapDuringARebuild rebuilds all projections while quotes are submitted, amended and read all the time.
 func TestReadersSeeNoGapDuringARebuild(t *testing.T) {
 	for _, way := range []string{"over", "prune"} {
 		t.Run(way, func(t *testing.T) {
@@ -396,7 +395,7 @@ func TestThePlaybackWorkflow(t *testing.T) {
 	}
 }
 
-// hurried gives each call of a function so long until its time is up.
+// hurried makes the time of each call of a function run out after this long.
 func hurried(function string, d time.Duration, calls *atomic.Int64) *fault.Plan {
 	return &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 		if strings.Contains(name, function) {

@@ -16,7 +16,7 @@ import (
 	"milepost/system"
 )
 
-// brokenUntil fails all calls of functions, separated by |, with a part in the payload until it is mended.
+// brokenUntil fails all calls of functions, separated by |, with a part in the payload until it is fixed.
 func brokenUntil(mended *atomic.Bool, functions, part string) *fault.Plan {
 	return &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 		if slices.ContainsFunc(strings.Split(functions, "|"), func(f string) bool { return strings.Contains(name, f) }) &&

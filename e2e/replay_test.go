@@ -90,8 +90,8 @@ func (s *running) replay(name string, from time.Time) {
 	s.t.Fatalf("replay %s has not come to its end in an hour", name)
 }
 
-// assertReplayRestoresProjections wipes all projections and replays the archive: they have to be the same
-// as before, and nothing else has to have happened.
+// assertReplayRestoresProjections wipes all projections and replays the archive: they must be the same as before, and
+// nothing else may have happened.
 func (s *running) assertReplayRestoresProjections(name string, from time.Time) {
 	s.t.Helper()
 	before, quotes, lines := s.effects(), mustEncode(s.t, s.scan(quotesTable)), mustEncode(s.t, s.scan(customerQuotesTable))
@@ -118,7 +118,7 @@ func TestReplayMakesTheProjectionsAgain(t *testing.T) {
 			ids = append(ids, s.submit("ada", example("RS000001", license)), s.submit("bob", example("RS000001", license, `"CLEAN"`, `"SALVAGE"`)))
 			time.Sleep(90 * time.Second)
 		}
-		time.Sleep(25 * time.Hour) // until nobody asks for what is pending any more
+		time.Sleep(25 * time.Hour) // until pending facts are no longer requested
 		s.assertSound(ids...)
 		before := s.effects()
 		if before.bureau < 8 || before.vpic != 8 {
@@ -149,8 +149,8 @@ func TestReplayOverProjectionsThatAreThereChangesNothing(t *testing.T) {
 	})
 }
 
-// The rules keep replayed events from functions with effects. The functions refuse them too, for the
-// day on which somebody changes a rule.
+// The rules keep replayed events from functions with effects. The functions refuse them too, in case somebody changes a
+// rule.
 func TestFunctionsRefuseEffectsForReplayedEvents(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var requested atomic.Pointer[[]byte]
@@ -181,7 +181,7 @@ func TestFunctionsRefuseEffectsForReplayedEvents(t *testing.T) {
 	})
 }
 
-// function gives the name of the function with this logical id, less "Function".
+// function returns the name of the function with this logical id, less "Function".
 func (s *running) function(id string) string {
 	s.t.Helper()
 	for pages := lambda.NewListFunctionsPaginator(lambda.NewFromConfig(s.Config()), &lambda.ListFunctionsInput{}); pages.HasMorePages(); {

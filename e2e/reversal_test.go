@@ -100,7 +100,7 @@ func TestAnEventIsUndone(t *testing.T) {
 	}
 }
 
-// TestALookupThatIsUndoneIsMadeAgain: the report is ordered anew, and the quote priced with what it says then.
+// TestALookupThatIsUndoneIsMadeAgain: the report is ordered again, and the quote priced with its new content.
 func TestALookupThatIsUndoneIsMadeAgain(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
@@ -135,7 +135,7 @@ func TestALookupThatIsUndoneIsMadeAgain(t *testing.T) {
 	})
 }
 
-// mustTypes gives the types of a quote's events as they stand in the log.
+// mustTypes returns the types of a quote's events as they are in the log.
 func (s *running) mustTypes(id string) (types []string) {
 	s.t.Helper()
 	h, err := s.log.Load(s.t.Context(), id)
@@ -155,8 +155,8 @@ func reportID(t *testing.T, data []byte) string {
 	return e.Drivers[0].ReportID
 }
 
-// TestAReversalDuringTheWorkflow: something is undone while branches wait, and everything on the bus comes twice
-// and out of order.
+// TestAReversalDuringTheWorkflow: something is undone while branches wait, and everything on the bus arrives twice and
+// out of order.
 func TestAReversalDuringTheWorkflow(t *testing.T) {
 	t.Parallel()
 	shaken := func() *fault.Plan {
@@ -213,7 +213,7 @@ func TestAReversalDuringTheWorkflow(t *testing.T) {
 	}
 }
 
-// TestTheAuditLogTellsOfReversals: who undid what stands there, and the event that was undone stays.
+// TestTheAuditLogTellsOfReversals: it has who undid what, and the undone event stays.
 func TestTheAuditLogTellsOfReversals(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

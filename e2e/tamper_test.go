@@ -44,7 +44,7 @@ func (s *running) event(id string, version int) stored.Item {
 	return out.Item
 }
 
-// overwrite puts an event over another with a plain PutItem: nobody's policy can tell that from an append.
+// overwrite puts an event over another with a plain PutItem: no policy can distinguish that from an append.
 func (s *running) overwrite(item stored.Item) {
 	s.t.Helper()
 	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(eventsTable), Item: item}); err != nil {
@@ -95,7 +95,7 @@ func cheaper(item stored.Item) stored.Item {
 	return item
 }
 
-// verified are the faults that the log and its projections tell, as text.
+// verified are the faults that the log and its projections reveal, as text.
 func (s *running) verified(id string) string {
 	s.t.Helper()
 	witnesses, err := s.parts.Projections().Witnesses(s.t.Context(), []string{id})
@@ -109,7 +109,7 @@ func (s *running) verified(id string) string {
 	return fmt.Sprint(faults)
 }
 
-// compared are the faults that the archive tells, as text.
+// compared are the faults that the archive reveals, as text.
 func (s *running) compared() string {
 	s.t.Helper()
 	w, err := archive.Look(s.t.Context(), s.bucket())
@@ -134,7 +134,7 @@ func (s *running) alerted() (texts []string) {
 }
 
 // TestEveryTamperingIsNamed: somebody who may write every table changes what happened, in each way that they might hope
-// goes unseen. Each is told to staff at once, named by who must name it, and put back.
+// goes unseen. Staff are alerted to each at once, the checks that must name it do, and it is restored.
 func TestEveryTamperingIsNamed(t *testing.T) {
 	for name, tampering := range map[string]struct {
 		do func(s *running, id string)
@@ -257,7 +257,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 	}
 }
 
-// assertNames checks that what somebody found is named with its stream, and that nothing is if nothing is to be found.
+// assertNames checks that a finding is named with its stream, and that nothing is named if there is nothing to find.
 func assertNames(t *testing.T, who, found, stream, want string) {
 	t.Helper()
 	switch {
@@ -348,7 +348,7 @@ func TestObjectLockIsRefusedByName(t *testing.T) {
 	}
 }
 
-// proven is what the signed heads prove, and the faults that they tell.
+// proven is what the signed heads prove, and the faults that they reveal.
 func (s *running) proven() head.Proof {
 	s.t.Helper()
 	public, err := head.PublicKey(s.t.Context(), s.parts.KMS(), s.parts.Required("HEAD_KEY_ARN"))
@@ -368,7 +368,7 @@ func TestEveryTamperingWithTheArchiveIsNamed(t *testing.T) {
 		do func(s *running, id string)
 		// witness and heads say what the comparison and the signed heads say; "" is nothing.
 		witness, heads string
-		// from is from which head on history is proven.
+		// from is the head from which history is proven.
 		from string
 	}{
 		"nothing": {do: func(*running, string) {}, from: "2026-05-01"},

@@ -11,8 +11,8 @@ import (
 	"milepost/system"
 )
 
-// TestWhatTheAPIShowedThenCanBeReadForEver looks at a quote all through its life and asks for each of these
-// views later, by version and by time, when the projections are gone, too.
+// TestWhatTheAPIShowedThenCanBeReadForEver reads a quote throughout its life and requests each of these views later, by
+// version and by time, even after the projections are gone.
 func TestWhatTheAPIShowedThenCanBeReadForEver(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

@@ -9,13 +9,13 @@ import (
 	"sync"
 )
 
-// told knows which version of each quote somebody was told of. No answer that is asked for later may be older.
+// told has the version of each quote that an answer showed. No later answer may be older.
 type told struct {
 	mu       sync.Mutex
 	versions map[string]int
 }
 
-// before takes note of what was told before a request; what it returns holds the answer to it. Nil holds nothing.
+// before records what was shown before a request; what it returns compares the answer with that. Nil compares nothing.
 func (t *told) before(r *http.Request) func(response) error {
 	if t == nil {
 		return func(response) error { return nil }

@@ -44,7 +44,7 @@ func (s segment) walk(visit func(s segment, parent string)) {
 	}
 }
 
-// summaries gives the traces since a time that an expression finds; "" finds all.
+// summaries returns the traces since a time that an expression finds; "" finds all.
 func (s *running) summaries(since time.Time, filter string) []xraytypes.TraceSummary {
 	s.t.Helper()
 	in := &xray.GetTraceSummariesInput{StartTime: &since, EndTime: aws.Time(time.Now())}
@@ -62,7 +62,7 @@ func (s *running) summaries(since time.Time, filter string) []xraytypes.TraceSum
 	return all
 }
 
-// segments gives the segments of a trace.
+// segments returns the segments of a trace.
 func (s *running) segments(traceID string) []segment {
 	s.t.Helper()
 	out, err := s.traces.BatchGetTraces(s.t.Context(), &xray.BatchGetTracesInput{TraceIds: []string{traceID}})
@@ -78,7 +78,7 @@ func (s *running) segments(traceID string) []segment {
 	return all
 }
 
-// traceOf gives the id of the one trace of a quote.
+// traceOf returns the id of the one trace of a quote.
 func (s *running) traceOf(since time.Time, quoteID string) string {
 	s.t.Helper()
 	found := s.summaries(since, fmt.Sprintf(`annotation.quote_id = %q`, quoteID))
@@ -145,7 +145,7 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 			// One event is made known by the submission, one by each lookup, and one by the rating …
 			p + "SubmitFunction > publish": 1, p + "VinLookupFunction > publish": 1,
 			p + "AccidentHistoryFunction > publish": 1, p + "RateFunction > publish": 1,
-			// … and is heard by the functions.
+			// … and is received by the functions.
 			"publish > " + p + "VinLookupFunction": 1, "publish > " + p + "AccidentHistoryFunction": 1,
 			"publish > " + p + "StartWorkflowFunction": 1, "publish > " + p + "ResumeWorkflowFunction": 2,
 			"publish > " + p + "ProjectFunction": 4,
@@ -197,7 +197,7 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 	})
 }
 
-// lateLookups is a plan under which each fact comes when the workflow waits for it.
+// lateLookups is a plan under which each fact arrives while the workflow waits for it.
 func lateLookups() *fault.Plan {
 	return delayed(map[string]time.Duration{"VinLookup": time.Minute, "AccidentHistory": 2 * time.Minute})
 }
@@ -281,7 +281,7 @@ func TestFailureShowsInTheTrace(t *testing.T) {
 	})
 }
 
-// TestTheAuditLogNamesTracesThatAreThere: each traceId leads to a trace, and what an employee asks to be traced is.
+// TestTheAuditLogNamesTracesThatAreThere: each traceId leads to a trace, and what an employee wants traced is traced.
 func TestTheAuditLogNamesTracesThatAreThere(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

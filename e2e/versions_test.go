@@ -20,10 +20,9 @@ import (
 	"milepost/system"
 )
 
-// TestAnEarlierLogAnswersAsOneOfTheNewestVersions puts logs into the table as earlier programs left them: in the
-// first versions of their events, or in both in turn. Whatever is asked about these quotes, and whatever is made
-// again from their logs, has to be byte for byte what it is with the logs in the newest versions; and no provider
-// is asked again.
+// TestAnEarlierLogAnswersAsOneOfTheNewestVersions puts logs into the table as earlier programs left them: in the first
+// versions of their events, or in both in turn. Every answer about these quotes, and everything rebuilt from their
+// logs, must equal byte for byte that of the logs in the newest versions; and no provider is called again.
 func TestAnEarlierLogAnswersAsOneOfTheNewestVersions(t *testing.T) {
 	t.Parallel()
 	versions := map[string]func(i int) int{
@@ -53,8 +52,8 @@ func TestAnEarlierLogAnswersAsOneOfTheNewestVersions(t *testing.T) {
 	}
 }
 
-// answersOf runs the system over logs whose events have these versions, and gives all that it says of them. It is
-// the same before and after the projections are made again, in each of the ways there are.
+// answersOf runs the system over logs whose events have these versions, and returns everything that it says about them.
+// It is the same before and after the projections are rebuilt, in every way.
 func answersOf(t *testing.T, version func(i int) int) string {
 	s := mustRun(t, system.Options{VPIC: mustReadExamples(t)[0].nhtsa(), Parameters: map[string]string{"VinProvider": "vpic"}})
 	before2026 := time.Date(2025, time.December, 31, 0, 0, 0, 0, time.UTC)
@@ -103,7 +102,7 @@ func answersOf(t *testing.T, version func(i int) int) string {
 	return first
 }
 
-// mustStore puts a quote's log into the table, each event in a version, and gives the quote's id.
+// mustStore puts a quote's log into the table, each event in a version, and returns the quote's id.
 func (s *running) mustStore(name string, version func(i int) int) string {
 	s.t.Helper()
 	logs := [][]json.RawMessage{quotetest.Log(s.t, name, 1), quotetest.Log(s.t, name, 2)}
@@ -118,8 +117,8 @@ func (s *running) mustStore(name string, version func(i int) int) string {
 	return id
 }
 
-// said is what the API says of quotes, to their customer and to an employee, now and of every version and day, and
-// what the projections hold.
+// said is what the API says about quotes, to their customer and to an employee, now and for every version and day, and
+// the content of the projections.
 func (s *running) said(ids []string) string {
 	s.t.Helper()
 	ada := s.token("ada", "quotes")

@@ -51,8 +51,8 @@ func (p *panicking) Do(r *http.Request) (*http.Response, error) {
 	return p.network.Do(r)
 }
 
-// TestARecordThatPanicsHoldsUpNobody brings every function on a stream a record on which it panics, at each place of a
-// batch: that one is parked, the others are handled, and the log has the panic and nothing of what the record says.
+// TestARecordThatPanicsHoldsUpNobody sends every function on a stream a record on which it panics, at each place of a
+// batch: that one is parked, the others are handled, and the log has the panic but nothing of the record's content.
 func TestARecordThatPanicsHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	names := []string{"publish", "archive"}

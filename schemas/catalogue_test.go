@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write what a test compares with anew")
 
-// TestCatalogue holds docs/events.md to the schemas, the template and the code, from which it is made.
+// TestCatalogue compares docs/events.md with the schemas, the template and the code, from which it is generated.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	const file = "../docs/events.md"
@@ -42,8 +42,8 @@ func TestCatalogue(t *testing.T) {
 // rowOfFunction is a row of the table of functions in docs/architecture.md: what a function is woken by and what it does.
 var rowOfFunction = regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (.*?) \\| .* \\| (.*?) \\|$")
 
-// TestTheArchitectureNamesTheRightEvents finds an event that docs/architecture.md says a function hears or appends, and
-// that it does not.
+// TestTheArchitectureNamesTheRightEvents finds an event that docs/architecture.md says a function receives or appends,
+// and that it does not.
 func TestTheArchitectureNamesTheRightEvents(t *testing.T) {
 	t.Parallel()
 	functions := loadFunctions(t)
@@ -209,7 +209,7 @@ func readSchema(t *testing.T, file string) schemaNode {
 	return s
 }
 
-// item is the schema of an array's items; ok is false where there is none.
+// item is the schema of an array's items; ok is false if there is none.
 func (s schemaNode) item() (item schemaNode, ok bool) {
 	ok = json.Unmarshal(s.Items, &item) == nil
 	return item, ok
@@ -278,7 +278,7 @@ func (s schemaNode) kind() string {
 	return fmt.Sprint(s.Type)
 }
 
-// narrowed words a type of which only some values are allowed.
+// narrowed describes a type of which only some values are allowed.
 func (s schemaNode) narrowed() string {
 	text := s.AllOf[0].kind()
 	for _, also := range s.AllOf[1:] {
@@ -333,8 +333,8 @@ func loadFunctions(t *testing.T) functions {
 	return all
 }
 
-// hearers are the functions that a rule wakes for an event that is new, and those that one wakes for it in
-// a replay of the archive or a playback of the log as well.
+// hearers are the functions that a rule wakes for a new event, and those that one also wakes in a replay of the archive
+// or a playback of the log.
 func hearers(t *testing.T, all functions, eventType string) (live, again []string) {
 	t.Helper()
 	const announced = `{"source": "milepost.quote", "detail-type": %q, "detail": {%s}%s}`
@@ -394,8 +394,8 @@ func code(t *testing.T, all functions) map[string][]string {
 	return found
 }
 
-// producers finds the functions, and commands of the command line, that append each event type: those whose
-// code gives a command for which the domain's code makes such an event.
+// producers finds the functions, and commands of the command line, that append each event type: those whose code sends
+// a command for which the domain's code makes such an event.
 func producers(t *testing.T, all functions) map[string][]string {
 	t.Helper()
 	made := eventsOfCommands(t)

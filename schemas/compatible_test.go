@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// breaks says why data that fit the schema before may not fit the schema after it, or may no longer mean the
-// same: each reason begins with the place. There is none where all that was stored still fits. It knows the
-// keywords that the schemas use; a change to any other is taken to break.
+// breaks says why data that fit the schema before may not fit the schema after it, or may no longer mean the same: each
+// reason begins with the place. There is none if everything that was stored still fits. It knows the keywords that the
+// schemas use; a change to any other counts as breaking.
 //
 // The schemas are as bare leaves them.
 func breaks(at string, before, after any) []string {
@@ -139,8 +139,8 @@ func (c *comparer) required() {
 	}
 }
 
-// members compares the members of an object. One that is gone is a loss even where any member is allowed: its
-// meaning is gone. One that is new must have been forbidden, so that nobody stored it with another meaning.
+// members compares the members of an object. A removed one is a loss even if any member is allowed: its meaning is
+// gone. A new one must have been forbidden, so that it was never stored with another meaning.
 func (c *comparer) members() {
 	before, _ := c.before["properties"].(map[string]any)
 	after, _ := c.after["properties"].(map[string]any)
@@ -158,7 +158,7 @@ func (c *comparer) members() {
 	}
 }
 
-// tuple compares the items that have a place of their own.
+// tuple compares the items with a fixed position.
 func (c *comparer) tuple(before, after []any) {
 	if len(before) != len(after) {
 		c.breaks("has another number of prefixItems")
@@ -169,7 +169,7 @@ func (c *comparer) tuple(before, after []any) {
 	}
 }
 
-// all wants each part of what must be true at once to follow from a part of what had to be.
+// all requires each of the new conditions to follow from one of the old ones.
 func (c *comparer) all() {
 	before := list(c.before["allOf"])
 	for i, after := range list(c.after["allOf"]) {
@@ -183,7 +183,7 @@ func (c *comparer) all() {
 	}
 }
 
-// bound wants a limit to be no tighter; sign is 1 for a lower one and -1 for an upper one.
+// bound requires a limit to be no tighter; sign is 1 for a lower one and -1 for an upper one.
 func (c *comparer) bound(keyword string, is bool, sign int) {
 	if !is {
 		return
@@ -230,8 +230,8 @@ func merged(a, b map[string]any) map[string]any {
 	return both
 }
 
-// bare is a schema with what it refers to in place of the references, and without what says nothing about which
-// data fit: descriptions, and annotations of this project. load gives the schema that a reference from dir names.
+// bare is a schema with its references inlined, and without what does not affect which data fit: descriptions, and
+// annotations of this project. load returns the schema that a reference from dir names.
 func bare(schema any, dir string, load func(name string) any) any {
 	s, ok := schema.(map[string]any)
 	if !ok {
@@ -273,7 +273,7 @@ func bare(schema any, dir string, load func(name string) any) any {
 	return map[string]any{"allOf": []any{target, rest}}
 }
 
-// TestWhatBreaksASchemaAndWhatDoesNot changes a schema in the ways in which people do.
+// TestWhatBreaksASchemaAndWhatDoesNot changes a schema in the ways that people do.
 func TestWhatBreaksASchemaAndWhatDoesNot(t *testing.T) {
 	t.Parallel()
 	const base = `{

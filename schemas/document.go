@@ -13,9 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Document returns the OpenAPI document as it is served. It is openapi.yaml, completed with what other files
-// know: the schemas of the events' data, the examples that the tests check, and the answers that the gateway gives
-// on every route. It stands by itself, without aliases, and uses only what generators of clients understand.
+// Document returns the OpenAPI document as it is served. It is openapi.yaml, completed with what other files know: the
+// schemas of the events' data, the examples that the tests check, and the answers that the gateway gives on every
+// route. It is self-contained, without aliases, and uses only what generators of clients understand.
 func Document() ([]byte, error) { return document() }
 
 var document = sync.OnceValues(func() ([]byte, error) {
@@ -98,9 +98,9 @@ func componentName(file string) string {
 	return string(unicode.ToUpper(rune(name[0]))) + name[1:] + "V" + version
 }
 
-// forAPI changes the schema of a file into one of the document. References lead to components; an enumeration says
-// its type, and a tuple its length, which generators ask for; what is text or a number is one of the two; a personal member may be null, since that is what
-// is left of it once it was erased.
+// forAPI changes the schema of a file into one of the document. References lead to components; an enumeration says its
+// type, and a tuple its length, which generators need; what is text or a number is one of the two; a personal member
+// may be null, because that is what remains of it after an erasure.
 func forAPI(schema *yaml.Node, component func(ref string) (string, error)) error {
 	switch schema.Kind {
 	case yaml.SequenceNode:
@@ -231,7 +231,7 @@ func addRefusals(path string, operation *yaml.Node) {
 	sortMembers(responses)
 }
 
-// withoutAliases is a copy of a node in which each alias is what it stands for.
+// withoutAliases is a copy of a node in which each alias is replaced by its target.
 func withoutAliases(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return withoutAliases(n.Alias)
@@ -265,7 +265,7 @@ func member(mapping *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// set gives a mapping a member, in place of the one that it may have.
+// set returns a mapping a member, in place of the one that it may have.
 func set(mapping *yaml.Node, name string, value *yaml.Node) {
 	remove(mapping, name)
 	mapping.Content = append(mapping.Content, text(name), value)

@@ -75,7 +75,7 @@ func (s spoilt) spoil(t *testing.T, value any) any {
 	return value
 }
 
-// edit changes one place of a value. The place "" is the value itself, which whole stands for then.
+// edit changes one place of a value. The place "" is the value itself, which is then whole.
 func edit(t *testing.T, value any, at string, change func(parent map[string]any, name string), whole any) any {
 	t.Helper()
 	if at == "" {

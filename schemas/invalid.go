@@ -20,7 +20,8 @@ type Malformed struct{ Err error }
 func (e *Malformed) Error() string { return "not JSON: " + e.Err.Error() }
 func (e *Malformed) Unwrap() error { return e.Err }
 
-// Repeated says that an object has two members of the same name. Programs differ in which of them counts, so neither may.
+// Repeated is the error if an object has two members of the same name. Programs differ in which of them counts, so
+// neither does.
 type Repeated struct {
 	// Pointer is the JSON pointer of the member.
 	Pointer string
@@ -42,7 +43,7 @@ func noneRepeated(text []byte) error {
 // values found there, which may be personal data. They are in order, and never more than maxViolations.
 type Invalid struct{ Violations []Violation }
 
-// Bounds on what an Invalid tells, so that a short answer is given to any request.
+// Limits of what an Invalid lists, so that every answer is short.
 const (
 	maxViolations = 30
 	maxNames      = 5
@@ -54,7 +55,7 @@ const (
 type Violation struct {
 	// Pointer is the JSON pointer of the place.
 	Pointer string
-	// Detail says what is asked for there.
+	// Detail says what is required there.
 	Detail string
 }
 
@@ -95,7 +96,7 @@ func shortened(pointer string) string {
 	return strings.ToValidUTF8(pointer[:maxPointer], "") + "…"
 }
 
-// collect gathers the leaves of the tree of errors: what a person can mend.
+// collect gathers the leaves of the tree of errors: what a person can fix.
 func (e *Invalid) collect(failed *jsonschema.ValidationError) {
 	if len(failed.Causes) > 0 {
 		for _, cause := range failed.Causes {

@@ -23,7 +23,7 @@ func refusal(component string, body []byte) error {
 	return schemas.DecodeBody(component, body, &value)
 }
 
-// secret stands for personal data that was put where it does not belong.
+// secret represents personal data in the wrong place.
 const secret = "SECRET-1980-02-29"
 
 func TestViolationsNeverRepeatAValue(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"milepost/schemas"
 )
 
-// TestAWholeNumberIsOneHoweverItIsWritten writes whole numbers in every way that JSON has, and others that are none.
+// TestAWholeNumberIsOneHoweverItIsWritten writes whole numbers in every way that JSON has, and other numbers.
 func TestAWholeNumberIsOneHoweverItIsWritten(t *testing.T) {
 	t.Parallel()
 	read := func(number string) (version int, err error) {

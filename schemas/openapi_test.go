@@ -88,8 +88,8 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 }
 
 // TestGeneratorsUnderstandTheDocument holds the document to what generators of clients and forms can do with OpenAPI
-// 3.1: an enumeration has a type, a value has one type or null, and there is neither const nor a boolean schema.
-// That the tools do make clients of it, make clients shows.
+// 3.1: an enumeration has a type, a value has one type or null, and there is neither const nor a boolean schema. make
+// clients shows that the tools do generate clients from it.
 func TestGeneratorsUnderstandTheDocument(t *testing.T) {
 	t.Parallel()
 	var walk func(at string, value any)
@@ -123,8 +123,8 @@ func TestGeneratorsUnderstandTheDocument(t *testing.T) {
 	walk("", servedValue(t))
 }
 
-// TestEveryOperationHasExamplesAndRefusals: the served document shows a body of each operation, and has the answers
-// that the gateway gives before a function is asked.
+// TestEveryOperationHasExamplesAndRefusals: the served document shows a body of each operation, and has the gateway's
+// answers that come before a function is called.
 func TestEveryOperationHasExamplesAndRefusals(t *testing.T) {
 	t.Parallel()
 	type body struct {
@@ -217,7 +217,7 @@ func TestReferencesOfTheDocumentResolve(t *testing.T) {
 	}
 }
 
-// operation is one operation of the API as the document and the template both tell of it.
+// operation is one operation of the API as both the document and the template describe it.
 type operation struct{ method, path, scopes string }
 
 func TestOperationsAreTheRoutesOfTheTemplate(t *testing.T) {

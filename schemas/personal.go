@@ -10,8 +10,7 @@ import (
 	"sync"
 )
 
-// Path leads from a document to the members that it stands for: by their names, and by Each to every item of
-// an array or member of a map.
+// Path leads from a document to members: by their names, and by Each to every item of an array or member of a map.
 type Path []string
 
 // Each is the step of a Path to every item of an array, or member of a map.
@@ -50,10 +49,10 @@ func (c *children) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// personal has the paths that Personal was asked for.
+// personal caches the paths of Personal.
 var personal sync.Map
 
-// Personal gives the paths to the members of an event that are about a person: those whose schema carries
+// Personal returns the paths to the members of an event that are about a person: those whose schema carries
 // "x-personal": true, wherever a reference leads. They are sorted; none is below another.
 func Personal(eventType string, version int) ([]Path, error) {
 	name := fmt.Sprintf("events/%s.v%d.json", eventType, version)

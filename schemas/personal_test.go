@@ -51,7 +51,7 @@ var aboutPersons = []string{
 	"reply", "requestHash", "reportId", "incidentId", "reason", "text", "note", "comment", "remark", "statement", "words",
 }
 
-// impersonal are members of these names that are about nobody, each with why.
+// impersonal are members with these names that are about nobody, each with the reason.
 var impersonal = map[string]string{
 	"events/AccidentHistoryRetrieved.v1.json/drivers/*/agency/address":   "of a company",
 	"events/AccidentHistoryRetrieved.v1.json/drivers/*/agency/phone":     "of a company",
@@ -131,7 +131,7 @@ func checkMarked(t *testing.T, where string, schema map[string]any, seen map[str
 	}
 }
 
-// kept says where an event keeps what the body of a request brings.
+// kept says where an event keeps the content of a request's body.
 var kept = map[string][]struct{ eventType, at string }{
 	"QuoteRequest":        {{quote.TypeQuoteRequested, "/request"}, {quote.TypeQuoteAmended, "/request"}},
 	"Withdrawal":          {{quote.TypeQuoteWithdrawn, ""}},
@@ -141,8 +141,9 @@ var kept = map[string][]struct{ eventType, at string }{
 	"EstimateRequest":     nil, // of which nothing is kept
 }
 
-// TestWordsOfARequestAreSealed goes through the bodies of all requests: whatever takes words is bounded and sealed in each
-// event that keeps it, and all else is a code. So nothing that somebody wrote outlives an erasure, wherever they wrote it.
+// TestWordsOfARequestAreSealed goes through the bodies of all requests: every member that takes words is bounded and
+// sealed in each event that keeps it, and all others are codes. So nothing that somebody wrote outlives an erasure,
+// wherever they wrote it.
 func TestWordsOfARequestAreSealed(t *testing.T) {
 	t.Parallel()
 	root := openAPIValue(t).(map[string]any)
@@ -217,8 +218,8 @@ func findTexts(components, schema map[string]any, at string, found map[string]ma
 	}
 }
 
-// isCode reports whether a string can be no words: it is one of a list, a date, or of a pattern without spaces and of few
-// characters.
+// isCode reports whether a string cannot contain words: it is one of a list, a date, or has a pattern without spaces
+// and with few characters.
 func isCode(text map[string]any) bool {
 	if text["enum"] != nil || text["const"] != nil || text["format"] != nil {
 		return true
@@ -239,8 +240,8 @@ func isCode(text map[string]any) bool {
 	return bounded || !slices.ContainsFunc([]string{"a", "A", "_"}, func(c string) bool { return fits.MatchString(strings.Repeat(c, 65)) })
 }
 
-// notWritten are members of events that take any text and that no customer, nor anybody else who gives a command, writes,
-// by their names.
+// notWritten are members of events that take any text but are written by no customer or other sender of commands, by
+// their names.
 var notWritten = map[string]string{
 	"driverId": "a code of the request", "vehicleId": "a code of the request", "subjects": "codes of the request",
 	"vehicles": "codes of the request", "drivers": "codes of the request",
@@ -252,8 +253,9 @@ var notWritten = map[string]string{
 	"type": "of an incident, a code of the request or the agency", "unavailable": "a code, made here",
 }
 
-// TestEveryTextOfAnEventIsAccountedFor: each is personal, a code, or written by nobody who may name a person. Those of
-// types/request.v1.json TestWordsOfARequestAreSealed holds; those of types/rating.v1.json the rating makes itself.
+// TestEveryTextOfAnEventIsAccountedFor: each is personal, a code, or written by nobody who may name a person.
+// TestWordsOfARequestAreSealed checks those of types/request.v1.json; the rating itself makes those of
+// types/rating.v1.json.
 func TestEveryTextOfAnEventIsAccountedFor(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

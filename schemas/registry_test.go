@@ -17,7 +17,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// The part of template.yaml that is made from the schemas stands between these lines.
+// The part of template.yaml that is generated from the schemas is between these lines.
 const (
 	registryBegin = "  # ---- the schema registry: written by go test ./schemas -run Registry -update ---------------\n"
 	registryEnd   = "  # ---- the end of the schema registry ---------------------------------------------------------\n"
@@ -74,7 +74,7 @@ func eventTypes() []string {
 	return slices.Sorted(slices.Values(quote.TypesWhere(func(quote.Kind) bool { return true })))
 }
 
-// folded breaks JSON text into indented lines, where a space may stand: behind a comma between values.
+// folded breaks JSON text into indented lines, where a space is allowed: after a comma between values.
 func folded(text []byte, indent string, width int) string {
 	lines := &strings.Builder{}
 	begin, last, quoted := 0, 0, false
@@ -102,8 +102,8 @@ func folded(text []byte, indent string, width int) string {
 	return lines.String()
 }
 
-// published is the schema of an event as EventBridge delivers it: with its notice as the detail. What the log has
-// of it stands among the definitions, for each version.
+// published is the schema of an event as EventBridge delivers it: with its notice as the detail. What the log has of it
+// is among the definitions, for each version.
 func published(t *testing.T, eventType string) map[string]any {
 	t.Helper()
 	load := func(name string) any { return mustValue(t, mustRead(t, name)) }
@@ -199,8 +199,8 @@ func draft4(t *testing.T, schema any) any {
 	return older
 }
 
-// TestPublishedSchemasSayTheSame reads the schemas out of the template, as AWS would, and gives them what fits
-// the program's schemas and what does not.
+// TestPublishedSchemasSayTheSame reads the schemas out of the template, as AWS would, and gives them what fits the
+// program's schemas and what does not.
 func TestPublishedSchemasSayTheSame(t *testing.T) {
 	t.Parallel()
 	loaded := stacktest.Template(t)

@@ -56,9 +56,9 @@ func ValidateEvent(eventType string, version int, data []byte) error {
 	return validateText(fmt.Sprintf("events/%s.v%d.json", eventType, version), data)
 }
 
-// DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it
-// into v. What is decoded is exactly what was checked, also where a body has a whole number as 6.0 or 6e0.
-// The error is *Malformed if the body is no JSON, *Repeated if a member stands in it twice, *Invalid if it does not fit.
+// DecodeBody checks a request body against a schema of the OpenAPI document's components and decodes it into v. What is
+// decoded is exactly what was checked, even if a body has a whole number as 6.0 or 6e0. The error is *Malformed if the
+// body is not JSON, *Repeated if an object has a member twice, *Invalid if it does not fit.
 func DecodeBody(component string, body []byte, v any) error {
 	s, err := schema("openapi.json#/components/schemas/" + component)
 	if err != nil {
@@ -114,8 +114,8 @@ func validateText(name string, text []byte) error {
 // base is the address that the files have among themselves. Nothing is fetched from it.
 const base = "https://milepost.example/schemas/"
 
-// compiled caches the schemas that were asked for. A function needs few of them, and compiling all
-// would lengthen every cold start.
+// compiled caches the schemas that were used. A function needs few of them, and compiling all would lengthen every cold
+// start.
 var compiled struct {
 	sync.Mutex
 	compiler *jsonschema.Compiler

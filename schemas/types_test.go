@@ -73,7 +73,7 @@ func TestAPITypesAndSchemasHaveTheSameMembers(t *testing.T) {
 // comparison walks a Go type and a schema side by side.
 type comparison struct {
 	t *testing.T
-	// load gives the schema that a reference names.
+	// load returns the schema that a reference names.
 	load func(name string) any
 	// strict asks a schema to require what the type always writes.
 	strict bool

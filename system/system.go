@@ -31,7 +31,7 @@ const Audience = "milepost"
 // bureauKey is the key that the reference bureau wants. It protects nothing.
 const bureauKey = "local-key"
 
-// linkKey signs the links in messages to customers, which nobody but this machine gets.
+// linkKey signs the links in messages to customers, which only this machine receives.
 const linkKey = "a key that protects nothing at all"
 
 // Unbounded are parameters under which one customer may do what many do: for tests and measurements.
@@ -49,10 +49,10 @@ type Options struct {
 	Parameters map[string]string
 	// DataDir keeps all state; "" keeps it in memory.
 	DataDir string
-	// API, AWS and Bureau are the base URLs under which the caller serves these. In memory nobody
-	// serves them, and the defaults are names that only this process knows.
+	// API, AWS and Bureau are the base URLs under which the caller serves these. In memory they are not served, and the
+	// defaults are names that only this process knows.
 	API, AWS, Bureau string
-	// Agency answers for the accident history provider; nil stands for the reference bureau.
+	// Agency answers for the accident history provider; nil means the reference bureau.
 	Agency http.Handler
 	// VPIC answers for NHTSA's service; nil leaves it to the network.
 	VPIC http.Handler
@@ -62,7 +62,7 @@ type Options struct {
 	Faults *fault.Plan
 	// TraceAll traces every request.
 	TraceAll bool
-	// Logger gets the functions' lines and what goes wrong in the runtime; nil discards them.
+	// Logger receives the functions' lines and the runtime's errors; nil discards them.
 	Logger *slog.Logger
 }
 
@@ -105,7 +105,7 @@ func Open(o Options) (*System, error) {
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
 		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/offers", "LinkKey": linkKey,
-		"BreakGlassRoleArn": awsapi.Root, // the person at this machine
+		"BreakGlassRoleArn": awsapi.Root, // the user of this machine
 	}
 	s.Stack, err = stack.Open(stack.Options{
 		Template: o.Template, StackName: "milepost", Parameters: o.Parameters, Offered: offered, Functions: o.Code,
@@ -129,7 +129,7 @@ func (s *System) PartsWith(cfg aws.Config) *wiring.System {
 	}))
 }
 
-// TakesQuotes tells whether the template is of this system, and not another one that has been started instead.
+// TakesQuotes reports whether the template is of this system, and not another one that has been started instead.
 func (s *System) TakesQuotes() bool {
 	_, ok := s.Outputs()["EventsTableName"]
 	return ok

@@ -1,5 +1,5 @@
-// Command client makes one call with the client that oapi-codegen makes of the API's document: it asks for a quote
-// and prints where it is. MILEPOST_API and MILEPOST_TOKEN say of whom; standard input is the request.
+// Command client makes one call with the client that oapi-codegen makes of the API's document: it requests a quote and
+// prints where it is. MILEPOST_API and MILEPOST_TOKEN are the address and the token; standard input is the request.
 package main
 
 import (

@@ -18,8 +18,8 @@ import (
 	"milepost/internal/quotes/readmodel"
 )
 
-// commands tells what a command costs on logs of different lengths, in requests to DynamoDB and in the capacity
-// that these consume.
+// commands measures what a command costs on logs of different lengths, in requests to DynamoDB and in consumed
+// capacity.
 func commands(ctx context.Context) ([]figure, error) {
 	d, err := newDesk()
 	if err != nil {
@@ -63,13 +63,13 @@ func commands(ctx context.Context) ([]figure, error) {
 	return figures, nil
 }
 
-// otherTerm is the request for six months or for twelve, in turn.
+// otherTerm is the request, alternately for six and for twelve months.
 func otherTerm(r quote.Request, n int) quote.Request {
 	r.TermMonths = 6 + 6*(n%2)
 	return r
 }
 
-// grow makes a quote of so many events, all of them amendments but the first, with the snapshot that it has by then.
+// grow makes a quote with a number of events, all of them amendments except the first, with its current snapshot.
 func grow(ctx context.Context, quotes *quotestore.Store, id string, length int, request quote.Request, now time.Time) error {
 	today := civil.DateOf(now)
 	submit := quote.SubmitQuote{QuoteID: id, CustomerID: "bench", QuoteDate: today, Request: otherTerm(request, 1)}
@@ -113,7 +113,7 @@ func (m *meter) String() string {
 	return fmt.Sprintf("%d reads %.1f RU, %d writes %.0f WU", m.reads, m.read, m.writes, m.written)
 }
 
-// attach asks for the consumed capacity with each request, and takes note of it.
+// attach requests the consumed capacity with each call, and records it.
 func (m *meter) attach(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		switch p := in.Parameters.(type) {

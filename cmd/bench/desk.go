@@ -12,7 +12,7 @@ import (
 	"milepost/system"
 )
 
-// desk is a system that was not started, so that nobody else asks, and stores over it that count what they spend.
+// desk is a system that was not started, so that nothing else calls it, with stores that count what they spend.
 type desk struct {
 	*system.System
 	parts       *wiring.System
@@ -23,7 +23,7 @@ type desk struct {
 	now         time.Time
 }
 
-// newDesk opens a desk, which has to be closed. Its quotes have no snapshots until withSnapshots.
+// newDesk opens a desk, which must be closed. Its quotes have no snapshots until withSnapshots.
 func newDesk() (*desk, error) {
 	d := &desk{now: time.Now().UTC()}
 	if err := json.Unmarshal([]byte(system.Example(civil.DateOf(d.now))), &d.request); err != nil {
@@ -49,5 +49,5 @@ func (d *desk) submit(quoteID string) quotestore.Order {
 	return quotestore.Order{ID: "submit/" + quoteID, At: d.now, Command: command}
 }
 
-// customer is whose the quotes are.
+// customer is the quotes' customer.
 const customer = "bench"

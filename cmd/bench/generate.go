@@ -63,8 +63,7 @@ func models(ctx context.Context) ([][]eventstore.Event, error) {
 	return logs, nil
 }
 
-// another is the log of another quote that went the same way: with ids of its own, other texts where something is
-// sealed, and a chain of its own.
+// another is the log of another quote that went the same way: with its own ids, other sealed texts, and its own chain.
 func another(model []eventstore.Event, random *rand.ChaCha8) []eventstore.Event {
 	newID := func() string { return uuid.Must(uuid.NewRandomFromReader(random)).String() }
 	was, _ := quotestore.QuoteID(model[0].StreamID)
@@ -77,7 +76,7 @@ func another(model []eventstore.Event, random *rand.ChaCha8) []eventstore.Event 
 		e.Data = bytes.ReplaceAll(bytes.ReplaceAll(e.Data, []byte(was), []byte(id)), []byte(`"customerId":"bench"`), []byte(`"customerId":"`+customer+`"`))
 		if e.Sealed != nil { // nobody opens it: no quote was amended
 			e.Sealed, e.SealedFor = make([]byte, len(e.Sealed)), customer
-			_, _ = random.Read(e.Sealed) // it gives no error
+			_, _ = random.Read(e.Sealed) // it returns no error
 		}
 		e.Metadata = eventstore.Metadata{
 			CommandID: newID(), CorrelationID: correlation, CausationID: cause, Actor: customer,
@@ -88,10 +87,10 @@ func another(model []eventstore.Event, random *rand.ChaCha8) []eventstore.Event 
 	return events
 }
 
-// perObject is how many quotes stand in an object of the archive.
+// perObject is how many quotes an object of the archive has.
 const perObject = 5_000
 
-// writeArchive writes so many quotes into a directory, as exports into files do, some thousand in an object.
+// writeArchive writes quotes into a directory, as an export to files does, a few thousand per object.
 func writeArchive(dir string, models [][]eventstore.Event, quotes int) error {
 	objects := (quotes + perObject - 1) / perObject
 	errs := make([]error, objects)
@@ -109,7 +108,7 @@ func writeArchive(dir string, models [][]eventstore.Event, quotes int) error {
 	return errors.Join(errs...)
 }
 
-// writeObject writes the quotes from first up to end, each like one of the models in turn.
+// writeObject writes the quotes from first up to end, each like the next of the models.
 func writeObject(name string, models [][]eventstore.Event, first, end int) (err error) {
 	f, err := os.Create(name)
 	if err != nil {

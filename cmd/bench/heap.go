@@ -21,8 +21,7 @@ func lastLive() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// liveDuring runs fn and gives how many bytes more than before lived on the heap at the most, as the garbage
-// collections saw it.
+// liveDuring runs fn and returns by how many bytes the live heap grew at most, as the garbage collections saw it.
 func liveDuring(fn func() error) (int64, error) {
 	before := afterGC()
 	most := before

@@ -125,13 +125,12 @@ func run(ctx context.Context, only string) error {
 	return errors.Join(errs...)
 }
 
-// below makes the figure of a duration that is to be below a goal.
+// below makes the figure of a duration that should be below a goal.
 func below(what string, took, goal time.Duration) figure {
 	return figure{what, round(took).String(), "< " + goal.String(), took < goal}
 }
 
-// rate makes the figure of a number of things done in some time, of which at least goal a second are
-// to be done.
+// rate makes the figure of a number of things done in some time, which should be at least goal per second.
 func rate(what string, n int, took time.Duration, goal float64) figure {
 	perSecond := float64(n) / took.Seconds()
 	return figure{what, fmt.Sprintf("%.0f/s", perSecond), fmt.Sprintf(">= %.0f/s", goal), perSecond >= goal}
@@ -147,7 +146,7 @@ func round(d time.Duration) time.Duration {
 	return d
 }
 
-// percentile gives the value below which p percent of the values lie.
+// percentile returns the value below which p percent of the values lie.
 func percentile[T cmp.Ordered](values []T, p int) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]

@@ -88,7 +88,7 @@ func environment(handler string) ([]string, error) {
 	return env, err
 }
 
-// timeToFirstPoll runs the Lambda binary with the variables of a function until it asks for its first event.
+// timeToFirstPoll runs the Lambda binary with the variables of a function until it requests its first event.
 func timeToFirstPoll(ctx context.Context, path string, env []string) (time.Duration, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

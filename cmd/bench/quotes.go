@@ -27,7 +27,7 @@ type bench struct {
 	token, body string
 
 	mu sync.Mutex
-	// projected tells, by the quote's id, that the quote's offer is in the projections.
+	// projected signals, by the quote's id, that the quote's offer is in the projections.
 	projected map[string]chan struct{}
 }
 
@@ -44,7 +44,7 @@ func openBench() (*bench, error) {
 	return b, err
 }
 
-// watch stands between the runtime and the functions. It only looks.
+// watch is between the runtime and the functions. It only observes.
 func (b *bench) watch(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 	result, err := next(ctx, payload)
 	if err == nil && function == "milepost-ProjectFunction" {
@@ -82,8 +82,8 @@ func (b *bench) call(method, path, body string) *httptest.ResponseRecorder {
 	return w
 }
 
-// quote submits a request, waits until the projector has its price, and reads the quote once to see that
-// this is so. It gives the time from submission to projection.
+// quote submits a request, waits until the projector has its price, and reads the quote once to see that this is so. It
+// returns the time from submission to projection.
 func (b *bench) quote(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	w := b.call(http.MethodPost, "/quotes", b.body)
@@ -108,7 +108,7 @@ func (b *bench) quote(ctx context.Context) (time.Duration, error) {
 	return took, nil
 }
 
-// quotes keeps so many customers busy at the same time and counts the quotes that they get priced.
+// quotes keeps a number of customers busy at the same time and counts their priced quotes.
 func quotes(ctx context.Context) ([]figure, error) {
 	const customers, warmUp, total = 32, 500, 4000
 	b, err := openBench()

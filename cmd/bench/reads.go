@@ -11,8 +11,8 @@ import (
 	"milepost/internal/quotes/readmodel"
 )
 
-// reads tells what it costs to read a quote and a list, in requests to DynamoDB and in the capacity that these
-// consume, while the projector is as far as the log and while it is behind.
+// reads measures what it costs to read a quote and a list, in requests to DynamoDB and in consumed capacity, while the
+// projector is up to date and while it is behind.
 func reads(ctx context.Context) ([]figure, error) {
 	d, err := newDesk()
 	if err != nil {

@@ -54,7 +54,7 @@ func fromArchive(ctx context.Context) ([]figure, error) {
 	}), nil
 }
 
-// withArchive calls fn with an archive of so many events, in a directory for the time being.
+// withArchive calls fn with an archive of a number of events, in a temporary directory.
 func withArchive(ctx context.Context, events int, fn func(archive.Directory) error) error {
 	models, err := models(ctx)
 	if err != nil {
@@ -71,8 +71,8 @@ func withArchive(ctx context.Context, events int, fn func(archive.Directory) err
 	return fn(archive.Directory{FS: os.DirFS(dir)})
 }
 
-// foldArchive folds an archive of so many events on all cores. With check it checks the chain of each stream too, which a rebuild
-// leaves to milepost log verify.
+// foldArchive folds an archive of a number of events on all cores. With check it checks the chain of each stream too,
+// which a rebuild leaves to milepost log verify.
 func foldArchive(ctx context.Context, all archive.Directory, n int, check bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -119,7 +119,7 @@ func fold(ctx context.Context, events []eventstore.Event, check bool) error {
 
 // rebuilt rebuilds both projections from a log in the local DynamoDB.
 func rebuilt(ctx context.Context) ([]figure, error) {
-	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}) // not started: nobody else projects
+	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()}) // not started: nothing else projects
 	if err != nil {
 		return nil, err
 	}
@@ -181,8 +181,8 @@ func partsDone(p rebuild.Progress) (n int) {
 	return n
 }
 
-// likeWithoutStream makes a table like another one, but without a stream: nobody would read it, and so it would keep
-// all that is written.
+// likeWithoutStream makes a table like another one, but without a stream: nothing would read it, so it would keep
+// everything written.
 func likeWithoutStream(ctx context.Context, db *dynamodb.Client, name, without string) error {
 	out, err := db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 	if err != nil {

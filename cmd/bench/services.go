@@ -20,8 +20,8 @@ import (
 	"milepost/system"
 )
 
-// overLoopback serves a system in memory on a port of this machine and gives clients that call it there,
-// signing as any client does.
+// overLoopback serves a system in memory on a port of this machine and returns clients that call it there, signing as
+// any client does.
 func overLoopback(fn func(aws.Config) error) error {
 	s, err := system.Open(system.Options{Template: "template.yaml", Parameters: system.Unbounded()})
 	if err != nil {
@@ -42,8 +42,8 @@ func overLoopback(fn func(aws.Config) error) error {
 	})
 }
 
-// concurrently runs fn n times with so many at the same time, after a tenth as many to warm up, and
-// gives the time that the n took.
+// concurrently runs fn n times, a number of them at the same time, after a tenth as many to warm up, and returns the
+// time that the n took.
 func concurrently(n, concurrency int, fn func(i int) error) (time.Duration, error) {
 	run := func(first, last int64) error {
 		var next atomic.Int64

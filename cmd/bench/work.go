@@ -9,7 +9,7 @@ import (
 // work is what something takes: time, and time of the processors, which does not depend on what else they do.
 type work struct{ took, cpu time.Duration }
 
-// worked runs fn and gives what it took.
+// worked runs fn and returns its cost.
 func worked(fn func() error) (work, error) {
 	began, before := time.Now(), cpuTime()
 	err := fn()
@@ -25,8 +25,7 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// rate makes the figure of the work on n things, of which at least goal a second are to be done, or no number of them
-// with 0.
+// rate makes the figure of the work on n things, which should be at least goal per second; 0 is no goal.
 func (w work) rate(what string, n int, goal float64) figure {
 	f := rate(what, n, w.took, goal)
 	f.result += fmt.Sprintf(" (%.1f µs CPU)", float64(w.cpu.Microseconds())/float64(n))

@@ -76,8 +76,8 @@ func TestAFunctionHasOneConnectionToAWS(t *testing.T) {
 			t.Parallel()
 			var connections atomic.Int32
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				// As far away as AWS is. An SDK client gives a connection up that answers before it has noticed that it
-				// had sent the request.
+				// As far away as AWS is. An SDK client gives up a connection that answers before it has noticed that
+				// the request was sent.
 				time.Sleep(20 * time.Millisecond)
 				stack.AWS().ServeHTTP(w, r)
 			}))
@@ -99,7 +99,7 @@ func TestAFunctionHasOneConnectionToAWS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer process.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // functions are told until when they may run
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // functions learn their deadline
 			defer cancel()
 			for range 2 {
 				out, err := process.Invoke(ctx, []byte(mustJSON(t, test.payload)))

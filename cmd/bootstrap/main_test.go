@@ -34,7 +34,7 @@ func bootstrap(t *testing.T, variables ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &log
 }
 
-// runtimeAPI gives one invocation and takes its end.
+// runtimeAPI hands out one invocation and receives its end.
 func runtimeAPI(t *testing.T, payload string) (address string, result <-chan string) {
 	t.Helper()
 	results := make(chan string, 2)

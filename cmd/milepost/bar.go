@@ -14,7 +14,7 @@ import (
 type bar struct {
 	out      io.Writer
 	terminal bool
-	// first is how much was done when it began, and total about how much there is, 0 where nobody knows.
+	// first is how much was done when it began, and total about how much there is, 0 if unknown.
 	first, total int
 	began, shown time.Time
 }

@@ -16,9 +16,9 @@ import (
 
 // dlqCmd works with the dead-letter queues of the stack, and with the executions of its workflows that failed.
 type dlqCmd struct {
-	List    dlqListCmd    `cmd:"" help:"List the queues, how many messages they have, and since when, and the workflows with their failed executions."`
+	List    dlqListCmd    `cmd:"" help:"List the queues with their number of messages and the oldest one's age, and the workflows with their failed executions."`
 	Show    dlqShowCmd    `cmd:"" help:"Show the messages of a queue, or the failed executions of a workflow: what failed, when and why."`
-	Redrive dlqRedriveCmd `cmd:"" help:"Do once more what failed, and delete its message when that was accepted. Let an execution go on where it failed."`
+	Redrive dlqRedriveCmd `cmd:"" help:"Redrive failed messages, and delete each once its redrive was accepted. Continue failed executions where they failed."`
 }
 
 // letters are the dead letters of a queue or a workflow, by its name without what CloudFormation or the stack's name adds to
@@ -64,7 +64,7 @@ type dlqListCmd struct {
 
 // Help says what the figures are.
 func (*dlqListCmd) Help() string {
-	return `Numbers of messages are approximate on AWS, and the age is that of the oldest among the first 100. Nothing is taken out of a queue, and no execution goes on.
+	return `On AWS the numbers of messages are approximate, and the age is that of the oldest among the first 100. Nothing is removed from a queue, and no execution continues.
 
 Example:
 
@@ -88,7 +88,7 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 		if l.Depth, err = d.Depth(ctx); err != nil {
 			return plainly(err)
 		}
-		// Of more than some, the oldest of those that the queue gives out has to do.
+		// If there are many, it is the oldest of those that the queue hands out.
 		found, err := deadletter.Some(ctx, d, min(l.Depth, 100))
 		if err != nil {
 			return plainly(err)
@@ -119,7 +119,7 @@ func ago(at time.Time) string {
 
 // dlqShowCmd shows messages.
 type dlqShowCmd struct {
-	Queue    string   `arg:"" help:"The queue or workflow, by its name with or without that of the stack: undelivered-events."`
+	Queue    string   `arg:"" help:"The queue or workflow, by its name, with or without the stack's: undelivered-events."`
 	Max      int      `default:"10" min:"1" max:"100000" placeholder:"N" help:"Show no more than this. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
@@ -127,9 +127,9 @@ type dlqShowCmd struct {
 
 // Help says that looking changes nothing.
 func (*dlqShowCmd) Help() string {
-	return `The messages stay in the queue; while they are looked at they are hidden from others, for a minute at most.
+	return `The messages stay in the queue; while they are read they are hidden from other readers, for a minute at most.
 
-Example, the oldest three, as a program reads them:
+Example, the oldest three, as JSON:
 
   milepost dlq show failed-invocations --max 3 --json`
 }
@@ -159,27 +159,27 @@ func (c *dlqShowCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// dlqRedriveCmd does once more what failed.
+// dlqRedriveCmd redrives failed messages.
 type dlqRedriveCmd struct {
-	Queue    string   `arg:"" help:"The queue or workflow, by its name with or without that of the stack: undelivered-events."`
+	Queue    string   `arg:"" help:"The queue or workflow, by its name, with or without the stack's: undelivered-events."`
 	ID       []string `name:"id" placeholder:"MESSAGE" help:"Redrive the messages or executions with these ids, as dlq show prints them."`
 	All      bool     `help:"Redrive every message or execution that is there now."`
-	DryRun   bool     `help:"Look whether it can be done, and do nothing."`
+	DryRun   bool     `help:"Check whether it can be done, and do nothing."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what is done with each kind of message.
 func (*dlqRedriveCmd) Help() string {
-	return `An event that could not be delivered is sent to the function that was its target. A function that failed is invoked again with the same event. Stream records that were given up are read from the stream again, which keeps them for a day, and handed to their function. An execution of a workflow goes on with the step that failed.
+	return `An event that could not be delivered is sent to the function that was its target. A function that failed is invoked again with the same event. Stream records that were given up are read from the stream again, which keeps them for a day, and passed to their function. An execution of a workflow continues with the step that failed.
 
-A message is deleted only when its redrive was accepted, so that nothing is lost if this command is stopped; something may then be done twice, which does no harm. What fails again comes back to a queue.
+A message is deleted only after its redrive was accepted, so nothing is lost if this command is stopped; something may then be done twice, which does no harm. What fails again ends in a queue again.
 
-Example, after a fault was mended:
+Example, after a fault was fixed:
 
   milepost dlq redrive failed-invocations --all
 
-or, of quotes that could not be rated,
+or, for quotes that could not be rated:
 
   milepost dlq redrive quote --all`
 }
@@ -187,12 +187,12 @@ or, of quotes that could not be rated,
 // Validate is called by the parser.
 func (c *dlqRedriveCmd) Validate() error {
 	if c.All == (len(c.ID) > 0) {
-		return errors.New("give either --id with a message of milepost dlq show, or --all")
+		return errors.New("pass either --id with a message of milepost dlq show, or --all")
 	}
 	return nil
 }
 
-// redriveReport is what a redrive came to.
+// redriveReport is the result of a redrive.
 type redriveReport struct {
 	Queue    string               `json:"queue"`
 	DryRun   bool                 `json:"dryRun,omitempty"`

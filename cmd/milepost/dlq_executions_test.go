@@ -36,7 +36,7 @@ func TestFailedExecutionsAreRedriven(t *testing.T) {
 		s.assertDepths(map[string]int{"quote": 2})
 		s.must("dlq", "redrive", "quote", "--id", letters[0].ID)
 		time.Sleep(20 * time.Minute)
-		s.assertDepths(map[string]int{"quote": 2}) // for it was not mended
+		s.assertDepths(map[string]int{"quote": 2}) // because it was not fixed
 
 		function.mend()
 		if out := s.must("dlq", "redrive", "quote", "--id", letters[1].ID); out != letters[1].ID+"  execution of milepost-quote\nmilepost-quote: 1 redriven\n" {

@@ -28,8 +28,8 @@ import (
 // givenUp is how long it takes until a function that fails is given up.
 const givenUp = 4 * time.Minute
 
-// impatient are the options of a system in which a function fails, and that gives stream records up soon: the many
-// attempts of the 22 hours that are the default would only take time.
+// impatient are the options of a system in which a function fails, and that gives up stream records soon: the default,
+// many attempts within 22 hours, would only take time.
 func impatient(function *breakable) system.Options {
 	return system.Options{Faults: &fault.Plan{Invoke: function.invoke}, Parameters: map[string]string{"StreamRecordAge": "60"}}
 }
@@ -71,7 +71,7 @@ func TestFailedInvocationsAreRedrivenWhenTheFunctionIsMended(t *testing.T) {
 		}
 		s.assertDepths(nil)
 		time.Sleep(givenUp)
-		s.assertDepths(map[string]int{"failed-invocations": 2}) // for it was not mended
+		s.assertDepths(map[string]int{"failed-invocations": 2}) // because it was not fixed
 		if n := len(function.failures()) - tries; n != 6 {
 			t.Errorf("the function was tried %d times more, want 3 for each event", n)
 		}
@@ -447,7 +447,7 @@ func TestWhatTheArchiveMissedForADayIsExported(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		s.aws = distant{s.aws} // else what is parked anew comes at the very instant at which the command began
+		s.aws = distant{s.aws} // otherwise what is parked again arrives at the very instant the command began
 		got := s.milepost("dlq", "redrive", "stream-failures", "--all")
 		const want = "the log has them: milepost log export s3://BUCKET/ (the archive's) --since 2026-04-30T23:5"
 		if got.status != 1 || !strings.Contains(got.out, want) {

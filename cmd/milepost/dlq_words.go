@@ -38,7 +38,7 @@ func about(l *deadletter.Letter) string {
 	return about
 }
 
-// toWhom names the function that gets what the message is about; an execution is handed to nobody.
+// toWhom names the function that gets the content of the message; an execution has none.
 func toWhom(l *deadletter.Letter) string {
 	if l.Function == "" {
 		return ""
@@ -46,7 +46,7 @@ func toWhom(l *deadletter.Letter) string {
 	return " to " + platform.NameIn(l.Function)
 }
 
-// printLetter shows a message to a person.
+// printLetter prints a message for a reader.
 func printLetter(out io.Writer, l *deadletter.Letter) {
 	fmt.Fprintf(out, "%s  %s, %s\n", l.ID, clock(l.Sent), ago(l.Sent))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

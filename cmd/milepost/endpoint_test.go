@@ -122,8 +122,8 @@ func TestWrongUseOfReplayAndDlqSaysWhatIsRight(t *testing.T) {
 		{"dlq list x", "unexpected argument x"},
 		{"dlq show", `expected "<queue>"`},
 		{"dlq show q --max=0", "--max must be from 1 to 100000, and is 0"},
-		{"dlq redrive q", "give either --id with a message of milepost dlq show, or --all"},
-		{"dlq redrive q --all --id=x", "give either --id"},
+		{"dlq redrive q", "pass either --id with a message of milepost dlq show, or --all"},
+		{"dlq redrive q --all --id=x", "pass either --id"},
 		{"dlq redrive q --every", "unknown flag --every"},
 	} {
 		out, errs, status := runMilepost(t, "", strings.Fields(row.args)...)

@@ -10,20 +10,20 @@ import (
 	"milepost/internal/ops/erase"
 )
 
-// eraseCmd erases a customer's key, and so what all copies of the log say about persons.
+// eraseCmd erases a customer's key, and so the personal data in all copies of the log.
 type eraseCmd struct {
 	Customer string   `arg:"" help:"The customer's id: the subject of the customer's tokens."`
-	Reason   string   `required:"" placeholder:"CODE" help:"Why, as a code such as CUSTOMER_REQUEST. It is kept, so it names nobody."`
+	Reason   string   `required:"" placeholder:"CODE" help:"Why, as a code such as CUSTOMER_REQUEST. It is kept, so it must not name anybody."`
 	By       string   `required:"" env:"USER" placeholder:"NAME" help:"Who erases. It is kept. Default: the user of this machine."`
 	Yes      bool     `xor:"way" help:"Do it. It cannot be undone."`
-	DryRun   bool     `xor:"way" help:"Only show what there is to erase."`
+	DryRun   bool     `xor:"way" help:"Only show what would be erased."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
 
 // Help says what remains.
 func (*eraseCmd) Help() string {
-	return `What the log says about persons, and what was written to them, is sealed under a key of the customer's. This command erases the key for good, and then notes in each of the customer's quotes that it did: open quotes end with that. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may remember the keys for five minutes, and the customer may submit meanwhile: the command waits until that is over, and takes in what came. When it has ended, nothing of the person is there or can come. An erasure that was interrupted goes on when the command is given again.
+	return `The customer's personal data in the log, and the messages that they were sent, are sealed under the customer's key. This command erases the key forever, and then records the erasure in each of the customer's quotes, which closes open ones. Premiums, reasons and rating facts stay, and the log verifies as before. Functions may hold the keys in memory for five minutes, and the customer may submit meanwhile: the command waits until that is over, and erases what was submitted. When it has ended, no personal data of the customer exists or can appear. Run the command again to continue an interrupted erasure.
 
 Example:
 
@@ -67,7 +67,7 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 	return c.print(s, did)
 }
 
-// print tells what was done. Quotes that are not sealed, or cannot be read, make it fail.
+// print prints what was done. It fails if quotes are not sealed, or cannot be read.
 func (c *eraseCmd) print(s streams, did erase.Erasure) error {
 	if c.JSON {
 		if err := printJSON(s.out, did); err != nil {

@@ -26,10 +26,10 @@ import (
 	"milepost/system"
 )
 
-// plaintexts are what the example says about persons, and what must stand in no table.
+// plaintexts are the example's personal data, which must be in no table.
 var plaintexts = []string{`"Ada"`, `"Example"`, "RS000001", "1988-03-10", "2005-06-01", "1HGCV1F33NA000101", "1 High Street", "ada@example.com", "+16145550100", "auto insurance quote is ready", "Moved to Paris"}
 
-// tables gives all items of all tables, and everything in them as one text.
+// tables returns all items of all tables, and everything in them as one text.
 func tables(t *testing.T, cfg aws.Config) (all map[string][]stored.Item, text []byte) {
 	t.Helper()
 	db := dynamodb.NewFromConfig(cfg)
@@ -114,7 +114,7 @@ func addressed() string {
 		`"state": "OH", "address": {"line1": "1 High Street", "city": "Columbus", "state": "OH", "zip": "43215"},`, 1)
 }
 
-// life brings quotes of ada into several states, and gives their ids: priced, amended and accepted, withdrawn.
+// life brings quotes of ada to several states, and returns their ids: priced, amended and accepted, withdrawn.
 func (s *running) life() []string {
 	s.t.Helper()
 	var ids []string
@@ -137,7 +137,7 @@ func (s *running) life() []string {
 	return ids
 }
 
-// audit gives the audit log of a quote.
+// audit returns the audit log of a quote.
 func (s *running) audit(id string) (text []byte, erased, entries int) {
 	s.t.Helper()
 	answer := s.ask("eve", "staff", "GET", "/quotes/"+id+"/events", "")
@@ -288,8 +288,8 @@ func (s *running) decided(approve bool) string {
 	return id
 }
 
-// Whatever anybody wrote in their own words is sealed, and is gone with the person; and what the customer submits while
-// functions still remember the key is gone as well when the command has ended.
+// Everything that people wrote in their own words is sealed, and is gone after the erasure; and what the customer
+// submits while functions still hold the key is gone as well when the command has ended.
 func TestNothingOfAnErasedPersonIsThereOrCanCome(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		ids := []string{s.decided(true), s.decided(false)}
@@ -429,7 +429,7 @@ func TestAnEraseSaysHowFarItWasWhenItIsInterrupted(t *testing.T) {
 	}
 }
 
-// A letter from before letters were sealed stands open; it goes with the key.
+// A letter from before letters were sealed is readable; it is removed with the key.
 func TestEraseTakesOutLettersThatWereNeverSealed(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		id := s.priced()
@@ -489,7 +489,7 @@ func TestEraseAsksBack(t *testing.T) {
 	})
 }
 
-// The customer's quote is under way when the key goes: its workflow ends, and nobody is asked.
+// The customer's quote is under way when the key goes: its workflow ends, and no provider is called.
 func TestAnEraseEndsWhatIsUnderWay(t *testing.T) {
 	lookups := &breakable{function: "VinLookup"}
 	inMemory(t, &fault.Plan{Invoke: lookups.invoke}, func(t *testing.T, s *running) {

@@ -13,7 +13,7 @@ type keyFault struct {
 	CustomerID string `json:"customerId"`
 	// KeyID is "" for events from before keys had ids.
 	KeyID string `json:"keyId,omitempty"`
-	// Events counts what is sealed under it, in so many Quotes.
+	// Events counts what is sealed under it, and Quotes the quotes that contain it.
 	Events int `json:"events"`
 	Quotes int `json:"quotes"`
 	// Problem says what is wrong.
@@ -26,7 +26,7 @@ func keyFaults(found []keys.Fault) []keyFault {
 	for _, f := range found {
 		problem := plainly(f.Err).Error()
 		if _, ok := errors.AsType[*keys.NotErased](f.Err); ok {
-			problem += ": give milepost erase again"
+			problem += ": run milepost erase again"
 		}
 		faults = append(faults, keyFault{f.CustomerID, f.KeyID, f.Events, f.Quotes, problem})
 	}

@@ -269,7 +269,7 @@ func TestATestEnvironmentFromThePast(t *testing.T) {
 				}
 			}
 		}
-		// Bob's quote is like Dora's, Carl's is like nobody's.
+		// Bob's quote equals Dora's, Carl's is unique.
 		plain := system.Example(civil.DateOf(time.Now().UTC()))
 		for customer, body := range map[string]string{"bob": plain, "dora": plain, "carl": addressed()} {
 			s.ask(customer, "quotes", "POST", "/quotes", body)

@@ -68,7 +68,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// printArchived says what the archive told of the log, if it was asked.
+// printArchived prints the comparison with the archive, if there was one.
 func printArchived(out io.Writer, a *verify.Archived) {
 	if a == nil {
 		return

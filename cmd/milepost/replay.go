@@ -212,7 +212,7 @@ func printReplay(ctx context.Context, s streams, bus replay.Bus, name string, as
 	return err
 }
 
-// unfound says how replays are found, where there is none of a name.
+// unfound says how replays are found, if there is none with a name.
 func unfound(err error) error {
 	if _, ok := errors.AsType[*replay.NotFound](err); ok {
 		return fmt.Errorf("%w; milepost replay status lists them", err)

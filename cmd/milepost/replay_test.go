@@ -84,7 +84,7 @@ func TestReplayBringsAProjectionBackAndNothingElse(t *testing.T) {
 				s.assertPriced(early, late)
 				s.forget()
 				out := s.must(append([]string{"replay", "start", "--name=again", "--wait"}, rules...)...)
-				// It may be over before it is first asked for.
+				// It may be over before its first check.
 				if !strings.HasSuffix("\n"+out, "\nagain: COMPLETED, replayed up to 2026-05-01T00:10:00Z\n") || !strings.HasPrefix(out, "again: ") {
 					t.Errorf("output %q", out)
 				}

@@ -33,7 +33,7 @@ Examples:
 // Validate is called by the parser.
 func (c *vinCmd) Validate() error {
 	if c.Batch == (len(c.VINs) > 0) {
-		return errors.New("give either VINs or --batch")
+		return errors.New("pass either VINs or --batch")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (h *handler) order(ctx context.Context, q quote.Quote, drivers []quote.Driv
 	return lookups, answers, errors.Join(errs...)
 }
 
-// orderOne orders the report of one of so many drivers.
+// orderOne orders the report of one of several drivers.
 func (h *handler) orderOne(
 	ctx context.Context, q quote.Quote, d quote.Driver, of int, correlationID string,
 ) (quote.DriverLookup, quote.Answer, error) {
@@ -81,7 +81,7 @@ func (h *handler) orderOne(
 		History: accident.History{Status: accident.Unavailable, Incidents: []accident.Incident{}},
 	}}
 	if d.LicenseNumber == "" {
-		// The agency identifies people by their license; without one there is nothing to ask.
+		// The agency identifies people by their license; without one there is nothing to request.
 		return none, quote.Answer{Subjects: []string{d.DriverID}, Provider: history.Party, AskedAt: time.Now().UTC(), Unavailable: "NO_LICENSE_NUMBER"}, nil
 	}
 	result, err := h.agency.Order(ctx, orderFor(q, d, correlationID))
@@ -110,9 +110,9 @@ func (h *handler) orderOne(
 	return lookup, answer, nil
 }
 
-// reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a
-// report which is ordered again, after a crash or because it was pending, is made and billed once. Where an employee undid what the
-// reports said, they are ordered anew.
+// reportIDs is the name space of the idempotency keys: one for each driver of each revision, so that a report which is
+// ordered again, after a crash or because it was pending, is made and billed once. If an employee undid what the
+// reports said, they are ordered again.
 var reportIDs = uuid.MustParse("a0a4b0f2-3c55-5b0c-8a7e-0d8f6b7f4f11")
 
 func orderFor(q quote.Quote, d quote.Driver, correlationID string) history.Order {

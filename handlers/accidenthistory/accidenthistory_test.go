@@ -95,7 +95,7 @@ func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 	return history.Quote
 }
 
-// mustAnswer gives what the agency said when it was asked about one driver.
+// mustAnswer returns what the agency said when it was asked about one driver.
 func (o office) mustAnswer(t *testing.T) quote.Answer {
 	t.Helper()
 	h, err := o.log.Load(t.Context(), quotetest.ID)

@@ -31,8 +31,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.parking.Guard(h.archive)), s.Err()
 }
 
-// archive puts the events of a batch into an object for each of their days, and each change of an event that stood in
-// the log already into one of its own. Records that are no events it parks.
+// archive puts the events of a batch into an object for each of their days, and each change of an existing event into a
+// separate one. It parks records that are not events.
 func (h *handler) archive(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	var days archive.Days
 	var answer events.DynamoDBEventResponse

@@ -19,7 +19,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// newHandler makes the handler, and gives the bucket as a person reads it.
+// newHandler makes the handler, and returns the bucket for reading.
 func newHandler(t *testing.T) (lambda.Handler, archive.Bucket) {
 	t.Helper()
 	stack := stacktest.Open(t, nil)
@@ -54,7 +54,7 @@ func event(place, day int) eventstore.Event {
 		Metadata: eventstore.Metadata{CommandID: "c", CorrelationID: "r", Actor: "ada", TraceHeader: "Root=1"}}
 }
 
-// invoke hands a batch over and gives the failed records.
+// invoke hands a batch over and returns the failed records.
 func invoke(t *testing.T, h lambda.Handler, records ...events.DynamoDBEventRecord) (failed []string, err error) {
 	t.Helper()
 	payload, err := json.Marshal(events.DynamoDBEvent{Records: records})
@@ -75,7 +75,7 @@ func invoke(t *testing.T, h lambda.Handler, records ...events.DynamoDBEventRecor
 	return failed, nil
 }
 
-// contents gives the objects' keys, and all events in their order.
+// contents returns the objects' keys, and all events in their order.
 func contents(t *testing.T, b archive.Bucket) (keys []string, all []eventstore.Event) {
 	t.Helper()
 	objects, err := b.Objects(t.Context())

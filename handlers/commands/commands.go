@@ -1,5 +1,5 @@
-// Package commands is the function behind the commands on a quote that is there: amendment, acceptance,
-// withdrawal, another try of what is pending, an underwriter's decision or waiver, and the reversal of an event.
+// Package commands is the function behind the commands on an existing quote: amendment, acceptance, withdrawal, another
+// try of what is pending, an underwriter's decision or waiver, and the reversal of an event.
 package commands
 
 import (
@@ -110,7 +110,7 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	var usage quota.Usage
 	order.Permit = func(ctx context.Context, q quote.Quote, decided []quote.Event) error {
 		asks := slices.ContainsFunc(decided, func(e quote.Event) bool { return quote.AsksProviders(q, e) })
-		if !asks || caller.AsStaff(q.CustomerID) { // what employees have asked for is not the customer's doing
+		if !asks || caller.AsStaff(q.CustomerID) { // what employees requested does not count for the customer
 			return nil
 		}
 		usage, err = h.quota.TakeLookup(ctx, q.CustomerID, order.ID, now)
@@ -134,8 +134,8 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	return api.JSON(http.StatusOK, p, headers)
 }
 
-// allows returns why a caller may not give a command, nil if they may: customers for their own quotes, employees for
-// those of others. A command for employees alone nobody gives for their own quote.
+// allows returns why a caller may not send a command, nil if they may: customers on their own quotes, employees on
+// those of others. Nobody may send a command for employees only on their own quote.
 func (r route) allows(c api.Caller, q quote.Quote) error {
 	switch {
 	case q.Version == 0 || !c.MayRead(q.CustomerID) || r.staff && !c.Staff():
@@ -146,7 +146,7 @@ func (r route) allows(c api.Caller, q quote.Quote) error {
 	return nil
 }
 
-// orderID names the command. With a key it is the same for a request that comes again.
+// orderID names the command. With a key it is the same for a repeated request.
 func orderID(r events.APIGatewayV2HTTPRequest, c api.Caller, key, quoteID string) string {
 	if key == "" {
 		return ulid.Make().String()

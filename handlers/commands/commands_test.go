@@ -30,7 +30,7 @@ const (
 	reverse  = "POST /quotes/{quoteId}/reversals"
 )
 
-// desk is the handler with the log behind it.
+// desk is the handler with its log.
 type desk struct {
 	lambda.Handler
 	log *quotestore.Store
@@ -48,14 +48,14 @@ func newDesk(t *testing.T) desk {
 
 func quoteID(n int) string { return fmt.Sprintf("01KXAMPE0000000000000000%02d", n) }
 
-// daysAgo is an example that was asked for some days ago.
+// daysAgo is an example that was requested some days ago.
 func daysAgo(t *testing.T, id string, days int) quotetest.Example {
 	t.Helper()
 	e := quotetest.MustExample(t, id)
 	return e.On(e.Request.Today(time.Now()).AddDays(-days))
 }
 
-// mustQuote makes a quote of ann's, as far as commands take it, and gives its version.
+// mustQuote makes a quote of ann's, as far as commands take it, and returns its version.
 func (d desk) mustQuote(t *testing.T, quoteID string, given ...quote.Command) int {
 	t.Helper()
 	version := 0
@@ -78,7 +78,7 @@ func (d desk) mustQuote(t *testing.T, quoteID string, given ...quote.Command) in
 	return version
 }
 
-// request is a command as the gateway passes it on, from ann, about version 4, where an outcome stands.
+// request is a command as the gateway passes it on, from ann, about version 4, which is an outcome.
 func request(route, quoteID, body string, changes ...func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
 	r := events.APIGatewayV2HTTPRequest{
 		RouteKey: route, PathParameters: map[string]string{"quoteId": quoteID}, Body: body,
@@ -133,7 +133,7 @@ func mustBody(t *testing.T, v any) string {
 	return string(text)
 }
 
-// longer asks for the example for twelve months.
+// longer requests the example for twelve months.
 func longer(t *testing.T, e quotetest.Example) string {
 	t.Helper()
 	r := e.Request
@@ -303,7 +303,7 @@ func TestACommandUnderAKeyIsCarriedOutOnce(t *testing.T) {
 	if first.StatusCode != 200 {
 		t.Fatalf("%d %s", first.StatusCode, first.Body)
 	}
-	// The quote moves on before the request comes again.
+	// The quote changes before the request is repeated.
 	if h, err := d.log.Execute(t.Context(), quoteID(1), quotestore.Order{ID: "rate", At: time.Now(), Command: quote.RateQuote{Revision: 2}}); err != nil || h.Quote.Version != 6 {
 		t.Fatalf("Version=%d error=%v", h.Quote.Version, err)
 	}

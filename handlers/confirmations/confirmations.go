@@ -31,14 +31,14 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return api.Handler(env, h.answer), s.Err()
 }
 
-// confirmation says of a phone, which it does not name, whether it is confirmed.
+// confirmation says whether a phone, which it does not name, is confirmed.
 type confirmation struct {
 	QuoteID   string `json:"quoteId"`
 	Confirmed bool   `json:"confirmed"`
 }
 
-// answer tells whether the phone is confirmed, and confirms it for a POST: programs that look at the links of a letter
-// only GET them.
+// answer reports whether the phone is confirmed, and confirms it for a POST: programs that look at the links of a
+// letter only GET them.
 func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	if r.RequestContext.HTTP.Method == http.MethodPost {
 		if err := api.NoBody(r); err != nil {

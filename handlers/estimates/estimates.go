@@ -1,5 +1,5 @@
 // Package estimates is the function behind what needs no quote: the options of a request, a decoded VIN, and an
-// estimate. It keeps nothing, asks nobody, and knows nothing of anybody.
+// estimate. It stores nothing, calls no provider, and knows nothing about anybody.
 package estimates
 
 import (
@@ -74,7 +74,7 @@ func choices(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGateway
 type decoded struct {
 	VIN    string         `json:"vin"`
 	Status vehicle.Status `json:"status"`
-	// CheckDigitValid says that the VIN may be trusted: what was decoded is rated in place of what is stated.
+	// CheckDigitValid says that the VIN may be trusted: the decoded facts are rated instead of the stated ones.
 	CheckDigitValid bool           `json:"checkDigitValid"`
 	ErrorCodes      []vehicle.Code `json:"errorCodes"`
 	SuggestedVIN    string         `json:"suggestedVin,omitempty"`

@@ -1,7 +1,7 @@
 // Package expire is the function that notes in the log which open quotes have expired. It runs once a day.
 //
-// Nothing depends on when it runs: a quote has expired when its last day has passed where the risk is, whether or not that
-// stands in the log yet. Days on which it did not run are made up for, up to lookback.
+// Nothing depends on when it runs: a quote has expired when its last day has passed in the risk's time zone, whether or
+// not the log says so yet. It makes up for missed days, up to lookback.
 package expire
 
 import (
@@ -39,17 +39,17 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.expire), s.Err()
 }
 
-// Swept is what a run gives back.
+// Swept is the result of a run.
 type Swept struct {
 	// Quotes is how many quotes were found whose last day has passed, at least where the day begins first.
 	Quotes int `json:"quotes"`
 }
 
-// expire goes through the quotes whose last day was yesterday or before. A quote that fails does not hold
-// up the others; the run fails in the end, and the next one finds that quote again.
+// expire handles the quotes whose last day was yesterday or before. A quote that fails does not delay the others; the
+// run fails in the end, and the next one finds that quote again.
 func (h *handler) expire(ctx context.Context, _ json.RawMessage) (Swept, error) {
 	now := time.Now().UTC()
-	// No state is ahead of UTC: what has expired anywhere was open through yesterday of UTC at the most.
+	// No state is ahead of UTC: what has expired anywhere was open at most through yesterday of UTC.
 	today := civil.DateOf(now)
 	var swept Swept
 	var errs []error

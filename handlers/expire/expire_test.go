@@ -133,7 +133,7 @@ func TestOpenQuotesExpireOnTheDayAfterTheirLast(t *testing.T) {
 			t.Errorf("%d events, the last %+v", len(events), last)
 		}
 		for _, id := range []int{offered, referred, waiting, amended} {
-			o.execute(t, quoteID(id)) // the projection hears of it
+			o.execute(t, quoteID(id)) // the projection receives it
 		}
 		if got := o.run(t); got != `{"quotes":0}` {
 			t.Errorf("when the projections know: %s", got)

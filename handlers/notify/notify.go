@@ -1,4 +1,4 @@
-// Package notify is the function that tells customers and staff what an event comes to for them.
+// Package notify is the function that tells customers and staff what an event means for them.
 package notify
 
 import (
@@ -30,7 +30,7 @@ func (h *handler) notify(ctx context.Context, n notice.Delivery) (struct{}, erro
 	if n.Replayed() {
 		return none, nil
 	}
-	// What has come since does not matter here: it is looked at when something is to be sent.
+	// Later events do not matter here: they are checked before something is sent.
 	history, _, err := n.Latest(ctx, h.quotes)
 	if err != nil {
 		return none, err

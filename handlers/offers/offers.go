@@ -1,5 +1,5 @@
-// Package offers is the function behind the links in messages: who has one reads the quote that it leads to, and
-// nothing else, without another token.
+// Package offers is the function behind the links in messages: whoever has one can read its quote, and nothing else,
+// without another token.
 package offers
 
 import (
@@ -32,7 +32,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return api.Handler(env, h.show), s.Err()
 }
 
-// show answers with the quote as its customer sees it. Nobody may keep the answer, nor tell another site the address.
+// show answers with the quote as its customer sees it. The answer must not be cached, nor its address be passed to
+// another site.
 func (h *handler) show(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	now := time.Now()
 	quoteID, err := h.links.Verify(r.PathParameters["token"], now)

@@ -1,4 +1,4 @@
-// Package openapi is the function behind GET /openapi.yaml: it serves the document of the API, to anybody.
+// Package openapi is the function behind GET /openapi.yaml: it serves the API's document to anyone.
 package openapi
 
 import (

@@ -1,9 +1,9 @@
-// Package overdue is the function that sees to quotes whose outcome is overdue: those that wait for one although no
-// workflow is at work on them. It runs every hour.
+// Package overdue is the function for quotes whose outcome is overdue: those that wait for one although no workflow
+// runs for them. It runs every hour.
 //
-// A workflow that was never started, or that failed, timed out or was stopped, is started once more. If that one ends
-// without an outcome too, the quote is rated from the facts that there are, and referred if some are missing. A quote
-// that cannot be rated at all fails the run each time, and expires in the end.
+// A workflow that was never started, or that failed, timed out or was stopped, is started again. If that one also ends
+// without an outcome, the quote is rated from the known facts, and referred if some are missing. A quote that cannot be
+// rated at all fails the run each time, and expires in the end.
 package overdue
 
 import (
@@ -50,9 +50,9 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.sweep), s.Err()
 }
 
-// Swept is what a run gives back.
+// Swept is the result of a run.
 type Swept struct {
-	// Quotes is how many quotes wait for an outcome for long, whether or not a workflow is at work on them.
+	// Quotes is how many quotes have waited long for an outcome, whether or not a workflow runs for them.
 	Quotes int `json:"quotes"`
 }
 
@@ -72,7 +72,7 @@ func (h *handler) sweep(ctx context.Context, _ json.RawMessage) (Swept, error) {
 	})
 }
 
-// see brings one quote further.
+// see advances one quote.
 func (h *handler) see(ctx context.Context, quoteID string, now time.Time) error {
 	history, err := h.quotes.Load(ctx, quoteID)
 	q := history.Quote
@@ -105,7 +105,7 @@ func (h *handler) see(ctx context.Context, quoteID string, now time.Time) error 
 	return err
 }
 
-// ended reports whether an execution is at its end, nil if there is no such execution.
+// ended reports whether an execution has ended, nil if there is no such execution.
 func (h *handler) ended(ctx context.Context, name string) (*bool, error) {
 	execution := h.machine
 	execution.Resource = "execution:" + strings.TrimPrefix(execution.Resource, "stateMachine:") + ":" + name

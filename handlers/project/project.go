@@ -50,7 +50,7 @@ func (h *handler) project(ctx context.Context, n notice.Delivery) (struct{}, err
 	return none, h.index(ctx, p)
 }
 
-// index lets the quote be found by what it says now. That takes its personal data, which the projections do not.
+// index updates the search entries of the quote. That needs its personal data, which the projections do not.
 func (h *handler) index(ctx context.Context, p readmodel.Projection) error {
 	behind, err := h.projections.SearchBehind(ctx, p)
 	if !behind || err != nil {
@@ -58,7 +58,7 @@ func (h *handler) index(ctx context.Context, p readmodel.Projection) error {
 	}
 	history, err := h.quotes.Load(ctx, p.QuoteID)
 	if _, sealed := errors.AsType[*eventstore.Unreadable](err); sealed {
-		// What is personal in it nobody can open, at least until the key comes; then it takes a rebuild of the search.
+		// Its personal data cannot be unsealed, at least until the key is imported; then the search must be rebuilt.
 		platform.Log(ctx, "not searchable")
 		return nil
 	}

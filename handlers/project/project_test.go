@@ -57,7 +57,7 @@ func TestAnyNoticeBringsTheProjectionUpToTheLog(t *testing.T) {
 		if _, err := d.log.ExecuteOn(t.Context(), h, order); err != nil {
 			t.Fatal(err)
 		}
-		// The notices are those of the first event, the workflow's last step and a replay, in turn.
+		// The notices are those of the first event, the workflow's last step and a replay, in this order.
 		d.mustProject(t, []string{
 			`{` + about + `,"version":1,"eventType":"QuoteRequested"}}`, `{` + about + `}}`, `{"replay-name":"r",` + about + `}}`,
 		}[i%3])

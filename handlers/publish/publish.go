@@ -1,5 +1,5 @@
 // Package publish is the function on the log's stream: it announces every appended event on the bus, and alerts staff
-// when one that stood there was changed or deleted.
+// if an existing one was changed or deleted.
 package publish
 
 import (
@@ -45,8 +45,8 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.parking.Guard(h.publish)), s.Err()
 }
 
-// publish announces a batch in order and stops at the first record that cannot be announced: the mapping then
-// delivers the batch again from there. So the bus gets the events of a quote in their order as a rule; nobody relies on it.
+// publish announces a batch in order and stops at the first record that cannot be announced: the mapping then delivers
+// the batch again from there. So the bus usually gets the events of a quote in order; nothing relies on it.
 func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	for start, n := 0, 0; start < len(batch.Records); start += n {
 		n = together(batch.Records[start:])
@@ -79,11 +79,11 @@ func together(records []events.DynamoDBEventRecord) int {
 	return min(bounds.Announcements, len(records))
 }
 
-// alertWithin is how long an alert that fails may hold up the records behind it. The archive keeps the change in any
-// case, so it is found without the alert.
+// alertWithin is how long a failing alert may delay the records after it. The archive keeps the change in any case, so
+// it is found without the alert.
 const alertWithin = 5 * time.Minute
 
-// alert tells staff of a change.
+// alert alerts staff to a change.
 func (h *handler) alert(ctx context.Context, c tamper.Change) error {
 	h.log.WarnContext(ctx, "the log was changed", "stream_id", c.StreamID, "version", c.Version, "kind", c.Kind)
 	subject, text := c.Alert()
@@ -116,7 +116,7 @@ func (h *handler) announce(ctx context.Context, records []events.DynamoDBEventRe
 			entries[i], err = h.entry(ctx, n, traceHeader)
 		}
 		if err != nil {
-			// Neither the records before the bad one are held up by it, nor those behind it.
+			// The bad record delays neither the records before it nor those after it.
 			if sent, sendErr := h.announce(ctx, records[:i]); sendErr != nil {
 				return sent, sendErr
 			}
@@ -152,8 +152,8 @@ func (h *handler) send(ctx context.Context, call []types.PutEventsRequestEntry) 
 			first := failed[0]
 			return len(call) - len(entries) + first.index, fmt.Errorf("the bus refused an event: %s: %s", first.code, first.message)
 		}
-		// Everything from the first refused entry on is sent again, also what was taken behind it:
-		// order counts, and whoever hears a notice twice does nothing the second time.
+		// Everything from the first refused entry on is sent again, even accepted ones after it: order counts, and a
+		// repeated notice has no effect.
 		entries = entries[failed[0].index:]
 	}
 }
@@ -182,7 +182,7 @@ func (h *handler) entry(ctx context.Context, n eventstore.Notice, traceHeader st
 	if err != nil {
 		return entry, err
 	}
-	// The stream came with a trace of its own. Each event goes on in the trace in which it was made.
+	// The stream's batch has its own trace. Each event continues in the trace in which it was appended.
 	if onward := platform.ContinueTrace(ctx, "publish", traceHeader); onward != "" {
 		entry.TraceHeader = &onward
 	}

@@ -20,10 +20,10 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// bus stands before the bus of the Stack. It notes what each call brings, and lets a test refuse.
+// bus is in front of the Stack's bus. It records each call, and lets a test refuse.
 type bus struct {
 	stack aws.HTTPClient
-	// refuse gives the index of the entry that is refused in a call, -1 for none, -2 for the whole call.
+	// refuse returns the index of the entry that is refused in a call, -1 for none, -2 for the whole call.
 	refuse func(call int, ids []string) int
 	calls  [][]string
 	// parked are the messages about records that cannot be read.
@@ -88,7 +88,7 @@ func newHandler(t *testing.T, refuse func(call int, ids []string) int) (lambda.H
 	return h, b
 }
 
-// inTurn refuses something else in each call; the last goes on.
+// inTurn refuses something else in each call; the last repeats.
 func inTurn(refused ...int) func(int, []string) int {
 	return func(call int, _ []string) int { return refused[min(call, len(refused))-1] }
 }
@@ -98,7 +98,7 @@ func always(id string) func(int, []string) int {
 	return func(_ int, ids []string) int { return slices.Index(ids, id) }
 }
 
-// record is the nth record of a stream, as Lambda brings it.
+// record is the nth record of a stream, as Lambda delivers it.
 func record(n int) string {
 	return fmt.Sprintf(`{"eventID":"%[1]d","eventName":"INSERT","eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"%[1]d00","NewImage":{
 		"streamId":{"S":"quote-1"},"version":{"N":"%[1]d"},"eventId":{"S":"e%[1]d"},"eventType":{"S":"QuoteRequested"},"schemaVersion":{"N":"1"},
@@ -118,7 +118,7 @@ func batch(n int, spoil map[int]func(string) string) []byte {
 	return []byte(`{"Records":[` + strings.Join(records, ",") + `]}`)
 }
 
-// publishBatch gives the sequence number from which the batch has to come again, "" for none.
+// publishBatch returns the sequence number from which the batch has to come again, "" for none.
 func publishBatch(t *testing.T, h lambda.Handler, payload []byte) (from string, failure error) {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), payload)
@@ -296,7 +296,7 @@ func changed(at time.Time) func(string) string {
 	}
 }
 
-// TestAChangeIsToldAndNotAnnounced: staff are told, and the events around it are announced in their order.
+// TestAChangeIsToldAndNotAnnounced: staff are alerted, and the events around it are announced in their order.
 func TestAChangeIsToldAndNotAnnounced(t *testing.T) {
 	t.Parallel()
 	stack := stacktest.Open(t, nil)
@@ -331,7 +331,7 @@ func TestAChangeIsToldAndNotAnnounced(t *testing.T) {
 		t.Errorf("sent %v, %v; want two alerts that name quote and version and nothing of what it says", sent, err)
 	}
 
-	// An alert that fails holds up what is behind it for some minutes and no longer.
+	// A failing alert delays what follows for a few minutes and no longer.
 	down, announced = true, nil
 	if from, err := publishBatch(t, h, batch(3, map[int]func(string) string{2: changed(time.Now())})); from != "200" || err != nil {
 		t.Errorf("from=%q error=%v, want that it is told again", from, err)

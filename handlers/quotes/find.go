@@ -87,7 +87,7 @@ var readers = []struct {
 	}},
 }
 
-// term reads what quotes are found by: what can stand in a request as a member, however it is written.
+// term reads a search term: a possible value of a member of a request, in any spelling.
 func term(field quote.TermField, member, takes string) func(string, *readmodel.Filter) string {
 	return func(text string, f *readmodel.Filter) string {
 		t, ok := quote.NewTerm(field, text)
@@ -99,7 +99,7 @@ func term(field quote.TermField, member, takes string) func(string, *readmodel.F
 // maxTerm is how long what quotes are found by may be.
 const maxTerm = 254
 
-// exact are the parameters of which one is given at the most.
+// exact are the parameters of which at most one is allowed.
 var exact = []string{"customer", "email", "vin", "license"}
 
 func unless(ok bool, takes string) string {

@@ -33,7 +33,7 @@ import (
 
 var freshSeeds = flag.Int("fresh-seeds", 6, "how many seeds the test of fresh reads tries")
 
-// readers are customers and staff at the API, while the projector works only when it is told to.
+// readers are customers and staff at the API, while the projector works only on demand.
 type readers struct {
 	t                     *testing.T
 	submit, command, read lambda.Handler
@@ -41,7 +41,7 @@ type readers struct {
 	log                   *quotestore.Store
 	projections           *readmodel.Store
 	customers             []string
-	// told is the highest version of each quote that an answer named, and owner whose the quote is.
+	// told is the highest version of each quote in an answer, and owner the quote's customer.
 	told  map[string]int
 	owner map[string]string
 	// late are projections that a slow projector has made and not written yet.
@@ -95,7 +95,7 @@ func (r *readers) ids() []string {
 	return ids
 }
 
-// tell takes note that an answer named a version of a quote, which must not be older than one named before.
+// tell records that an answer had a version of a quote, which must not be older than an earlier one.
 func (r *readers) tell(what, id string, version int) {
 	r.t.Helper()
 	if version < r.told[id] {
@@ -155,7 +155,7 @@ func (r *readers) submitOne(c *rand.Rand) {
 	r.told[body.QuoteID] = max(r.told[body.QuoteID], 1)
 }
 
-// change gives a command, which may be refused.
+// change returns a command, which may be refused.
 func (r *readers) change(c *rand.Rand, id string) {
 	r.t.Helper()
 	request := quotetest.MustExample(r.t, "E01").On(civil.DateOf(time.Now().UTC())).Request
@@ -245,8 +245,8 @@ func (r *readers) readOne(c *rand.Rand, id string) {
 	}
 }
 
-// find looks for quotes of all customers, as staff do. What is found must be as new as any answer; what has come to
-// match since the projector last worked may be missing.
+// find searches the quotes of all customers, as staff do. What is found must be as new as any answer; quotes that
+// started to match since the projector last ran may be missing.
 func (r *readers) find(c *rand.Rand) {
 	r.t.Helper()
 	request := asking("GET /quotes", "", "eve", "staff")

@@ -15,8 +15,8 @@ import (
 	"milepost/internal/quotes/readmodel"
 )
 
-// quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so that it is what
-// anybody would have seen then, whatever became of the projections.
+// quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so it is what anybody would have
+// seen then, whatever happened to the projections.
 func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	then, at, err := h.history(ctx, r, caller)
 	if err != nil {
@@ -42,8 +42,8 @@ func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest,
 	return history, now, nil
 }
 
-// past finds what asOf names, a version or a time in RFC 3339: the history then, and the instant at which it is
-// seen. For a version that is when it came to be.
+// past finds what asOf names, a version or a time in RFC 3339: the history then, and the instant at which it is seen.
+// For a version that is when it was appended.
 func past(h quotestore.History, asOf string, now time.Time) (then quotestore.History, at time.Time, err error) {
 	if version, err := strconv.Atoi(asOf); err == nil && version > 0 {
 		if version > h.Quote.Version {
@@ -70,7 +70,7 @@ func past(h quotestore.History, asOf string, now time.Time) (then quotestore.His
 type AuditLog struct {
 	QuoteID string       `json:"quoteId"`
 	Events  []AuditEntry `json:"events"`
-	// Next continues behind this page; "" when it is the last.
+	// Next continues after this page; "" if it is the last.
 	Next string `json:"next,omitempty"`
 }
 
@@ -87,14 +87,14 @@ type AuditEntry struct {
 	CorrelationID string    `json:"correlationId"`
 	CausationID   string    `json:"causationId,omitempty"`
 	TraceID       string    `json:"traceId,omitempty"`
-	// ReversedBy is the version of the event that undid it, 0 where it stands.
+	// ReversedBy is the version of the event that undid it, 0 if none did.
 	ReversedBy int `json:"reversedBy,omitempty"`
-	// Erased tells that personal members of the data were erased; they are null.
+	// Erased reports whether personal members of the data were erased; they are null.
 	Erased bool            `json:"erased,omitempty"`
 	Data   json.RawMessage `json:"data"`
 }
 
-// events gives a page of the log of a quote, to employees only: it holds personal data and consumer reports.
+// events returns a page of the log of a quote, to employees only: it holds personal data and consumer reports.
 func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	if !caller.Staff() {
 		return api.Respond(api.NotFound)
@@ -146,7 +146,7 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 
-// traceID is the id of the trace that a header belongs to, "" if it was not sampled: then there is none to be found.
+// traceID is the id of the trace that a header belongs to, "" if it was not sampled: then there is no trace.
 func traceID(header string) string {
 	id, sampled := "", false
 	for part := range strings.SplitSeq(header, ";") {

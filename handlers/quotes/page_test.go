@@ -25,7 +25,7 @@ const audit = "GET /quotes/{quoteId}/events"
 // maxPayload is how large the answer of a function may be on Lambda.
 const maxPayload = 6 << 20
 
-// page asks for a page of a quote's audit log.
+// page requests a page of a quote's audit log.
 func (d desk) page(t *testing.T, quoteID, limit, cursor string) (events.APIGatewayV2HTTPResponse, quotes.AuditLog) {
 	t.Helper()
 	r := asking(audit, quoteID, "eve", "staff")
@@ -76,8 +76,8 @@ func (d desk) pages(t *testing.T, quoteID, limit string) (all []quotes.AuditEntr
 	}
 }
 
-// larger is a request with about so many bytes of incidents, which say nothing new. Where quoting is set, its texts
-// are of characters that take six bytes each in an answer.
+// larger is a request with about so many bytes of incidents, which say nothing new. If quoting is set, its texts are of
+// characters that take six bytes each in an answer.
 func larger(r quote.Request, bytes int, quoting bool) quote.Request {
 	r.Address = &quote.Address{Line1: strings.Repeat("x", 100), City: "Springfield", State: "OH", Zip: "45501"}
 	if quoting {
@@ -96,8 +96,8 @@ func larger(r quote.Request, bytes int, quoting bool) quote.Request {
 	return r
 }
 
-// TestAnAuditLogOfAnySizeIsReadInPages: whatever an event has in it, a page is an answer that a function can give,
-// the pages together are the log, and each event is told of as it is now.
+// TestAnAuditLogOfAnySizeIsReadInPages: whatever an event has in it, a page is an answer that a function can give, the
+// pages together are the log, and each event is shown as it is now.
 func TestAnAuditLogOfAnySizeIsReadInPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -1,5 +1,5 @@
-// Package quotes is the function behind the reads of the API: one quote, as it is or as it was, its
-// explanation, its audit log, a customer's list, and what employees look for among all.
+// Package quotes is the function behind the reads of the API: one quote, as it is or as it was, its explanation, its
+// audit log, a customer's list, and the employees' search.
 package quotes
 
 import (
@@ -113,7 +113,7 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// explanation shows how the premium was made. What was rated comes from the log, where nothing is left out.
+// explanation shows how the premium was computed. It comes from the log, which has everything.
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	history, _, err := h.history(ctx, r, caller)
 	if err != nil {

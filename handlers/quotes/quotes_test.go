@@ -210,7 +210,7 @@ func TestAListIsReadInPagesOfALimit(t *testing.T) {
 	}
 }
 
-// asOf asks for a quote as it was.
+// asOf requests a quote as it was.
 func (d desk) asOf(t *testing.T, quoteID, subject, scope, asOf string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	r := asking(one, quoteID, subject, scope)

@@ -87,8 +87,8 @@ func TestNoCustomerIsToldWhatAReportHolds(t *testing.T) {
 	}
 }
 
-// told is all that a customer can read of a quote with these events, apart from answers of providers that did not come:
-// its line, itself, its explanation, and every letter.
+// told is everything that a customer can read about a quote with these events, apart from answers of providers that did
+// not come: its line, itself, its explanation, and every letter.
 func told(t *testing.T, list []quote.Event) (q quote.Quote, text string) {
 	t.Helper()
 	q = quote.Fold(list...)
@@ -115,8 +115,8 @@ func told(t *testing.T, list []quote.Event) (q quote.Quote, text string) {
 	return q, string(all)
 }
 
-// reports are reports on the rated drivers of an example that somebody made up: more or less of what was declared, told
-// otherwise, and something else.
+// reports are invented reports on the rated drivers of an example: more or less of what was declared, in other words,
+// and something else.
 func reports(r *rand.Rand, e quotetest.Example) quote.RecordAccidentHistory {
 	c := e.Histories()
 	for i := range c.Drivers {
@@ -144,9 +144,9 @@ func reports(r *rand.Rand, e quotetest.Example) quote.RecordAccidentHistory {
 // amounts are those of a premium, and in letters.
 var amounts = regexp.MustCompile(`"(premium|total|totalPremium|coverageTotal|minimumPremiumAdjustment|assessment)":"[0-9.]+"|\$[0-9.]+\.`)
 
-// TestReportsThatLeadToOnePriceAreToldAlike makes up reports on the drivers of the examples. Whatever two of them hold, if
-// they lead to one price and outcome, the customer reads the same, byte for byte; and if they lead to two prices that are
-// not that of what was declared, nothing that the customer reads differs but the amounts.
+// TestReportsThatLeadToOnePriceAreToldAlike makes up reports on the drivers of the examples. Whatever two of them
+// contain, if they lead to one price and outcome, the customer reads the same, byte for byte; and if they lead to two
+// prices that are not that of what was declared, nothing that the customer reads differs but the amounts.
 func TestReportsThatLeadToOnePriceAreToldAlike(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))

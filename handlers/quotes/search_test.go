@@ -62,7 +62,7 @@ func (l library) items(t *testing.T) []stored.Item {
 	return out.Items
 }
 
-// search asks for quotes by one parameter.
+// search searches quotes by one parameter.
 func (l library) search(t *testing.T, name, value string) []string {
 	t.Helper()
 	r := asking("GET /quotes", "", "eve", "staff")
@@ -261,8 +261,8 @@ func TestTheSameTermIsWrittenInManyWays(t *testing.T) {
 	}
 }
 
-// TestATermThatIsKeptNoMoreGoes: an entry under what an earlier program let quotes be found by disturbs nobody, and goes
-// with the next write or the next rebuild.
+// TestATermThatIsKeptNoMoreGoes: an entry under a term of an earlier program does no harm, and disappears with the next
+// write or rebuild.
 func TestATermThatIsKeptNoMoreGoes(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")

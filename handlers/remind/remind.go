@@ -1,5 +1,5 @@
-// Package remind is the function that reminds customers of offers that are about to expire: it puts reminders
-// into the outbox. It runs once a day, and makes up for days on which it did not.
+// Package remind is the function that reminds customers of offers that are about to expire: it adds reminders to the
+// outbox. It runs once a day, and makes up for missed days.
 package remind
 
 import (
@@ -37,14 +37,14 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, h.remind), s.Err()
 }
 
-// Swept is what a run gives back.
+// Swept is the result of a run.
 type Swept struct {
 	// Quotes is how many quotes were found that are about to expire.
 	Quotes int `json:"quotes"`
 }
 
-// remind goes through the quotes whose last day is no more than so many days ahead. A quote that fails does not
-// hold up the others; the run fails in the end, and the next one finds that quote again.
+// remind handles the quotes that end within a number of days. A quote that fails does not delay the others; the run
+// fails in the end, and the next one finds that quote again.
 func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) {
 	// Where UTC's day has begun, it may be the day before where the risk is.
 	today := civil.DateOf(time.Now().UTC())
@@ -58,7 +58,7 @@ func (h *handler) remind(ctx context.Context, _ json.RawMessage) (Swept, error) 
 	return swept, errors.Join(errs...)
 }
 
-// remindOf puts the reminder of one quote into the outbox, if it is about to expire and nobody was reminded.
+// remindOf adds the reminder of one quote to the outbox, if it is about to expire and the customer was not reminded.
 func (h *handler) remindOf(ctx context.Context, quoteID string) error {
 	platform.Note(ctx, platform.Subject{QuoteID: quoteID})
 	now := time.Now()

@@ -1,5 +1,5 @@
-// Package senddue is the function that sends the notifications whose time has come: those that waited for the
-// morning or for another try, and those that somebody began with and left. It runs every few minutes.
+// Package senddue is the function that sends the notifications whose time has come: those that waited for the morning
+// or for another try, and those that another process began and left. It runs every few minutes.
 package senddue
 
 import (
@@ -12,7 +12,7 @@ import (
 	"milepost/internal/wiring"
 )
 
-// Swept is what a run gives back.
+// Swept is the result of a run.
 type Swept struct {
 	// Notifications is how many were due.
 	Notifications int `json:"notifications"`

@@ -1,5 +1,5 @@
-// Package snapshot is the function that keeps a snapshot of a quote with many events, so that a command on it
-// need not read them all. It hears of every milestone, replayed ones included.
+// Package snapshot is the function that stores a snapshot of a quote with many events, so that a command on it need not
+// read them all. It receives every milestone, including replayed ones.
 package snapshot
 
 import (

@@ -2,8 +2,8 @@ package submit
 
 import "testing"
 
-// TestTheIDOfAKeyStaysTheSame holds the id that a key leads to: a request that is sent again after a deployment has
-// to find the quote that was made before it.
+// TestTheIDOfAKeyStaysTheSame checks the id that a key leads to: a request that is repeated after a deployment must
+// find the earlier quote.
 func TestTheIDOfAKeyStaysTheSame(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ customer, key, want string }{

@@ -73,8 +73,8 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 		return api.Respond(err)
 	}
 	requested, err := h.quotes.Create(ctx, quoteID, quotestore.Order{
-		// Each request is a command of its own: one that comes again under its key may want something else,
-		// and has to meet the first one's event.
+		// Each request is a separate command: a repeated one under its key may want something else, and must meet the
+		// first one's event.
 		ID: "submit/" + quoteID + "/" + r.RequestContext.RequestID, Actor: caller.Subject, CorrelationID: r.RequestContext.RequestID, At: now, Command: command,
 	})
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {
@@ -83,8 +83,8 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return api.Respond(err)
 	}
-	// The customer's list has the quote from the answer on. Where this fails nobody was answered, and the request that
-	// comes again under its key finds the event and does the rest.
+	// The customer's list has the quote as soon as the answer is sent. If this fails there is no answer, and the
+	// repeated request under its key finds the event and does the rest.
 	if err := h.lines.PutLine(ctx, readmodel.Project(requested)); err != nil {
 		return api.Respond(err)
 	}
@@ -95,8 +95,8 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	return api.JSON(http.StatusAccepted, accepted{QuoteID: quoteID, Status: quote.StatusRequested, Notes: request.Notes(command.QuoteDate)}, headers)
 }
 
-// count takes a new quote from the customer's quotas. A request that is refused takes nothing, nor does one that comes
-// again under its key.
+// count counts a new quote in the customer's quotas. A refused request does not count, nor does a repeated one under
+// its key.
 func (h *handler) count(ctx context.Context, c quote.SubmitQuote, key string) (quota.Usage, error) {
 	if _, err := quote.Decide(quote.Quote{}, c); err != nil {
 		return quota.Usage{}, err
@@ -122,8 +122,8 @@ func quoteID(customer, key string) string {
 	return id.String()
 }
 
-// sameRequest decides what a submission means whose quote is there already: when the same request came again, it
-// returns the quote as the first one made it.
+// sameRequest decides what a submission means whose quote exists already: if the request is the same, it returns the
+// quote as the first one made it.
 func sameRequest(existing eventstore.Event, request quote.Request) (quotestore.History, error) {
 	var h quotestore.History
 	e, err := quote.Decode(quote.Versioned{Type: existing.Type, Version: existing.SchemaVersion}, existing.Data)

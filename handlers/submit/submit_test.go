@@ -20,7 +20,7 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// desk is the handler with the log behind it.
+// desk is the handler with its log.
 type desk struct {
 	lambda.Handler
 	quotes *quotestore.Store

@@ -108,7 +108,7 @@ func (h *handler) identify(
 	return lookups, slices.Concat(answers...), errors.Join(errs...)
 }
 
-// identifyOne looks one vehicle up, for an event that has to hold so many answers.
+// identifyOne looks one vehicle up, for an event that stores several answers.
 func (h *handler) identifyOne(
 	ctx context.Context, customerID string, v rating.Vehicle, of int,
 ) (quote.VehicleLookup, []quote.Answer, error) {
@@ -145,8 +145,7 @@ func askEmbedded(_ context.Context, _ string, v rating.Vehicle) (vehicle.Fact, q
 	}, err
 }
 
-// askLive asks NHTSA's service. It is told the year only where the VIN leaves it open, since it
-// believes what it is told.
+// askLive asks NHTSA's service. It passes the year only if the VIN leaves it open, because the service trusts it.
 func askLive(client *vpic.Client) provider {
 	return func(ctx context.Context, customerID string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error) {
 		decoded, err := vehicle.Identify(v.VIN, v.ModelYear, time.Now().UTC().Year())

@@ -53,7 +53,7 @@ func newOffice(t *testing.T, provider, fallback string, e quotetest.Example) off
 	return o
 }
 
-// mustLookUp lets the handler hear of the quote, and gives the quote as it is afterwards.
+// mustLookUp sends the quote's notice to the handler, and returns the quote as it is afterwards.
 func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 	t.Helper()
 	h, err := vinlookup.New(o.env)
@@ -70,7 +70,7 @@ func (o office) mustLookUp(t *testing.T, payload []byte) quote.Quote {
 	return history.Quote
 }
 
-// mustAnswers gives what the providers said about a vehicle.
+// mustAnswers returns what the providers said about a vehicle.
 func (o office) mustAnswers(t *testing.T, vehicleID string) []quote.Answer {
 	t.Helper()
 	h, err := o.log.Load(t.Context(), quotetest.ID)
@@ -89,7 +89,7 @@ func TestProviders(t *testing.T) {
 		failure            vpictest.Failure
 		status             vehicle.Status
 		make               string
-		// answers are who was asked, with "!" behind those who had no answer.
+		// answers are who was asked, with "!" after those who had no answer.
 		answers string
 	}{
 		"the data in the program": {"embedded", "embedded", vpictest.Working, vehicle.Found, "FORD", "embedded"},

@@ -43,7 +43,7 @@ import (
 
 // Person is somebody the bureau knows, by license and date of birth.
 type Person struct {
-	About       string  `json:"about"` // for who reads the data
+	About       string  `json:"about"` // for readers of the data
 	License     License `json:"license"`
 	DateOfBirth string  `json:"dateOfBirth"` // 2006-01-02
 	// LicenseStatus is VALID, SUSPENDED and so on.
@@ -65,7 +65,7 @@ type Incident struct {
 	Date            string   `json:"date"`       // 2006-01-02
 	AmountPaid      string   `json:"amountPaid"` // dollars, with cents
 	BodilyInjury    bool     `json:"bodilyInjury"`
-	FaultPct        *int     `json:"faultPct"` // null where nobody knows
+	FaultPct        *int     `json:"faultPct"` // null if unknown
 	ClaimStatus     string   `json:"claimStatus"`
 	VIN             *string  `json:"vin"`
 	CoverageCodes   []string `json:"coverageCodes"`
@@ -228,8 +228,8 @@ func (b *Bureau) remember(key string, body []byte) (o *order, requests int, wron
 	return o, o.requests, nil
 }
 
-// refused is the failure that the license number asks for, nil when it asks for none. requests
-// counts those under the same key, with this one.
+// refused is the failure that the license number selects, nil if it selects none. requests counts those under the same
+// key, with this one.
 func refused(req *request, requests int) *problem {
 	limited := func(after int) *problem {
 		return &problem{status: http.StatusTooManyRequests, code: "RATE_LIMITED", message: "too many orders", retryAfter: after}

@@ -58,7 +58,7 @@ func (b *Bureau) report(id string, asOf time.Time, req *request) *report {
 		r.Products[product] = map[string]string{"CLAIMS": claims, "MVR": mvr}[product]
 	}
 	if r.Products["MVR"] != "HIT" {
-		r.LicenseStatus = "" // the state's record is where it comes from
+		r.LicenseStatus = "" // it comes from the state's record
 	}
 	r.Status = overall(r.Products)
 	oldest := asOf.AddDate(-req.LookbackYears, 0, 0).Format(time.DateOnly)

@@ -28,7 +28,7 @@ type subject struct {
 	LastName    string  `json:"lastName"`
 	DateOfBirth string  `json:"dateOfBirth"`
 	License     License `json:"license"`
-	// Address helps to tell people apart. It is not needed beside a license; half an address is refused.
+	// Address helps to distinguish people. It is not needed with a license; half an address is refused.
 	Address *address `json:"address"`
 }
 
@@ -47,7 +47,7 @@ var (
 	vin     = regexp.MustCompile(`^[A-HJ-NPR-Z0-9]{17}$`)
 )
 
-// headers gives the idempotency key of an order, and refuses an order without the headers it needs.
+// headers returns the idempotency key of an order, and refuses an order without the headers it needs.
 func headers(r *http.Request) (key string, wrong *problem) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch key = strings.ToLower(r.Header.Get("Idempotency-Key")); {
@@ -75,7 +75,7 @@ func parse(body []byte) (*request, *problem) {
 	return &req, req.check()
 }
 
-// check gives the first fault of an order: faults of the call before those of the subject.
+// check returns the first fault of an order: faults of the call before those of the subject.
 func (r *request) check() *problem {
 	insufficient := func(field string) *problem {
 		return &problem{status: http.StatusUnprocessableEntity, code: "INSUFFICIENT_SUBJECT_DATA", field: field, message: "the subject cannot be found without this"}

@@ -12,13 +12,13 @@ import (
 // epoch is the moment that row dates count minutes from.
 var epoch = time.Date(2014, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Years are kept as a byte from firstYear on; openYear stands for a link without an end.
+// Years are kept as a byte from firstYear on; openYear means a link without an end.
 const (
 	firstYear = 1980
 	openYear  = 255
 )
 
-// counts is what the record tells about an extract.
+// counts is what the record says about an extract.
 type counts struct {
 	wmis, links, schemas, rows, triples, keys, values, makes, engines int
 	unlinkedRows, danglingRows, undecodedRows, communityRows          int

@@ -9,7 +9,7 @@ import (
 // magic opens the file; the digit is the version of the layout.
 const magic = "VPX4"
 
-// file collects sections and writes them behind a directory of where each one ends.
+// file collects sections and writes them after a directory of their ends.
 type file struct{ sections []*section }
 
 // section is a column of numbers of one width, or a block of text, which is a column of bytes.
@@ -19,7 +19,7 @@ type section struct {
 	err    error
 }
 
-// column adds a section of numbers that are so many bytes wide.
+// column adds a section of numbers of a width in bytes.
 func (f *file) column(width int) *section {
 	s := &section{planes: make([][]byte, width)}
 	f.sections = append(f.sections, s)

@@ -33,8 +33,8 @@ type wmi struct {
 // link says that a schema holds for a WMI from one model year to another; to is 0 if it is open.
 type link struct{ schema, from, to int }
 
-// value is what a pattern says: a text for an element. attribute is its id in the element's
-// lookup table, or the text itself; it keeps models of the same name apart.
+// value is what a pattern says: a text for an element. attribute is its id in the element's lookup table, or the text
+// itself; it distinguishes models of the same name.
 type value struct {
 	element         int
 	attribute, text string
@@ -52,8 +52,7 @@ type engineFact struct {
 	value  value
 }
 
-// lookupTables names the table behind each element that patterns give as an id.
-// Every other element is given as text.
+// lookupTables names the table of each element that patterns have as an id. Every other element is text.
 var lookupTables = map[int]string{
 	2: "BatteryType", 5: "BodyStyle", 15: "DriveType", 24: "FuelType", 25: "GrossVehicleWeightRating",
 	28: "Model", 42: "BrakeSystem", 62: "ValvetrainDesign", 64: "EngineConfiguration", 66: "FuelType",

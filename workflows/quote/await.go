@@ -13,7 +13,7 @@ import (
 	"milepost/internal/wiring"
 )
 
-// awaitTask is what the state machine gives the await step.
+// awaitTask is the input of the await step.
 type awaitTask struct {
 	Input
 	Fact      quote.Fact `json:"fact"`

@@ -33,12 +33,12 @@ func (r *rater) elsewhere(ctx context.Context, h quotestore.History, now time.Ti
 	return quote.Elsewhere(h.Quote, others, now), nil
 }
 
-// maxCompared is how many of other quotes are read for what they state: the newest. Each of them was compared with those
+// maxCompared is how many other quotes, the newest, are read for what they state. Each of them was compared with those
 // before it when it was rated.
 const maxCompared = quote.SpeedQuotes - 1
 
-// others are the quotes of lines, but for one. What they state about drivers is read where there are so many that it
-// matters.
+// others are the quotes of lines, but for one. What they state about drivers is read if there are enough of them to
+// matter.
 func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lines []readmodel.Line) ([]quote.Other, error) {
 	var others []quote.Other
 	for _, l := range lines {
@@ -51,7 +51,7 @@ func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lin
 		if term.Field == quote.TermLicense && len(lines) >= quote.SpeedQuotes && len(others) < maxCompared {
 			h, err := r.quotes.Latest(ctx, l.QuoteID)
 			if _, broken := errors.AsType[*eventstore.Unreadable](err); broken {
-				continue // nobody can tell what it states
+				continue // what it states cannot be read
 			}
 			if err != nil {
 				return nil, err

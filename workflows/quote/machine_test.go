@@ -25,10 +25,10 @@ import (
 type script struct {
 	// await is called for each task of a branch; an answer of "" leaves the branch waiting.
 	await func(fact string, call int) (answer string, err error)
-	// rate gives the outcome of the nth call, project fails it.
+	// rate returns the outcome of the nth call, project fails it.
 	rate    func(call int) (outcome string, err error)
 	project func(call int) error
-	// pending are the seconds after which the steps want to ask again, 0 for not. There is one that does not.
+	// pending are the seconds after which the steps want to ask again, 0 if they do not. One of them does not.
 	pending []int
 
 	workflows *sfn.Client

@@ -2,12 +2,11 @@
 // execution, the function that starts one, the three steps that only this workflow has, and the task tokens of its waiting
 // branches, with the function that answers them.
 //
-// A branch that waits for a fact is woken by whichever comes first: the await step, when the fact
-// was in the log before the branch, or the function resumeworkflow, when the fact arrives after it.
-// The step stores its token before it reads the log, and the fact is in the log before anybody
-// announces it, so one of the two always sees the other. An amendment, a withdrawal and a reversal wake
-// the branches in the same way: nobody needs their facts any more, and the execution ends as overtaken.
-// After a reversal a quote that has no price is the matter of an execution of its own.
+// A branch that waits for a fact is woken by whichever comes first: the await step, when the fact was in the log before
+// the branch, or the function resumeworkflow, when the fact arrives after it. The step stores its token before it reads
+// the log, and the fact is in the log before it is announced, so one of the two always sees the other. An amendment, a
+// withdrawal and a reversal wake the branches in the same way: their facts are no longer needed, and the execution ends
+// as overtaken. After a reversal a quote without a price gets its own execution.
 package quote
 
 import (

@@ -22,12 +22,12 @@ type rateTask struct {
 	} `json:"facts"`
 }
 
-// Rated is what the rate step gives back, and what the workflow keeps from then on.
+// Rated is the result of the rate step, which the workflow keeps from then on.
 type Rated struct {
 	Input
 	// Outcome is what the state machine chooses its end by.
 	Outcome string `json:"outcome"`
-	// AskAgainIn is how many seconds later pending facts are asked for again, 0 if none is or nobody asks any more.
+	// AskAgainIn is how many seconds later pending facts are requested again, 0 if there are none or no more requests.
 	// Tries is how often that was done.
 	AskAgainIn int `json:"askAgainIn"`
 	Tries      int `json:"tries"`

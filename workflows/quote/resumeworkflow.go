@@ -26,8 +26,8 @@ func NewResumeWorkflow(env platform.Environment) (lambda.Handler, error) {
 	return platform.Handler(env, w.resume), s.Err()
 }
 
-// resume looks in the log for what the branches wait for, whatever event the notice announces: one that
-// comes late may be about a revision that is no longer in force.
+// resume looks in the log for what the branches wait for, whatever event the notice announces: a late one may be about
+// a revision that is no longer in force.
 func (w *waker) resume(ctx context.Context, n notice.Delivery) (struct{}, error) {
 	if n.Replayed() {
 		return struct{}{}, nil

@@ -77,7 +77,7 @@ func (r road) withQuote(t *testing.T, n int) road {
 	return r
 }
 
-// take takes one step and waits until everything has come to rest.
+// take takes one step and waits until everything is idle.
 func (r road) take(t *testing.T, step string) {
 	t.Helper()
 	e := quotetest.MustExample(t, "E01")
@@ -186,7 +186,7 @@ func TestOneFactLeavesTheOtherBranchWaiting(t *testing.T) {
 		if err != nil || h.Quote.Status != quote.StatusReferred || !slices.Equal(h.Quote.Unanswered, []quote.Fact{quote.FactAccidentHistory}) {
 			t.Errorf("Status=%s Unanswered=%v error=%v", h.Quote.Status, h.Quote.Unanswered, err)
 		}
-		// The fact comes after all. It is in the log, and nobody is left to be woken.
+		// The fact arrives after all. It is in the log, and nothing is left to wake.
 		r.take(t, histories)
 		r.take(t, historiesResume)
 	})
@@ -221,8 +221,8 @@ func TestReplaysAndStrangersWakeNobody(t *testing.T) {
 	})
 }
 
-// TestALateNoticeWakesNoBranchOfTheNextRevision: a notice of revision 1 that comes when revision 2 waits for
-// another answer must not send revision 2 to be rated without it.
+// TestALateNoticeWakesNoBranchOfTheNextRevision: a notice of revision 1 that arrives while revision 2 waits for another
+// answer must not send revision 2 to be rated without it.
 func TestALateNoticeWakesNoBranchOfTheNextRevision(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -57,7 +57,7 @@ func (s *starter) start(ctx context.Context, n notice.Delivery) (struct{}, error
 		return none, err
 	}
 	// The name says which revision it is about, after which reversal. Step Functions refuses a second execution of that
-	// name, which makes a notice that comes twice harmless.
+	// name, which makes a repeated notice harmless.
 	start := &sfn.StartExecutionInput{StateMachineArn: &s.machine, Name: aws.String(in.Name()), Input: aws.String(string(text))}
 	if header := platform.TraceHeader(ctx); header != "" {
 		start.TraceHeader = &header

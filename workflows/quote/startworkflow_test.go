@@ -145,7 +145,7 @@ func TestAnAmendmentStartsItsOwnWorkflow(t *testing.T) {
 	longer := e.Request
 	longer.TermMonths = 12
 	h, client, machine := newHandler(t, e.Submit(), quote.AmendQuote{QuoteDate: e.QuoteDate, Request: longer})
-	// The notice of the request comes after the amendment: nobody waits for revision 1 any more.
+	// The notice of the request comes after the amendment: nothing waits for revision 1 any more.
 	if _, err := h.Invoke(t.Context(), []byte(requested)); err != nil {
 		t.Fatal(err)
 	}

@@ -55,13 +55,13 @@ func (s steps) mustHistory(t *testing.T) quotestore.History {
 	return h
 }
 
-// ratedAs is what the rate step gives back of a revision of which nothing is pending.
+// ratedAs is the rate step's result for a revision without pending facts.
 func ratedAs(revision int, outcome string) string {
 	return fmt.Sprintf(`{"quoteId":"%s","revision":%d,"reversal":0,"causationId":"","correlationId":"","outcome":"%s","askAgainIn":0,"tries":0}`,
 		quotetest.ID, revision, outcome)
 }
 
-// invoke gives the result of a step, or the name under which it fails.
+// invoke returns the result of a step, or the name under which it fails.
 func invoke(t *testing.T, h lambda.Handler, payload string) string {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), []byte(payload))

@@ -46,7 +46,7 @@ type wait struct {
 	token              string
 }
 
-// over reports whether the wait has come to its end: the fact is there, or nobody needs it any more.
+// over reports whether the wait is over: the fact is known, or no longer needed.
 func (w wait) over(q quote.Quote) bool {
 	return w.revision != q.Number || w.reversal != q.Reversal || !q.Status.IsOpen() || q.Knows(w.fact)
 }
@@ -71,8 +71,8 @@ func (t *Tokens) keep(ctx context.Context, streamID string, w wait, now time.Tim
 	return nil
 }
 
-// Wake answers the branches of a quote's workflows whose wait is over. Where none waits it does nothing:
-// a branch has been answered, has timed out, or will look in the log itself.
+// Wake answers the branches of a quote's workflows whose wait is over. If none waits it does nothing: a branch has been
+// answered, has timed out, or will read the log itself.
 func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 	streamID := quotestore.StreamID(q.ID)
 	pages := dynamodb.NewQueryPaginator(t.db, &dynamodb.QueryInput{
@@ -101,7 +101,7 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 	return errors.Join(errs...)
 }
 
-// waitOf reads a stored wait. What it is for stands in its key, so only the token may be missing.
+// waitOf reads a stored wait. Its key says what it is for, so only the token may be missing.
 func waitOf(item stored.Item) (w wait, err error) {
 	r := stored.Read(item)
 	branch := r.Text("branch")
