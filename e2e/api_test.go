@@ -59,7 +59,7 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 
 		rows := []refusal{
 			{name: "no token", token: "none", status: 401},
-			{name: "a token that is none", token: "abc.def.ghi", status: 401},
+			{name: "a token that is not one", token: "abc.def.ghi", status: 401},
 			{name: "another issuer", token: of(elsewhere), status: 401},
 			{name: "another key", token: of(forged), status: 401},
 			{name: "no signature", token: unsigned, status: 401},
@@ -79,7 +79,7 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "a limit of nothing", method: "GET", target: "/customers/ada/quotes?limit=0", status: 400, kind: "bad-limit"},
 			{name: "a limit too high", method: "GET", target: "/customers/ada/quotes?limit=101", status: 400, kind: "bad-limit"},
 			{name: "a limit that is no number", method: "GET", target: "/customers/ada/quotes?limit=ten", status: 400, kind: "bad-limit"},
-			{name: "a cursor that is none", method: "GET", target: "/customers/ada/quotes?cursor=%21", status: 400, kind: "bad-cursor"},
+			{name: "a cursor that is not one", method: "GET", target: "/customers/ada/quotes?cursor=%21", status: 400, kind: "bad-cursor"},
 
 			{name: "no body", body: " ", status: 400, kind: "malformed"},
 			{name: "broken JSON", body: `{"state": "OH"`, status: 400, kind: "malformed"},
@@ -96,7 +96,7 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "a quote date of the client's", body: example(`"termMonths"`, `"quoteDate": "2026-01-01", "termMonths"`), status: 422, kind: "invalid-body", errors: []string{""}},
 			{name: "a VIN too short", body: example("1HGCV1F33NA000101", "1HGCV1F33NA00010"), status: 422, kind: "invalid-body", errors: []string{"/vehicles/0/vin"}},
 			{name: "a VIN with an O", body: example("1HGCV1F33NA000101", "1HGCV1F33NA00O101"), status: 422, kind: "invalid-body", errors: []string{"/vehicles/0/vin"}},
-			{name: "a date that is none", body: example("1988-03-10", "1988-02-30"), status: 422, kind: "invalid-body", errors: []string{"/drivers/0/dateOfBirth"}},
+			{name: "a date that is not one", body: example("1988-03-10", "1988-02-30"), status: 422, kind: "invalid-body", errors: []string{"/drivers/0/dateOfBirth"}},
 			{name: "a number as text", body: example(`"termMonths": 6`, `"termMonths": "6"`), status: 422, kind: "invalid-body", errors: []string{"/termMonths"}},
 			{name: "two wrong places", body: example(`"state": "OH"`, `"state": "Ohio"`, `"termMonths": 6`, `"termMonths": 0`), status: 422, kind: "invalid-body", errors: []string{"/state", "/termMonths"}},
 

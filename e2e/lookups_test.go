@@ -122,7 +122,7 @@ func TestTheCustomerAndStaffAskAgain(t *testing.T) {
 		id := s.submit("ada", example("RS000001", "INVALID1"))
 		s.settle()
 		if n := s.count(id, quote.TypeLookupsRequested); n != 0 {
-			t.Fatalf("a license that is none was asked for again %d times", n)
+			t.Fatalf("an invalid license was requested again %d times", n)
 		}
 		s.change(ada, id, "lookups", "")
 		s.change(s.token("eve", "staff"), id, "lookups", "")

@@ -87,7 +87,7 @@ func (s *running) replay(name string, from time.Time) {
 		}
 		time.Sleep(time.Second)
 	}
-	s.t.Fatalf("replay %s has not come to its end in an hour", name)
+	s.t.Fatalf("replay %s has not ended in an hour", name)
 }
 
 // assertReplayRestoresProjections wipes all projections and replays the archive: they must be the same as before, and

@@ -22,7 +22,7 @@ import (
 	"milepost/schemas"
 )
 
-var update = flag.Bool("update", false, "write what a test compares with anew")
+var update = flag.Bool("update", false, "write what a test compares with")
 
 // TestCatalogue compares docs/events.md with the schemas, the template and the code, from which it is generated.
 func TestCatalogue(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 )
 
 // Document returns the OpenAPI document as it is served. It is openapi.yaml, completed with what other files know: the
-// schemas of the events' data, the examples that the tests check, and the answers that the gateway gives on every
-// route. It is self-contained, without aliases, and uses only what generators of clients understand.
+// schemas of the events' data, the examples that the tests check, and the gateway's answers on every route. It is
+// self-contained, without aliases, and uses only what generators of clients understand.
 func Document() ([]byte, error) { return document() }
 
 var document = sync.OnceValues(func() ([]byte, error) {
@@ -265,7 +265,7 @@ func member(mapping *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// set returns a mapping a member, in place of the one that it may have.
+// set sets a member of a mapping, replacing one that it may have.
 func set(mapping *yaml.Node, name string, value *yaml.Node) {
 	remove(mapping, name)
 	mapping.Content = append(mapping.Content, text(name), value)

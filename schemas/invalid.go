@@ -27,7 +27,7 @@ type Repeated struct {
 	Pointer string
 }
 
-func (e *Repeated) Error() string { return fmt.Sprintf("the member %q stands twice", e.Pointer) }
+func (e *Repeated) Error() string { return fmt.Sprintf("there are two members %q", e.Pointer) }
 
 // noneRepeated refuses a JSON text in which an object has two members of the same name.
 func noneRepeated(text []byte) error {

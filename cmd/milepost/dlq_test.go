@@ -297,7 +297,7 @@ func TestARedriveThatIsCutOffLosesNothing(t *testing.T) {
 		s.assertNoMore("failed-invocations", 0) // yet, since it is hidden
 		time.Sleep(deadletter.HiddenFor)
 		if out := s.must("dlq", "redrive", "failed-invocations", "--all"); !strings.HasSuffix(out, ": 1 redriven\n") {
-			t.Errorf("once more: %q", out)
+			t.Errorf("again: %q", out)
 		}
 		settle()
 		s.assertPriced(quote)

@@ -256,7 +256,7 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 		projected := projections(t, s.Config())
 		s.must("rebuild", "all", "--wipe", "--yes")
 		if !reflect.DeepEqual(projections(t, s.Config()), projected) {
-			t.Error("a rebuild gives other projections")
+			t.Error("a rebuild makes other projections")
 		}
 		s.mustJSON(&did, "erase", "ada", "--reason", "BY_MISTAKE", "--by", "mallory", "--yes")
 		if did.Noted != 0 || *did.Erased != *want.Erased {

@@ -22,7 +22,7 @@ type mailSettleCmd struct {
 
 // Help says what follows from it.
 func (*mailSettleCmd) Help() string {
-	return `For notifications that the system cannot settle itself: UNKNOWN, where only the provider's records or the customer can tell whether it went out; PAPER, which somebody has to print; and FAILED, which was refused. Who decided, when, and the note are kept with the notification. If a NOT_SENT notification was about a mistake that is reversed later, the customer is not told about the reversal.
+	return `For notifications that the system cannot settle itself: UNKNOWN, where only the provider's records or the customer show whether it went out; PAPER, which somebody has to print; and FAILED, which was refused. Who decided, when, and the note are kept with the notification. If a NOT_SENT notification was about a mistake that is reversed later, the customer is not told about the reversal.
 
 Example, after the letter about a declined quote was posted:
 

@@ -43,7 +43,7 @@ func (s *served) mustHang() {
 		s.t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
-		s.t.Fatalf("got %q, %v; want to be asked to go on", line, err)
+		s.t.Fatalf("got %q, %v; want a prompt to continue", line, err)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestAPendingFact(t *testing.T) {
 		"one that nobody asked for again does too":      {given: given, when: recorded(clear), want: []quote.Event{clear, offered}},
 		"one that is bad enough declines":               {given: with(asked(0)), when: recorded(hit), want: []quote.Event{hit, outcomeOf(t, given, recorded(hit))}},
 		"a part of it counts as far as it goes":         {given: with(asked(0)), when: recorded(part), want: []quote.Event{part, outcomeOf(t, given, recorded(part))}},
-		"that there is none still is noted alone":       {given: with(asked(0)), when: recorded(none), want: []quote.Event{none}},
+		"that there still is none is recorded alone":    {given: with(asked(0)), when: recorded(none), want: []quote.Event{none}},
 		"and not noted if nobody asked":                 {given: given, when: recorded(none)},
 		"a report that comes again changes nothing":     {given: with(asked(0), clear, offered), when: recorded(clear)},
 		"one for a closed quote is kept":                {given: with(withdrawn), when: recorded(clear), want: []quote.Event{clear}},

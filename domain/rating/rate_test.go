@@ -334,7 +334,7 @@ func TestSteps(t *testing.T) {
 		"the birthday counts":            {born("2001-05-15"), rating.BI, rating.AverageDriver, "1.0534"}, // 25: 1.120 x 0.990 x 0.950
 		"the day before it does not":     {born("2001-05-16"), rating.BI, rating.AverageDriver, "1.1250"}, // 24: 1.360 x 0.940 x 0.880
 		"a good student of 24":           {both(born("2001-05-16"), student), rating.BI, rating.AverageDriver, "1.1506"},
-		"is none at 25":                  {both(born("2001-05-15"), student), rating.BI, rating.AverageDriver, "1.1088"},
+		"ends at 25":                     {both(born("2001-05-15"), student), rating.BI, rating.AverageDriver, "1.1088"},
 		"a mature driver's course at 55": {both(born("1971-05-15"), driver(func(d *rating.Driver) { d.MatureDriverCourse = true })), rating.BI, rating.AverageDriver, "0.7942"},
 		"and not before":                 {both(born("1971-05-16"), driver(func(d *rating.Driver) { d.MatureDriverCourse = true })), rating.BI, rating.AverageDriver, "0.8360"},
 		"no license is no experience":    {driver(func(d *rating.Driver) { d.LicensedDate = civil.Date{} }), rating.BI, rating.AverageDriver, "1.1875"},

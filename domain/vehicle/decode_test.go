@@ -51,7 +51,7 @@ func TestDecode(t *testing.T) {
 			"1M8GDM9AXKP042788", vehicle.Options{YearLimit: 2018}, 1989, true, "MOTOR COACH INDUSTRIES", "102C3 Intercity", "0"},
 		"the limit decides even for a letter in position 7": {
 			"5YJSA1E26JF000013", vehicle.Options{YearLimit: 2017}, 1988, true, "TESLA", "", "8"},
-		"a year that the maker had no schema in gives way to the other": {
+		"a year without a schema of the maker loses to the other": {
 			"5YJSA1126JF000013", limit, 2018, true, "TESLA", "Model S", "1,2,14"},
 		"a maker of few vehicles is known by six characters": {
 			"1B9TE76J5DC290464", limit, 2013, false, "BAY EQUIPMENT AND REPAIR (BEAR)", "BAY EQUIPMENT AND REPAIR (BEAR)", "0,14"},

@@ -228,7 +228,7 @@ func TestAPoisonRecordHoldsUpNothing(t *testing.T) {
 		"a version that is no whole number": replace(`"schemaVersion":{"N":"1"`, `"schemaVersion":{"N":"1.5"`),
 		"metadata that are no map":          replace(`"metadata":{"M"`, `"metadata":{"S":"x"},"other":{"M"`),
 		"metadata without an actor":         replace(`"actor"`, `"act"`),
-		"a time that is none":               replace(`2026-05-01T`, `2026-05-01 `),
+		"a time that is not one":            replace(`2026-05-01T`, `2026-05-01 `),
 		"an image that is not there":        replace(`"NewImage"`, `"OldImage"`),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,8 +96,8 @@ func larger(r quote.Request, bytes int, quoting bool) quote.Request {
 	return r
 }
 
-// TestAnAuditLogOfAnySizeIsReadInPages: whatever an event has in it, a page is an answer that a function can give, the
-// pages together are the log, and each event is shown as it is now.
+// TestAnAuditLogOfAnySizeIsReadInPages: whatever an event has in it, a page is an answer that a function can return,
+// the pages together are the log, and each event is shown as it is now.
 func TestAnAuditLogOfAnySizeIsReadInPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -206,7 +206,7 @@ func TestAListIsReadInPagesOfALimit(t *testing.T) {
 		}
 	}
 	if status, _, _ := page("ann", "", "%%%"); status != 400 {
-		t.Errorf("a cursor that is none: %d, want 400", status)
+		t.Errorf("a cursor that is not one: %d, want 400", status)
 	}
 }
 

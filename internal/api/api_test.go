@@ -89,7 +89,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 				t.Errorf("error for the log=%v", err)
 			}
 			if strings.Contains(r.Body, secret) {
-				t.Errorf("the answer tells of the inside: %s", r.Body)
+				t.Errorf("the answer reveals internals: %s", r.Body)
 			}
 		})
 	}
@@ -255,7 +255,7 @@ func TestIfMatch(t *testing.T) {
 		version int
 		status  int // 0 when the header is taken
 	}{
-		"the tag that the API gave":              {api.ETag(4), true, 4, 0},
+		"the tag that the API returned":          {api.ETag(4), true, 4, 0},
 		"any version":                            {"*", true, 0, 0},
 		"no tag where none is needed":            {"", false, 0, 0},
 		"a tag where none is needed":             {`"4"`, false, 4, 0},

@@ -26,5 +26,5 @@ func IfMatch(r events.APIGatewayV2HTTPRequest, guarded bool) (int, error) {
 		return version, nil
 	}
 	return 0, NewProblem(http.StatusBadRequest, "bad-version", "The If-Match header cannot be used",
-		"Send one ETag as the API gave it, such as \"4\".")
+		"Send one ETag as the API returned it, such as \"4\".")
 }

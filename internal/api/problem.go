@@ -77,9 +77,9 @@ func problemOf(err error) *Problem {
 		return NewProblem(http.StatusBadRequest, "malformed", "The body is not JSON", "%s", detail)
 	}
 	if twice, ok := errors.AsType[*schemas.Repeated](err); ok {
-		p := NewProblem(http.StatusBadRequest, "repeated-member", "A member stands twice in the body",
+		p := NewProblem(http.StatusBadRequest, "repeated-member", "The body has a member twice",
 			"Send the member under errors once.")
-		p.Errors = []Violation{{Pointer: twice.Pointer, Detail: "stands twice in its object"}}
+		p.Errors = []Violation{{Pointer: twice.Pointer, Detail: "is in its object twice"}}
 		return p
 	}
 	if invalid, ok := errors.AsType[*schemas.Invalid](err); ok {
@@ -106,7 +106,7 @@ func problemOf(err error) *Problem {
 	}
 	if repeated, ok := errors.AsType[*quote.RepeatedID](err); ok {
 		return NewProblem(http.StatusUnprocessableEntity, "repeated-id", "Two drivers or two vehicles have the same id",
-			"Give each driver and each vehicle an id of its own; %q stands twice.", repeated.ID)
+			"Give each driver and each vehicle a unique id; %q is used twice.", repeated.ID)
 	}
 	if illegible, ok := errors.AsType[*quote.IllegibleText](err); ok {
 		p := NewProblem(http.StatusUnprocessableEntity, "illegible-text", "A text has control characters", "Correct the text under errors.")
@@ -126,7 +126,7 @@ func problemOf(err error) *Problem {
 		return exceeded(used)
 	}
 	if _, ok := errors.AsType[*quota.Contended](err); ok {
-		p := NewProblem(http.StatusServiceUnavailable, "busy", "Too much of yours is going on at once",
+		p := NewProblem(http.StatusServiceUnavailable, "busy", "Too many requests of yours run at once",
 			"Others of your requests came first at every try, and nothing was done. Send it again, with an Idempotency-Key.")
 		p.Headers = map[string]string{"retry-after": "1"}
 		return p

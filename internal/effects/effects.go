@@ -41,7 +41,7 @@ func (e *Muted) Error() string {
 	return fmt.Sprintf("%s is not called during a replay", e.Party)
 }
 
-// Reason says why a party gave no answer, or none that is of use.
+// Reason says why there is no answer from a party, or no usable one.
 type Reason string
 
 // The reasons.
@@ -75,9 +75,9 @@ type NoAnswer struct {
 
 func (e *NoAnswer) Error() string {
 	if e.Err == nil {
-		return fmt.Sprintf("%s gave no answer: %s", e.Party, e.Reason)
+		return fmt.Sprintf("%s did not answer: %s", e.Party, e.Reason)
 	}
-	return fmt.Sprintf("%s gave no answer: %s: %v", e.Party, e.Reason, e.Err)
+	return fmt.Sprintf("%s did not answer: %s: %v", e.Party, e.Reason, e.Err)
 }
 
 func (e *NoAnswer) Unwrap() error { return e.Err }

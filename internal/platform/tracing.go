@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-xray-sdk-go/v2/xray"
 )
 
-// TraceHeader is the X-Ray trace header under which ctx works, "" when there is none. On Lambda its
-// parent is the function's own segment.
+// TraceHeader is the X-Ray trace header under which ctx works, "" if there is none. On Lambda its parent is the
+// function's own segment.
 func TraceHeader(ctx context.Context) string {
 	h, _ := ctx.Value(xray.LambdaTraceHeaderKey).(string)
 	if ctx.Value(samplingKey{}) == nil {

@@ -44,7 +44,7 @@ func (s *System) Log() *eventstore.Store {
 // Quotes returns the quotes of the log, without snapshots. It needs what Log and Keys need.
 func (s *System) Quotes() *quotestore.Store { return &quotestore.Store{Log: s.Log(), Keys: s.Keys()} }
 
-// QuotesWithSnapshots returns Quotes for callers that give commands. It needs SNAPSHOTS_TABLE_NAME as well.
+// QuotesWithSnapshots returns Quotes for callers that send commands. It needs SNAPSHOTS_TABLE_NAME as well.
 func (s *System) QuotesWithSnapshots() *quotestore.Store {
 	quotes := s.Quotes()
 	quotes.Snapshots = s.Snapshots()

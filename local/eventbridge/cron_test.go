@@ -95,7 +95,7 @@ func TestARateIsFirstDueOneStepAfterItBegan(t *testing.T) {
 	}
 }
 
-// FuzzCron checks that no minute is due between a time and what next gives for it.
+// FuzzCron checks that no minute is due between a time and the result of next for it.
 func FuzzCron(f *testing.F) {
 	for _, expression := range []string{
 		"0/15 8-17 ? JAN,mar 2-6 *", "0 0 LW 2 ? 2028", "5 22-1 31W * ? 2026/2", "59 23 ? * FRI#5 *", "0 0 L-3 * ? *", "0 0 ? * 7L *", "0 0 29 2 ? *",

@@ -18,7 +18,7 @@ type source struct {
 	ingested time.Time
 }
 
-// input makes what a target gets, as JSON. It gives nil for the event itself.
+// input makes a target's input, as JSON. It returns nil for the event itself.
 type input interface {
 	make(src *source) ([]byte, error)
 }

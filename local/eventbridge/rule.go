@@ -64,7 +64,7 @@ func (s *Service) CreateEventBus(name, description string) (string, error) {
 }
 
 // PutRule makes or changes a rule and returns its ARN. A rule that is changed keeps its targets. The state that
-// EnableRule or DisableRule gave to a rule outlives a restart.
+// EnableRule or DisableRule set outlives a restart.
 func (s *Service) PutRule(r Rule) (string, error) {
 	switch {
 	case r.EventPattern == "" && r.ScheduleExpression == "":

@@ -66,7 +66,7 @@ func (t wildcard) tooComplex() bool {
 	slices.Sort(alphabet)
 	alphabet = slices.Compact(alphabet)
 
-	// with gives the set that also has what follows from p by an empty text: a wildcard matches it.
+	// with returns the set with everything that p reaches by an empty text, which a wildcard matches.
 	with := func(set []int, p int) []int {
 		for {
 			if !slices.Contains(set, p) {

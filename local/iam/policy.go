@@ -223,7 +223,7 @@ func anyMatch(patterns []string, s string) bool {
 	return false
 }
 
-// match reports whether s is what pattern says, where * stands for any characters and ? for one.
+// match reports whether s is what pattern says, where * matches any characters and ? one.
 func match(pattern, s string) bool {
 	var p, i int
 	star, resume := -1, 0

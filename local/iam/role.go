@@ -65,8 +65,7 @@ func (r *Role) Authorize(action, resource string) error {
 	return r.AuthorizeKeys(action, resource, nil)
 }
 
-// AuthorizeKeys is Authorize for a request with condition keys. keys is called only when a
-// condition stands in the way.
+// AuthorizeKeys is Authorize for a request with condition keys. keys is called only if a condition needs them.
 func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
 	q := question{action, resource}
 	d, ok := r.decisions.Load(q)

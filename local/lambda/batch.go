@@ -258,8 +258,8 @@ type batchInfo struct {
 	StreamARN           string `json:"streamArn"`
 }
 
-// skip returns a piece up and tells the destination. It is false when the Service was closed before the destination had
-// it; then the piece is delivered again in the next run.
+// skip gives a piece up and informs the destination. It returns false if the Service was closed before the destination
+// had it; the next run then delivers the piece again.
 func (l *lane) skip(p piece, condition string) bool {
 	s := l.service
 	first, last := p.records[0], p.records[len(p.records)-1]

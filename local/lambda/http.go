@@ -303,7 +303,7 @@ func (m *mapping) configuration() mappingConfiguration {
 
 const maxPage = 50
 
-// page returns the part of list that the query asks for, and the marker of the next one (nil when there is none).
+// page returns the part of list that the query requests, and the marker of the next one (nil when there is none).
 func page[T any](r *http.Request, list []T) ([]T, any, error) {
 	number := func(name string, otherwise int) (int, error) {
 		text := r.URL.Query().Get(name)

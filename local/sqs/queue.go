@@ -113,8 +113,7 @@ func sender(ctx context.Context) string {
 	return arn[strings.LastIndexByte(arn, '/')+1:]
 }
 
-// receive gives up to most messages that are visible, and hides them. It waits for one until
-// patience is over.
+// receive returns up to most messages that are visible, and hides them. It waits for one until patience is over.
 func (s *Service) receive(ctx context.Context, q *queue, most int, visibility *int, patience *int) ([]message, error) {
 	s.mu.Lock()
 	wait := q.settings.wait

@@ -53,7 +53,7 @@ func send(t *testing.T, c *sdk.Client, bodies ...string) {
 	}
 }
 
-// receive gives up to ten messages of a queue.
+// receive returns up to ten messages of a queue.
 func receive(t *testing.T, c *sdk.Client, url *string, wait int32) []types.Message {
 	t.Helper()
 	out, err := c.ReceiveMessage(t.Context(), &sdk.ReceiveMessageInput{

@@ -3,7 +3,7 @@
 //
 // The language is compiled and evaluated by the package asl. An execution is one goroutine over a tree of frames, one
 // per run through a definition, branch or item; see execution for how it survives the process being killed. A
-// distributed Map state gives its items to child executions, which are executions like others. Only Standard workflows
+// distributed Map state passes its items to child executions, which are executions like others. Only Standard workflows
 // with JSONPath are implemented; everything else is refused by name.
 package stepfunctions
 

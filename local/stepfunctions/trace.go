@@ -92,7 +92,7 @@ func (e *execution) subsegments() []any {
 	entryOf := map[int]int{}            // by the id of the event that left it
 	var entries []int
 	enclosing := map[int]int{}
-	// entry gives the state that was open when the event with the id happened, 0 for none.
+	// entry returns the state that was open when the event with the id happened, 0 for none.
 	entry := func(id int) int {
 		for id > 0 {
 			if byEntry[id] != nil {

@@ -183,7 +183,7 @@ func (l *loader) getAtt(call, arg *node) *node {
 	return l.refer(call, id, attribute)
 }
 
-// refer returns what Ref (attribute "") or Fn::GetAtt gives for a resource.
+// refer returns the result of Ref (attribute "") or Fn::GetAtt for a resource.
 func (l *loader) refer(call *node, id, attribute string) *node {
 	if !l.named {
 		return call

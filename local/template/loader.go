@@ -30,7 +30,7 @@ type loader struct {
 
 	// routes are those that functions add to each HTTP API, by its logical id.
 	routes map[string][]route
-	// implicitTags are what functions with PropagateTags give to the API that SAM makes for them.
+	// implicitTags are the tags that functions with PropagateTags set on the API that SAM makes for them.
 	implicitTags *node
 
 	// named reports whether all resources are known, so that references to them can be resolved.

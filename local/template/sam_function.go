@@ -126,7 +126,7 @@ func destinationARN(at *node, kind, id string) *node {
 
 const mappingProperties = "BatchSize Enabled FilterCriteria FunctionResponseTypes KmsKeyArn MaximumBatchingWindowInSeconds MetricsConfig"
 
-// mappingEvents gives the further properties of a stream or a queue as a source of events.
+// mappingEvents has the further properties of a stream or a queue as a source of events.
 var mappingEvents = map[string]string{
 	"DynamoDB": "BisectBatchOnFunctionError MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor StartingPosition StartingPositionTimestamp TumblingWindowInSeconds",
 	"SQS":      "ScalingConfig",

@@ -145,7 +145,7 @@ func graphOf(traces []trace) []*GraphService {
 
 func (g *graph) addTrace(t *trace) {
 	owners := owningSegments(t.segments)
-	continued := map[string]bool{} // subsegments that a segment goes on from
+	continued := map[string]bool{} // subsegments that a segment continues
 	for _, seg := range t.segments {
 		if seg.Type != "subsegment" {
 			continued[seg.ParentID] = true
@@ -245,7 +245,7 @@ func inferred(sub *Segment) (name, kind string) {
 	return sub.Name, "AWS::" + strings.ReplaceAll(sub.Name, " ", "")
 }
 
-// owningSegments gives, for the id of every segment and subsegment, the segment that it belongs to. A subsegment that
+// owningSegments returns, for the id of every segment and subsegment, the segment that it belongs to. A subsegment that
 // was sent alone belongs to the segment above it; if that never arrived, to itself.
 func owningSegments(segments []*Segment) map[string]*Segment {
 	owners := make(map[string]*Segment, 2*len(segments))

@@ -222,7 +222,7 @@ func addAnnotation(values []AnnotationValue, value any, id ServiceID) []Annotati
 	return append(values, AnnotationValue{map[string]any{kind: value}, []ServiceID{id}})
 }
 
-// Traces gives up to five traces by their ids; unknown lists the ids that are not found.
+// Traces returns up to five traces by their ids; unknown lists the ids that are not found.
 func (s *Service) Traces(ids ...string) (traces []Trace, unknown []string, err error) {
 	if len(ids) > maxBatch {
 		return nil, nil, awsapi.Errorf("InvalidRequestException", "Too many trace ids: %d, at most %d", len(ids), maxBatch)

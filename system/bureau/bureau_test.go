@@ -101,7 +101,7 @@ func TestReportOfAPersonWhoIsKnown(t *testing.T) {
 			t.Errorf("Incidents=%+v", r.Incidents)
 		}
 		if again := post(b, ana()); again.Body.String() != w.Body.String() {
-			t.Errorf("the same order gave\n%s\nand\n%s", w.Body, again.Body)
+			t.Errorf("the same order returned\n%s\nand\n%s", w.Body, again.Body)
 		}
 	})
 }

@@ -176,7 +176,7 @@ func TestOneFactLeavesTheOtherBranchWaiting(t *testing.T) {
 		if e := r.executions(t); len(e) != 1 || e[0].Status != types.ExecutionStatusRunning {
 			t.Fatalf("executions %+v, want one that waits", e)
 		}
-		// Nobody answers: the branch gives up, and the quote is referred.
+		// There is no answer: the branch gives up, and the quote is referred.
 		time.Sleep(16 * time.Minute)
 		synctest.Wait()
 		if e := r.executions(t); e[0].Status != types.ExecutionStatusSucceeded {

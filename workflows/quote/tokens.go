@@ -89,7 +89,7 @@ func (t *Tokens) Wake(ctx context.Context, q quote.Quote) error {
 		for _, item := range page.Items {
 			w, err := waitOf(item)
 			if err != nil {
-				// As good as none: its branch times out, and the quote is referred.
+				// It is ignored: its branch times out, and the quote is referred.
 				t.logger.ErrorContext(ctx, "damaged wait", "stream_id", streamID, "error", err.Error())
 				continue
 			}
@@ -129,7 +129,7 @@ func (t *Tokens) answer(ctx context.Context, w wait) error {
 		return nil
 	}
 	if _, damaged := errors.AsType[*sfntypes.InvalidToken](err); damaged {
-		t.logger.ErrorContext(ctx, "damaged wait", "fact", w.fact, "revision", w.revision, "error", "the token is none")
+		t.logger.ErrorContext(ctx, "damaged wait", "fact", w.fact, "revision", w.revision, "error", "the token is missing")
 		return nil
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ const sourceUnavailable = effects.Reason(accident.SourceUnavailable)
 
 // Unavailable says that there is no report, and why.
 type Unavailable struct {
-	// Reason is the agency's own error code, or why it gave no answer.
+	// Reason is the agency's own error code, or why it did not answer.
 	Reason effects.Reason
 	// Field is the part of the request that the agency refused, "" when it names none.
 	Field string

@@ -75,7 +75,7 @@ func TestOutcomes(t *testing.T) {
 		"a source that is down":           {"DOWN0503", "", effects.Reason(accident.SourceUnavailable), 2, time.Second},
 		"a source that is late":           {"LATE0504", "", effects.Timeout, 2, time.Second},
 		"an agency that is slow":          {"SLOW0010", "", effects.Timeout, 1, 4 * time.Second},
-		"a license that is none":          {"INVALID1", "", effects.Reason(accident.InvalidLicense), 1, 0},
+		"a license that is not one":       {"INVALID1", "", effects.Reason(accident.InvalidLicense), 1, 0},
 		"a subject that cannot be told":   {"THINFILE", "", effects.Reason(accident.InsufficientSubjectData), 1, 0},
 		"an answer out of the contract":   {"GARBLED1", "", effects.BadReply, 1, 0},
 		"an order of ours that is no use": {"ü", "", effects.Reason(accident.InvalidLicense), 1, 0},

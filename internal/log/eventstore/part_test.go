@@ -54,7 +54,7 @@ func TestEveryStreamIsInOnePartAndWhole(t *testing.T) {
 				}
 				stream := read.ID
 				if got[stream]++; !reflect.DeepEqual(read.Events, want[stream]) {
-					t.Errorf("%d parts: %s has %d events, want the %d that Load gives", parts, stream, len(read.Events), len(want[stream]))
+					t.Errorf("%d parts: %s has %d events, want the %d of Load", parts, stream, len(read.Events), len(want[stream]))
 				}
 			}
 		}

@@ -169,7 +169,7 @@ func TestNoMemberLeadsToTheOriginal(t *testing.T) {
 			t.Fatal(err)
 		}
 		if masked.Repriced {
-			t.Errorf("%s comes to another price", events[0].StreamID)
+			t.Errorf("%s has another price", events[0].StreamID)
 		}
 		if faults := eventstore.Verify(masked.Events[0].StreamID, masked.Events, eventstore.Witness{}); len(faults) > 0 {
 			t.Errorf("%v", faults)

@@ -22,7 +22,7 @@ type Letter struct {
 	Body    string `json:"body"`
 }
 
-// Kept is a letter as the table has it. The zero Kept is none.
+// Kept is a letter as the table has it. The zero Kept is no letter.
 type Kept struct {
 	// Sealed has the letter as JSON, sealed for a customer unless CustomerID is "".
 	seal.Sealed

@@ -226,8 +226,8 @@ func (c *Corrector) one(ctx context.Context, w Window, s subject) (findings []Fi
 	return findings, true, err
 }
 
-// known refuses events of a newer program. A schema may come to allow more, which this program would ignore when
-// reading and rating.
+// known refuses events of a newer program. A schema may later allow more, which this program would ignore when reading
+// and rating.
 func (c *Corrector) known(events []eventstore.Event) error {
 	for _, e := range events {
 		if e.IsSealed() { // of a customer who was erased

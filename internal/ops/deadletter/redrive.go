@@ -26,9 +26,9 @@ type Redriver struct {
 	DryRun bool
 }
 
-// Run redrives the letters of a place that have the ids, or all that are there if no ids are given, each once. Those that
-// arrive meanwhile are not among them: they may be what it has just redriven, failed again. It calls tell with each letter
-// and the reason why it was not redriven, nil if it was. It returns the ids that no letter had.
+// Run redrives the letters of a place that have the ids, or all that are there if no ids are given, each once. Those
+// that arrive meanwhile are not among them: they may be what it has redriven, failed again. It calls tell with each
+// letter and the reason why it was not redriven, nil if it was. It returns the ids that no letter had.
 func (r *Redriver) Run(ctx context.Context, p Place, ids []string, tell func(*Letter, error)) (notFound []string, err error) {
 	notFound = slices.Clone(ids)
 	began, err := p.now(ctx)

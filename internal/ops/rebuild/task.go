@@ -126,7 +126,7 @@ func Sum(removal Task, folded []Task, rest Task) (Figures, error) {
 		sum.add(t.Figures)
 	}
 	if len(folded) == 0 || len(done) != len(folded) {
-		return sum, fmt.Errorf("%d parts of the log are done, and %d are told of", len(done), len(folded))
+		return sum, fmt.Errorf("%d parts of the log are done, and there are results of %d", len(done), len(folded))
 	}
 	return sum, nil
 }

@@ -82,7 +82,7 @@ func TestTasksComeToWhatARunComesTo(t *testing.T) {
 				t.Error("a part that is missing is added up")
 			}
 			if _, err := rebuild.Sum(removal, []rebuild.Task{folded[0], folded[0]}, rebuild.Task{}); err == nil {
-				t.Error("a part that is there twice stands for another")
+				t.Error("a duplicate part counts as another")
 			}
 			folded[1].Done = false
 			if _, err := rebuild.Sum(removal, folded, rebuild.Task{}); err == nil {
@@ -122,7 +122,7 @@ func TestTasksThatAreNone(t *testing.T) {
 		"a step that does not exist":       {rebuild.Task{Step: "jump"}, `no step "jump"`},
 		"a part behind the last":           {rebuild.Task{Step: rebuild.Fold, Number: 2, Of: 2}, "no part 2 of 2"},
 		"a part before the first":          {rebuild.Task{Step: rebuild.Fold, Number: -1, Of: 2}, "no part -1 of 2"},
-		"a place that is none":             {rebuild.Task{Step: rebuild.Empty, Projections: readmodel.Kinds, After: "x"}, `"x" is no place`},
+		"a place that is not one":          {rebuild.Task{Step: rebuild.Empty, Projections: readmodel.Kinds, After: "x"}, `"x" is no place`},
 	} {
 		if _, err := d.Do(t.Context(), test.task, never); err == nil || !strings.Contains(fmt.Sprint(err), test.want) {
 			t.Errorf("%s: error=%v, want %s", name, err, test.want)

@@ -142,7 +142,7 @@ func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 		t.Helper()
 		before := mustLoad(t, l.Store, l.id).Quote.Version
 		if then := mustExecute(t, l.Store, l.id, keyed("this", c)); !reflect.DeepEqual(then, first) {
-			t.Errorf("%s: the command sent again gives version %d, want %d", when, then.Version, first.Version)
+			t.Errorf("%s: the command sent again returned version %d, want %d", when, then.Version, first.Version)
 		}
 		_, err := l.Execute(t.Context(), l.id, keyed("that", quote.WithdrawQuote{On: l.example.QuoteDate}))
 		if _, reused := errors.AsType[*quotestore.KeyReused](err); !reused {

@@ -280,9 +280,8 @@ func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (H
 	return s.Latest(ctx, quoteID)
 }
 
-// ExecuteOn is Execute for a caller who has just read the quote and seen that it has events. For a reversal the
-// History has to be whole. A command that needs the personal data of a customer who was erased is refused with
-// *quote.Erased.
+// ExecuteOn is Execute for a caller that has read the quote and seen that it has events. For a reversal the History has
+// to be whole. A command that needs the personal data of a customer who was erased is refused with *quote.Erased.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
 		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {

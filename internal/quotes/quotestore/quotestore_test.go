@@ -107,7 +107,7 @@ func TestARepeatedCommandChangesNothing(t *testing.T) {
 	again := order("v", e.Vehicles())
 	again.At = at.Add(time.Hour)
 	if q := mustExecute(t, s, quoteID(1), again); !reflect.DeepEqual(q, first) || q.Version != 2 {
-		t.Errorf("the command sent again gives\n%+v, want what it gave first:\n%+v", q, first)
+		t.Errorf("the command sent again returned\n%+v, want what it returned first:\n%+v", q, first)
 	}
 	if after := mustLoad(t, s, quoteID(1)); !reflect.DeepEqual(after, before) {
 		t.Errorf("the log has %d events, want %d", len(after.Events), len(before.Events))
@@ -180,7 +180,7 @@ func TestAnOrderMayAskForAVersion(t *testing.T) {
 	}
 	mustExecute(t, s, quoteID(1), at("h", 2, e.Histories()))
 	if again := mustExecute(t, s, quoteID(1), at("v", 1, e.Vehicles())); !reflect.DeepEqual(again, first) {
-		t.Errorf("the command sent again gives %+v, want what it gave first", again)
+		t.Errorf("the command sent again returned %+v, want what it returned first", again)
 	}
 }
 

@@ -144,7 +144,7 @@ func TestASubmissionThatComesAgainFindsWhatWasSealed(t *testing.T) {
 	_, err := s.Create(t.Context(), quoteID(1), order("another", submit))
 	conflict, ok := errors.AsType[*eventstore.VersionConflict](err)
 	if !ok || !bytes.Contains(conflict.Existing.Data, []byte(e.Request.Vehicles[0].VIN)) {
-		t.Errorf("error %v, want the first event with its persons", err)
+		t.Errorf("error %v, want the first event with its personal data", err)
 	}
 }
 

@@ -149,7 +149,7 @@ func TestACommandCountsOnceHoweverLongAgoItWas(t *testing.T) {
 	again := order(fmt.Sprint("order ", l.orders), quote.RateQuote{Revision: first.Number})
 	l.growTo(170)
 	if then := mustExecute(t, l.Store, l.id, again); !reflect.DeepEqual(then, first) {
-		t.Errorf("the command sent again gives\n%+v\nwant what it gave first\n%+v", then, first)
+		t.Errorf("the command sent again returned\n%+v\nwant what it returned first\n%+v", then, first)
 	}
 	if h := mustLoad(t, l.Store, l.id); h.Quote.Version != 170 {
 		t.Errorf("the quote is at version %d, want 170", h.Quote.Version)

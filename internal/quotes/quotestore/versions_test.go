@@ -111,7 +111,7 @@ func TestALogOfMixedVersionsIsReadAsOneOfTheNewest(t *testing.T) {
 					got, err := s.Execute(t.Context(), id, o)
 					twins, twinErr := twin.Execute(t.Context(), id, o)
 					if fmt.Sprint(err) != fmt.Sprint(twinErr) || !reflect.DeepEqual(got.Quote, twins.Quote) {
-						t.Errorf("%T comes to %+v, %v\nwant %+v, %v", o.Command, got.Quote, err, twins.Quote, twinErr)
+						t.Errorf("%T results in %+v, %v\nwant %+v, %v", o.Command, got.Quote, err, twins.Quote, twinErr)
 					}
 				}
 			})

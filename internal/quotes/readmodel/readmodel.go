@@ -185,9 +185,9 @@ type Page struct {
 }
 
 // ErrBadCursor is returned if a cursor did not come from List for this customer.
-var ErrBadCursor = errors.New("the cursor is not one that this list gave")
+var ErrBadCursor = errors.New("the cursor is not from this list")
 
-// List gives up to limit quotes of a customer, from the cursor of an earlier page. For a line that cannot be read it
+// List returns up to limit quotes of a customer, from the cursor of an earlier page. For a line that cannot be read it
 // has only the quote's id, and version 0.
 func (s *Store) List(ctx context.Context, customerID, cursor string, limit int) (Page, error) {
 	in := &dynamodb.QueryInput{

@@ -66,7 +66,7 @@ var known = []struct {
 		func(_ request, mine, theirs *answer) bool {
 			return mentions(mine.message, "This attribute is part of the key") && class(theirs.message) == item
 		}},
-	{"an update cannot give a key of an index the wrong type (API reference, TransactWriteItems: \"attempted " +
+	{"an update cannot set a key of an index to the wrong type (API reference, TransactWriteItems: \"attempted " +
 		"to update the secondary index key to unsupported type\"); DynamoDB Local lets ADD do it",
 		func(_ request, mine, theirs *answer) bool {
 			const mismatch = "Type mismatch for Index Key"

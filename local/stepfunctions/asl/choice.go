@@ -169,7 +169,7 @@ var operators, literals = func() (map[string]operator, map[string]func(v any) bo
 	return all, accepted
 }()
 
-// wildcard matches s with a pattern in which * stands for any text and a backslash escapes.
+// wildcard matches s with a pattern in which * matches any text and a backslash escapes.
 func wildcard(pattern, s string) bool {
 	for pattern != "" {
 		switch pattern[0] {

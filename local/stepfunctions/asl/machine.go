@@ -111,11 +111,11 @@ type Map struct {
 	Distributed *Distributed
 }
 
-// Distributed is what only a Map state has that gives its items to child executions.
+// Distributed is what only a Map state with child executions has.
 type Distributed struct {
 	// Label names the child executions. It derives from the state's name if the definition has none.
 	Label   string
-	Batcher *Batcher // nil gives each item its own execution
+	Batcher *Batcher // nil: each item has its own execution
 	// ToleratedCount and ToleratedPercentage are how many items may fail.
 	ToleratedCount      Tolerance
 	ToleratedPercentage Tolerance
