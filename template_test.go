@@ -85,6 +85,21 @@ func TestWhatFunctionsKnowOfTheStackIsAnOutput(t *testing.T) {
 	}
 }
 
+// TestEveryQueueIsAnOutput: milepost dlq, and the tests that want all queues empty, find queues by their outputs.
+func TestEveryQueueIsAnOutput(t *testing.T) {
+	t.Parallel()
+	loaded := stacktest.Template(t)
+	queues := loaded.OfType("AWS::SQS::Queue")
+	for _, r := range queues {
+		if loaded.Outputs[r.LogicalID+"Url"].Value == "" {
+			t.Errorf("the template has no output %sUrl", r.LogicalID)
+		}
+	}
+	if len(queues) == 0 {
+		t.Error("the template has no queue")
+	}
+}
+
 // outputOf is the name of the output with the value of a variable.
 func outputOf(variable string) string {
 	var name strings.Builder

@@ -356,7 +356,10 @@ func (s *running) messages(output string) []sqstypes.Message {
 // assertQueuesEmpty checks that nothing was given up.
 func (s *running) assertQueuesEmpty() {
 	s.t.Helper()
-	for _, output := range []string{"StreamFailuresQueueUrl", "UndeliveredEventsQueueUrl", "FailedInvocationsQueueUrl"} {
+	for output := range s.Outputs() {
+		if !strings.HasSuffix(output, "QueueUrl") {
+			continue
+		}
 		for _, m := range s.messages(output) {
 			s.t.Errorf("%s has %s", output, *m.Body)
 		}

@@ -68,6 +68,31 @@ func mustParser(t *testing.T) *kong.Kong {
 	return parser
 }
 
+// TestTheReadmeListsEveryCommand compares the row of cmd/milepost in the README with the commands.
+func TestTheReadmeListsEveryCommand(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `cmd/milepost` \\| .*: (.*) \\|$").FindStringSubmatch(string(text))
+	if row == nil {
+		t.Fatal("the README has no row of cmd/milepost")
+	}
+	var commands []string
+	for _, c := range mustParser(t).Model.Children {
+		if !c.Hidden {
+			commands = append(commands, c.Name)
+		}
+	}
+	listed := strings.Split(strings.ReplaceAll(row[1], "`", ""), ", ")
+	slices.Sort(commands)
+	slices.Sort(listed)
+	if !slices.Equal(commands, listed) {
+		t.Errorf("the README lists %v\nthere are  %v", listed, commands)
+	}
+}
+
 func TestEveryCommandHasHelpWithAnExampleAndJSON(t *testing.T) {
 	t.Parallel()
 	documented := documented(t)
