@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"milepost/local/awsapi"
 	"milepost/local/iam"
@@ -18,7 +19,39 @@ const eventsPrincipal = "events.amazonaws.com"
 type role struct {
 	arn, name string
 	policies  []*iam.Policy
-	sessions  []*iam.Role
+
+	mu      sync.Mutex // guards assumed
+	assumed []*iam.Role
+}
+
+// assume makes a session of the role.
+func (r *role) assume(session string) *iam.Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.assumeLocked(session)
+}
+
+func (r *role) assumeLocked(session string) *iam.Role {
+	assumed := iam.NewRole(r.arn, session, r.policies...)
+	r.assumed = append(r.assumed, assumed)
+	return assumed
+}
+
+// service is the session under which services act with the role: the first, whoever assumed it.
+func (r *role) service() *iam.Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.assumed) == 0 {
+		return r.assumeLocked("StepFunctions")
+	}
+	return r.assumed[0]
+}
+
+// sessions are all sessions of the role, in the order in which it was assumed.
+func (r *role) sessions() []*iam.Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.assumed)
 }
 
 type inlinePolicy struct {
@@ -63,8 +96,7 @@ func (s *Stack) assume(roleARN, session string) (awsapi.Caller, error) {
 	if !ok {
 		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
 	}
-	assumed := iam.NewRole(r.arn, session, r.policies...)
-	r.sessions = append(r.sessions, assumed)
+	assumed := r.assume(session)
 	return awsapi.Caller{ARN: assumed.ARN, Policy: assumed}, nil
 }
 
@@ -93,7 +125,7 @@ func (s *Stack) TakeDenied() []Denial {
 	s.deniedServices.calls = nil
 	s.deniedServices.Unlock()
 	for _, r := range s.roles {
-		for _, session := range r.sessions {
+		for _, session := range r.sessions() {
 			for _, d := range session.TakeDenied() {
 				all = append(all, Denial{r.name, d.Action, d.Resource})
 			}

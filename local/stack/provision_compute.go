@@ -228,10 +228,8 @@ func (s *Stack) serviceCaller(roleARN string) (awsapi.Caller, error) {
 	if !ok {
 		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
 	}
-	if len(r.sessions) == 0 {
-		return s.assume(roleARN, "StepFunctions")
-	}
-	return awsapi.Caller{ARN: r.sessions[0].ARN, Policy: r.sessions[0]}, nil
+	session := r.service()
+	return awsapi.Caller{ARN: session.ARN, Policy: session}, nil
 }
 
 // checkTasks refuses a definition with a task that tasks.Run cannot do.

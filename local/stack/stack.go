@@ -302,10 +302,11 @@ func (s *Stack) Check() []*template.Error { return template.Check(s.template, ni
 func (s *Stack) Unused() map[string][]iam.Grant {
 	unused := map[string][]iam.Grant{}
 	for _, r := range s.roles {
-		if len(r.sessions) == 0 {
+		sessions := r.sessions()
+		if len(sessions) == 0 {
 			continue
 		}
-		for _, grant := range r.sessions[0].Unused() { // all sessions of a role have the same policies
+		for _, grant := range sessions[0].Unused() { // all sessions of a role have the same policies
 			if !grant.Managed {
 				unused[r.name] = append(unused[r.name], grant)
 			}
