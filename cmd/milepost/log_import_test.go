@@ -20,6 +20,7 @@ import (
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/platform/stored"
+	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/schemas"
 	"milepost/system"
@@ -49,6 +50,7 @@ func (s *running) another() *running {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	stacktest.NoneDenied(s.t, sys.Stack)
 	s.t.Cleanup(func() {
 		if err := sys.Close(); err != nil {
 			s.t.Errorf("close: %v", err)
