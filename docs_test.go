@@ -27,7 +27,12 @@ var link = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
 // documents are all Markdown pages of the repository.
 func documents(tb testing.TB) []string {
 	tb.Helper()
-	var pages []string
+	return ending(tb, ".md")
+}
+
+// ending are the files of the repository whose names end in a suffix.
+func ending(tb testing.TB, suffix string) (paths []string) {
+	tb.Helper()
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -36,15 +41,15 @@ func documents(tb testing.TB) []string {
 		if entry.IsDir() && (name == "node_modules" || path != "." && name != ".github" && strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
 		}
-		if strings.HasSuffix(name, ".md") {
-			pages = append(pages, path)
+		if strings.HasSuffix(name, suffix) {
+			paths = append(paths, path)
 		}
 		return nil
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return pages
+	return paths
 }
 
 // headings are the names under which links reach the headings of a page, as GitHub makes them.
@@ -215,6 +220,45 @@ func TestEveryPackageOfTheLocalRuntimeIsListed(t *testing.T) {
 	for _, entry := range entries {
 		if entry.IsDir() && !regexp.MustCompile("(?m)^\\| .*`"+entry.Name()+"`.* \\| ").MatchString(page) {
 			t.Errorf("local/README.md does not list %s", entry.Name())
+		}
+	}
+}
+
+// accents are phrases that make a reader stop, each with what Go's own documentation says instead.
+var accents = []struct{ phrase, instead string }{
+	{`\bgives (?:the|an?|nil|true|false|what|whether|all)\b`, "returns"},
+	{`\btells (?:whether|that|if|of)\b`, "reports whether, says that"},
+	{`\bstands? for\b`, "means, represents"},
+	{`\b(?:once more|anew)\b`, "again"},
+	{`\bpersons\b|\bfor who\b`, "people, personal data, for callers that"},
+	{`\bgo(?:es)? on (?:there|where|behind|with|after|as)\b`, "continues"},
+	{`\bcomes? to (?:nothing|its end|the same|another)\b`, "has no effect, ends, has"},
+	{`\bthat is none\b|\bas good as none\b`, "that is not one, ignored"},
+	{`\bstands? (?:there|twice|behind|in the way|beside)\b`, "is, has"},
+	{`\bsimply\b|\bjust (?:an?|the|run|use|call)\b`, "(nothing)"},
+}
+
+// comment is a comment of a Go file that has its line to itself.
+var comment = regexp.MustCompile(`(?m)^\s*// (.*)$`)
+
+// TestTheProseIsPlain reads the documents and the comments of the code.
+func TestTheProseIsPlain(t *testing.T) {
+	t.Parallel()
+	prose := map[string]string{}
+	for _, document := range documents(t) {
+		prose[document] = mustReadText(t, document)
+	}
+	for _, path := range ending(t, ".go") {
+		for _, found := range comment.FindAllStringSubmatch(mustReadText(t, path), -1) {
+			prose[path] += found[1] + "\n"
+		}
+	}
+	for _, accent := range accents {
+		phrase := regexp.MustCompile(accent.phrase)
+		for path, text := range prose {
+			for _, found := range phrase.FindAllString(text, -1) {
+				t.Errorf("%s: %q; instead: %s", path, found, accent.instead)
+			}
 		}
 	}
 }

@@ -443,7 +443,7 @@ func (s *running) object(prefix string) string {
 	return objects[0].Name
 }
 
-// store puts an object into the archive, whatever stands there.
+// store puts an object into the archive, over any that is there.
 func (s *running) store(key string, body []byte) {
 	s.t.Helper()
 	b := s.bucket()

@@ -74,7 +74,7 @@ func bootstrap(ctx context.Context) ([]figure, error) {
 	}, nil
 }
 
-// environment returns the variables that template.yaml gives a function, as NAME=value.
+// environment returns the variables of a function in template.yaml, as NAME=value.
 func environment(handler string) ([]string, error) {
 	env := []string{"_HANDLER=" + handler}
 	_, err := system.Open(system.Options{Template: "template.yaml", Code: func(f stack.Function) (lambda.Handler, error) {

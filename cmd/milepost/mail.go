@@ -134,7 +134,7 @@ Example:
 // mailShown is a notification with its letter.
 type mailShown struct {
 	mailLine
-	// Letter is nil where none was written, and where it was erased.
+	// Letter is nil if none was written, or if it was erased.
 	Letter *outbox.Letter `json:"letter,omitempty"`
 	// Erased is the record of the erasure of the customer, nil where the letter can be read.
 	Erased *seal.Erasure `json:"erased,omitempty"`

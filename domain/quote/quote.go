@@ -57,7 +57,7 @@ type Quote struct {
 	ConfirmedPhone string `json:",omitempty"`
 	// Erasure is set when the personal data were erased: names, dates of birth, VINs and so on are empty.
 	Erasure *Erasure `json:",omitempty"`
-	// Undone counts the events that were undone, by their types; nil where none was.
+	// Undone counts the events that were undone, by their types; nil if none was.
 	Undone map[string]int
 	// Log has an entry for each event, those that were undone among them. It grows with the events, so a
 	// state that was kept does not have it, and nothing can be undone in one: that takes the fold of all.
@@ -95,7 +95,7 @@ type Revision struct {
 	Unanswered []Fact
 	// Contradictions are those that were found when it was rated.
 	Contradictions []plausible.Finding `json:",omitempty"`
-	// Decision is the underwriter's, nil where none was needed or made.
+	// Decision is the underwriter's, nil if none was needed or made.
 	Decision *Decision
 	// Correction is the last one, nil where nothing was corrected.
 	Correction *Correction

@@ -26,7 +26,7 @@ func (p *Plan) Version() string { return p.tables.Version }
 // from is the first policy effective date that the plan is for.
 func (p *Plan) from() civil.Date { return p.Effective.PolicyEffectiveFrom }
 
-// through is the last policy effective date that the plan is for, or no date where it has no end.
+// through is the last policy effective date of the plan, or no date if it has no end.
 func (p *Plan) through() civil.Date { return p.Effective.PolicyEffectiveThrough }
 
 // inForce reports whether the plan is for policies that begin on a date.

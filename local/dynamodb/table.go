@@ -18,7 +18,7 @@ type item struct {
 	json       []byte
 	size       int
 	key        string   // its place in the table
-	indexKeys  []string // its place in each index, "" where it is not in the index
+	indexKeys  []string // its place in each index, "" if it is not in the index
 }
 
 // index is a secondary index. Its entries are the items themselves; what the projection leaves

@@ -53,7 +53,7 @@ func (o arithmetic) of(e *environment, item attributes) (value, bool) {
 	return value{kind: kindN, text: sum}, err == nil
 }
 
-// of needs a value of otherwise even where it is not taken.
+// of needs a value of otherwise even if it is not used.
 func (o ifNotExists) of(e *environment, item attributes) (value, bool) {
 	otherwise, okO := o.otherwise.of(e, item)
 	if v, ok := o.path.of(e, item); ok {

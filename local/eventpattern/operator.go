@@ -259,8 +259,8 @@ func (c *compiler) anythingButOperator(name string) test {
 	return nil
 }
 
-// parseCIDR makes the range that begins at the address as it is written, whether or not the bits
-// behind the mask are zero.
+// parseCIDR makes the range that begins at the address as it is written, whether or not the bits after the mask are
+// zero.
 func parseCIDR(text string) test {
 	parts := strings.Split(text, "/")
 	if len(parts) != 2 {

@@ -258,7 +258,7 @@ type batchInfo struct {
 	StreamARN           string `json:"streamArn"`
 }
 
-// skip gives a piece up and informs the destination. It returns false if the Service was closed before the destination
+// skip gives up a piece and informs the destination. It returns false if the Service was closed before the destination
 // had it; the next run then delivers the piece again.
 func (l *lane) skip(p piece, condition string) bool {
 	s := l.service

@@ -44,7 +44,7 @@ func newSteps(t *testing.T, commands ...quote.Command) steps {
 	return s
 }
 
-// mustHistory is the quote as it is, also where it has no events yet.
+// mustHistory is the quote as it is, even if it has no events yet.
 func (s steps) mustHistory(t *testing.T) quotestore.History {
 	t.Helper()
 	h, err := s.log.Load(t.Context(), quotetest.ID)

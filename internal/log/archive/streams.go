@@ -66,7 +66,7 @@ func (s *Streams) Add(e eventstore.Event) ([]eventstore.Event, error) {
 	held, waiting := t.held[e.Version]
 	switch {
 	case e.Version <= t.base:
-		return nil, &Broken{e.StreamID, e.Version, "comes behind later ones that do not need it"}
+		return nil, &Broken{e.StreamID, e.Version, "comes after later ones that do not need it"}
 	case e.Version <= t.version() && digestOf(e.Hash()) != t.digests[e.Version-t.base-1], waiting && held.Hash() != e.Hash():
 		return nil, &Broken{e.StreamID, e.Version, "is there twice, and differs"}
 	case e.Version <= t.version(), waiting:

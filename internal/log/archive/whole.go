@@ -30,7 +30,7 @@ func (r *Reader) Whole(ctx context.Context) iter.Seq2[[]eventstore.Event, error]
 				n := 0
 				for n < len(events) && events[n].StreamID == events[0].StreamID {
 					if v := events[n].Version; v != len(stream)+n+1 {
-						yield(nil, &Broken{events[n].StreamID, v, fmt.Sprintf("does not stand behind version %d: the stream is in pieces", v-1)})
+						yield(nil, &Broken{events[n].StreamID, v, fmt.Sprintf("does not follow version %d: the stream is in pieces", v-1)})
 						return
 					}
 					n++

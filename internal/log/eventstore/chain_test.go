@@ -67,7 +67,7 @@ func TestVerifyNamesEveryFault(t *testing.T) {
 			}, eventstore.Witness{},
 			[]eventstore.Fault{{"quote-1", 3, "inserted"}},
 		},
-		"an event that was hung on behind what the witness saw is found": {
+		"an event that was added after what the witness saw is found": {
 			func(e []eventstore.Event) []eventstore.Event {
 				extra := e[4]
 				extra.Version, extra.ID = 6, "forged"

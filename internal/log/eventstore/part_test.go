@@ -85,7 +85,7 @@ func TestAPartGoesOnBehindAnyStream(t *testing.T) {
 	}
 	for i, stream := range all {
 		if got := read(stream); !slices.Equal(got, all[i+1:]) {
-			t.Errorf("behind %s: %v, want %v", stream, got, all[i+1:])
+			t.Errorf("after %s: %v, want %v", stream, got, all[i+1:])
 		}
 	}
 }
@@ -103,7 +103,7 @@ func TestAStreamWithAGapComesAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if stream.ID == "stream-6" && !reflect.DeepEqual(stream.Events, want["stream-6"][1:]) {
-			t.Errorf("%d events, want those behind the first", len(stream.Events))
+			t.Errorf("%d events, want those after the first", len(stream.Events))
 		}
 	}
 	// It lacks its first event, and is there all the same.

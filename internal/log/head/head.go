@@ -195,7 +195,7 @@ func (m *Maker) arrived(ctx context.Context, from, until time.Time) ([]archive.L
 	return all, m.Bucket.Put(ctx, archive.Object{Key: sinceKey, Body: []byte("{}")})
 }
 
-// keep puts a document and its signature where none stand.
+// keep puts a document and its signature, unless there are some already.
 func (m *Maker) keep(ctx context.Context, day string, document []byte) error {
 	if err := m.Bucket.Put(ctx, archive.Object{Key: Prefix + day + documentSuffix, Body: document}); err != nil {
 		return err

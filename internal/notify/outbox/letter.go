@@ -43,8 +43,8 @@ func (s *Store) Seal(ctx context.Context, item Item, customerID string, l Letter
 	return Kept{sealed}, err
 }
 
-// Letter returns the letter of an item, the zero Letter where none was written. The error is *seal.Erased where the
-// customer was erased.
+// Letter returns the letter of an item, the zero Letter if none was written. The error is *seal.Erased if the customer
+// was erased.
 func (s *Store) Letter(ctx context.Context, item Item) (l Letter, err error) {
 	text := item.kept.Text
 	if item.kept.CustomerID != "" {

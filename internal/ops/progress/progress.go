@@ -28,7 +28,7 @@ func (f File) Validate() error {
 	return nil
 }
 
-// Read returns what the file keeps; ok is false where it is not there.
+// Read returns the content of the file; ok is false if there is no file.
 func (f File) Read() (text []byte, ok bool, err error) {
 	if f == "" {
 		return nil, false, nil

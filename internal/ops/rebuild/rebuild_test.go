@@ -65,7 +65,7 @@ func (d *desk) execute(ctx context.Context, e quotetest.Example, id string, comm
 	return d.Projections.Put(ctx, readmodel.Project(h))
 }
 
-// fill puts n quotes into log and projections, from those just asked for to those that have their outcome.
+// fill puts n quotes into log and projections, from those just requested to those that have their outcome.
 func (d *desk) fill(t *testing.T, n int) {
 	t.Helper()
 	examples := []quotetest.Example{quotetest.MustExample(t, "E01"), quotetest.MustExample(t, "E13"), quotetest.MustExample(t, "E15")}
@@ -364,7 +364,7 @@ func TestWhatWasMadeFromMoreEventsStays(t *testing.T) {
 	d := newDesk(t)
 	d.fill(t, 10)
 	for _, kind := range readmodel.Kinds {
-		item := d.items(t, kind)[0] // as if the event behind it was projected after its stream was read
+		item := d.items(t, kind)[0] // as if the next event was projected after its stream was read
 		item["version"] = &types.AttributeValueMemberN{Value: "9"}
 		d.put(t, kind, item)
 	}

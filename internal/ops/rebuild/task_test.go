@@ -120,7 +120,7 @@ func TestTasksThatAreNone(t *testing.T) {
 	}{
 		"a projection that does not exist": {rebuild.Task{Step: rebuild.Fold, Of: 1, Projections: []readmodel.Kind{"prices"}}, `no projection "prices"`},
 		"a step that does not exist":       {rebuild.Task{Step: "jump"}, `no step "jump"`},
-		"a part behind the last":           {rebuild.Task{Step: rebuild.Fold, Number: 2, Of: 2}, "no part 2 of 2"},
+		"a part after the last":            {rebuild.Task{Step: rebuild.Fold, Number: 2, Of: 2}, "no part 2 of 2"},
 		"a part before the first":          {rebuild.Task{Step: rebuild.Fold, Number: -1, Of: 2}, "no part -1 of 2"},
 		"a place that is not one":          {rebuild.Task{Step: rebuild.Empty, Projections: readmodel.Kinds, After: "x"}, `"x" is no place`},
 	} {

@@ -157,7 +157,7 @@ func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 	if h, _ := l.current(); h.Whole() {
 		t.Fatal("the quote has no snapshot")
 	}
-	assert("behind a snapshot")
+	assert("after a snapshot")
 	// Each event of these is a command of its own.
 	var more []quote.Event
 	for range 1010 {
@@ -168,5 +168,5 @@ func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 		stacktest.MustRecord(t, l.Log, l.id, time.Now(), more[n:min(n+90, len(more))]...)
 	}
 	l.takeSnapshot()
-	assert("behind a thousand commands")
+	assert("after a thousand commands")
 }

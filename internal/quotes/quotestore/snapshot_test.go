@@ -176,11 +176,11 @@ func TestWhatIsUndoneIsUndoneInSnapshotsToo(t *testing.T) {
 	l.orders++
 	mustExecute(t, l.Store, l.id, order("undo", l.undo(old+1)))
 	if _, asked := l.current(); asked != 3 {
-		t.Errorf("%d requests behind a reversal, want the whole log as well", asked)
+		t.Errorf("%d requests after a reversal, want the whole log as well", asked)
 	}
 	l.takeSnapshot()
 	if _, asked := l.current(); asked != 2 {
-		t.Errorf("%d requests behind a reversal with a snapshot, want 2", asked)
+		t.Errorf("%d requests after a reversal with a snapshot, want 2", asked)
 	}
 	before := mustLoad(t, l.Store, l.id).Quote
 	undone := []int{before.Grounds.Opened}
@@ -345,6 +345,6 @@ func TestACorrectionCountsBeforeAndBehindASnapshot(t *testing.T) {
 	l.growTo(quotestore.SnapshotEvery + 7)
 	correct()
 	if h, asked := l.current(); h.Whole() || asked != 2 || h.Quote.Correction == nil {
-		t.Errorf("behind it: %d requests, correction %v", asked, h.Quote.Correction)
+		t.Errorf("after it: %d requests, correction %v", asked, h.Quote.Correction)
 	}
 }

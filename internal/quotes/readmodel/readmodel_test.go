@@ -291,7 +291,7 @@ func TestACursorLeadsNowhereElse(t *testing.T) {
 	}
 	cursors := map[string]string{
 		"Bob's own":              mustList(t, read, "bob", "", 1).Next,
-		"a key behind the end":   base64.RawURLEncoding.EncodeToString([]byte("9999-01-01T00:00:00.000000000Z#~")),
+		"a key after the end":    base64.RawURLEncoding.EncodeToString([]byte("9999-01-01T00:00:00.000000000Z#~")),
 		"a key before the start": base64.RawURLEncoding.EncodeToString([]byte("0001-01-01T00:00:00.000000000Z#0")),
 		"bytes that are no text": base64.RawURLEncoding.EncodeToString([]byte("a\xffb")),
 	}
