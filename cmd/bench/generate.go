@@ -24,6 +24,8 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
+// This file makes a log of a million events out of the logs of two quotes that were real.
+
 // models are the logs of two quotes that went through the system: one was accepted, the other expired.
 func models(ctx context.Context) ([][]eventstore.Event, error) {
 	b, err := openBench()

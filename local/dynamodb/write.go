@@ -12,6 +12,8 @@ import (
 	"milepost/local/storage"
 )
 
+// This file carries out the writes of single items and of transactions, each in the order of DynamoDB's checks.
+
 // verb is what a mutation does.
 type verb int
 
