@@ -43,8 +43,8 @@ func forTests(path string) bool {
 	return strings.HasPrefix(path, "milepost/") && strings.HasSuffix(path, "test")
 }
 
-// rooms has the rooms and wings of the tree, and what the packages of each may import besides those of their own. A package
-// belongs to the longest path that it is below.
+// rooms has the rooms and wings of the tree, and what the packages of each may import besides those of their own. A
+// package belongs to the longest path that it is below.
 var rooms = map[string][]string{
 	"domain":             nil,
 	"schemas":            {"domain"},
@@ -117,8 +117,8 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// TestNothingButTheCommandLinePrintsOrHasFlags: what the packages below it do, a function, a test or a tool can do as well.
-// They return data and errors.
+// TestNothingButTheCommandLinePrintsOrHasFlags: what the packages below it do, a function, a test or a tool can do as
+// well. They return data and errors.
 func TestNothingButTheCommandLinePrintsOrHasFlags(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -217,8 +217,8 @@ func TestTheFunctionsHaveNoClientsOfTheCommandLine(t *testing.T) {
 	}
 }
 
-// TestDaysAreCountedWhereTheRiskIs finds code that turns an instant into a day by another clock than that of the zone of
-// a state. UTC's day is another one than the customer's each evening.
+// TestDaysAreCountedWhereTheRiskIs finds code that turns an instant into a day by another clock than that of the zone
+// of a state. UTC's day is another one than the customer's each evening.
 func TestDaysAreCountedWhereTheRiskIs(t *testing.T) {
 	t.Parallel()
 	// byAnotherClock are the files that may, with why.

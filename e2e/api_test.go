@@ -78,7 +78,7 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "another customer's list", token: s.token("bob", "quotes"), method: "GET", target: "/customers/ada/quotes", status: 403, kind: "not-yours"},
 			{name: "a limit of nothing", method: "GET", target: "/customers/ada/quotes?limit=0", status: 400, kind: "bad-limit"},
 			{name: "a limit too high", method: "GET", target: "/customers/ada/quotes?limit=101", status: 400, kind: "bad-limit"},
-			{name: "a limit that is no number", method: "GET", target: "/customers/ada/quotes?limit=ten", status: 400, kind: "bad-limit"},
+			{name: "a limit that is not a number", method: "GET", target: "/customers/ada/quotes?limit=ten", status: 400, kind: "bad-limit"},
 			{name: "a cursor that is not one", method: "GET", target: "/customers/ada/quotes?cursor=%21", status: 400, kind: "bad-cursor"},
 
 			{name: "no body", body: " ", status: 400, kind: "malformed"},

@@ -46,8 +46,9 @@ var what = regexp.MustCompile(`"(eventId|quoteId|revision|fact|idempotency-key)"
 
 func about(message string) string { return strings.Join(what.FindAllString(message, -1), " ") }
 
-// mishaps is a plan under which a third of the stream batches come twice or backwards, events come up to three times and up
-// to twenty minutes late, for the projector up to three hours, and one call in six crashes, before its work or after it, once or twice in a row.
+// mishaps is a plan under which a third of the stream batches come twice or backwards, events come up to three times
+// and up to twenty minutes late, for the projector up to three hours, and one call in six crashes, before its work or
+// after it, once or twice in a row.
 func (c chance) mishaps() *fault.Plan {
 	var mu sync.Mutex
 	calls := map[string]int{}

@@ -46,8 +46,8 @@ func TestADriverOfManyQuotesRefers(t *testing.T) {
 			ids = append(ids, s.submit("ada", example("1988-03-10", fmt.Sprintf("1988-03-%d", 10+n))))
 			s.assertReferred("ada", ids[n], map[bool]string{true: quote.Speed}[n == 4])
 		}
-		// Employees see what the others state, and that they do is on record. Customers do not, nor do employees who are
-		// the customer.
+		// Employees see what the others state, and that they do is on record. Customers do not, nor do employees who
+		// are the customer.
 		var want []quote.Difference
 		for n := range 4 {
 			want = append(want, quote.Difference{QuoteID: ids[3-n], Pointer: "/drivers/0/dateOfBirth", This: "1988-03-14", That: fmt.Sprintf("1988-03-%d", 13-n)})

@@ -82,8 +82,8 @@ func TestAPendingFactIsAskedForAgainByItself(t *testing.T) {
 	})
 }
 
-// TestAFactThatNeverComesIsDecidedUpon: after a day the quote is referred; an approval leaves the condition, and a senior
-// underwriter waives that.
+// TestAFactThatNeverComesIsDecidedUpon: after a day the quote is referred; an approval leaves the condition, and a
+// senior underwriter waives that.
 func TestAFactThatNeverComesIsDecidedUpon(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

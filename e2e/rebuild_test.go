@@ -153,7 +153,7 @@ func TestTheRebuildWorkflow(t *testing.T) {
 			s.spoil()
 			s.stranger()
 			return rebuild.Figures{Written: 24, Removed: 1, Faults: stored.Faults{Named: []string{
-				"stream quote-01KXAMPE000000000000000900 is gone from the log, as its projection tells",
+				"stream quote-01KXAMPE000000000000000900 is gone from the log, according to its projection",
 			}}}
 		},
 		"wipe": func(*running) rebuild.Figures { return rebuild.Figures{Written: 24, Removed: 24} },

@@ -145,7 +145,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 	}{
 		"the last premium is changed": {
 			do:    func(s *running, id string) { s.overwrite(cheaper(s.event(id, 4))) },
-			chain: "version 4 is changed", witness: "version 4 is not what the archive has", rebuilt: "version 4 is changed, as its projection tells", alerts: 1,
+			chain: "version 4 is changed", witness: "version 4 is not what the archive has", rebuilt: "version 4 is changed, according to its projection", alerts: 1,
 		},
 		"the last premium is changed, and the projection forgotten": {
 			do: func(s *running, id string) {
@@ -166,7 +166,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 		},
 		"the tail is cut": {
 			do:    func(s *running, id string) { s.deleteEvents(id, 4) },
-			chain: "version 4 is missing", witness: "version 4 is missing, and the archive has it", rebuilt: "version 4 is missing, as its projection tells", alerts: 1,
+			chain: "version 4 is missing", witness: "version 4 is missing, and the archive has it", rebuilt: "version 4 is missing, according to its projection", alerts: 1,
 		},
 		"the tail is cut, and the projection forgotten": {
 			do: func(s *running, id string) {
@@ -177,7 +177,7 @@ func TestEveryTamperingIsNamed(t *testing.T) {
 		},
 		"the stream is deleted": {
 			do:    func(s *running, id string) { s.deleteEvents(id, 1, 2, 3, 4) },
-			chain: "version 1 is missing", witness: "version 1 is missing, and the archive has it", rebuilt: "is gone from the log, as its projection tells", alerts: 4,
+			chain: "version 1 is missing", witness: "version 1 is missing, and the archive has it", rebuilt: "is gone from the log, according to its projection", alerts: 4,
 		},
 		"stream and projection are deleted": {
 			do: func(s *running, id string) {
@@ -362,7 +362,8 @@ func (s *running) proven() head.Proof {
 	return p
 }
 
-// TestEveryTamperingWithTheArchiveIsNamed: somebody who broke the glass changes what the archive has, and what was signed of it.
+// TestEveryTamperingWithTheArchiveIsNamed: somebody who broke the glass changes what the archive has, and what was
+// signed of it.
 func TestEveryTamperingWithTheArchiveIsNamed(t *testing.T) {
 	for name, tampering := range map[string]struct {
 		do func(s *running, id string)

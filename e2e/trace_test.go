@@ -178,7 +178,8 @@ func TestOneQuoteIsOneTrace(t *testing.T) {
 			}
 		}
 
-		// A batch of stream records comes with no trace, so each run of the publisher and of the archive begins its own.
+		// A batch of stream records comes with no trace, so each run of the publisher and of the archive begins its
+		// own.
 		own := map[string]int{}
 		for _, other := range s.summaries(began, "") {
 			for _, seg := range s.segments(*other.Id) {
@@ -352,8 +353,8 @@ func TestAShareOfSubmissionsIsTraced(t *testing.T) {
 }
 
 // TestALostRaceIsNoErrorInTheTrace: of two commands at once on the same version one loses, by a conditional write. That
-// is no failure of anything: the loser is answered with 412, and nothing in the traces is an error or a fault. The write
-// that lost shows the status that DynamoDB answered with.
+// is no failure of anything: the loser is answered with 412, and nothing in the traces is an error or a fault. The
+// write that lost shows the status that DynamoDB answered with.
 func TestALostRaceIsNoErrorInTheTrace(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		var racing atomic.Int32 // how many writes are to meet

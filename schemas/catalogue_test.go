@@ -39,7 +39,8 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// rowOfFunction is a row of the table of functions in docs/architecture.md: what a function is woken by and what it does.
+// rowOfFunction is a row of the table of functions in docs/architecture.md: what a function is woken by and what it
+// does.
 var rowOfFunction = regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (.*?) \\| .* \\| (.*?) \\|$")
 
 // TestTheArchitectureNamesTheRightEvents finds an event that docs/architecture.md says a function receives or appends,

@@ -14,7 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// Malformed says that a text is no JSON.
+// Malformed is the error if a text is not JSON.
 type Malformed struct{ Err error }
 
 func (e *Malformed) Error() string { return "not JSON: " + e.Err.Error() }

@@ -15,8 +15,8 @@ type Parameters struct {
 	PassesOver bool
 }
 
-// QueryParameters returns which query parameters a route takes, such as "GET /quotes/{quoteId}", as the OpenAPI document
-// describes them.
+// QueryParameters returns which query parameters a route takes, such as "GET /quotes/{quoteId}", as the OpenAPI
+// document describes them.
 func QueryParameters(route string) (Parameters, error) {
 	routes, err := queryParameters()
 	if err != nil {

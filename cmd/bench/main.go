@@ -52,8 +52,8 @@ var measures = []measure{
 // archived is how many events are folded from an archive, and tabled how many are rebuilt from a table. Of the latter
 // a million takes some gigabytes and minutes.
 var (
-	archived = flag.Int("archived", 1_000_000, "fold so many events of an archive")
-	tabled   = flag.Int("tabled", 100_000, "rebuild so many events from a table; each takes some 10 KB of memory")
+	archived = flag.Int("archived", 1_000_000, "how many events of an archive to fold")
+	tabled   = flag.Int("tabled", 100_000, "how many events to rebuild from a table; each takes some 10 KB of memory")
 )
 
 func main() {

@@ -56,9 +56,9 @@ func reads(ctx context.Context) ([]figure, error) {
 	if _, err := quotes.Execute(ctx, ids[0], quotestore.Order{ID: "withdraw", At: now, Command: quote.WithdrawQuote{On: civil.DateOf(now)}}); err != nil {
 		return nil, err
 	}
-	if err := measured("read of a quote that the projector is behind with", 3, one); err != nil {
+	if err := measured("read of a quote while the projector is behind", 3, one); err != nil {
 		return nil, err
 	}
-	err = measured(fmt.Sprintf("list of %d quotes, one of which the projector is behind with", page), 3, list)
+	err = measured(fmt.Sprintf("list of %d quotes, one of them ahead of the projector", page), 3, list)
 	return figures, err
 }

@@ -21,8 +21,8 @@ type dlqCmd struct {
 	Redrive dlqRedriveCmd `cmd:"" help:"Redrive failed messages, and delete each once its redrive was accepted. Continue failed executions where they failed."`
 }
 
-// letters are the dead letters of a queue or a workflow, by its name without what CloudFormation or the stack's name adds to
-// it: undelivered-events.
+// letters are the dead letters of a queue or a workflow, by its name without what CloudFormation or the stack's name
+// adds to it: undelivered-events.
 type letters struct {
 	deadletter.Place
 	short string
@@ -247,8 +247,8 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, s streams) error {
 	return plainly(err)
 }
 
-// problem says why a letter could not be redriven. archive is the ARN of the function that keeps events in the archive; others
-// announce them.
+// problem says why a letter could not be redriven. archive is the ARN of the function that keeps events in the archive;
+// others announce them.
 func problem(err error, archive string) error {
 	if gone, ok := errors.AsType[*deadletter.Gone](err); ok {
 		again := "milepost log play --new"

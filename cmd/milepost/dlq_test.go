@@ -235,7 +235,7 @@ func TestStreamRecordsThatAreGoneAreNotRedriven(t *testing.T) {
 		if got.status != 1 || !strings.Contains(got.out, want) {
 			t.Errorf("redrive: %+v, want %q", got, want)
 		}
-		if n := s.depths()["stream-failures"]; n == 0 { // the item that is no event may be there too
+		if n := s.depths()["stream-failures"]; n == 0 { // the item that is not an event may be there too
 			t.Error("the message about the records is gone")
 		}
 	})
@@ -343,7 +343,7 @@ func TestMessagesAreSeenOnceAndStay(t *testing.T) {
 			tried[f.ID] = true
 		}
 		if got.status != 1 || len(report.Redriven) != 0 || len(report.Failed) != 25 || len(tried) != 25 ||
-			report.Failed[0].Problem != "it is no message of EventBridge or Lambda, and it cannot be redriven" {
+			report.Failed[0].Problem != "it is not a message of EventBridge or Lambda, and cannot be redriven" {
 			t.Errorf("redrive: %+v, want status 1 and each message failed once", got)
 		}
 		s.assertDepths(map[string]int{"stream-failures": 25})

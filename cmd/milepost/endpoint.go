@@ -35,7 +35,7 @@ const defaultURL = "http://127.0.0.1:4566"
 // Validate is called by the parser.
 func (u baseURL) Validate() error {
 	if parsed, err := url.Parse(string(u)); u != "" && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "") {
-		return fmt.Errorf("%q is no address like http://127.0.0.1:4566", string(u))
+		return fmt.Errorf("%q is not an address like http://127.0.0.1:4566", string(u))
 	}
 	return nil
 }

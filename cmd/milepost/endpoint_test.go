@@ -115,7 +115,7 @@ func TestWrongUseOfReplayAndDlqSaysWhatIsRight(t *testing.T) {
 		{"replay start --from=1h --until=2h", "--from ("},
 		{"replay start --from=2999-01-01T00:00:00Z", "must be before --until"},
 		{"replay start --name=a/b", `--name takes up to 64 letters, digits, dots, dashes and underscores, not "a/b"`},
-		{"replay start --endpoint=localhost:4566", `--endpoint: "localhost:4566" is no address like http://127.0.0.1:4566`},
+		{"replay start --endpoint=localhost:4566", `--endpoint: "localhost:4566" is not an address like http://127.0.0.1:4566`},
 		{"replay cancel", `expected "<name>"`},
 		{"replay status --aws --endpoint=http://127.0.0.1:1", "--endpoint and --aws can't be used together"},
 		{"dlq", `expected one of "list", "show", "redrive"`},

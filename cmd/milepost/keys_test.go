@@ -322,8 +322,8 @@ func TestAFileOfKeysIsWholeOrRefused(t *testing.T) {
 		}
 		other := map[string]string{"ada": "bob", "bob": "ada"}[ada.CustomerID]
 		for what, row := range map[string]struct{ text, err string }{
-			"nothing":                      {"", "is no file of keys"},
-			"another file":                 {"{}\n", "is no file of keys"},
+			"nothing":                      {"", "is not a file of keys"},
+			"another file":                 {"{}\n", "is not a file of keys"},
 			"one cut off":                  {strings.Join(lines[:2], ""), "is cut off after 1 customers"},
 			"one with a line cut":          {lines[0] + lines[1][:40] + "\n" + lines[3], "line 2 is of no customer"},
 			"one that lacks a line":        {lines[0] + lines[1] + lines[3], "is cut off after 1 customers"},

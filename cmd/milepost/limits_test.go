@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestNumbersHaveLimits: every flag that is a number or a duration refuses by its name what is below or above its limits,
-// and says what they are.
+// TestNumbersHaveLimits: every flag that is a number or a duration refuses by its name what is below or above its
+// limits, and says what they are.
 func TestNumbersHaveLimits(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(t.Context(), streams{}, func(int) {})

@@ -77,7 +77,7 @@ type version int
 func (v *version) UnmarshalText(text []byte) error {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < 1 {
-		return fmt.Errorf("%q is no version like 3; they count from 1", text)
+		return fmt.Errorf("%q is not a version like 3; versions count from 1", text)
 	}
 	*v = version(n)
 	return nil

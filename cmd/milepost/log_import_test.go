@@ -179,7 +179,7 @@ func TestAnImportRefuses(t *testing.T) {
 			{[]string{"import", plain}, 1, plain + ": it is not compressed with zstd, as an export is\n"},
 			{[]string{"import", filepath.Join(dir, "none")}, 1, "milepost: open " + filepath.Join(dir, "none") + ": no such file or directory\n"},
 			{[]string{"import", "s3://nowhere/"}, 1, "milepost: S3 ListObjectsV2: The specified bucket does not exist (NoSuchBucket)\n"},
-			{[]string{"import", "s3://"}, 2, `"s3://" is no place like`},
+			{[]string{"import", "s3://"}, 2, `"s3://" is not a place like`},
 			{[]string{"import", whole, "--workers=0"}, 2, "--workers must be from 1 to 256, and is 0"},
 			{[]string{"export", whole}, 1, "milepost: " + whole + " is there already: name another file\n"},
 			{[]string{"export", filepath.Join(dir, "new"), "--quote=none"}, 1, "milepost: the log has no stream quote-none\n"},

@@ -19,7 +19,7 @@ type place string
 // Validate is called by the parser.
 func (p place) Validate() error {
 	if bucket, _, ok := p.bucket(); p == "" || ok && bucket == "" {
-		return fmt.Errorf("%q is no place like log.ndjson.zst, archive/, s3://bucket/prefix/ or -", string(p))
+		return fmt.Errorf("%q is not a place like log.ndjson.zst, archive/, s3://bucket/prefix/ or -", string(p))
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (c *logPlayCmd) Validate() error {
 	}
 	for _, eventType := range c.Type {
 		if quote.SchemaVersion(eventType) == 0 {
-			return fmt.Errorf("--type %s is no type of event; docs/events.md lists them", eventType)
+			return fmt.Errorf("--type %s is not a type of event; docs/events.md lists them", eventType)
 		}
 	}
 	switch {

@@ -66,14 +66,14 @@ type past struct{ inspect.Point }
 func (p *past) UnmarshalText(text []byte) error {
 	if version, err := strconv.Atoi(string(text)); err == nil {
 		if version < 1 {
-			return fmt.Errorf("%d is no version: they count from 1", version)
+			return fmt.Errorf("%d is not a version: versions count from 1", version)
 		}
 		p.Version = version
 		return nil
 	}
 	var m moment
 	if err := m.UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q is no version like 3, no time like 2026-05-01T09:30:00Z and none that is so long ago, like 36h", text)
+		return fmt.Errorf("%q is neither a version like 3, nor a time like 2026-05-01T09:30:00Z, nor how long ago, like 36h", text)
 	}
 	if m.After(time.Now()) {
 		return fmt.Errorf("%s has not passed", clock(m.Time))

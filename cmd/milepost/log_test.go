@@ -284,7 +284,7 @@ func TestLogHeads(t *testing.T) {
 		if r := s.milepost("log", "heads", place, "--public-key", key); r.status != 1 || !strings.Contains(r.out, "is not what the head of 2026-05-01 has") || !strings.Contains(r.out, "from the head of 2026-05-02 on") {
 			t.Errorf("a forged copy: status %d: %s%s", r.status, r.out, r.err)
 		}
-		if r := s.milepost("log", "heads", place, "--public-key", object); r.status != 1 || !strings.Contains(r.err, "it is no public key") {
+		if r := s.milepost("log", "heads", place, "--public-key", object); r.status != 1 || !strings.Contains(r.err, "it is not a public key") {
 			t.Errorf("no key: status %d: %s%s", r.status, r.out, r.err)
 		}
 

@@ -8,8 +8,8 @@ import (
 	"milepost/internal/ops/progress"
 )
 
-// resume returns where a command begins: where an earlier run of it stopped, or at the beginning. It says so if the file
-// cannot be read.
+// resume returns where a command begins: where an earlier run of it stopped, or at the beginning. It says so if the
+// file cannot be read.
 func resume[P any](s streams, f progress.File, work string, begin P, whole, same func(P) bool) (P, error) {
 	p, aside, err := progress.Resume(f, begin, whole, same)
 	if errors.Is(err, progress.ErrOther) {

@@ -26,7 +26,8 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 	return nil
 }
 
-// programVersion returns what this program calls itself, which corrections record. It is the same for the same program alone.
+// programVersion returns what this program calls itself, which corrections record. It is the same for the same program
+// alone.
 func programVersion() (string, error) {
 	module := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {

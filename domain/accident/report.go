@@ -188,8 +188,8 @@ const (
 var licenseStatuses = []LicenseStatus{LicenseValid, LicensePermit, LicenseSuspended, LicenseRevoked,
 	LicenseExpired, LicenseForeign, Unlicensed}
 
-// WorseThan reports whether a license is worse than another for underwriting: a suspended or revoked one is the worst, and
-// one that has expired, is foreign or never was comes next. A learner's permit is no worse than a license.
+// WorseThan reports whether a license is worse than another for underwriting: a suspended or revoked one is the worst,
+// and one that has expired, is foreign or never was comes next. A learner's permit is no worse than a license.
 func (s LicenseStatus) WorseThan(other LicenseStatus) bool { return s.rank() > other.rank() }
 
 func (s LicenseStatus) rank() int {

@@ -133,8 +133,8 @@ func For(events []quote.Event, version int) []Notification {
 	return []Notification{n}
 }
 
-// since is the version of the last reversal, correction, waiver or further outcome of the revision in force among events,
-// 0 if there is none.
+// since is the version of the last reversal, correction, waiver or further outcome of the revision in force among
+// events, 0 if there is none.
 func since(events []quote.Event) int {
 	last, rated := 0, map[int]bool{}
 	for i, e := range events {
@@ -240,8 +240,8 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 	return true
 }
 
-// offeredAt is the version of the event that made the offer of a quote what it is: its outcome, or the waiver of the last
-// condition since.
+// offeredAt is the version of the event that made the offer of a quote what it is: its outcome, or the waiver of the
+// last condition since.
 func offeredAt(q quote.Quote) int {
 	if n := len(q.Grounds.Waivers); n > 0 && len(q.Conditions()) == 0 {
 		return max(q.Grounds.Outcome, q.Grounds.Waivers[n-1])

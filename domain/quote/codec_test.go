@@ -61,7 +61,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 	}{
 		"a type that never was":             {quote.Versioned{Type: "QuoteLost", Version: 1}, `{}`, "event QuoteLost has no version 1 in this program"},
 		"a version of the future":           {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 99}, `{}`, "event QuoteOffered has no version 99 in this program"},
-		"data that is no object":            {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `[]`, "decode QuoteOffered version 1: "},
+		"data that is not an object":        {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `[]`, "decode QuoteOffered version 1: "},
 		"an earlier version that is broken": {quote.Versioned{Type: quote.TypeVehiclesIdentified, Version: 1}, `{"vehicles":[{"vehicleId":"V1"}]}`, "upcast VehiclesIdentified version 1: answers: "},
 		"a value that no longer is known":   {quote.Versioned{Type: quote.TypeQuoteOffered, Version: 1}, `{"rating":{"outcome":"MAYBE"}}`, "decode QuoteOffered version 1: "},
 	}

@@ -2,8 +2,8 @@ package quote
 
 import "milepost/domain/phone"
 
-// PhoneConfirmed records that the customer confirmed the phone of a revision's contact by the link of a letter. It holds
-// for that number, in later revisions too, until another is confirmed.
+// PhoneConfirmed records that the customer confirmed the phone of a revision's contact by the link of a letter. It
+// holds for that number, in later revisions too, until another is confirmed.
 type PhoneConfirmed struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`

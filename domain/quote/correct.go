@@ -136,7 +136,8 @@ func (e *PlanNotApplicable) Error() string {
 	return fmt.Sprintf("rate plan %s is not for policies of %s that begin on %s", e.Plan, e.State, e.Effective)
 }
 
-// UnknownPlan refuses to judge a rating under a plan that this program does not have: a newer one rated it, and knew more.
+// UnknownPlan refuses to judge a rating under a plan that this program does not have: a newer one rated it, and knew
+// more.
 type UnknownPlan struct{ Plan string }
 
 func (e *UnknownPlan) Error() string {

@@ -166,8 +166,8 @@ func TestAVehicleNobodyCouldDecode(t *testing.T) {
 	}
 }
 
-// TestWhatWasSettledRefersNoMore: what was once contradictory is not taken for a contradiction with another quote when it
-// no longer is.
+// TestWhatWasSettledRefersNoMore: what was once contradictory is not taken for a contradiction with another quote when
+// it no longer is.
 func TestWhatWasSettledRefersNoMore(t *testing.T) {
 	t.Parallel()
 	e := quotetest.MustExample(t, "E01")

@@ -7,8 +7,8 @@ import (
 	"milepost/domain/quote"
 )
 
-// TestNothingInTheStateIsAnEvent: a type that embeds an event would be one by accident, and could be appended. Where the
-// state remembers an event it names it.
+// TestNothingInTheStateIsAnEvent: a type that embeds an event would be one by accident, and could be appended. Where
+// the state remembers an event it names it.
 func TestNothingInTheStateIsAnEvent(t *testing.T) {
 	t.Parallel()
 	event := reflect.TypeFor[quote.Event]()

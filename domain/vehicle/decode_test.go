@@ -151,7 +151,8 @@ func TestFactOf(t *testing.T) {
 	}
 }
 
-// FuzzDecode asserts what holds of every decode: it does not panic, its codes are in order and its year is within reason.
+// FuzzDecode asserts what holds of every decode: it does not panic, its codes are in order and its year is within
+// reason.
 func FuzzDecode(f *testing.F) {
 	for _, vin := range []string{"", "1", "SJZ", "1HGCM82633A004352", "1B9TE76J5DC290464", "QQ1XB6DU7H8547533",
 		"WVWZZZ1JZ3W386752", "5YJSA1E2*JF", "1B9 [*]#|_^%\x7f", "Ä1HG\xff"} {

@@ -30,7 +30,8 @@ type handler struct {
 	agency *history.Client
 }
 
-// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, ACCIDENT_HISTORY_URL and ACCIDENT_HISTORY_KEY.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, ACCIDENT_HISTORY_URL and
+// ACCIDENT_HISTORY_KEY.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	h := &handler{quotes: s.QuotesWithSnapshots()}

@@ -41,8 +41,8 @@ type handler struct {
 	providers []provider
 }
 
-// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, VIN_PROVIDER and VIN_FALLBACK, and VPIC_URL where
-// the provider is vpic.
+// New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, VIN_PROVIDER and VIN_FALLBACK, and
+// VPIC_URL where the provider is vpic.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	h := &handler{quotes: s.QuotesWithSnapshots()}

@@ -53,7 +53,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 	}{
 		"a problem is itself":                    {api.NewProblem(404, "not-found", "No such quote", "Look elsewhere."), 404, "not-found", 0},
 		"also under other errors":                {fmt.Errorf("read: %w", api.NewProblem(404, "not-found", "No such quote", "")), 404, "not-found", 0},
-		"what is no JSON":                        {&schemas.Malformed{Err: errors.New("unexpected end")}, 400, "malformed", 0},
+		"what is not JSON":                       {&schemas.Malformed{Err: errors.New("unexpected end")}, 400, "malformed", 0},
 		"what does not fit":                      {&schemas.Invalid{Violations: []schemas.Violation{{Pointer: "/a", Detail: "b"}, {Pointer: "/c", Detail: "d"}}}, 422, "invalid-body", 2},
 		"what cannot be quoted":                  {&quote.InvalidRequest{Codes: []rating.Code{rating.UnsupportedTerm, rating.DriverTooYoung}}, 422, "not-quotable", 2},
 		"an id that stands twice":                {&quote.RepeatedID{ID: "D1"}, 422, "repeated-id", 0},
@@ -267,7 +267,7 @@ func TestIfMatch(t *testing.T) {
 		"a number written otherwise":             {`"+4"`, true, 0, 400},
 		"a number with a zero before it":         {`"04"`, true, 0, 400},
 		"a tag in other quotes":                  {"`4`", true, 0, 400},
-		"what is no number":                      {`"four"`, true, 0, 400},
+		"what is not a number":                   {`"four"`, true, 0, 400},
 		"nonsense also where no tag is required": {"four", false, 0, 400},
 	}
 	for name, test := range tests {

@@ -53,8 +53,8 @@ func FromProcess() Environment {
 	}
 }
 
-// maxAWSAnswer is how long a function waits until an answer of AWS begins before the SDK asks again. None that functions
-// ask for takes as long, and all functions may run longer.
+// maxAWSAnswer is how long a function waits until an answer of AWS begins before the SDK asks again. None that
+// functions ask for takes as long, and all functions may run longer.
 const maxAWSAnswer = 10 * time.Second
 
 // AWSClient returns a client for all SDK clients of a process, so that they share connections: of one that the SDK may

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// These are written out: a generic function over clients, as sync.OnceValue is, makes the linker keep all their methods,
-// which is some megabytes in the binary of the functions.
+// These are written out: a generic function over clients, as sync.OnceValue is, makes the linker keep all their
+// methods, which is some megabytes in the binary of the functions.
 
 // DynamoDB returns the client of DynamoDB.
 func (s *System) DynamoDB() *dynamodb.Client {

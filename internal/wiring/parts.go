@@ -130,8 +130,8 @@ func (s *System) Postman() *postman.Postman {
 	)
 }
 
-// Links returns what checks the links in messages. It needs LINK_KEY. LINK_KEY_BEFORE may name the key that signed links
-// before it.
+// Links returns what checks the links in messages. It needs LINK_KEY. LINK_KEY_BEFORE may name the key that signed
+// links before it.
 func (s *System) Links() link.Signer {
 	return link.Signer{Keys: link.Keys(s.Required("LINK_KEY"), s.Optional("LINK_KEY_BEFORE"))}
 }

@@ -546,7 +546,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"an unknown authorizer":        {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/", Authorizer: "x"}}}, `no authorizer "x"`},
 		"a variable in the middle":     {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/{a+}/b"}}}, "not at the end"},
 		"half a variable":              {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/{a"}}}, "no variable"},
-		"text around a variable":       {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/x{a}"}}}, "no part of a path"},
+		"text around a variable":       {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/x{a}"}}}, "not a part of a path"},
 		"a path without a slash":       {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "x"}}}, "slash"},
 		"a method of another protocol": {apigateway.Config{Routes: []apigateway.Route{{Method: "FETCH", Path: "/"}}}, "method"},
 		"one route twice":              {apigateway.Config{Routes: []apigateway.Route{{Method: "GET", Path: "/"}, {Method: "GET", Path: "/"}}}, "twice"},

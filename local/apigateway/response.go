@@ -58,7 +58,7 @@ func writeResult(w http.ResponseWriter, payload []byte, withCORS bool) error {
 func writeStructured(w http.ResponseWriter, res *result, withCORS bool) error {
 	status, ok := res.StatusCode.(float64)
 	if !ok || status != float64(int(status)) || status < 100 || status > 599 {
-		return fmt.Errorf("the statusCode %v is no HTTP status", res.StatusCode)
+		return fmt.Errorf("the statusCode %v is not an HTTP status", res.StatusCode)
 	}
 	body := []byte(res.Body)
 	if res.IsBase64Encoded {

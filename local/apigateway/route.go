@@ -62,7 +62,7 @@ func compile(r Route) (route, error) {
 			return route{}, fmt.Errorf("route %s: %q is not at the end", r.key(), part)
 		}
 		if s.kind != literal && s.text == "" || strings.ContainsAny(s.text, "{}+") {
-			return route{}, fmt.Errorf("route %s: %q is no part of a path", r.key(), part)
+			return route{}, fmt.Errorf("route %s: %q is not a part of a path", r.key(), part)
 		}
 		c.segments = append(c.segments, s)
 	}

@@ -68,7 +68,7 @@ func (c *stateChecker) check(m machine, what string) {
 	visit = func(from, name, field string) {
 		s, exists := m.States[name]
 		if !exists {
-			c.report(from, "%s names %q, which is no state of %s", field, name, what)
+			c.report(from, "%s names %q, which is not a state of %s", field, name, what)
 			return
 		}
 		if reached[name] {

@@ -105,7 +105,7 @@ func TestCheckSeesWhatLintersDoNot(t *testing.T) {
 		"an environment that is too large": {"NAME: x", "NAME: " + strings.Repeat("x", 4093),
 			"t.yaml:24: Resources.F.Properties.Environment.Variables: the environment is larger than the 4 KB that Lambda allows", true},
 		"a state machine that leads nowhere": {"DefinitionUri: statemachines/deliver.asl.json", "Definition: {StartAt: A, States: {B: {Type: Pass, End: true}}}",
-			`t.yaml:45: Resources.M.Properties.Definition: StartAt names "A", which is no state of the state machine`, true},
+			`t.yaml:45: Resources.M.Properties.Definition: StartAt names "A", which is not a state of the state machine`, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -144,13 +144,13 @@ func TestCheckFollowsStates(t *testing.T) {
 		`D: {Type: Parallel, End: true, Branches: [{StartAt: E, States: {E: {Type: Map, End: true, ItemProcessor: {StartAt: G, States: {G: {Type: Pass, End: true}}}}}}]}`
 	tests := map[string]struct{ old, new, want string }{
 		"nothing wrong":                    {"", "", ""},
-		"Next":                             {"Next: B", "Next: Z", `Next names "Z", which is no state of the state machine`},
-		"Default":                          {"Default: D", "Default: Z", `Default names "Z", which is no state of the state machine`},
-		"Next of a choice":                 {"IsNull: true, Next: C", "IsNull: true, Next: Z", `Next of a choice names "Z", which is no state of the state machine`},
-		"Next of a catcher":                {"[States.ALL], Next: C", "[States.ALL], Next: Z", `Next of a catcher names "Z", which is no state of the state machine`},
-		"StartAt of a branch":              {"StartAt: E", "StartAt: Z", `StartAt names "Z", which is no state of branch 1 of "D"`},
-		"StartAt of a processor":           {"StartAt: G", "StartAt: Z", `StartAt names "Z", which is no state of the processor of "E"`},
-		"a state outside its branch":       {"Type: Pass, End: true", "Type: Pass, Next: C", `Next names "C", which is no state of the processor of "E"`},
+		"Next":                             {"Next: B", "Next: Z", `Next names "Z", which is not a state of the state machine`},
+		"Default":                          {"Default: D", "Default: Z", `Default names "Z", which is not a state of the state machine`},
+		"Next of a choice":                 {"IsNull: true, Next: C", "IsNull: true, Next: Z", `Next of a choice names "Z", which is not a state of the state machine`},
+		"Next of a catcher":                {"[States.ALL], Next: C", "[States.ALL], Next: Z", `Next of a catcher names "Z", which is not a state of the state machine`},
+		"StartAt of a branch":              {"StartAt: E", "StartAt: Z", `StartAt names "Z", which is not a state of branch 1 of "D"`},
+		"StartAt of a processor":           {"StartAt: G", "StartAt: Z", `StartAt names "Z", which is not a state of the processor of "E"`},
+		"a state outside its branch":       {"Type: Pass, End: true", "Type: Pass, Next: C", `Next names "C", which is not a state of the processor of "E"`},
 		"a state that nothing leads to":    {"C: {Type: Succeed}", "C: {Type: Succeed}, F: {Type: Fail}", "no path leads to this state"},
 		"a state without an end":           {"Type: Pass, End: true", "Type: Pass", "a state of type Pass has either Next or End"},
 		"a state after the end":            {"C: {Type: Succeed}", "C: {Type: Succeed, End: true}", "a state of type Succeed has neither Next nor End"},
@@ -185,7 +185,7 @@ func TestCheckFollowsStates(t *testing.T) {
 func TestCheckNamesTheLineInADefinitionFile(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(good, "deliver.asl.json", "broken.asl.json", 1)
-	want := `[testdata/statemachines/broken.asl.json:5: States.Submit: Next names "Sumbit again", which is no state of the state machine]`
+	want := `[testdata/statemachines/broken.asl.json:5: States.Submit: Next names "Sumbit again", which is not a state of the state machine]`
 	if got := fmt.Sprint(template.Check(mustParse(t, text), []string{"f"})); got != want {
 		t.Errorf("Check=%s, want %s", got, want)
 	}

@@ -87,7 +87,7 @@ func TestMistakesAreToldWithTheirLine(t *testing.T) {
 			"3: Parameters.P: the parameter P does not match its pattern a|b"},
 		"a parameter that is too long": {"Parameters:\n  P:\n    Type: String\n    Default: abc\n    MaxLength: 2\nResources:\n  Q:\n    Type: AWS::SQS::Queue",
 			"3: Parameters.P: the parameter P is longer than 2 characters"},
-		"a parameter that is no number": {"Parameters:\n  P:\n    Type: Number\n    Default: x\nResources:\n  Q:\n    Type: AWS::SQS::Queue",
+		"a parameter that is not a number": {"Parameters:\n  P:\n    Type: Number\n    Default: x\nResources:\n  Q:\n    Type: AWS::SQS::Queue",
 			`3: Parameters.P: the parameter P is "x", which is not a number`},
 		"a parameter type that is not supported": {"Parameters:\n  P:\n    Type: AWS::SSM::Parameter::Value<String>\n    Default: x\nResources:\n  Q:\n    Type: AWS::SQS::Queue",
 			`3: Parameters.P: the parameter type "AWS::SSM::Parameter::Value<String>" is not supported`},

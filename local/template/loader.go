@@ -283,7 +283,7 @@ func (l *loader) resolve(r *Resource) {
 		case l.resources[id] != nil:
 			r.needs(id, r.Line)
 		case l.dropped[id] == "":
-			l.problem(at, "DependsOn names %s, which is no resource", id)
+			l.problem(at, "DependsOn names %s, which is not a resource", id)
 		}
 	}
 	l.identify(r, at)

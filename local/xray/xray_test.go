@@ -76,7 +76,7 @@ func TestPutRefuses(t *testing.T) {
 	good := `"name":"n","id":"00000000000000aa","start_time":1,"end_time":2`
 	trace := `"trace_id":"` + xray.NewTraceID() + `"`
 	tests := []struct{ name, document, code string }{
-		{"what is no JSON", `{`, "ParseError"},
+		{"what is not JSON", `{`, "ParseError"},
 		{"a missing id", `{"name":"n",` + trace + `,"start_time":1,"end_time":2}`, "MissingId"},
 		{"an id of other digits", `{"name":"n","id":"xyz",` + trace + `,"start_time":1,"end_time":2}`, "InvalidId"},
 		{"a missing trace id", `{` + good + `}`, "MissingTraceId"},

@@ -239,7 +239,7 @@ func refused(req *request, requests int) *problem {
 	case "INVALID1":
 		return &problem{status: http.StatusUnprocessableEntity, code: "INVALID_LICENSE", field: "subject.license.number", message: "the state does not know this license"}
 	case "THINFILE":
-		return &problem{status: http.StatusUnprocessableEntity, code: "INSUFFICIENT_SUBJECT_DATA", field: "subject.address", message: "the subject cannot be told from others"}
+		return &problem{status: http.StatusUnprocessableEntity, code: "INSUFFICIENT_SUBJECT_DATA", field: "subject.address", message: "the subject cannot be distinguished from others"}
 	case "LIMITED1":
 		if requests == 1 {
 			return limited(1)

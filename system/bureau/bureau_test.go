@@ -306,7 +306,7 @@ func FuzzOrder(f *testing.F) {
 		w := post(bureau.New(bureau.Options{}), body)
 		var r reply
 		if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
-			t.Fatalf("the answer is no JSON: %s", w.Body)
+			t.Fatalf("the answer is not JSON: %s", w.Body)
 		}
 		if report := w.Code == 200 || w.Code == 202; report == (r.Error.Code != "") {
 			t.Fatalf("status %d with error %q", w.Code, r.Error.Code)

@@ -1,6 +1,6 @@
-// Package quote is the Go side of the state machine statemachines/quote.asl.json: the Input of an
-// execution, the function that starts one, the three steps that only this workflow has, and the task tokens of its waiting
-// branches, with the function that answers them.
+// Package quote is the Go side of the state machine statemachines/quote.asl.json: the Input of an execution, the
+// function that starts one, the three steps that only this workflow has, and the task tokens of its waiting branches,
+// with the function that answers them.
 //
 // A branch that waits for a fact is woken by whichever comes first: the await step, when the fact was in the log before
 // the branch, or the function resumeworkflow, when the fact arrives after it. The step stores its token before it reads

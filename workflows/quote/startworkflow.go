@@ -27,8 +27,8 @@ type starter struct {
 	machine string
 }
 
-// NewStartWorkflow makes the function that starts executions. It needs what wiring.System.QuotesWithSnapshots needs, and
-// QUOTE_WORKFLOW_ARN.
+// NewStartWorkflow makes the function that starts executions. It needs what wiring.System.QuotesWithSnapshots needs,
+// and QUOTE_WORKFLOW_ARN.
 func NewStartWorkflow(env platform.Environment) (lambda.Handler, error) {
 	parts := wiring.Of(env)
 	s := &starter{quotes: parts.QuotesWithSnapshots(), workflows: parts.StepFunctions(), machine: parts.Required("QUOTE_WORKFLOW_ARN")}

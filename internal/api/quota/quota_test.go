@@ -35,7 +35,8 @@ func policyOf(err error) string {
 	return fmt.Sprint(err)
 }
 
-// TestQuotesAndLookupsAreCountedApart: whichever begins the day, each has its own quota of it, and nothing counts twice.
+// TestQuotesAndLookupsAreCountedApart: whichever begins the day, each has its own quota of it, and nothing counts
+// twice.
 func TestQuotesAndLookupsAreCountedApart(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -82,8 +83,8 @@ func TestQuotesAndLookupsAreCountedApart(t *testing.T) {
 	}
 }
 
-// TestCountsAtTheSameTimeAreExact: as many come through as there is room for, and who cannot be counted learns that it may
-// be tried again.
+// TestCountsAtTheSameTimeAreExact: as many come through as there is room for, and who cannot be counted learns that it
+// may be tried again.
 func TestCountsAtTheSameTimeAreExact(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

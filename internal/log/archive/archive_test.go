@@ -165,12 +165,12 @@ func TestWhatIsNoArchiveIsNamed(t *testing.T) {
 		"cut off":                {whole[:len(whole)-10], "test: it is cut off"},
 		"changed":                {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), "test: "},
 		"half a line":            {packed(t, append(slices.Clone(good), good[:20]...)), "test: line 2 is cut off"},
-		"an empty line":          {packed(t, append(slices.Clone(good), '\n')), "test: line 2: it is no event"},
-		"another order":          {edit(`"version":1,`, ``), "test: line 1: it is no event: version"},
-		"no time":                {edit(`"occurredAt":"2026`, `"occurredAt":"year 2026`), "test: line 1: it is no event: occurredAt"},
-		"a version of 0":         {edit(`"version":1,`, `"version":0,`), "test: line 1: it is no event: its version is 0"},
-		"a member more":          {edit(`,"data":`, `,"more":1,"data":`), "test: line 1: it is no event: data"},
-		"a text that is not one": {edit(`"eventId":"`, `"eventId":"\x`), "test: line 1: it is no event: eventId"},
+		"an empty line":          {packed(t, append(slices.Clone(good), '\n')), "test: line 2: it is not an event"},
+		"another order":          {edit(`"version":1,`, ``), "test: line 1: it is not an event: version"},
+		"no time":                {edit(`"occurredAt":"2026`, `"occurredAt":"year 2026`), "test: line 1: it is not an event: occurredAt"},
+		"a version of 0":         {edit(`"version":1,`, `"version":0,`), "test: line 1: it is not an event: its version is 0"},
+		"a member more":          {edit(`,"data":`, `,"more":1,"data":`), "test: line 1: it is not an event: data"},
+		"a text that is not one": {edit(`"eventId":"`, `"eventId":"\x`), "test: line 1: it is not an event: eventId"},
 	} {
 		if _, err := read(t, single(row.object)); err == nil || !strings.HasPrefix(err.Error(), row.want) {
 			t.Errorf("%s: error=%v, want %q", name, err, row.want)
@@ -327,7 +327,7 @@ func TestBrokenStreamsAreNamed(t *testing.T) {
 		"with one before the first": {edit(func(e []eventstore.Event) []eventstore.Event {
 			e[0].PreviousHash = "x"
 			return e
-		}), "stream s: version 1 claims that one stands before it"},
+		}), "stream s: version 1 claims that one precedes it"},
 	} {
 		_, _, err := sorted(t, single(mustPack(t, row.events...)))
 		if err == nil || err.Error() != row.want {

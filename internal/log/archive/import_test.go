@@ -340,7 +340,7 @@ func TestWhatCannotBeReadOfAnArchiveIsNamed(t *testing.T) {
 	}})
 	want := []string{
 		"2.ndjson.zst: it is cut off", "3.ndjson.zst: it is not compressed with zstd, as an export is",
-		"4.ndjson.zst: line 2: it is no event: it does not end with its data", "4.ndjson.zst: line 4: it is no event: it does not end with its data",
+		"4.ndjson.zst: line 2: it is not an event: it does not end with its data", "4.ndjson.zst: line 4: it is not an event: it does not end with its data",
 	}
 	if err != nil || !slices.Equal(f.Named, want) || f.Written != 5 {
 		t.Errorf("%d written, error=%v, faults %q, want %q", f.Written, err, f.Named, want)

@@ -141,6 +141,6 @@ func (m *members) close() {
 
 func (m *members) fail(name string) {
 	if m.err == nil {
-		m.err = fmt.Errorf("it is no event: %s is not where it should be, or not what it should be", name)
+		m.err = fmt.Errorf("it is not an event: %s is not where it should be, or not what it should be", name)
 	}
 }

@@ -74,13 +74,13 @@ func plain(data []byte) bool {
 func parseLine(line []byte) (eventstore.Event, error) {
 	at := bytes.Index(line, dataMember)
 	if at < 0 || line[len(line)-1] != '}' {
-		return eventstore.Event{}, errors.New("it is no event: it does not end with its data")
+		return eventstore.Event{}, errors.New("it is not an event: it does not end with its data")
 	}
 	data := json.RawMessage(line[at+len(dataMember) : len(line)-1])
 	if len(data) > 0 && data[0] == '"' {
 		var text string
 		if err := json.Unmarshal(data, &text); err != nil {
-			return eventstore.Event{}, fmt.Errorf("it is no event: its data: %w", err)
+			return eventstore.Event{}, fmt.Errorf("it is not an event: its data: %w", err)
 		}
 		data = json.RawMessage(text)
 	}
@@ -101,7 +101,7 @@ func parseLine(line []byte) (eventstore.Event, error) {
 		m.fail("data")
 	}
 	if m.err == nil && e.Version < 1 {
-		m.err = fmt.Errorf("it is no event: its version is %d", e.Version)
+		m.err = fmt.Errorf("it is not an event: its version is %d", e.Version)
 	}
 	return e, m.err
 }

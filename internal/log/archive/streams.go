@@ -88,7 +88,7 @@ func (t *tail) follow(e eventstore.Event) ([]eventstore.Event, error) {
 	for ok := true; ok; e, ok = t.held[t.version()+1] {
 		if e.PreviousHash != t.last {
 			if e.Version == 1 {
-				return nil, &Broken{e.StreamID, e.Version, "claims that one stands before it"}
+				return nil, &Broken{e.StreamID, e.Version, "claims that one precedes it"}
 			}
 			return nil, &Broken{e.StreamID, e.Version, fmt.Sprintf("does not follow version %d: one of them was changed", e.Version-1)}
 		}

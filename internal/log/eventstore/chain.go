@@ -94,8 +94,8 @@ func Verify(stream string, events []Event, w Witness) []Fault {
 	return faults
 }
 
-// Chained reports whether each of consecutive events knows the one before it, and the first the one of a hash, if that is
-// not "".
+// Chained reports whether each of consecutive events knows the one before it, and the first the one of a hash, if that
+// is not "".
 func Chained(previousHash string, events []Event) bool {
 	for _, e := range events {
 		if previousHash != "" && e.PreviousHash != previousHash {

@@ -32,7 +32,7 @@ func (s *Store) HasAfter(ctx context.Context, stream string, version int) (bool,
 // every event whose Append has returned, and costs one request unit for each stream that has none.
 func (s *Store) Grown(ctx context.Context, versions map[string]int) (map[string]bool, error) {
 	if len(versions) > maxBatchGet {
-		return nil, fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(versions), maxBatchGet)
+		return nil, fmt.Errorf("%d streams requested at once, at most %d are allowed", len(versions), maxBatchGet)
 	}
 	var keys []stored.Item
 	for stream, version := range versions {

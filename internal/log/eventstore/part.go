@@ -133,7 +133,7 @@ func (s *Store) haveFirst(ctx context.Context, streams []string) (map[string]boo
 // firsts calls fn with the first event of each of up to 100 streams that has one, with the requested attributes.
 func (s *Store) firsts(ctx context.Context, streams []string, projection string, fn func(stored.Item)) error {
 	if len(streams) > maxBatchGet {
-		return fmt.Errorf("%d streams asked for at once, at most %d are looked for", len(streams), maxBatchGet)
+		return fmt.Errorf("%d streams requested at once, at most %d are allowed", len(streams), maxBatchGet)
 	}
 	keys := make([]stored.Item, len(streams))
 	for i, stream := range streams {

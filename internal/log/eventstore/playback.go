@@ -38,7 +38,7 @@ func (s *Store) Places(ctx context.Context, after Cursor, until time.Time) iter.
 	return func(yield func(Place, error) bool) {
 		from, err := after.day()
 		if err != nil {
-			yield(Place{}, fmt.Errorf("%q is no place in the log: %w", after, err))
+			yield(Place{}, fmt.Errorf("%q is not a place in the log: %w", after, err))
 			return
 		}
 		for day := from; day.Before(until); day = day.Add(24 * time.Hour) {
@@ -120,7 +120,7 @@ const maxBatchGet = 100
 // read. The events' data are not read.
 func (s *Store) Notices(ctx context.Context, places []Place) ([]Notice, []*Unreadable, error) {
 	if len(places) > maxBatchGet {
-		return nil, nil, fmt.Errorf("%d notices asked for at once, at most %d are given", len(places), maxBatchGet)
+		return nil, nil, fmt.Errorf("%d notices requested at once, at most %d are allowed", len(places), maxBatchGet)
 	}
 	keys := make([]stored.Item, len(places))
 	for i, p := range places {

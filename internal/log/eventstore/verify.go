@@ -58,8 +58,8 @@ func (s *Store) Verify(ctx context.Context, stream string, w Witness) ([]Event, 
 // somebody changed or deleted, and is the only way in which an event is ever overwritten. It returns the versions that
 // it restored, and fails if another process writes there at the same time. With check it writes nothing.
 //
-// All are written at once, so that who is woken by them finds the whole stream; of more than a transaction takes the last
-// come first.
+// All are written at once, so that who is woken by them finds the whole stream; of more than a transaction takes the
+// last come first.
 func (s *Store) Restore(ctx context.Context, events []Event, check bool) (restored []int, err error) {
 	var puts []types.TransactWriteItem
 	for _, e := range events {

@@ -205,7 +205,7 @@ func (m *Maker) keep(ctx context.Context, day string, document []byte) error {
 		return err
 	}
 	if !bytes.Equal(stands, document) {
-		return fmt.Errorf("the head of %s stands there already, and is another one: it was forged, or objects that it has were changed", day)
+		return fmt.Errorf("the head of %s exists already, and differs: it was forged, or objects that it has were changed", day)
 	}
 	sum := sha256.Sum256(document)
 	out, err := m.KMS.Sign(ctx, &kms.SignInput{
@@ -234,11 +234,11 @@ func ParseKey(text []byte) (*ecdsa.PublicKey, error) {
 	}
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, fmt.Errorf("it is no public key: %w", err)
+		return nil, fmt.Errorf("it is not a public key: %w", err)
 	}
 	public, ok := key.(*ecdsa.PublicKey)
 	if !ok {
-		return nil, errors.New("it is no public key of an elliptic curve, with which heads are signed")
+		return nil, errors.New("it is not a public key of an elliptic curve, with which heads are signed")
 	}
 	return public, nil
 }

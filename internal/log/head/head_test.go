@@ -353,7 +353,7 @@ func TestAForgedHeadIsNotFollowed(t *testing.T) {
 		d.day("quote-a", 1, 2)
 		d.day("quote-b", 1, 2)
 		d.put("heads/2026-05-02.json", strings.Replace(d.file("heads/2026-05-02.json"), `"until":"2026-05-03`, `"until":"2036-05-03`, 1))
-		if _, err := d.Make(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "the head of 2026-05-02 stands there already, and is another one") {
+		if _, err := d.Make(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "the head of 2026-05-02 exists already, and differs") {
 			t.Errorf("error=%v, want that another one stands there", err)
 		}
 		if made := d.day("quote-c", 1, 2); made.Objects != 2 || made.Streams != 2 {

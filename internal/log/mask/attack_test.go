@@ -20,8 +20,8 @@ import (
 	"milepost/internal/log/mask"
 )
 
-// production is a log as a busy system has it: several quotes of each example, which differ in what says who and when it
-// was, and are rated alike.
+// production is a log as a busy system has it: several quotes of each example, which differ in what says who and when
+// it was, and are rated alike.
 func production(t *testing.T) [][]eventstore.Event {
 	t.Helper()
 	c := rand.New(rand.NewPCG(1, 2))
@@ -144,8 +144,8 @@ func leaves(t *testing.T, log []eventstore.Event) map[string][]string {
 	return all
 }
 
-// lasting reports whether a value of a member stays as it is. What else is equal in a masked quote and the one that it was made of is a
-// way to find it, unless many quotes have it.
+// lasting reports whether a value of a member stays as it is. What else is equal in a masked quote and the one that it
+// was made of is a way to find it, unless many quotes have it.
 func lasting(path, value string) bool {
 	if slices.Contains([]string{"true", "false", "0"}, value) {
 		return true
@@ -156,8 +156,8 @@ func lasting(path, value string) bool {
 	}, name)
 }
 
-// TestNoMemberLeadsToTheOriginal joins a masked log to its original on every member, on every two instants and every two
-// days, and on the ratio of every two numbers.
+// TestNoMemberLeadsToTheOriginal joins a masked log to its original on every member, on every two instants and every
+// two days, and on the ratio of every two numbers.
 func TestNoMemberLeadsToTheOriginal(t *testing.T) {
 	t.Parallel()
 	log := production(t)
@@ -192,8 +192,8 @@ func TestNoMemberLeadsToTheOriginal(t *testing.T) {
 	}
 }
 
-// found counts the quotes that a feature leads from one log to the other, by the path of the feature. What a fifth of all
-// quotes have leads nowhere.
+// found counts the quotes that a feature leads from one log to the other, by the path of the feature. What a fifth of
+// all quotes have leads nowhere.
 func found(before, after []map[string][]string, features func(map[string][]string) map[string][]string) map[string]int {
 	owners := map[string]map[int]bool{}
 	for i := range before {

@@ -13,8 +13,8 @@ import (
 	"milepost/internal/stacktest"
 )
 
-// TestADamagedKeyLeavesTheOthers: whatever is damaged of one of a customer's keys, the others open what they sealed, and
-// the damaged one is named when it is needed.
+// TestADamagedKeyLeavesTheOthers: whatever is damaged of one of a customer's keys, the others open what they sealed,
+// and the damaged one is named when it is needed.
 func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	type item = stored.Item

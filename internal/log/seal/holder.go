@@ -51,8 +51,8 @@ func (k *Keys) Holder(ctx context.Context, customerID string) (Holder, error) {
 	return holderOf(customerID, out.Item)
 }
 
-// All returns what the table holds of every customer, in no particular order. An entry that cannot be read comes with its
-// error, and does not end the sequence; what ends it is the error of a request, without a customer.
+// All returns what the table holds of every customer, in no particular order. An entry that cannot be read comes with
+// its error, and does not end the sequence; what ends it is the error of a request, without a customer.
 func (k *Keys) All(ctx context.Context) iter.Seq2[Holder, error] {
 	return func(yield func(Holder, error) bool) {
 		for pages := dynamodb.NewScanPaginator(k.DB, &dynamodb.ScanInput{TableName: &k.Table, ConsistentRead: aws.Bool(true)}); pages.HasMorePages(); {

@@ -129,8 +129,8 @@ func (k *Keys) Unseal(ctx context.Context, s Sealed, aad []byte) ([]byte, error)
 	return plaintext, err
 }
 
-// unsealWith decrypts with the key that is named, or with whichever of the customer's fits. The error is *BadKey if none
-// does and one that might is damaged.
+// unsealWith decrypts with the key that is named, or with whichever of the customer's fits. The error is *BadKey if
+// none does and one that might is damaged.
 func (k *Keys) unsealWith(ctx context.Context, r *ring, s Sealed, aad []byte) ([]byte, error) {
 	var bad *BadKey
 	for i := range r.wrapped {

@@ -97,8 +97,8 @@ func (t *tree) add(path []string) *tree {
 	return t
 }
 
-// found is called with a value at which a path ends: its place in the document as a JSON pointer, the end of the path, and
-// where the value ends. The value is only good during the call.
+// found is called with a value at which a path ends: its place in the document as a JSON pointer, the end of the path,
+// and where the value ends. The value is only good during the call.
 type found func(pointer string, t *tree, value jsontext.Value, end int)
 
 // walk calls found for each value in the document at which a path ends, in their order.

@@ -162,8 +162,8 @@ func (s *Store) DueBy(ctx context.Context, now time.Time) ([]Ref, error) {
 	return refs, err
 }
 
-// OfQuote returns all items of a quote, in the order of their keys, but those that cannot be read: these are *Damaged, among
-// the faults.
+// OfQuote returns all items of a quote, in the order of their keys, but those that cannot be read: these are *Damaged,
+// among the faults.
 func (s *Store) OfQuote(ctx context.Context, quoteID string) (items []Item, faults []error, err error) {
 	err = s.each(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("quoteId = :quote"),

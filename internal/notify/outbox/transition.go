@@ -25,8 +25,8 @@ const (
 	Amend What = "AMEND"
 	// Claim: a process takes it for the time of a lease, which no other process has.
 	Claim What = "CLAIM"
-	// Postpone: it is not to be sent yet. End: it is not to be sent. Begin: it is about to be sent, and may have been from
-	// then on.
+	// Postpone: it is not to be sent yet. End: it is not to be sent. Begin: it is about to be sent, and may have been
+	// from then on.
 	Postpone What = "POSTPONE"
 	End      What = "END"
 	Begin    What = "BEGIN"

@@ -20,8 +20,8 @@ import (
 // reminder is put under the same key in each revision.
 var reminder = notification.Notification{QuoteID: "q", Kind: notification.Expiring, Revision: 1, Version: 4}
 
-// Open opens the outbox of a stack. Package stacktest knows this one, so that stack_test.go, which is of another package,
-// sets it.
+// Open opens the outbox of a stack. Package stacktest knows this one, so that stack_test.go, which is of another
+// package, sets it.
 var Open func(testing.TB) *Store
 
 // bench is an outbox with one item, which a test brings into any status.

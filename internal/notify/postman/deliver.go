@@ -136,8 +136,8 @@ func (p *Postman) begun(ctx context.Context, events []quote.Event, outcome int) 
 	return false, nil
 }
 
-// checkAbout looks at what a notification is about. A retraction waits until it is known whether the other went out, and
-// is obsolete if it did not; an alert is if the other needs no look any more.
+// checkAbout looks at what a notification is about. A retraction waits until it is known whether the other went out,
+// and is obsolete if it did not; an alert is if the other needs no look any more.
 func (p *Postman) checkAbout(ctx context.Context, d *delivery) (none outbox.Step, err error) {
 	if d.item.About == "" {
 		return none, nil

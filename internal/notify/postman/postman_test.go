@@ -587,7 +587,8 @@ func TestOfAnErasedCustomerTheProofIsLeftAndNoWord(t *testing.T) {
 	})
 }
 
-// The key goes while a notification waits for the morning, or while it is being sent; or its end is noted in the log alone.
+// The key goes while a notification waits for the morning, or while it is being sent; or its end is noted in the log
+// alone.
 func TestAnErasedCustomerIsNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -77,7 +77,7 @@ func (r *Redriver) redrive(ctx context.Context, l *Letter) error {
 		_, err := r.invoke(ctx, l.Function, types.InvocationTypeEvent, l.Event)
 		return err
 	}
-	return errors.New("it is no message of EventBridge or Lambda, and it cannot be redriven")
+	return errors.New("it is not a message of EventBridge or Lambda, and cannot be redriven")
 }
 
 func (r *Redriver) invoke(ctx context.Context, function string, how types.InvocationType, payload []byte) (*lambda.InvokeOutput, error) {

@@ -32,8 +32,8 @@ type Exported struct {
 	Dropped  int      `json:"dropped,omitempty"`
 }
 
-// LeaveOutAlone masks everything once, to find the customers who would be unique in what is kept. The export then leaves
-// them out.
+// LeaveOutAlone masks everything once, to find the customers who would be unique in what is kept. The export then
+// leaves them out.
 func (x *Exporter) LeaveOutAlone(ctx context.Context) error {
 	k := x.masking()
 	rehearsal := x.Exporter

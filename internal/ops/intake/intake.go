@@ -23,8 +23,8 @@ type Intake struct {
 	sealed *keys.Check
 }
 
-// Run reads all events into the log. It reports from time to time how many it has read of about how many, which is 0 while
-// that is unknown. An interrupted intake can be repeated.
+// Run reads all events into the log. It reports from time to time how many it has read of about how many, which is 0
+// while that is unknown. An interrupted intake can be repeated.
 func (in *Intake) Run(ctx context.Context, report func(events, total int)) (archive.Figures, error) {
 	in.sealed = keys.NewCheck(in.Quotes)
 	im := &archive.Importer{
@@ -40,8 +40,8 @@ func (in *Intake) Run(ctx context.Context, report func(events, total int)) (arch
 	})
 }
 
-// Keys settles the table of keys as the events require, unless they are only checked, and returns what is wrong with the
-// keys that open them.
+// Keys settles the table of keys as the events require, unless they are only checked, and returns what is wrong with
+// the keys that open them.
 func (in *Intake) Keys(ctx context.Context) ([]keys.Fault, error) {
 	if in.Check {
 		return in.sealed.Faults(ctx)

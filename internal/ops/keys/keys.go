@@ -156,7 +156,7 @@ func Import(ctx context.Context, name string, r io.Reader, to *seal.Keys) (did M
 	lines.Buffer(nil, 1<<20) // more than an item of DynamoDB
 	var head Head
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.WrappingKey == "" {
-		return did, fmt.Errorf("%s is no file of keys", name)
+		return did, fmt.Errorf("%s is not a file of keys", name)
 	}
 	if err := to.Check(ctx, head.Proof); err != nil {
 		return did, &Foreign{name, head.WrappingKey, err}

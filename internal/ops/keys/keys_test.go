@@ -99,8 +99,8 @@ func TestAFileOfKeysIsForOneSystemAndWhole(t *testing.T) {
 	}
 	lines := strings.SplitAfter(file, "\n") // the head, two customers, the tail, nothing
 	for text, want := range map[string]string{
-		"":                                  "file is no file of keys",
-		lines[1]:                            "file is no file of keys",
+		"":                                  "file is not a file of keys",
+		lines[1]:                            "file is not a file of keys",
 		strings.Join(lines[:3], ""):         "file is cut off after 2 customers",
 		lines[0] + lines[1] + lines[3]:      "file is cut off after 1 customers",
 		lines[0] + lines[1] + "{}\n":        "file: line 3 is of no customer",

@@ -48,8 +48,8 @@ type Player struct {
 	Enough func() bool
 }
 
-// Check refuses a quote without events, and a bus that does not exist, although EventBridge accepts events for it. Whoever
-// may put events on another account's bus may be forbidden to ask about it, which is fine.
+// Check refuses a quote without events, and a bus that does not exist, although EventBridge accepts events for it.
+// Whoever may put events on another account's bus may be forbidden to ask about it, which is fine.
 func (p *Player) Check(ctx context.Context, s Selection) error {
 	for _, stream := range s.Streams {
 		events, err := p.Log.Load(ctx, stream, 0)

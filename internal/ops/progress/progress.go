@@ -43,9 +43,9 @@ func (f File) Read() (text []byte, ok bool, err error) {
 // ErrOther is the error of a file that keeps the progress of other work.
 var ErrOther = errors.New("it keeps the progress of other work")
 
-// Resume returns what the file keeps, or begin if there is no file. whole reports whether it is a progress at all, and same
-// whether it is that of the work which begin begins. A file without a progress is set aside, and the work starts again;
-// aside is then where the file is.
+// Resume returns what the file keeps, or begin if there is no file. whole reports whether it is a progress at all, and
+// same whether it is that of the work which begin begins. A file without a progress is set aside, and the work starts
+// again; aside is then where the file is.
 func Resume[P any](f File, begin P, whole, same func(P) bool) (p P, aside string, err error) {
 	text, ok, err := f.Read()
 	if !ok || err != nil {

@@ -104,7 +104,8 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// TestWorkIsResumedWhereItsFileSays: at the beginning if there is no file or a damaged one, and not if it is of other work.
+// TestWorkIsResumedWhereItsFileSays: at the beginning if there is no file or a damaged one, and not if it is of other
+// work.
 func TestWorkIsResumedWhereItsFileSays(t *testing.T) {
 	t.Parallel()
 	type work struct {

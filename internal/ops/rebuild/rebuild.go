@@ -167,7 +167,7 @@ func (r *Rebuilder) faults(ctx context.Context, quoteIDs []string) (map[string]s
 	faults := make(map[string]string, len(disagree))
 	for stream, f := range disagree {
 		id, _ := quotestore.QuoteID(stream)
-		faults[id] = f.String() + ", as its projection tells"
+		faults[id] = f.String() + ", according to its projection"
 	}
 	return faults, err
 }
@@ -177,7 +177,7 @@ func (r *Rebuilder) gone(ctx context.Context, way Way, f *Figures) func(quoteIDs
 	return func(quoteIDs []string) ([]string, error) {
 		absent, err := r.absent(ctx, quoteIDs)
 		for _, id := range absent {
-			fault := fmt.Sprintf("stream %s is gone from the log, as its projection tells", quotestore.StreamID(id))
+			fault := fmt.Sprintf("stream %s is gone from the log, according to its projection", quotestore.StreamID(id))
 			if !slices.Contains(f.Named, fault) {
 				f.Named = append(f.Named, fault)
 			}

@@ -230,7 +230,7 @@ func TestARebuildGivesWhatThereWas(t *testing.T) {
 func stranger() stored.Faults { return stored.Faults{Named: []string{strangerFault}} }
 
 // strangerFault is what a rebuild says about the quote of strangers.
-var strangerFault = "stream " + quotestore.StreamID(quoteID(900)) + " is gone from the log, as its projection tells"
+var strangerFault = "stream " + quotestore.StreamID(quoteID(900)) + " is gone from the log, according to its projection"
 
 // strangers puts a projection of each kind that belongs to no quote of the log.
 func (d *desk) strangers(t *testing.T) {
@@ -329,11 +329,11 @@ func TestEvidenceStays(t *testing.T) {
 		tamper func(*testing.T, *desk, string)
 		want   string
 	}{
-		"the last event is changed": {set(4, "eventId", "another"), "version 4 is changed, as its projection tells"},
+		"the last event is changed": {set(4, "eventId", "another"), "version 4 is changed, according to its projection"},
 		"an event is changed":       {set(2, "eventId", "another"), "version 2 is changed"},
-		"the tail is cut":           {remove(3, 4), "version 4 is missing, as its projection tells"},
+		"the tail is cut":           {remove(3, 4), "version 4 is missing, according to its projection"},
 		"an event is missing":       {remove(2), "version 2 is missing"},
-		"the whole stream is gone":  {remove(1, 2, 3, 4), " is gone from the log, as its projection tells"},
+		"the whole stream is gone":  {remove(1, 2, 3, 4), " is gone from the log, according to its projection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -122,7 +122,7 @@ func TestTasksThatAreNone(t *testing.T) {
 		"a step that does not exist":       {rebuild.Task{Step: "jump"}, `no step "jump"`},
 		"a part after the last":            {rebuild.Task{Step: rebuild.Fold, Number: 2, Of: 2}, "no part 2 of 2"},
 		"a part before the first":          {rebuild.Task{Step: rebuild.Fold, Number: -1, Of: 2}, "no part -1 of 2"},
-		"a place that is not one":          {rebuild.Task{Step: rebuild.Empty, Projections: readmodel.Kinds, After: "x"}, `"x" is no place`},
+		"a place that is not one":          {rebuild.Task{Step: rebuild.Empty, Projections: readmodel.Kinds, After: "x"}, `"x" is not a place`},
 	} {
 		if _, err := d.Do(t.Context(), test.task, never); err == nil || !strings.Contains(fmt.Sprint(err), test.want) {
 			t.Errorf("%s: error=%v, want %s", name, err, test.want)

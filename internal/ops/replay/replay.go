@@ -50,7 +50,8 @@ type NotFound struct{ Name string }
 
 func (e *NotFound) Error() string { return "there is no replay " + e.Name }
 
-// Order says what is to be replayed: what came into the archive from From to Until, to the rules with these names, or all.
+// Order says what is to be replayed: what came into the archive from From to Until, to the rules with these names, or
+// all.
 type Order struct {
 	Archive     string
 	Rules       []string

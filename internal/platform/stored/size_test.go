@@ -11,7 +11,8 @@ import (
 	"milepost/internal/platform/stored"
 )
 
-// TestTransactionsAreBoundedByCountAndSize: what is the size of an item counts whatever the type, in whatever of a write.
+// TestTransactionsAreBoundedByCountAndSize: what is the size of an item counts whatever the type, in whatever of a
+// write.
 func TestTransactionsAreBoundedByCountAndSize(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 390<<10)

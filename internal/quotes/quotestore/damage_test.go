@@ -126,8 +126,8 @@ func TestNoSnapshotOutlivesAForgedEvent(t *testing.T) {
 	}
 }
 
-// TestAKeyIsKnownHoweverLongAgoItWasUsed reuses idempotency keys after the snapshot has hidden their events, and after so
-// many commands that the snapshot has forgotten them.
+// TestAKeyIsKnownHoweverLongAgoItWasUsed reuses idempotency keys after the snapshot has hidden their events, and after
+// so many commands that the snapshot has forgotten them.
 func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 	t.Parallel()
 	l := newLong(t)

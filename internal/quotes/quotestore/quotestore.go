@@ -46,8 +46,8 @@ type Store struct {
 
 // Order is a command with its context.
 type Order struct {
-	// ID identifies the command; a repeated command has the same one and changes nothing. KeyedID makes those of commands
-	// that are given under an idempotency key.
+	// ID identifies the command; a repeated command has the same one and changes nothing. KeyedID makes those of
+	// commands that are given under an idempotency key.
 	ID string
 	// Actor, CorrelationID and CausationID go into the metadata of the events.
 	Actor, CorrelationID, CausationID string
@@ -430,8 +430,8 @@ func keyOf(commandID string) string {
 	return commandID
 }
 
-// after is the history as a command left it; done is false when it has left no event. The error is *KeyReused if its key
-// belongs to another command. A snapshot only says whether it is worth while to look in the whole log.
+// after is the history as a command left it; done is false when it has left no event. The error is *KeyReused if its
+// key belongs to another command. A snapshot only says whether it is worth while to look in the whole log.
 func (s *Store) after(ctx context.Context, h History, commandID string) (then History, done bool, err error) {
 	if marks, all := h.commands(); !h.Whole() && (!all || slices.Contains(marks, markOf(commandID))) {
 		if h, err = s.Load(ctx, h.Quote.ID); err != nil {

@@ -47,7 +47,8 @@ type snapshot struct {
 	// Hash is that of the event at the version of Quote.
 	Hash        string
 	RequestedAt time.Time
-	// Commands are the newest commands that were carried out, the oldest first. Forgotten reports that there were others.
+	// Commands are the newest commands that were carried out, the oldest first. Forgotten reports that there were
+	// others.
 	Commands  []commandMark
 	Forgotten bool
 }

@@ -82,8 +82,8 @@ func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, erro
 	return p, nil
 }
 
-// WithPersons returns a history that was read sealed with its personal data, if ExplainToCustomer needs them. It costs a
-// read of the whole quote. A history whose key is not here, or was erased, is returned as it is.
+// WithPersons returns a history that was read sealed with its personal data, if ExplainToCustomer needs them. It costs
+// a read of the whole quote. A history whose key is not here, or was erased, is returned as it is.
 func (c *Current) WithPersons(ctx context.Context, sealed quotestore.History) (quotestore.History, error) {
 	if !sealed.Quote.ReportsTell() || sealed.Erased {
 		return sealed, nil

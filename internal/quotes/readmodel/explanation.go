@@ -147,8 +147,8 @@ func ExplainToCustomer(q quote.Quote) (Explanation, error) {
 	return e, nil
 }
 
-// withoutDrivers are steps without the factor of the drivers, and what it follows from. Whether the minimum of the coverage
-// counts is seen in the premium alone.
+// withoutDrivers are steps without the factor of the drivers, and what it follows from. Whether the minimum of the
+// coverage counts is seen in the premium alone.
 func withoutDrivers(steps []PriceStep) []PriceStep {
 	at := slices.IndexFunc(steps, func(s PriceStep) bool { return s.Step == rating.AverageDriver })
 	if at < 0 {

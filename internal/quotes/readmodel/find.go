@@ -27,8 +27,8 @@ type Filter struct {
 	State  string
 	// From and To are when a quote was requested: at From or later, and before To.
 	From, To time.Time
-	// FromDay and ToDay are the days, where the risk is, on which a quote was requested: on FromDay or later, and on ToDay
-	// or earlier.
+	// FromDay and ToDay are the days, where the risk is, on which a quote was requested: on FromDay or later, and on
+	// ToDay or earlier.
 	FromDay, ToDay civil.Date
 	// ExpiringBy takes open quotes whose last day is that day or an earlier one.
 	ExpiringBy civil.Date
@@ -305,9 +305,9 @@ const maxOthers = 20
 // clocks is how far the clocks of those who note when quotes were requested may differ.
 const clocks = time.Minute
 
-// WithTerm returns the quotes that have a term and were requested between two times, the newest first and at most 20, as
-// their lines say. One that was submitted a moment ago may be missing. Those of the customer except have their ids and
-// when they were requested, and no more: then nothing else is read of them.
+// WithTerm returns the quotes that have a term and were requested between two times, the newest first and at most 20,
+// as their lines say. One that was submitted a moment ago may be missing. Those of the customer except have their ids
+// and when they were requested, and no more: then nothing else is read of them.
 func (s *Store) WithTerm(ctx context.Context, term quote.Term, since, now time.Time, except string) ([]Line, error) {
 	f := Filter{Term: &term, From: since, To: now.Add(clocks)}
 	b, err := f.span("")

@@ -48,8 +48,8 @@ type Projection struct {
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// Notes are what is rare in an amended request, in the answer to its amendment. They are not stored.
 	Notes []plausible.Finding `json:"notes,omitempty"`
-	// Differences are what other quotes state otherwise of the same drivers, where that referred the quote. They are for
-	// employees alone, and not stored.
+	// Differences are what other quotes state otherwise of the same drivers, where that referred the quote. They are
+	// for employees alone, and not stored.
 	Differences []quote.Difference `json:"differences,omitempty"`
 	// LogHash is the hash of the last event. It is kept beside the document, as a witness for it.
 	LogHash string `json:"-"`

@@ -273,8 +273,8 @@ var errOfAnother = errors.New("the document is of another quote or version")
 // timeLayout writes instants so that their texts sort as the instants do.
 const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
-// StillOpen returns those of a customer's quotes that are open, and those that have closed. A quote that has no line yet
-// is in neither. It reads the customer's list from its newest line to the last of the quotes.
+// StillOpen returns those of a customer's quotes that are open, and those that have closed. A quote that has no line
+// yet is in neither. It reads the customer's list from its newest line to the last of the quotes.
 func (s *Store) StillOpen(ctx context.Context, customerID string, quoteIDs []string) (open, closed []string, err error) {
 	now := time.Now()
 	for cursor := ""; len(open)+len(closed) < len(quoteIDs); {

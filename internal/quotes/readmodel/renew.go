@@ -195,7 +195,7 @@ func nameOf(key stored.Item) (string, error) {
 	for name, v := range key {
 		text, ok := v.(*types.AttributeValueMemberS)
 		if !ok {
-			return "", fmt.Errorf("%s of a key is no text", name)
+			return "", fmt.Errorf("%s of a key is not a text", name)
 		}
 		texts[name] = text.Value
 	}
@@ -210,7 +210,7 @@ func place(name string) (stored.Item, error) {
 	}
 	var texts map[string]string
 	if err := json.Unmarshal([]byte(name), &texts); err != nil {
-		return nil, fmt.Errorf("%q is no place in a projection: %w", name, err)
+		return nil, fmt.Errorf("%q is not a place in a projection: %w", name, err)
 	}
 	key := stored.Item{}
 	for name, text := range texts {

@@ -229,7 +229,7 @@ func hashOf(args []any) (any, error) {
 	case "SHA-512":
 		h = sha512.New()
 	default:
-		return nil, fmt.Errorf("%q is no hash algorithm", algorithm)
+		return nil, fmt.Errorf("%q is not a hash algorithm", algorithm)
 	}
 	h.Write([]byte(text))
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -229,7 +229,7 @@ func ParsePath(text string) (*Path, error) {
 	} else if n := nameLength(rest); n > 0 {
 		p.root, p.variable, rest = 'v', rest[:n], rest[n:]
 		if p.variable[0] >= '0' && p.variable[0] <= '9' {
-			return nil, fmt.Errorf("%q is no variable name", p.variable)
+			return nil, fmt.Errorf("%q is not a variable name", p.variable)
 		}
 	}
 	for rest != "" {
@@ -280,7 +280,7 @@ func parseMember(s string) (step, string, error) {
 		n = len(s)
 	}
 	if n == 0 || strings.ContainsAny(s[:n], " ()*?@,:'\"\\]{}$") {
-		return step{}, "", fmt.Errorf("%q is no member name", s[:n])
+		return step{}, "", fmt.Errorf("%q is not a member name", s[:n])
 	}
 	return step{kind: stepKey, key: s[:n]}, s[n:], nil
 }
@@ -304,7 +304,7 @@ func parseBracket(s string) (step, string, error) {
 		a, errFrom := optionalInt(from)
 		b, errTo := optionalInt(to)
 		if errFrom != nil || errTo != nil {
-			return step{}, "", fmt.Errorf("%q is no slice", inside)
+			return step{}, "", fmt.Errorf("%q is not a slice", inside)
 		}
 		return step{kind: stepSlice, from: a, to: b}, rest, nil
 	}
@@ -312,7 +312,7 @@ func parseBracket(s string) (step, string, error) {
 	for text := range strings.SplitSeq(inside, ",") {
 		i, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
-			return step{}, "", fmt.Errorf("%q is no index", text)
+			return step{}, "", fmt.Errorf("%q is not an index", text)
 		}
 		st.indices = append(st.indices, i)
 	}

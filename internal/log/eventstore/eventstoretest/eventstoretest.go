@@ -34,23 +34,23 @@ func Run(t *testing.T, store *eventstore.Store) {
 		return nil
 	}
 	for name, test := range map[string]func(*testing.T, *eventstore.Store){
-		"events come back as they were appended":             eventsComeBack,
-		"events are loaded from the version after":           loadedFromAfter,
-		"a stream that does not exist has no events":         noStream,
-		"a repeated append changes nothing":                  repeatedAppend,
-		"a lost race names the event that stands there":      lostRace,
-		"a lost race of several events writes none":          lostRaceOfSeveral,
-		"a stream has its own events only":                   streamsAreApart,
-		"of twenty writers one wins":                         twentyWriters,
-		"twenty writers who start over write without gaps":   twentyWritersStartOver,
-		"any data come back byte for byte":                   anyData,
-		"invalid data are refused and nothing is written":    invalidData,
-		"a stream longer than a page loads whole":            longStream,
-		"an event that an earlier program wrote still loads": earlierItem,
-		"an item that is no event is an error that names it": damagedItem,
-		"every event stands in the time index of its day":    timeIndex,
-		"nothing is appended when nobody waits for it":       canceled,
-		"appending nothing is nothing":                       nothing,
+		"events come back as they were appended":                 eventsComeBack,
+		"events are loaded from the version after":               loadedFromAfter,
+		"a stream that does not exist has no events":             noStream,
+		"a repeated append changes nothing":                      repeatedAppend,
+		"a lost race names the event that is there":              lostRace,
+		"a lost race of several events writes none":              lostRaceOfSeveral,
+		"a stream has its own events only":                       streamsAreApart,
+		"of twenty writers one wins":                             twentyWriters,
+		"twenty writers who start over write without gaps":       twentyWritersStartOver,
+		"any data come back byte for byte":                       anyData,
+		"invalid data are refused and nothing is written":        invalidData,
+		"a stream longer than a page loads whole":                longStream,
+		"an event that an earlier program wrote still loads":     earlierItem,
+		"an item that is not an event is an error that names it": damagedItem,
+		"every event is in the time index of its day":            timeIndex,
+		"nothing is appended when the context has ended":         canceled,
+		"appending nothing is nothing":                           nothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +163,7 @@ func repeatedAppend(t *testing.T, s *eventstore.Store) {
 		mustAppend(t, s, stream, 0, later...)
 		assertStream(t, s, stream, placed(events, stream))
 		if want := placed(events, stream); !reflect.DeepEqual(later, want) {
-			t.Errorf("the repeated events are\n%+v\nwant those that stand in the log:\n%+v", later, want)
+			t.Errorf("the repeated events are\n%+v\nwant those in the log:\n%+v", later, want)
 		}
 	}
 }
