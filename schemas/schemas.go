@@ -23,7 +23,7 @@ import (
 //go:embed events/*.json types/*.json openapi.yaml testdata/api/*.valid.json
 var files embed.FS
 
-// OpenAPI is the document of the HTTP API as it is written, in YAML. What is served is the Document.
+// OpenAPI is the source of the HTTP API's document, in YAML. Document is what is served.
 func OpenAPI() []byte {
 	doc, err := files.ReadFile("openapi.yaml")
 	if err != nil {

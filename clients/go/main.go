@@ -1,5 +1,6 @@
-// Command client makes one call with the client that oapi-codegen makes of the API's document: it requests a quote and
-// prints where it is. MILEPOST_API and MILEPOST_TOKEN are the address and the token; standard input is the request.
+// Command client makes one call with the client that oapi-codegen generates from the API's document: it requests a
+// quote and prints where it is. MILEPOST_API and MILEPOST_TOKEN are the address and the token; standard input is the
+// request.
 package main
 
 import (

@@ -39,7 +39,7 @@ type runCmd struct {
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
 
-// Help says what is there then.
+// Help describes what runs.
 func (*runCmd) Help() string {
 	return `The HTTP API, the functions, the workflows and everything else that the template declares run in this process, until Ctrl-C. It prints its addresses, and a first request to try.
 
@@ -48,7 +48,7 @@ Example, with its own directory and ports, so that another system can run beside
   milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000`
 }
 
-// Run serves until ctx ends, which is no failure. On a stop, requests under way get a moment to finish, and the next
+// Run serves until ctx ends, which is not a failure. On a stop, requests under way get a moment to finish, and the next
 // run resumes what was accepted and not finished.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if c.Check {

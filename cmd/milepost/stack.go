@@ -55,8 +55,8 @@ func openStack(ctx context.Context, cfg aws.Config, name string) (*stack, error)
 	return st, nil
 }
 
-// Err names the outputs that the parts opened so far need and the stack lacks; it is nil if none is missing. It is in
-// place of that of the System, which would call them variables.
+// Err names the outputs that the parts opened so far need and the stack lacks; it is nil if none is missing. It
+// replaces the System's Err, which would call them variables.
 func (st *stack) Err() error {
 	err := st.System.Err()
 	missing, ok := errors.AsType[*wiring.Missing](err)

@@ -88,7 +88,7 @@ func (d Date) Sub(e Date) int {
 	return int((d.In(time.UTC).Unix() - e.In(time.UTC).Unix()) / secondsPerDay)
 }
 
-// Compare is -1 where d is before e, 0 where they are the same day, and 1 where d is after e.
+// Compare returns -1 if d is before e, 0 if they are the same day, and 1 if d is after e.
 func (d Date) Compare(e Date) int {
 	return cmp.Or(cmp.Compare(d.year, e.year), cmp.Compare(d.month, e.month), cmp.Compare(d.day, e.day))
 }

@@ -65,7 +65,7 @@ func Contradictions(a Application, vins map[string]vehicle.Fact) []Finding {
 	return find(a, vins, Contradiction)
 }
 
-// Notes returns what is rare in an application, or has no effect.
+// Notes returns the rare answers in an application, and those without effect.
 func Notes(a Application, vins map[string]vehicle.Fact) []Finding { return find(a, vins, Note) }
 
 // rule finds one thing about a subject.

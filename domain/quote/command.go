@@ -42,7 +42,8 @@ type RecordAccidentHistory struct {
 	Answers  []Answer
 }
 
-// AmendQuote changes the request of an open quote. The quote date is that of the change, where the risk is then.
+// AmendQuote changes the request of an open quote. The quote date is the day of the change, in the time zone of the
+// risk's new place.
 type AmendQuote struct {
 	QuoteDate civil.Date
 	// On is the day where the risk was before the change. Left out it is the quote date: the risk stays in its state.

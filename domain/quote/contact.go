@@ -40,6 +40,6 @@ func (r Request) Zones() []*time.Location {
 	return zone.All(r.State)
 }
 
-// Today is the day that it is at an instant where the risk is, whatever zone the customer is in. All dates of a quote
-// are compared with it.
+// Today is the local day of the risk at an instant, whatever zone the customer is in. All dates of a quote are compared
+// with it.
 func (r Request) Today(at time.Time) civil.Date { return zone.Today(r.State, at) }

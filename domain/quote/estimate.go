@@ -13,7 +13,7 @@ type Estimate struct {
 	Notes []plausible.Finding
 }
 
-// EstimateOf rates a request as of a day. It refuses what a submission would be refused for, but for names.
+// EstimateOf rates a request as of a day. It refuses a request for the same reasons as a submission, except for names.
 func EstimateOf(r Request, quoteDate civil.Date, vehicles []VehicleLookup) (Estimate, error) {
 	application := r.application(quoteDate)
 	application.Anonymous = true

@@ -145,8 +145,8 @@ func (e QuoteDeclined) apply(q *Quote) { q.rated(StatusDeclined, &e.Rating, nil)
 
 func (QuoteDeclined) restsOn(q *Quote) []int { return q.Grounds.rated() }
 
-// QuoteAmended records that the customer changed the request. It opens a new revision; the one before it can still
-// be read. What is known of vehicles and drivers that stayed the same stays known.
+// QuoteAmended records that the customer changed the request. It opens a new revision; the one before it can still be
+// read. What is known about vehicles and drivers that stayed the same stays known.
 type QuoteAmended struct {
 	QuoteID   string     `json:"quoteId"`
 	Revision  int        `json:"revision"`
@@ -232,8 +232,8 @@ func (e ReferralDeclined) apply(q *Quote) { q.decided(StatusDeclined, &e.Decisio
 
 func (ReferralDeclined) restsOn(q *Quote) []int { return []int{q.Grounds.Outcome} }
 
-// EventReversed records that an event that should not have been was undone. The quote is what the other events make of
-// it; the event stays in the log.
+// EventReversed records that a wrong event was undone. The quote follows from the other events; the undone one stays in
+// the log.
 type EventReversed struct {
 	QuoteID string `json:"quoteId"`
 	// Version, EventID and Type are those of the event that was undone.

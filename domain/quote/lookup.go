@@ -35,7 +35,7 @@ func (e LookupsRequested) apply(q *Quote) {
 
 func (LookupsRequested) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 
-// ConditionWaived records that an underwriter takes a revision without what it is conditional on.
+// ConditionWaived records that an underwriter dropped a condition of a revision.
 type ConditionWaived struct {
 	QuoteID   string           `json:"quoteId"`
 	Revision  int              `json:"revision"`
@@ -65,7 +65,7 @@ type GiveUpLookups struct {
 	On       civil.Date
 }
 
-// WaiveCondition is an underwriter's decision to take a revision without what it is conditional on.
+// WaiveCondition is an underwriter's decision to drop a condition of a revision.
 type WaiveCondition struct {
 	Revision  int
 	Condition rating.Condition

@@ -29,7 +29,7 @@ func (r Request) application(quoteDate civil.Date) plausible.Application {
 	return a
 }
 
-// Notes are what is rare in a request and accepted. It is worth a question to the customer.
+// Notes are the rare but accepted answers in a request. They are worth a question to the customer.
 func (r Request) Notes(quoteDate civil.Date) []plausible.Finding {
 	return plausible.Notes(r.application(quoteDate), nil)
 }

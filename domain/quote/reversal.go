@@ -18,7 +18,7 @@ type Entry struct {
 	ReversedBy int
 }
 
-// Grounds are the versions of the events that made a revision what it is.
+// Grounds are the versions of the events that determine a revision's state.
 type Grounds struct {
 	// Opened is the event that opened it.
 	Opened int

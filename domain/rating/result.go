@@ -171,8 +171,8 @@ const (
 	SR22Fee    FeeCode = "SR22_FEE"
 )
 
-// Tier is the underwriting placement by prior insurance, P1 the best. It is "", and null in JSON, where
-// the state prohibits tiers.
+// Tier is the underwriting placement by prior insurance, P1 the best. It is "", and null in JSON, if the state
+// prohibits tiers.
 type Tier string
 
 // The tiers.

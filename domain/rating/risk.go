@@ -120,7 +120,7 @@ func (s *state) territory(zip string) string {
 	return s.DefaultTerritory
 }
 
-// InDefaultTerritory reports whether a ZIP code of a state has no territory of its own.
+// InDefaultTerritory reports whether a ZIP code of a state has no territory.
 func (p *Plan) InDefaultTerritory(state, zip string) bool {
 	s := p.States[state]
 	return s == nil || s.territory(zip) == s.DefaultTerritory

@@ -2,9 +2,9 @@ package vehicle
 
 import "strconv"
 
-// Decoded is what is known of a vehicle. Texts are vPIC's, makes and vehicle types in upper case;
-// what is unknown is empty or zero. The data have no safety equipment and hardly any drive type or
-// electrification level; a hybrid shows by its secondary fuel.
+// Decoded is what is known about a vehicle. Texts are vPIC's, makes and vehicle types in upper case; what is unknown is
+// empty or zero. The data have no safety equipment and hardly any drive type or electrification level; a hybrid shows
+// by its secondary fuel.
 type Decoded struct {
 	VIN string `json:"vin"`
 	// ModelYear is 0 if unknown. YearConclusive is false if the VIN also allows another year, thirty years

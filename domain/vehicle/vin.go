@@ -1,8 +1,7 @@
 // Package vehicle decodes vehicle identification numbers.
 //
-// There are four types: VIN, a well-formed number; Options and Decoded, what Decode is asked and what
-// it finds by the rules of NHTSA's vPIC, offline; and Fact, the part of it that a quote is rated on,
-// whoever decoded it.
+// There are four types: VIN, a well-formed number; Options and Decoded, the input and the result of Decode, which
+// follows the rules of NHTSA's vPIC, offline; and Fact, the part that a quote is rated on, whichever source decoded it.
 package vehicle
 
 import (
@@ -26,7 +25,7 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("VIN has %d characters, want %d", e.Length, length)
 }
 
-// CharacterError reports a character that may not stand where it does. Position counts from 1.
+// CharacterError reports a character that is not allowed in its position. Position counts from 1.
 type CharacterError struct {
 	Position  int
 	Character rune

@@ -1,5 +1,5 @@
-// Package zone has the time zones of the states, and with them the day that it is where a risk is. All dates of a
-// quote are compared with that day.
+// Package zone has the time zones of the states, and with them the local day of a risk. All dates of a quote are
+// compared with that day.
 package zone
 
 import (

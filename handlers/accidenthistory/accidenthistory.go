@@ -1,5 +1,5 @@
-// Package accidenthistory is the function that orders the accident histories of a quote's rated drivers
-// and appends what came of it to the log.
+// Package accidenthistory is the function that orders the accident histories of a quote's rated drivers and appends the
+// result to the log.
 package accidenthistory
 
 import (

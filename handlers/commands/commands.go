@@ -1,5 +1,5 @@
 // Package commands is the function behind the commands on an existing quote: amendment, acceptance, withdrawal, another
-// try of what is pending, an underwriter's decision or waiver, and the reversal of an event.
+// request for pending facts, an underwriter's decision or waiver, and the reversal of an event.
 package commands
 
 import (

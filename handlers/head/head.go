@@ -1,4 +1,4 @@
-// Package head is the function that signs once a day what came into the archive.
+// Package head is the function that signs once a day what was added to the archive.
 package head
 
 import (

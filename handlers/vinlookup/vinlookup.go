@@ -42,7 +42,7 @@ type handler struct {
 }
 
 // New makes the handler. It needs what wiring.System.QuotesWithSnapshots needs, VIN_PROVIDER and VIN_FALLBACK, and
-// VPIC_URL where the provider is vpic.
+// VPIC_URL if the provider is vpic.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	h := &handler{quotes: s.QuotesWithSnapshots()}

@@ -55,7 +55,7 @@ func scopesOf(claims map[string]string) []string {
 	return strings.Fields(claim)
 }
 
-// Staff reports whether the caller is an employee. What is about one customer asks AsStaff.
+// Staff reports whether the caller is an employee. For the data of one customer use AsStaff.
 func (c Caller) Staff() bool { return slices.Contains(c.scopes, staffScope) }
 
 // AsStaff reports whether the caller reads and acts on a customer's data as an employee. An employee who is that

@@ -11,8 +11,8 @@ import (
 // ETag is the entity tag of a quote at a version.
 func ETag(version int) string { return strconv.Quote(strconv.Itoa(version)) }
 
-// IfMatch is the version that a request names by the ETag of its If-Match header, 0 when it names none or
-// any (*). A guarded request has to name one.
+// IfMatch is the version that a request names by the ETag of its If-Match header, 0 if it names none or any (*). A
+// guarded request must name one.
 func IfMatch(r events.APIGatewayV2HTTPRequest, guarded bool) (int, error) {
 	tag := strings.TrimSpace(r.Headers["if-match"])
 	if tag == "*" || tag == "" && !guarded {

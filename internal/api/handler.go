@@ -13,8 +13,8 @@ import (
 )
 
 // Handler frames fn as the handler of API requests. fn gets the id of a quote as it is stored, in capitals, and never a
-// request with an unknown query parameter, unless the operation passes over these. An error that fn returns is answered
-// as a problem document; where it is the system's own fault, the invocation's log line says so.
+// request with an unknown query parameter, unless the operation ignores these. An error that fn returns is answered as
+// a problem document; if it is the system's own fault, the invocation's log line says so.
 func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)) lambda.Handler {
 	begin := platform.Frame(env)
 	share, badShare := shareOf(env)

@@ -23,7 +23,7 @@ const maxAnswer = 5 << 20
 var BadCursor = NewProblem(http.StatusBadRequest, "bad-cursor", "The cursor cannot be used",
 	"Use the value of next from the page before, unchanged.")
 
-// Limit is how many entries a request wants on a page at the most.
+// Limit is the maximum number of entries that a request wants on a page.
 func Limit(r events.APIGatewayV2HTTPRequest) (int, error) {
 	text, ok := r.QueryStringParameters["limit"]
 	if !ok {

@@ -148,7 +148,7 @@ func (a *Answer) RetryAfter() time.Duration {
 	return 0
 }
 
-// Decode reads the body, which has to be JSON and to be declared as JSON. The error quotes no part of it.
+// Decode reads the body, which must be JSON and be declared as JSON. The error quotes no part of it.
 func (a *Answer) Decode(into any) error {
 	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Record is what an event keeps of a call: what was asked, without personal data, and what was
-// answered, word for word. The answer may be a consumer report and is personal data.
+// Record is what an event stores about a call: the question, without personal data, and the answer, word for word. The
+// answer may be a consumer report and is personal data.
 type Record struct {
 	Party     string `json:"party"`
 	Operation string `json:"operation"`

@@ -8,7 +8,7 @@ import (
 )
 
 // NameIn is the name of the resource that an ARN has: of a function without its version, of an execution that of its
-// state machine, of a rule without its bus. What is no ARN stays as it is.
+// state machine, of a rule without its bus. A text that is not an ARN stays as it is.
 func NameIn(text string) string {
 	of, err := arn.Parse(text)
 	if err != nil {

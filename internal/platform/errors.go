@@ -17,8 +17,8 @@ type Reported interface {
 	ReportedByName()
 }
 
-// Located is an error that knows what it is about. LogAttrs returns that for the line of the invocation's log;
-// nothing personal may be in it.
+// Located is an error that knows what it is about. LogAttrs returns that for the invocation's log line; it must not
+// contain personal data.
 type Located interface {
 	error
 	LogAttrs() []slog.Attr

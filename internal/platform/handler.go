@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// HandlerFunc is a lambda.Handler made of a function.
+// HandlerFunc is a function as a lambda.Handler.
 type HandlerFunc func(ctx context.Context, payload []byte) ([]byte, error)
 
 // Invoke calls the function.

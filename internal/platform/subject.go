@@ -22,15 +22,15 @@ type Subject struct {
 // A subjected is a payload that says what it is about.
 type subjected interface{ Subject() Subject }
 
-// Note adds to the log line of the invocation under ctx what it is about. Of an invocation about several quotes the
-// line has their ids alone. It is safe for concurrent use.
+// Note adds the subject to the log line of the invocation under ctx. For an invocation about several quotes the line
+// has only their ids. It is safe for concurrent use.
 func Note(ctx context.Context, s Subject) {
 	if l, ok := ctx.Value(lineKey{}).(*line); ok {
 		l.note(s)
 	}
 }
 
-// Log writes a further line about the invocation under ctx, with what it is about.
+// Log writes another line about the invocation under ctx, with its subject.
 func Log(ctx context.Context, message string, attrs ...slog.Attr) {
 	if l, ok := ctx.Value(lineKey{}).(*line); ok {
 		l.env.Logger.LogAttrs(ctx, slog.LevelInfo, message, append(l.attrs(ctx), attrs...)...)

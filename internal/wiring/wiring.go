@@ -10,7 +10,7 @@
 //		return err // a *wiring.Missing names all that was not found
 //	}
 //
-// A part is opened when it is requested, and nothing is called before it is used. What has a state exists once in a
+// A part is opened when it is requested, and nothing is called before it is used. A part with state exists once in a
 // System: the client of each service, the cache of the customers' keys, the key of the search. Stores have none, so
 // each caller gets its own and may change its fields.
 package wiring

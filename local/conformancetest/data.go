@@ -8,7 +8,7 @@ import (
 )
 
 // Read returns a file of the recorded cases. They are in $CONFORMANCE_DIR, or else in ../shared/conformance beside the
-// repository. The test is skipped where they are absent.
+// repository. The test is skipped if they are absent.
 func Read(tb testing.TB, name string) []byte {
 	tb.Helper()
 	dir := os.Getenv("CONFORMANCE_DIR")

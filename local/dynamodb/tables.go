@@ -54,8 +54,8 @@ type IndexDescription struct {
 	IndexSizeBytes int64
 }
 
-// CreateTable creates a table. Where it exists already, as it does after a restart, the definition
-// must be the same; the error names what differs.
+// CreateTable creates a table. If it exists already, as after a restart, the definition must be the same; the error
+// names what differs.
 func (s *Service) CreateTable(in TableInput) (*TableDescription, error) {
 	if err := in.check(); err != nil {
 		return nil, err

@@ -92,8 +92,8 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Start takes up the deliveries and replays that an earlier process left unfinished, and lets the
-// schedules run. It is called once, when the rules are there and the targets can take events.
+// Start resumes the deliveries and replays that an earlier process left unfinished, and starts the schedules. Call it
+// once, when the rules exist and the targets can receive events.
 func (s *Service) Start() {
 	for _, j := range s.unfinished {
 		s.launch(j)

@@ -14,7 +14,7 @@ import (
 	"milepost/local/awsapi"
 )
 
-// A Policy is an identity-based policy: what whoever holds it may do.
+// A Policy is an identity-based policy: what its holder may do.
 type Policy struct {
 	// Name is the policy's name, or its ARN for one that AWS manages.
 	Name string

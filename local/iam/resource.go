@@ -66,7 +66,7 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 	return p.AllowsKeys(principal, action, resource, sourceARN, nil)
 }
 
-// AllowsKeys is Allows for a request with condition keys of its own, in lower case.
+// AllowsKeys is Allows for a request with its own condition keys, in lower case.
 func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN string, own Keys) bool {
 	allowed, denied := p.ask(principal, action, resource, sourceARN, own)
 	return allowed && !denied
@@ -77,13 +77,13 @@ func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
 	return p.DeniesKeys(principal, action, resource, nil)
 }
 
-// DeniesKeys is Denies for a request with condition keys of its own, in lower case.
+// DeniesKeys is Denies for a request with its own condition keys, in lower case.
 func (p *ResourcePolicy) DeniesKeys(principal, action, resource string, own Keys) bool {
 	_, denied := p.ask(principal, action, resource, "", own)
 	return denied
 }
 
-// OnlyDenies reports whether the policy allows nobody anything.
+// OnlyDenies reports whether the policy allows nothing.
 func (p *ResourcePolicy) OnlyDenies() bool {
 	return !slices.ContainsFunc(p.statements, func(s *statement) bool { return !s.deny })
 }

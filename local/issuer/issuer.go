@@ -1,8 +1,8 @@
 // Package issuer plays the OpenID Connect provider that a JWT authorizer trusts: an Issuer
 // signs tokens for Claims and publishes the key that verifies them.
 //
-// It is no login: whoever can call Token gets any token. The algorithm is RS256, since an HTTP
-// API's JWT authorizer takes RSA signatures only.
+// It is not a login: any caller of Token gets any token. The algorithm is RS256, because an HTTP API's JWT authorizer
+// accepts only RSA signatures.
 package issuer
 
 import (

@@ -53,7 +53,7 @@ type Handler interface {
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
-// Config is what a Service is made of. Its zero value works in memory, without faults or traces.
+// Config configures a Service. Its zero value works in memory, without faults or traces.
 type Config struct {
 	// Store keeps accepted asynchronous events and the positions in streams.
 	Store *storage.Store

@@ -34,7 +34,7 @@ type Service struct {
 	topics map[string]bool // by ARN
 }
 
-// New makes a Service that puts what is published into a box.
+// New makes a Service that puts published messages into a box.
 func New(box *mailbox.Box) *Service { return &Service{box: box, topics: map[string]bool{}} }
 
 var nameOfTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)

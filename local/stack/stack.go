@@ -294,8 +294,8 @@ func (s *Stack) Started() []string { return slices.Clone(s.started) }
 // LeftOut lists what the template has and the Stack does not run.
 func (s *Stack) LeftOut() []LeftOut { return slices.Clone(s.leftOut) }
 
-// Check returns the mistakes in the template that CloudFormation takes, but with which events are lost or held up, and
-// those that AWS refuses though the local runtime does not.
+// Check returns the mistakes in the template that CloudFormation accepts but that lose or delay events, and those that
+// AWS refuses but the local runtime does not.
 func (s *Stack) Check() []*template.Error { return template.Check(s.template, nil) }
 
 // Unused lists the permissions of the template's roles that were never used, by the role's name.

@@ -31,7 +31,7 @@ const defaultKeep = 100_000
 // historyAge is how long an ended execution is kept and its name taken.
 const historyAge = 90 * 24 * time.Hour
 
-// Config is what a Service is made of.
+// Config configures a Service.
 type Config struct {
 	// Store keeps machines and executions; nil keeps them in memory. With a store ended executions
 	// are kept for 90 days, as on AWS.

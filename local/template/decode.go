@@ -10,10 +10,9 @@ import (
 	"sync"
 )
 
-// Decode reads the properties into the struct that v points to, by the names in its json tags. A
-// property that the struct does not name is refused with its line, at any depth. As CloudFormation
-// does, Decode takes a number or a boolean where a string is due, and a string that reads as one
-// where a number or a boolean is due.
+// Decode reads the properties into the struct that v points to, by the names in its json tags. A property that the
+// struct does not name is refused with its line, at any depth. Like CloudFormation, Decode accepts a number or a
+// boolean for a string, and a string that reads as one for a number or a boolean.
 func (r *Resource) Decode(v any) error {
 	d := &decoder{resource: r}
 	target := reflect.ValueOf(v)

@@ -133,8 +133,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Path, e.Message)
 }
 
-// Load reads the template at path. Files that it names are looked for beside it. The error joins
-// every *Error found, in the order of lines.
+// Load reads the template at path. Files that it names are looked up beside it. The error joins every *Error found, in
+// the order of lines.
 func Load(path string, opts Options) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

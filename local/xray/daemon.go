@@ -37,8 +37,7 @@ func Listen(addr string) (*Daemon, error) {
 	return &Daemon{udp: udp, tcp: tcp}, nil
 }
 
-// Serve lets the Daemon work for s. Nobody is identified on its port, so on TCP it answers nothing
-// but what the SDKs ask.
+// Serve runs the Daemon for s. Its port identifies no caller, so on TCP it answers only what the SDKs ask.
 func (d *Daemon) Serve(s *Service) {
 	// Bursts of segments outrun the reader; what does not fit in the buffer is lost silently.
 	if err := d.udp.SetReadBuffer(4 << 20); err != nil {

@@ -27,7 +27,7 @@ const (
 	averageSegments = 12
 )
 
-// Config is what a Service is made of. Its zero value keeps 20,000 traces in memory only.
+// Config configures a Service. Its zero value keeps 20,000 traces in memory only.
 type Config struct {
 	// Store keeps the traces over a restart; nil keeps them in memory only.
 	Store *storage.Store

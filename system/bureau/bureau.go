@@ -41,7 +41,7 @@ import (
 	"time"
 )
 
-// Person is somebody the bureau knows, by license and date of birth.
+// Person is a person whom the bureau knows, by license and date of birth.
 type Person struct {
 	About       string  `json:"about"` // for readers of the data
 	License     License `json:"license"`

@@ -209,7 +209,7 @@ func Log(tb testing.TB, name string, version int) []json.RawMessage {
 	return events
 }
 
-// AnswersIn returns the providers' answers in a stored event, none where it is of another type.
+// AnswersIn returns the providers' answers in a stored event, none if it is of another type.
 func AnswersIn(tb testing.TB, v quote.Versioned, data json.RawMessage) []quote.Answer {
 	tb.Helper()
 	e, err := quote.Decode(v, data)
@@ -231,7 +231,7 @@ func (e Example) Commands() []quote.Command {
 	return []quote.Command{e.Submit(), e.Vehicles(), e.Histories(), quote.RateQuote{Revision: 1}}
 }
 
-// MustEvents are the events that commands make of a new quote.
+// MustEvents are the events of commands on a new quote.
 func MustEvents(tb testing.TB, commands ...quote.Command) []quote.Event {
 	tb.Helper()
 	var events []quote.Event

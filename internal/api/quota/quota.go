@@ -3,8 +3,8 @@
 // item for each customer.
 //
 // The item names what it counts, so that nothing is counted twice. A count costs one write of that item: a request unit
-// for each started kilobyte, which has room for about 35 quotes; the first of a day costs one more. Where the open
-// quotes are too many, the customer's list is read once to see which of them have closed since.
+// for each started kilobyte, which has room for about 35 quotes; the first of a day costs one more. If there are too
+// many open quotes, the customer's list is read once to see which of them have closed since.
 package quota
 
 import (
@@ -64,7 +64,7 @@ type Exceeded struct {
 func (e *Exceeded) Error() string { return fmt.Sprintf("the quota %q is used up", e.Policy) }
 
 // Headers are the fields of draft-ietf-httpapi-ratelimit-headers-10: each policy, and what is left of it. The window of
-// the open quotes has no end, so that they have neither w nor t.
+// the open quotes has no end, so they have neither w nor t.
 func (u Usage) Headers() map[string]string {
 	if u.PerDay == 0 {
 		return nil

@@ -1,5 +1,5 @@
 // Package history requests the accident history of a driver from a consumer reporting agency. A Client places an Order;
-// what comes back is a Result with the report, or *Unavailable with the reason.
+// the answer is a Result with the report, or *Unavailable with the reason.
 package history
 
 import (
@@ -59,7 +59,7 @@ type Order struct {
 	CorrelationID string
 }
 
-// Result is a report and the record of the call that brought it.
+// Result is a report and the record of its call.
 type Result struct {
 	Report accident.Report
 	Record effects.Record

@@ -191,7 +191,7 @@ func (s *Objects) Write(ctx context.Context, events []eventstore.Event) error {
 	return s.Close(ctx)
 }
 
-// Close puts what is gathered.
+// Close writes what is collected.
 func (s *Objects) Close(ctx context.Context) error {
 	s.n++ // so that later events are read later
 	for _, o := range s.days.Take() {

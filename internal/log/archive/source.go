@@ -26,7 +26,7 @@ type Listed struct {
 	Modified time.Time
 }
 
-// Files is where all objects of an archive are read from, also those that have no events.
+// Files is where all objects of an archive are read from, including those without events.
 type Files interface {
 	// List lists the objects whose names begin and end with texts, by name.
 	List(ctx context.Context, prefix, suffix string) ([]Listed, error)

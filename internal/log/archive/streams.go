@@ -9,7 +9,7 @@ import (
 	"milepost/internal/log/eventstore"
 )
 
-// Broken says that an archive does not have a stream as it was appended.
+// Broken is the error if an archive does not have a stream as it was appended.
 type Broken struct {
 	StreamID string
 	Version  int

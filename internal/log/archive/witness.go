@@ -55,7 +55,7 @@ const (
 // readers is how many objects are read at the same time.
 const readers = 8
 
-// Look reads a whole archive. What is wrong with one object does not keep it from the others.
+// Look reads a whole archive. A fault in one object does not keep it from reading the others.
 func Look(ctx context.Context, source Source) (*Witness, error) {
 	objects, err := source.Objects(ctx)
 	if err != nil {

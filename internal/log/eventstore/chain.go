@@ -36,7 +36,7 @@ func (e Event) Hash() string {
 // withLength writes the length of a field before it: so no two lists of fields read the same.
 func withLength(b []byte, n int) []byte { return append(strconv.AppendInt(b, int64(n), 10), ':') }
 
-// Fault is a place where a stream is not what was appended to it.
+// Fault is a place where a stream differs from what was appended.
 type Fault struct {
 	StreamID string `json:"streamId"`
 	Version  int    `json:"version"`

@@ -61,8 +61,7 @@ func (e Event) item() stored.Item {
 	return item
 }
 
-// Unreadable says that what is stored in the place of an event is damaged, or is of a newer program than this one. A
-// retry does not help.
+// Unreadable is the error if a stored event is damaged, or was written by a newer program. A retry does not help.
 type Unreadable struct {
 	StreamID string
 	Version  int

@@ -16,10 +16,10 @@ import (
 // Part is one of several parts of the log. No stream is in two parts, and each is in one.
 type Part struct{ Number, Of int }
 
-// Whole returns the streams of a part, each with all its events and each once, from the one after a stream on, or
-// all with "". The order is always the same, and means nothing. An event that cannot be read ends nothing: its
-// stream says so, and the next one follows. What is appended meanwhile may be missing. No more than some pages and
-// one stream are held at a time.
+// Whole returns the streams of a part, each with all its events and each once, from the one after a stream on, or all
+// with "". The order is always the same, and means nothing. An event that cannot be read does not end the sequence: its
+// stream says so, and the next one follows. What is appended meanwhile may be missing. At most a few pages and one
+// stream are in memory at a time.
 func (s *Store) Whole(ctx context.Context, part Part, after string) iter.Seq2[Stream, error] {
 	return func(yield func(Stream, error) bool) {
 		var stream Stream

@@ -22,7 +22,7 @@ func (e *Panic) Error() string { return "panic: " + e.What }
 type Stream func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error)
 
 // Guard is a function on a stream that parks a record on which the given one panics, with the panic and its stack in
-// the log. After a panic the records of the batch come one by one, in their order, so the others are handled as ever.
+// the log. After a panic the records of the batch are handled one by one, in order, so the others are handled as usual.
 func (l *Lot) Guard(stream Stream) Stream {
 	return func(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 		response, err := stream.try(ctx, batch)

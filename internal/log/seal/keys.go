@@ -51,7 +51,7 @@ func (e *NoKey) Error() string {
 	return text
 }
 
-// Damaged reports that what is sealed for a customer is not what was sealed in its place.
+// Damaged is the error if sealed data of a customer is not what was sealed in its place.
 type Damaged struct{ CustomerID string }
 
 func (e *Damaged) Error() string {

@@ -63,7 +63,7 @@ const (
 
 var statuses = []Status{Due, Claimed, Sending, Sent, Unknown, Failed, Obsolete, Paper, NoContact, NoConsent, Unconfirmed, Erased, NotSent}
 
-// Settled reports whether a notification is final, and nobody has to look at it.
+// Settled reports whether a notification is final and needs no attention.
 func (s Status) Settled() bool {
 	return slices.Contains([]Status{Sent, Obsolete, NoContact, NoConsent, Unconfirmed, Erased, NotSent}, s)
 }

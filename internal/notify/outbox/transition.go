@@ -108,8 +108,8 @@ type Step struct {
 	decision Decision
 }
 
-// Move makes a step of an item as it was read. ok is false, and nothing is written, if the item has moved on since and
-// the step cannot be made any more.
+// Move applies a step to an item as it was read. ok is false, and nothing is written, if the item has changed since and
+// the step is no longer possible.
 func (s *Store) Move(ctx context.Context, item Item, step Step) (ok bool, err error) {
 	step.claim = item.claim
 	_, ok, err = s.move(ctx, Ref{item.QuoteID, item.Key()}, step, transitions[step.What].from)

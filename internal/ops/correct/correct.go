@@ -70,9 +70,9 @@ func (c *Corrector) Count(ctx context.Context, w Window, after eventstore.Cursor
 	return n, nil
 }
 
-// Run takes a correction from where it is to the end of the window. After each batch it reports what it found, in
-// the order of the log, and how far it is. A Run that begins there leaves nothing out and counts nothing twice;
-// what the interrupted one had appended of a batch is found in the log.
+// Run continues a correction to the end of the window. After each batch it reports what it found, in the order of the
+// log, and its progress. A Run that begins there leaves nothing out and counts nothing twice; it finds in the log what
+// the interrupted one had appended of a batch.
 func (c *Corrector) Run(ctx context.Context, w Window, p Progress, report func([]Finding, Progress) error) (Progress, error) {
 	var batch []eventstore.Place
 	flush := func() error {

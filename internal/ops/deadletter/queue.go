@@ -38,7 +38,7 @@ type Queue struct {
 // Name returns the name of the queue.
 func (q *Queue) Name() string { return path.Base(q.URL) }
 
-// Depth returns about how many messages there are, with those that somebody has received and not yet deleted.
+// Depth returns the approximate number of messages, including those that were received and not yet deleted.
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,

@@ -1,8 +1,8 @@
 // Package erase erases a customer's personal data from the log and all its copies.
 //
-// All of that is sealed under the customer's keys. The keys are erased first: whatever happens next, nobody can read
-// what they sealed. Then each of the customer's quotes notes the erasure, and personal data that were never sealed are
-// removed. An interrupted erasure continues when it is run again.
+// That data is sealed under the customer's keys. The keys are erased first: whatever happens next, nobody can read what
+// they sealed. Then the erasure is recorded in each of the customer's quotes, and personal data that was never sealed
+// is removed. An interrupted erasure continues when it is run again.
 package erase
 
 import (

@@ -1,5 +1,5 @@
-// Package inspect looks into the log, past all projections: at the quotes that something happened to, at one as it was
-// at any time, and at what changed in it.
+// Package inspect reads the log, without projections: the quotes with events in a time, one quote as it was at any
+// time, and what changed in it.
 package inspect
 
 import (

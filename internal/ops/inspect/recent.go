@@ -22,8 +22,8 @@ type Latest struct {
 	Actor      string `json:"actor"`
 }
 
-// Recent returns the quotes that had an event in a time, at most so many, those with the newest events first. Events
-// that cannot be read are named.
+// Recent returns the quotes with an event in a time, up to a limit, those with the newest events first. Events that
+// cannot be read are named.
 func Recent(ctx context.Context, log *eventstore.Store, since, until time.Time, limit int) (quotes []Latest, unreadable []*eventstore.Unreadable, err error) {
 	last, counts := map[string]eventstore.Place{}, map[string]int{}
 	for place, err := range log.Places(ctx, eventstore.CursorAt(since), until) {

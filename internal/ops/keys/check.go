@@ -52,7 +52,7 @@ func NewCheck(quotes *quotestore.Store) *Check {
 	return &Check{quotes: quotes, under: map[keyRef]*sealedUnder{}, customers: map[string]string{}, erased: map[string]quote.Erasure{}}
 }
 
-// Note takes in events as the log has them, those of a stream in their order.
+// Note records events as the log has them, those of a stream in order.
 func (k *Check) Note(events []eventstore.Event) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

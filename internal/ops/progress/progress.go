@@ -1,4 +1,4 @@
-// Package progress keeps in a file how far a long work is, so that it can be taken up after an interruption.
+// Package progress records the progress of long work in a file, so that it can continue after an interruption.
 package progress
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// File is the name of a file that keeps how far a work is, so that it can be taken up after an
-// interruption. "" keeps nothing.
+// File is the name of a file with the progress of long work, so that it can continue after an interruption. "" records
+// nothing.
 type File string
 
 // Validate is called by the parser. Who works for hours learns before, and not with the first write, that the file
@@ -43,9 +43,9 @@ func (f File) Read() (text []byte, ok bool, err error) {
 // ErrOther is the error of a file that keeps the progress of other work.
 var ErrOther = errors.New("it keeps the progress of other work")
 
-// Resume returns what the file keeps, or begin if there is no file. whole reports whether it is a progress at all, and
-// same whether it is that of the work which begin begins. A file without a progress is set aside, and the work starts
-// again; aside is then where the file is.
+// Resume returns the progress in the file, or begin if there is no file. whole reports whether it is a valid progress,
+// and same whether it belongs to the work that begin begins. A file without a valid progress is set aside, and the work
+// starts again; aside is then where the file is.
 func Resume[P any](f File, begin P, whole, same func(P) bool) (p P, aside string, err error) {
 	text, ok, err := f.Read()
 	if !ok || err != nil {
@@ -77,8 +77,8 @@ func (f File) Write(progress any) error {
 	return os.Rename(part, string(f))
 }
 
-// SetAside moves a file that does not say how far anything is out of the way, and returns where it is then: the work
-// starts again, which repeats some and loses nothing. The file may be something else, so that it is not overwritten.
+// SetAside moves a file without a valid progress out of the way, and returns its new name: the work starts again, which
+// repeats some of it and loses nothing. The file may be something else, so it is not overwritten.
 func (f File) SetAside() (aside string, err error) {
 	aside = fmt.Sprintf("%s.damaged-%s", f, time.Now().UTC().Format("20060102T150405Z"))
 	return aside, os.Rename(string(f), aside)

@@ -21,7 +21,7 @@ import (
 	"milepost/internal/quotes/readmodel"
 )
 
-// Way says what happens to what is stored already.
+// Way says what happens to stored projections.
 type Way string
 
 // The ways to rebuild.
@@ -43,8 +43,7 @@ type Rebuilder struct {
 	Workers int
 }
 
-// Progress is what a rebuild does and how far it is: where an interrupted one can be taken up. New makes
-// the first.
+// Progress is what a rebuild does and its position, from which an interrupted one can continue. New makes the first.
 type Progress struct {
 	Projections []readmodel.Kind `json:"projections"`
 	Way         Way              `json:"way"`

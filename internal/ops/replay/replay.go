@@ -45,13 +45,12 @@ type NoArchive struct {
 
 func (e *NoArchive) Error() string { return "there is no archive " + e.Name }
 
-// NotFound is the error of a replay that nobody started.
+// NotFound is the error if there is no such replay.
 type NotFound struct{ Name string }
 
 func (e *NotFound) Error() string { return "there is no replay " + e.Name }
 
-// Order says what is to be replayed: what came into the archive from From to Until, to the rules with these names, or
-// all.
+// Order says what to replay: what was archived from From to Until, to the rules with these names, or all.
 type Order struct {
 	Archive     string
 	Rules       []string

@@ -1,4 +1,4 @@
-// Package verify checks that no event of the log was changed, taken away or slipped in.
+// Package verify checks that no event of the log was changed, removed or inserted.
 package verify
 
 import (

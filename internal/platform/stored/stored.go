@@ -1,6 +1,5 @@
-// Package stored reads the items of tables. What is read may have been damaged since it was written: a Reader
-// names the first attribute that is not what it should be, and Faults gather what was found so by work that
-// continues with everything else.
+// Package stored reads the items of tables. An item may have been damaged since it was written: a Reader names the
+// first wrong attribute, and Faults collect what work found that continues with everything else.
 package stored
 
 import (

@@ -280,8 +280,8 @@ func (s *Store) loadFor(ctx context.Context, quoteID string, c quote.Command) (H
 	return s.Latest(ctx, quoteID)
 }
 
-// ExecuteOn is Execute for a caller that has read the quote and seen that it has events. For a reversal the History has
-// to be whole. A command that needs the personal data of a customer who was erased is refused with *quote.Erased.
+// ExecuteOn is Execute for a caller that has read the quote and seen that it has events. For a reversal the History
+// must be complete. A command that needs the personal data of a customer who was erased is refused with *quote.Erased.
 func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History, error) {
 	for race := 0; ; race++ {
 		if then, done, err := s.after(ctx, h, order.ID); done || err != nil {
@@ -306,9 +306,9 @@ func (s *Store) ExecuteOn(ctx context.Context, h History, order Order) (History,
 	}
 }
 
-// Create carries out the first command on a quote without reading first: one request, when all is
-// new. Where the quote is there already, the error is a *eventstore.VersionConflict with its first event. A
-// customer's first quote makes the customer's key; one who was erased gets none, and the error is *seal.Erased.
+// Create carries out the first command on a quote without reading first: one request, if everything is new. If the
+// quote exists already, the error is a *eventstore.VersionConflict with its first event. A customer's first quote makes
+// the customer's key; one who was erased gets none, and the error is *seal.Erased.
 func (s *Store) Create(ctx context.Context, quoteID string, order Order) (History, error) {
 	h, err := s.decideAndAppend(ctx, quoteID, History{}, order)
 	if conflict, ok := errors.AsType[*eventstore.VersionConflict](err); ok {

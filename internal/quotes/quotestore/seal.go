@@ -89,8 +89,8 @@ func (s *Store) unseal(ctx context.Context, e eventstore.Event) ([]byte, error) 
 	return s.Keys.Unseal(ctx, seal.Sealed{CustomerID: e.SealedFor, KeyID: e.KeyID, Text: e.Sealed}, aad(e))
 }
 
-// CheckKey returns why what is sealed in an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey,
-// *seal.Damaged or *seal.BadKey, or why the keys cannot be asked.
+// CheckKey returns why the sealed data of an event cannot be opened, and nil if it can: *seal.Erased, *seal.NoKey,
+// *seal.Damaged or *seal.BadKey, or why the keys cannot be read.
 func (s *Store) CheckKey(ctx context.Context, e eventstore.Event) error {
 	_, err := s.unseal(ctx, e)
 	return err

@@ -14,7 +14,7 @@ import (
 
 // Fit reports whether a provider's answer, with the lookup derived from it, fits its share of the event that stores all
 // answers. If it does not, its reply is left out, and the answer says so by quote.TooLarge and the hash of the reply:
-// nothing may be made of it then.
+// no facts may be derived from it then.
 func Fit(a *quote.Answer, lookup any, answers int) (fits bool, err error) {
 	rest := *a
 	rest.Reply = ""

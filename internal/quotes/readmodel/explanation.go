@@ -19,8 +19,8 @@ type Explanation struct {
 	Rating   Rating `json:"rating"`
 }
 
-// Rating is a rating.Result as the API shows it: with named members where the log has lists, and with the steps of
-// each premium where it has a line of text.
+// Rating is a rating.Result as the API shows it: with named members instead of the log's lists, and with the steps of
+// each premium instead of its line of text.
 type Rating struct {
 	Outcome         rating.Outcome     `json:"outcome"`
 	Reasons         []rating.Code      `json:"reasons"`

@@ -129,8 +129,8 @@ type Waiver struct {
 	ReasonCode string           `json:"reasonCode"`
 }
 
-// Reported is what consumer reports hold, and what came of it. A customer never sees it: they may have asked with a
-// stranger's license.
+// Reported is what consumer reports contain, and its effect. A customer never sees it: they may have used a stranger's
+// license.
 type Reported struct {
 	// Reasons are those of the outcome, where the customer is told less.
 	Reasons []quote.Reason `json:"reasons,omitempty"`

@@ -50,9 +50,9 @@ func (s *Store) Put(ctx context.Context, p Projection) error {
 	return nil
 }
 
-// PutLine writes the line of a quote in its customer's list, unless it is as new already. It is for whoever answers
-// a submission: from then on the list has the quote. That it is not the projector who writes does no harm, since the
-// line is the same, and neither replaces a newer one.
+// PutLine writes the line of a quote in its customer's list, unless it is as new already. The function that answers a
+// submission calls it: from then on the list has the quote. It does not conflict with the projector, because the line
+// is the same, and neither replaces a newer one.
 func (s *Store) PutLine(ctx context.Context, p Projection) error {
 	return s.putOne(ctx, CustomerQuotes, p)
 }

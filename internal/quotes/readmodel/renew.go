@@ -21,8 +21,8 @@ import (
 const MaxRenewed = bounds.Transacted
 
 // Renew makes the stored projections of a kind equal to those given, which are of different quotes, and returns how
-// many it wrote. Unlike Put it replaces what was made from the same events and is different, as after a fault in the
-// program. What was made from more events stays.
+// many it wrote. Unlike Put it replaces a projection that was made from the same events and differs, as after a fault
+// in the program. One that was made from more events stays.
 func (s *Store) Renew(ctx context.Context, kind Kind, projections []Projection) (written int, err error) {
 	there, err := s.stored(ctx, kind, projections)
 	if err != nil {

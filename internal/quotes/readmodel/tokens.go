@@ -18,8 +18,8 @@ import (
 // Tokens turns a term into its token in the index: a keyed hash. With the table but without the key nobody can try
 // terms until one fits. It is safe for concurrent use.
 //
-// The key of the hashes is itself a code that KMS makes of a fixed text, with a key that never leaves it: one call for
-// each process that needs it, nothing to store, to wrap or to lose, and the same wherever the KMS key is.
+// The key of the hashes is itself an HMAC that KMS computes from a fixed text, with a key that never leaves it: one
+// call for each process that needs it, nothing to store, to wrap or to lose, and the same wherever the KMS key is.
 type Tokens struct {
 	KMS *kms.Client
 	// Key is the id, ARN or alias of the HMAC key.

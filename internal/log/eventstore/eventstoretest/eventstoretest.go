@@ -1,5 +1,4 @@
-// Package eventstoretest is the contract of the event store: what every table that it is put on has to
-// keep, whoever runs DynamoDB.
+// Package eventstoretest is the contract of the event store: what it must guarantee on every DynamoDB.
 package eventstoretest
 
 import (
