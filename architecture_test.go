@@ -43,8 +43,8 @@ func forTests(path string) bool {
 	return strings.HasPrefix(path, "milepost/") && strings.HasSuffix(path, "test")
 }
 
-// rooms has the rooms and wings of the tree, and what the packages of each may import besides those of their own. A
-// package belongs to the longest path that it is below.
+// rooms has the rooms and wings of the tree, and what the packages of each may import besides their own. A package
+// belongs to the longest path that it is below.
 var rooms = map[string][]string{
 	"domain":             nil,
 	"schemas":            {"domain"},

@@ -319,7 +319,7 @@ func TestQuoteIsNotExplainedBeforeItIsRated(t *testing.T) {
 	})
 }
 
-// TestScopesAreReadAsTheGatewayReadsThem: whoever the gateway lets through as staff is staff to the functions too.
+// TestScopesAreReadAsTheGatewayReadsThem: a caller whom the gateway accepts as staff is staff to the functions too.
 func TestScopesAreReadAsTheGatewayReadsThem(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})

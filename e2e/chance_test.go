@@ -227,7 +227,7 @@ func (c chance) storms(calm http.Handler) http.Handler {
 		at := time.Since(began)
 		for _, s := range all {
 			if s.from <= at && at < s.to {
-				http.Error(w, "not now", s.status) // with 200 it is no report
+				http.Error(w, "not now", s.status) // with 200 it is not a report
 				return
 			}
 		}
@@ -357,7 +357,7 @@ func TestWhateverGoesWrongTheProjectionsAreTheFoldOfTheLog(t *testing.T) {
 				others.Wait()
 				time.Sleep(12 * time.Hour)
 				s.settle()
-				for _, id := range ids { // whoever reads what is damaged replaces it
+				for _, id := range ids { // a reader replaces what is damaged
 					s.ask(s.token("eve", "staff"), "GET", "/quotes/"+id, "")
 				}
 				for _, customer := range []string{"ada", "bob"} {

@@ -133,7 +133,7 @@ func FuzzDamage(f *testing.F) {
 				}
 			}
 			time.Sleep(seal.Lifetime)
-			for _, id := range []string{victim, other} { // whoever reads what is damaged replaces it
+			for _, id := range []string{victim, other} { // a reader replaces what is damaged
 				s.call(s.token("eve", "staff"), "GET", "/quotes/"+id, "")
 			}
 			s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
@@ -172,7 +172,7 @@ func (s *running) assertOneAnswer(what, id string) {
 	}
 	for name, answer := range answers {
 		var p struct{ Type string }
-		_ = json.Unmarshal(answer.Body, &p) // what is no problem has no type
+		_ = json.Unmarshal(answer.Body, &p) // other answers have no type
 		switch {
 		case answer.Status == http.StatusOK, answer.Status == http.StatusPreconditionFailed:
 		case p.Type == "/problems/not-rated": // a quote that was withdrawn before it had a price

@@ -94,7 +94,7 @@ type running struct {
 	t            *testing.T
 	bureau, vpic party
 	tokens       map[string]string // by subject and scope
-	told         *told             // nil where what was answered may be taken back
+	told         *told             // nil if answers may be lost
 
 	db        *dynamodb.Client
 	bus       *eventbridge.Client
@@ -468,7 +468,7 @@ func byQuote(items []stored.Item) map[string]string {
 	documents := map[string]string{}
 	for _, item := range items {
 		var d struct{ QuoteID string }
-		_ = json.Unmarshal([]byte(text(item, "document")), &d) // what is no document is about no quote
+		_ = json.Unmarshal([]byte(text(item, "document")), &d) // other items are about no quote
 		documents[d.QuoteID] = text(item, "document")
 	}
 	return documents

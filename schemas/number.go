@@ -35,7 +35,7 @@ func wholeNumbers(found []Violation, at string, value any) (any, []Violation) {
 	return value, found
 }
 
-// whole returns a JSON number in plain digits; ok is false if it is no whole number or has too many digits.
+// whole returns a JSON number in plain digits; ok is false if it is not a whole number or has too many digits.
 func whole(number string) (digits string, ok bool) {
 	if len(number) > mostCharacters {
 		return "", false

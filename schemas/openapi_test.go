@@ -261,8 +261,8 @@ func sortOperations(all []operation) {
 	})
 }
 
-// TestParametersAreDescribed: an operation describes the parameters of its path, and each operation that posts
-// takes a key; whoever changes a quote that is there names its version.
+// TestParametersAreDescribed: an operation describes the parameters of its path, and each operation that posts takes a
+// key; each that changes an existing quote names its version.
 func TestParametersAreDescribed(t *testing.T) {
 	t.Parallel()
 	doc := openAPI(t)

@@ -45,7 +45,7 @@ func TestPersonalFollowsReferencesAndArrays(t *testing.T) {
 	}
 }
 
-// aboutPersons are members that are personal wherever they stand.
+// aboutPersons are members that are personal wherever they are.
 var aboutPersons = []string{
 	"firstName", "lastName", "middleName", "dateOfBirth", "licenseNumber", "licensedDate", "vin", "plate", "address", "phone", "email",
 	"reply", "requestHash", "reportId", "incidentId", "reason", "text", "note", "comment", "remark", "statement", "words",

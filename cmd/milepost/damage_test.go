@@ -82,7 +82,7 @@ func TestNothingThatGoesOverManyQuotesStopsAtOne(t *testing.T) {
 		if want := "stream quote-" + ids[1] + ": version 2 is missing, and the log does not have it either\n12 events of 4 quotes: 12 imported"; got.status != 1 || !strings.Contains(got.out, want) {
 			t.Errorf("import: %+v, want %q", got, want)
 		}
-		// Where damaged events stand already, the others come all the same.
+		// Even if the log has damaged events already, the others are imported.
 		got = s.milepost("log", "import", file, "--json")
 		var figures struct{ Faults []string }
 		if err := json.Unmarshal([]byte(got.out), &figures); err != nil || got.status != 1 || len(figures.Faults) != 1 {

@@ -266,8 +266,8 @@ func TestEraseLeavesNothingOfAPersonButThePremium(t *testing.T) {
 	})
 }
 
-// decided brings a quote of ada to an underwriter's decision, the way of which is given. Then it is undone and decided
-// again. All words name her.
+// decided brings a quote of ada to an underwriter's decision, whose kind is given. Then it is undone and decided again.
+// All words name her.
 func (s *running) decided(approve bool) string {
 	s.t.Helper()
 	answer := s.ask("ada", "quotes", "POST", "/quotes", strings.Replace(addressed(), `"CLEAN"`, `"REBUILT"`, 1))

@@ -125,7 +125,7 @@ func TestExamplesAreRightUse(t *testing.T) {
 		lines = append(lines, examples(leaf.Detail)...)
 	}
 	for _, line := range lines {
-		// A binary that is not built yet is no wrong use.
+		// A binary that is not built yet is not wrong usage.
 		if _, err := mustParser(t).Parse(line); err != nil && !strings.Contains(err.Error(), "dist/bootstrap: no such file") {
 			t.Errorf("milepost %s: %v", strings.Join(line, " "), err)
 		}

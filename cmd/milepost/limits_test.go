@@ -75,7 +75,7 @@ func freshParser(t *testing.T) *kong.Kong {
 	return parser
 }
 
-// required are arguments that make a command line valid but for its other flags.
+// required are arguments that make a command line valid except for its other flags.
 func required(node *kong.Node) []string {
 	return map[string][]string{
 		"correct": {"--dry-run"}, "show": {"queue"}, "export": {"-"}, "import": {"file"}, "rebuild": {"all"}, "vin": {"1HGCM82633A004352"},

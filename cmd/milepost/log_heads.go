@@ -63,7 +63,7 @@ func (c *logHeadsCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// key is the public key in the file, or else the stack's.
+// key is the public key in the file, or otherwise the stack's.
 func (c *logHeadsCmd) key(ctx context.Context, s streams) (*ecdsa.PublicKey, error) {
 	if c.PublicKey == "" {
 		st, err := c.Endpoint.open(ctx, s)

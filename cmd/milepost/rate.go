@@ -181,7 +181,7 @@ func (rate rater) batch(ctx context.Context, in io.Reader, out io.Writer) error 
 			if _, err := buffered.Write(line.text); err != nil {
 				return fmt.Errorf("rate: %w", err)
 			}
-			if len(queue) == 0 { // whoever sends line by line is waiting for this one
+			if len(queue) == 0 { // a sender of single lines is waiting for this one
 				if err := buffered.Flush(); err != nil {
 					return fmt.Errorf("rate: %w", err)
 				}

@@ -15,8 +15,8 @@ import (
 	"milepost/domain/zone"
 )
 
-// Message is a notification in words. Subject and Text hold no personal data and no amounts: they are shown
-// on locked screens, and pass through networks that anybody may read.
+// Message is a notification in words. Subject and Text have no personal data and no amounts: they are shown on locked
+// screens, and pass through networks that anybody may read.
 type Message struct {
 	Subject string
 	// Body is what an e-mail says, or an alert to staff; Text what a text message says.
@@ -122,7 +122,7 @@ func correction(q quote.Quote) []string {
 	return []string{told, offer(q)}
 }
 
-// standing says what holds after something was taken back.
+// standing says what applies after a retraction.
 func standing(q quote.Quote) string {
 	switch q.Status {
 	case quote.StatusRequested:

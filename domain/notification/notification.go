@@ -29,7 +29,7 @@ const (
 	Expired      Kind = "EXPIRED"
 	// Corrected: the quote had been rated wrongly, and has another result.
 	Corrected Kind = "CORRECTED"
-	// Retracted takes back another notification, because the event that it was about was undone.
+	// Retracted retracts another notification, because the event that it was about was undone.
 	Retracted Kind = "RETRACTED"
 )
 
@@ -68,8 +68,8 @@ type Notification struct {
 	// Since is the version of the last reversal, correction, waiver or further outcome of the revision up to that
 	// event, 0 if there was none. A result that is found again after it must be told again.
 	Since int
-	// About is the key of the notification that a Retracted takes back, and that a PaperNeeded or NotSent
-	// is about; OfKind is its kind.
+	// About is the key of the notification that a Retracted retracts, and that a PaperNeeded or NotSent is about;
+	// OfKind is its kind.
 	About  string
 	OfKind Kind
 	// Round is, for a PaperNeeded or NotSent, how often staff had the other one sent again before.
@@ -235,7 +235,7 @@ func Stands(q quote.Quote, n Notification, on civil.Date) bool {
 	case Expired:
 		return status == quote.StatusExpired
 	case Retracted:
-		return n.OfKind != Expired || status != quote.StatusExpired // the day has passed all the same
+		return n.OfKind != Expired || status != quote.StatusExpired // the day has passed nevertheless
 	}
 	return true
 }

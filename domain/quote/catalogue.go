@@ -84,7 +84,7 @@ func SchemaVersion(eventType string) int {
 	return k.Version()
 }
 
-// The literal names of the events. They stand in stored data and never change.
+// The literal names of the events. They are in stored data and never change.
 const (
 	TypeQuoteRequested           = "QuoteRequested"
 	TypeVehiclesIdentified       = "VehiclesIdentified"

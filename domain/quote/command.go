@@ -82,7 +82,7 @@ type RateQuote struct {
 	// begun, and this one has no effect.
 	Reversal   int
 	Unanswered []Fact
-	// Elsewhere are contradictions with other quotes, which whoever commands has looked for.
+	// Elsewhere are contradictions with other quotes, which the sender has searched for.
 	Elsewhere []plausible.Finding
 }
 

@@ -149,7 +149,7 @@ func (d Driver) stated(at string) map[string]string {
 	return said
 }
 
-// flatten notes the text of each value below a place that is no object or array.
+// flatten notes the text of each value below a place that is not an object or array.
 func flatten(into map[string]string, at string, value any) {
 	switch value := value.(type) {
 	case nil:

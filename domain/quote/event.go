@@ -336,7 +336,7 @@ type Decision struct {
 type VehicleLookup struct {
 	VehicleID string             `json:"vehicleId"`
 	Fact      rating.VehicleFact `json:"fact"`
-	// Retryable is set if asking again may bring more.
+	// Retryable is set if asking again may return more.
 	Retryable bool `json:"retryable,omitempty"`
 	// TooLarge is set if the fact is unavailable because the reply was TooLarge.
 	TooLarge bool `json:"tooLarge,omitempty"`
@@ -351,7 +351,7 @@ type DriverLookup struct {
 	// they are "" and nil.
 	ReportID string           `json:"reportId,omitempty"`
 	Agency   *accident.Agency `json:"agency,omitempty"`
-	// Retryable is set if asking again may bring more.
+	// Retryable is set if asking again may return more.
 	Retryable bool `json:"retryable,omitempty"`
 	// TooLarge is set if the history is unavailable because the reply was TooLarge.
 	TooLarge bool `json:"tooLarge,omitempty"`
@@ -370,7 +370,7 @@ type Answer struct {
 	Attempts int   `json:"attempts"`
 	// RequestHash proves what was asked: "sha256:" and the hash of the body that was sent.
 	RequestHash string `json:"requestHash,omitempty"`
-	// Status is the HTTP status of the last reply, 0 when there was none.
+	// Status is the HTTP status of the last reply, 0 if there was none.
 	Status int `json:"status,omitempty"`
 	// Unavailable is the reason why the provider had no usable answer; "" if it had one.
 	Unavailable string `json:"unavailable,omitempty"`

@@ -54,8 +54,8 @@ func checkPlausible(a plausible.Application) error {
 	return &InvalidRequest{Codes: codes, Faults: faults}
 }
 
-// ratingDespite is the request as if the dates of birth that cannot be were right: whoever is not born yet is not
-// reported as too young as well.
+// ratingDespite is the request as if the impossible dates of birth were right: a person who is not born yet is not also
+// reported as too young.
 func ratingDespite(faults []plausible.Finding, request rating.Request) rating.Request {
 	request.Drivers = slices.Clone(request.Drivers)
 	for i := range request.Drivers {

@@ -242,8 +242,8 @@ func (r Revision) driversStillKnown(amended Request) (lookups []DriverLookup) {
 	return lookups
 }
 
-// StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or
-// not anybody has noted it.
+// StatusOn is the status on a day. An open quote has expired when its last day has passed, whether or not there is an
+// event for it.
 func (q Quote) StatusOn(day civil.Date) Status {
 	if q.Status.IsOpen() && day.After(q.lastDay()) {
 		return StatusExpired

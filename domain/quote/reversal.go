@@ -93,7 +93,7 @@ func (c ReverseEvent) decide(q Quote) ([]Event, error) {
 	return events, nil
 }
 
-// dependents are the events that stand and rest on events that do not, directly or through each other.
+// dependents are the events in force that rest on events that are not, directly or through each other.
 func (q Quote) dependents(undone map[int]bool) (left []Entry) {
 	for _, e := range q.Log {
 		if !undone[e.Version] && slices.ContainsFunc(e.On, func(on int) bool { return undone[on] }) {
@@ -129,7 +129,7 @@ func (e *AlreadyReversed) Error() string {
 	return fmt.Sprintf("event %d was undone by event %d", e.Version, e.By)
 }
 
-// DependedOn refuses to undo an event while others stand that rest on it.
+// DependedOn refuses to undo an event while others in force rest on it.
 type DependedOn struct{ Events []Entry }
 
 func (e *DependedOn) Error() string {

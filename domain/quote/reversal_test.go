@@ -62,7 +62,7 @@ func TestWhatRestsOnAnEventIsNamed(t *testing.T) {
 	}
 	// 1 requested, 2 vehicles, 3 histories, 4 offered, 5 amended, 6 offered again with the same facts, 7 accepted.
 	amended := with(l.offered, l.amended(t), second(l.offered[3]), second(accepted))
-	// The same, but for another car: 6 is its lookup.
+	// The same, except for another car: 6 is its lookup.
 	another := edited(t, l.example.Request, func(r *quote.Request) { r.Vehicles[0].VIN = "5YJ3E1EA7PF000109" })
 	otherCar := with(l.offered, quote.QuoteAmended{QuoteID: quotetest.ID, Revision: 2, QuoteDate: l.day, Request: another},
 		quote.VehiclesIdentified{QuoteID: quotetest.ID, Revision: 2, Vehicles: l.vehicles.Vehicles, Answers: l.vehicles.Answers}, second(l.offered[3]))
@@ -165,9 +165,8 @@ func TestAQuoteIsWhatTheEventsThatStandMake(t *testing.T) {
 	}
 }
 
-// TestAnyReversalLeavesAQuoteThatCouldBe undoes events of quotes in any state, among all kinds of commands. The
-// state is always what the events that stand make alone, and each of these could have happened without those
-// that were undone.
+// TestAnyReversalLeavesAQuoteThatCouldBe undoes events of quotes in any state, among all kinds of commands. The state
+// always follows from the events in force alone, and each of these could have happened without those that were undone.
 func TestAnyReversalLeavesAQuoteThatCouldBe(t *testing.T) {
 	t.Parallel()
 	examples := slices.DeleteFunc(quotetest.Examples(t), func(e quotetest.Example) bool { return e.Expected.Outcome == rating.Invalid })

@@ -13,8 +13,8 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// factorsIn visits every factor and amount under v with the path to it, but for the optional amounts of
-// underwriting rules.
+// factorsIn visits every factor and amount under v with the path to it, except for the optional amounts of underwriting
+// rules.
 func factorsIn(v reflect.Value, path string, visit func(path string, f factor, isAmount bool)) {
 	switch {
 	case v.Type() == reflect.TypeFor[rule]():

@@ -16,7 +16,7 @@ import (
 // Reasons, a Declined one has no Price.
 type Result struct {
 	Outcome Outcome `json:"outcome"`
-	// Reasons are the validation codes of an Invalid request, else the underwriting rules that fired.
+	// Reasons are the validation codes of an Invalid request, otherwise the underwriting rules that fired.
 	Reasons    []Code      `json:"reasons"`
 	Conditions []Condition `json:"conditions,omitzero"`
 	// ExpiresOn is the last day on which the quote may be accepted.
@@ -132,7 +132,7 @@ const (
 	Declined Outcome = "DECLINED"
 )
 
-// outcomes are in order from the best for the applicant, but for Invalid.
+// outcomes are in order from the best for the applicant, except for Invalid.
 var outcomes = []Outcome{Invalid, Quoted, Referred, Declined}
 
 // UnmarshalText reads an outcome and refuses any other text.

@@ -8,14 +8,14 @@ import (
 	"milepost/domain/civil"
 )
 
-// tables are a rate plan as it is written. Members without a tag have the name of the JSON member but
-// for case. Members named after a rule in words, such as Rule, are for the reader only.
+// tables are a rate plan as it is written. Members without a tag have the name of the JSON member except for case.
+// Members named after a rule in words, such as Rule, are for the reader only.
 type tables struct {
 	Schema, Notice, RatePlanID, Version, Program, Currency, NumericConvention string
 
 	Effective struct {
 		PolicyEffectiveFrom civil.Date
-		// PolicyEffectiveThrough is no date where the plan has no end.
+		// PolicyEffectiveThrough is no date if the plan has no end.
 		PolicyEffectiveThrough civil.Date
 		// ReleasedAt is when the plan was released. Nobody is rated under it before that day.
 		ReleasedAt time.Time

@@ -8,7 +8,7 @@ type charset uint64
 
 const members = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ|"
 
-// Characters by where they may stand.
+// Characters by their allowed positions.
 var (
 	digits          = charsetOf("0123456789")
 	vinCharacters   = charsetOf("0123456789ABCDEFGHJKLMNPRSTUVWXYZ")

@@ -12,7 +12,7 @@ type Code int
 // The codes that a decode may have.
 const (
 	Clean             Code = 0   // nothing is wrong, though 9, 10, 12 or 14 may hold as well
-	WrongCheckDigit   Code = 1   // the check digit does not follow, or a character may not stand where it does
+	WrongCheckDigit   Code = 1   // the check digit does not follow, or a character is not allowed in its position
 	Corrected         Code = 2   // one position is wrong and only one character is possible there
 	CorrectedByDigit  Code = 3   // one position is wrong and only one character there suits the check digit
 	OnePositionWrong  Code = 4   // one position is wrong and several characters are possible
@@ -25,7 +25,7 @@ const (
 	NoModelYear       Code = 11  // position 10 has no year
 	OtherModelYear    Code = 12  // the requested year is not the VIN's
 	UnusedCharacters  Code = 14  // some characters had no meaning
-	InvalidCharacters Code = 400 // some characters may not stand where they do
+	InvalidCharacters Code = 400 // some characters are not allowed in their positions
 )
 
 // weight is what a code counts against the pass that earned it.
@@ -108,7 +108,7 @@ func (p *pass) judgeForm(offRoad bool) {
 	for i := range len(p.vin) {
 		c := p.vin[i]
 		if allowed := p.allowed(i); !allowed.has(c) {
-			// The star of a partial VIN is no mistake, and an off-road vehicle needs no check digit.
+			// The star of a partial VIN is not a mistake, and an off-road vehicle needs no check digit.
 			invalid = invalid || c != '*' && !(offRoad && i == 8)
 			miscast = true
 		}

@@ -13,9 +13,9 @@ import (
 type Options struct {
 	// YearLimit is the latest model year to believe in. The rule of vPIC is the current year plus two.
 	YearLimit int
-	// ModelYear is what the asker knows the model year to be, or 0. It weighs in if the VIN allows it and another
-	// year. If the VIN does not allow it, it is still preferred to the VIN's year as long as it explains
-	// anything, and earns code 12; whoever only wants to compare leaves it 0.
+	// ModelYear is the model year that the caller knows, or 0. It decides if the VIN allows it and another year. If the
+	// VIN does not allow it, it is still preferred to the VIN's year as long as it explains anything, and earns code
+	// 12; leave it 0 for a comparison only.
 	ModelYear int
 }
 

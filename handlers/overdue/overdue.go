@@ -56,8 +56,8 @@ type Swept struct {
 	Quotes int `json:"quotes"`
 }
 
-// sweep goes through the quotes that wait. One that fails does not hold up the others; the run fails in the end, and
-// the next one finds that quote again.
+// sweep handles the quotes that wait. One that fails does not delay the others; the run fails in the end, and the next
+// one finds that quote again.
 func (h *handler) sweep(ctx context.Context, _ json.RawMessage) (Swept, error) {
 	now := time.Now().UTC()
 	ids, err := h.projections.RequestedBefore(ctx, now.Add(-after))

@@ -69,7 +69,7 @@ func (h *handler) publish(ctx context.Context, batch events.DynamoDBEvent) (even
 	return events.DynamoDBEventResponse{}, nil
 }
 
-// together is how many records, from the first, are dealt with at once: those of appended events, or one change.
+// together is how many records, from the first, are handled at once: those of appended events, or one change.
 func together(records []events.DynamoDBEventRecord) int {
 	for n, r := range records[:min(bounds.Announcements, len(records))] {
 		if _, changed := tamper.Of(r); changed {

@@ -118,7 +118,7 @@ func batch(n int, spoil map[int]func(string) string) []byte {
 	return []byte(`{"Records":[` + strings.Join(records, ",") + `]}`)
 }
 
-// publishBatch returns the sequence number from which the batch has to come again, "" for none.
+// publishBatch returns the sequence number from which the batch must be delivered again, "" for none.
 func publishBatch(t *testing.T, h lambda.Handler, payload []byte) (from string, failure error) {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), payload)

@@ -76,8 +76,8 @@ func (d desk) pages(t *testing.T, quoteID, limit string) (all []quotes.AuditEntr
 	}
 }
 
-// larger is a request with about so many bytes of incidents, which say nothing new. If quoting is set, its texts are of
-// characters that take six bytes each in an answer.
+// larger is a request with about a number of bytes of incidents, which say nothing new. If quoting is set, its texts
+// are of characters that take six bytes each in an answer.
 func larger(r quote.Request, bytes int, quoting bool) quote.Request {
 	r.Address = &quote.Address{Line1: strings.Repeat("x", 100), City: "Springfield", State: "OH", Zip: "45501"}
 	if quoting {

@@ -32,7 +32,7 @@ const (
 	none     = "none"
 )
 
-// provider looks one vehicle up. An answer that is unavailable is no error.
+// provider looks one vehicle up. An unavailable answer is not an error.
 type provider func(ctx context.Context, customerID string, v rating.Vehicle) (vehicle.Fact, quote.Answer, error)
 
 type handler struct {

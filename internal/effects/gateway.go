@@ -78,8 +78,8 @@ func New(config Config) (*Gateway, error) {
 	}}, nil
 }
 
-// checkEndpoint refuses a base URL that would send personal data to anybody who listens, or to a place that is
-// not plain from the URL.
+// checkEndpoint refuses a base URL that would expose personal data to others, or to a place that is not plain from the
+// URL.
 func checkEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	switch {
@@ -171,7 +171,7 @@ type attempt struct {
 	wait   time.Duration // before the retry
 }
 
-// Do makes a call. The error is *Muted during a replay and *NoAnswer when there is no answer; an answer of any HTTP
+// Do makes a call. The error is *Muted during a replay and *NoAnswer if there is no answer; an answer of any HTTP
 // status is not an error. There is always a Record, except for *Muted.
 func (g *Gateway) Do(ctx context.Context, call Call) (*Answer, error) {
 	if err := Allow(ctx, g.config.Party); err != nil {

@@ -14,8 +14,8 @@ type Record struct {
 	Operation string `json:"operation"`
 	// IDs are those of the Call.
 	IDs map[string]string `json:"ids,omitempty"`
-	// RequestHash is "sha256:" and the hash of the body that was sent, "" when none was. It proves
-	// what was asked to whoever has the request.
+	// RequestHash is "sha256:" and the hash of the body that was sent, "" if none was. It proves the question to anyone
+	// who has the request.
 	RequestHash string `json:"requestHash,omitempty"`
 	// AskedAt is when the call began, in UTC.
 	AskedAt time.Time `json:"askedAt"`
@@ -23,7 +23,7 @@ type Record struct {
 	DurationMS int64 `json:"durationMs"`
 	// Attempts counts the requests that were sent; 0 when the gateway did not get as far.
 	Attempts int `json:"attempts"`
-	// Status is the HTTP status of the answer, 0 when there was none.
+	// Status is the HTTP status of the answer, 0 if there was none.
 	Status int `json:"status,omitempty"`
 	// Reply is the body of the answer. One that is too large, or no text, has the ReplyHash alone, if it was
 	// read to its end.

@@ -24,7 +24,7 @@ func beginTrace(ctx context.Context, config Config, call Call, attempt int) (con
 	if segment == nil {
 		return ctx, nil
 	}
-	_ = segment.AddAnnotation("attempt", attempt) // fails for a type that is no number, text or truth value alone
+	_ = segment.AddAnnotation("attempt", attempt) // fails only for a type other than number, text or truth value
 	segment.Lock()
 	defer segment.Unlock()
 	segment.Namespace = "remote"

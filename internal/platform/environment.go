@@ -53,12 +53,12 @@ func FromProcess() Environment {
 	}
 }
 
-// maxAWSAnswer is how long a function waits until an answer of AWS begins before the SDK asks again. None that
-// functions ask for takes as long, and all functions may run longer.
+// maxAWSAnswer is how long a function waits until an answer of AWS begins before the SDK asks again. No answer that
+// functions need takes as long, and all functions may run longer.
 const maxAWSAnswer = 10 * time.Second
 
 // AWSClient returns a client for all SDK clients of a process, so that they share connections: of one that the SDK may
-// still change, as of none, each makes a copy with connections of its own. A call whose answer has not begun after
+// still change, as of none, each makes a copy with its own connections. A call whose answer has not begun after
 // maxAnswer fails like one whose connection breaks; with 0 it takes as long as its context allows.
 //
 // A function is frozen between two invocations, perhaps for minutes. A connection that was idle for longer than

@@ -44,7 +44,7 @@ func Annotate(ctx context.Context, name string, values map[string]string) {
 		return
 	}
 	for k, v := range values {
-		// The error only says that v is no string.
+		// The error only says that v is not a string.
 		_ = segment.AddAnnotation(k, v)
 	}
 	segment.Close(nil)

@@ -26,8 +26,8 @@ const MaxBody = 16 << 20
 // AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query protocol, and by its path to one that
 // speaks REST JSON. A service that owns all paths gets the requests signed for it.
 //
-// The access key of the request's signature names the caller. The signature itself is not
-// verified: whoever reaches the endpoint could as well take another key.
+// The access key of the request's signature names the caller. The signature itself is not verified: anyone who reaches
+// the endpoint could also use another key.
 //
 // All Handle calls come before the first request; after that a Server is safe for concurrent use.
 type Server struct {

@@ -21,7 +21,7 @@ type keyAttribute struct {
 	kind kind
 }
 
-// keySchema is the key of a table or an index; sort.name is "" when there is no sort key.
+// keySchema is the key of a table or an index; sort.name is "" if there is no sort key.
 type keySchema struct{ partition, sort keyAttribute }
 
 func (k *keySchema) has(name string) bool {

@@ -107,7 +107,7 @@ func (p *parser) wrong(format string, args ...any) {
 	}
 }
 
-// unexpected says that the next token cannot stand where it does.
+// unexpected says that the next token is not allowed in its place.
 func (p *parser) unexpected() {
 	if p.err == nil {
 		p.err = syntaxError(p.text, p.next(), p.tokens[max(p.pos-1, 0)], p.following())
@@ -292,7 +292,7 @@ var (
 	updateFunctions = []string{"if_not_exists", "list_append"}
 )
 
-// valueOf is a function call where a value has to stand.
+// valueOf is a function call in the place of a value.
 func (p *parser) valueOf(c call) operand {
 	isPredicate, ofUpdate := slices.Contains(predicates, c.function), slices.Contains(updateFunctions, c.function)
 	switch {
@@ -385,7 +385,7 @@ func (p *parser) closes(open int) int {
 	return len(p.tokens) - 1
 }
 
-// predicate is a function call where a condition has to stand.
+// predicate is a function call in the place of a condition.
 func (p *parser) predicate(c call) condition {
 	switch {
 	case c.function == "attribute_exists":

@@ -117,7 +117,7 @@ func (c *changeStream) reserve(ch *change) (*record, []storage.Op) {
 	return r, append(ops, storage.Op{Bucket: c.table.streamBucket(), Key: sh.recordKey(r.sequence), Value: r.stored})
 }
 
-// complete makes a committed record visible, or takes back one that was not committed.
+// complete makes a committed record visible, or removes one that was not committed.
 func (sh *shard) complete(r *record, committed bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -197,8 +197,7 @@ func (t *template) fill(value func(name string) ([]byte, error)) ([]byte, error)
 	return out, nil
 }
 
-// unquoted makes JSON fit to stand within a JSON string. As on AWS, an object or array loses its
-// quotation marks.
+// unquoted makes JSON fit into a JSON string. As on AWS, an object or array loses its quotation marks.
 func unquoted(value []byte) []byte {
 	if value[0] == '"' {
 		return value[1 : len(value)-1]

@@ -291,8 +291,7 @@ func parseCIDR(text string) test {
 	return addressRange{first, top}
 }
 
-// parseAddress reads an IPv4 or IPv6 address; one with a zone or with an IPv4 tail is no address
-// here.
+// parseAddress reads an IPv4 or IPv6 address; one with a zone or with an IPv4 tail is not an address here.
 func parseAddress(text string) (netip.Addr, bool) {
 	if !looksLikeAddress(text) {
 		return netip.Addr{}, false

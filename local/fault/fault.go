@@ -19,7 +19,7 @@ type Plan struct {
 	// Call is asked before each call to a service with a JSON protocol, such as PutEvents: its error, an *awsapi.Error,
 	// is the answer. The caller is awsapi.CallerOf. It may block, so that calls meet.
 	Call func(ctx context.Context, operation string) error
-	// Invoke stands between the runtime and a function's handler. It calls next, or fails or
-	// panics before or after it.
+	// Invoke is called between the runtime and a function's handler. It calls next, or fails or panics before or after
+	// it.
 	Invoke func(ctx context.Context, function string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error)
 }

@@ -14,7 +14,7 @@ import (
 	"milepost/local/issuer"
 )
 
-// A token, and how whoever trusts the issuer reads it.
+// A token, and how a party that trusts the issuer reads it.
 func ExampleIssuer_Token() {
 	dir, err := os.MkdirTemp("", "issuer")
 	if err != nil {

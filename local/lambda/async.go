@@ -166,7 +166,7 @@ func (s *Service) process(f *function, e *asyncEvent) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			// The function was not run, so this is no attempt.
+			// The function was not run, so this is not an attempt.
 			e.Next = time.Now().Add(backoff(throttles, throttleDelay, maxThrottleDelay))
 			throttles++
 			continue

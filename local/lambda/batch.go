@@ -44,7 +44,7 @@ func (l *lane) deliver(ctx context.Context, batch []stream.Record) bool {
 			return false
 		}
 		if err != nil {
-			// Throttled, or not invoked at all: that is no attempt, and only the records' age ends it.
+			// Throttled, or not invoked at all: that is not an attempt, and only the records' age ends it.
 			if !sleep(ctx, backoff(blocked, firstBatchDelay, maxBatchDelay)) {
 				return false
 			}
@@ -86,7 +86,7 @@ func (l *lane) deliver(ctx context.Context, batch []stream.Record) bool {
 	return true
 }
 
-// halves splits a piece in two. A split is no retry, so each half has the quota that was left.
+// halves splits a piece in two. A split is not a retry, so each half has the quota that was left.
 func halves(p piece) []piece {
 	first, second := p, p
 	middle := len(p.records) / 2

@@ -25,7 +25,7 @@ type invocationTrace struct {
 	started   time.Time
 }
 
-// beginTrace decides whether an invocation is traced: the caller may have, else the sampler does.
+// beginTrace decides whether an invocation is traced: the caller may have, otherwise the sampler does.
 func (s *Service) beginTrace(ctx context.Context, f *function, requestID string) invocationTrace {
 	incoming := awsapi.TraceHeader(ctx)
 	header := xray.ParseHeader(incoming)

@@ -83,8 +83,8 @@ func (s *Service) serve(c *call) error {
 	return op.answer(s, c)
 }
 
-// address finds the bucket and the key that a request is about. In the host's name the bucket stands before
-// "s3.", or before a name of this machine.
+// address finds the bucket and the key that a request is about. In the host's name the bucket precedes "s3.", or before
+// a name of this machine.
 func address(r *http.Request) (bucket, key string) {
 	host := r.Host
 	if host == "" {

@@ -11,7 +11,7 @@ import (
 	"milepost/local/awsapi"
 )
 
-// mostKeys is how many keys an answer has at the most.
+// mostKeys is how many keys an answer has at most.
 const mostKeys = 1000
 
 // contents is an object in a list.

@@ -1,8 +1,8 @@
 // Package sqs plays Amazon SQS, as far as dead-letter queues and their readers need it: a Service has standard queues,
 // whose messages the store keeps.
 //
-// A message that was received is hidden for the visibility timeout of its queue and comes again
-// unless it is deleted; FIFO queues are refused.
+// A message that was received is hidden for the visibility timeout of its queue and is delivered again unless it is
+// deleted; FIFO queues are refused.
 package sqs
 
 import (

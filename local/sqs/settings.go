@@ -86,7 +86,7 @@ func (s *settings) parseRedrivePolicy(text string) error {
 	case float64:
 		s.maxReceives = int(n)
 	case string:
-		s.maxReceives, _ = strconv.Atoi(n) // what is no number is out of range, below
+		s.maxReceives, _ = strconv.Atoi(n) // what is not a number is out of range, below
 	}
 	if s.maxReceives < 1 || s.maxReceives > 1000 {
 		return bad("Invalid value for maxReceiveCount: must be between 1 and 1000.")

@@ -43,7 +43,7 @@ var kinds = []kind{
 	{resource: "AWS::Logs::LogGroup", why: "log lines go to the terminal, and none are kept"},
 }
 
-// schemasAreForPeople says why there is no schema registry: the bus takes any event, with one or without.
+// schemasAreForPeople says why there is no schema registry: the bus accepts any event, with a schema or without.
 const schemasAreForPeople = "the bus checks no event against a schema; the registry is for people and their tools"
 
 // provision makes every resource of the template.

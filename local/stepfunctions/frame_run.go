@@ -333,7 +333,7 @@ func (f *frame) childExecution(i int) (*execution, []storage.Op, error) {
 	return e, []storage.Op{e.recordOp(&r)}, nil
 }
 
-// childRan takes in that a child execution has ended.
+// childRan records that a child execution has ended.
 func (f *frame) childRan(end *childEnd) {
 	c := &f.run.children[end.index]
 	if c.status != statusRunning {

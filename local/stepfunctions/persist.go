@@ -55,7 +55,7 @@ func (f *frame) stored() *storedFrame {
 	return &storedFrame{State: f.state.Name, Input: json.RawMessage(f.input.Text()), Variables: f.scope.Own, position: f.position}
 }
 
-// positions collects where a frame and those below it stand, by their paths.
+// positions collects the positions of a frame and those below it, by their paths.
 func (f *frame) positions(into map[string]*storedFrame) {
 	into[f.path] = f.stored()
 	for _, c := range f.children {

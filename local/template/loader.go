@@ -206,8 +206,7 @@ func (l *loader) loadResources(sam bool) {
 	}
 }
 
-// source reads one entry of the Resources section; nil when its condition is false or it is no
-// resource at all.
+// source reads one entry of the Resources section; nil if its condition is false or it is not a resource at all.
 func (l *loader) source(f field, sam bool) *source {
 	n := f.value
 	if n.kind != objectNode {

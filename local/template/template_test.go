@@ -77,8 +77,8 @@ func assertSame(t *testing.T, path string, got, want any) {
 	}
 }
 
-// normal hides what differs without a difference: one action may stand without a list, the order of
-// tags and policies is free, and a definition is JSON in whatever layout.
+// normal hides what differs without a difference: one action needs no list, the order of tags and policies is free, and
+// a definition is JSON in whatever layout.
 func normal(name string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:

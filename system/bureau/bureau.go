@@ -1,7 +1,6 @@
-// Package bureau plays the consumer reporting agency that accident histories are ordered from. A
-// Bureau answers orders about the People it knows; anybody else is a NO_HIT. The people in
-// people.json, whom it always knows, are invented. It is an outside party: it shares nothing with
-// the client that asks it.
+// Package bureau plays the consumer reporting agency that accident histories are ordered from. A Bureau answers orders
+// about the People it knows; everyone else is a NO_HIT. The people in people.json, whom it always knows, are invented.
+// It is an outside party: it shares nothing with the client that asks it.
 //
 // These license numbers make it answer in a certain way whatever the state and the date of birth,
 // so that each outcome can be tried by hand:

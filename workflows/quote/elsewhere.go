@@ -37,7 +37,7 @@ func (r *rater) elsewhere(ctx context.Context, h quotestore.History, now time.Ti
 // before it when it was rated.
 const maxCompared = quote.SpeedQuotes - 1
 
-// others are the quotes of lines, but for one. What they state about drivers is read if there are enough of them to
+// others are the quotes of lines, except for one. What they state about drivers is read if there are enough of them to
 // matter.
 func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lines []readmodel.Line) ([]quote.Other, error) {
 	var others []quote.Other

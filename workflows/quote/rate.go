@@ -42,7 +42,7 @@ func (r Rated) with(q quote.Quote) Rated {
 	return r
 }
 
-// asksAgain reports whether the execution has pending facts to ask for: after a reversal another one has.
+// asksAgain reports whether the execution has pending facts to request: after a reversal another one has.
 func (r Rated) asksAgain(q quote.Quote) bool {
 	return q.Number == r.Revision && q.Reversal == r.Reversal && q.AsksAgain()
 }

@@ -69,7 +69,7 @@ func Examples(tb testing.TB) []Example {
 		}}
 		for n, d := range r.Drivers {
 			license := LicenseNumber
-			if n > 0 { // everybody has a license of their own
+			if n > 0 { // everybody has their own license
 				license += d.DriverID
 			}
 			examples[i].Request.Drivers = append(examples[i].Request.Drivers, quote.Driver{

@@ -30,7 +30,7 @@ import (
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	// PerDay is how many quotes a customer may ask for on a day of UTC; 0 bounds nothing, lookups neither.
+	// PerDay is how many quotes a customer may request per day (UTC); 0 limits nothing, not even lookups.
 	PerDay int
 	// Lookups is how often on a day a customer may have the providers asked again, by amendments or otherwise.
 	Lookups int
@@ -81,7 +81,7 @@ func (u Usage) Headers() map[string]string {
 const (
 	// tries is how often a count is retried while others count for the same customer, or the table has no room for it.
 	tries = 5
-	// pause is how long a count waits at the most before its second try, and twice as long before each that follows.
+	// pause is how long a count waits at most before its second try, and twice as long before each that follows.
 	pause = 20 * time.Millisecond
 	// keptDays is how long an item is kept after its last count: no quote is open longer.
 	keptDays = 90

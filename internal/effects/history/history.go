@@ -68,10 +68,10 @@ type Result struct {
 	Location string
 }
 
-// sourceUnavailable is the agency's word for a failure of its own.
+// sourceUnavailable is the agency's code for its own failure.
 const sourceUnavailable = effects.Reason(accident.SourceUnavailable)
 
-// Unavailable says that there is no report, and why.
+// Unavailable is the error if there is no report.
 type Unavailable struct {
 	// Reason is the agency's own error code, or why it did not answer.
 	Reason effects.Reason

@@ -65,7 +65,7 @@ const (
 	ServerError effects.Reason = "SERVER_ERROR"
 )
 
-// Unavailable says that there is no answer, and why.
+// Unavailable is the error if there is no answer.
 type Unavailable struct {
 	Reason effects.Reason
 	// Record is what was asked and answered.

@@ -22,7 +22,7 @@ type Bucket struct {
 	Prefix string
 }
 
-// ErrEmpty says that there is no object.
+// ErrEmpty is returned if there is no object.
 var ErrEmpty = errors.New("the archive is empty")
 
 // Put writes an object unless there is one under its key. An existing one is not an error: it has the same lines.

@@ -190,7 +190,7 @@ func TestABrokenStreamIsNamedAndTheOthersAreImported(t *testing.T) {
 	for name, row := range map[string]struct {
 		events []eventstore.Event
 		want   string
-		stands int // how many are in the log afterwards at the most
+		stands int // how many are in the log afterwards at most
 	}{
 		"changed":             {changed, "stream s: version 5 does not follow version 4: one of them was changed", 4},
 		"with a gap":          {slices.Delete(slices.Clone(events), 2, 4), "stream s: version 4 is missing, and the log does not have it either", 2},

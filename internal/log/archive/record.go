@@ -35,8 +35,7 @@ type metadata struct {
 	TraceHeader   string `json:"traceHeader,omitempty"`
 }
 
-// dataMember begins the last member of a line. It can stand nowhere else in it before: the quotes of a text are
-// escaped.
+// dataMember begins the last member of a line. It cannot appear earlier in the line: the quotes of a text are escaped.
 var dataMember = []byte(`,"data":`)
 
 // AppendLine adds the line of an event, with its end. Sealed members stay sealed: the event must be as the log has it.
@@ -69,8 +68,8 @@ func plain(data []byte) bool {
 	return len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}' && !bytes.ContainsAny(data, "\r\n") && json.Valid(data)
 }
 
-// parseLine reads what AppendLine wrote, without the end of the line. The event's data are a part of the line.
-// They are not parsed: whoever folds them will.
+// parseLine reads what AppendLine wrote, without the end of the line. The event's data are a part of the line. They are
+// not parsed: the fold does that.
 func parseLine(line []byte) (eventstore.Event, error) {
 	at := bytes.Index(line, dataMember)
 	if at < 0 || line[len(line)-1] != '}' {

@@ -106,7 +106,7 @@ func TestAStreamWithAGapComesAsItIs(t *testing.T) {
 			t.Errorf("%d events, want those after the first", len(stream.Events))
 		}
 	}
-	// It lacks its first event, and is there all the same.
+	// It lacks its first event, but is returned nevertheless.
 	absent, err := log.Absent(t.Context(), []string{"stream-6", "stream-7", "stream-60"})
 	if err != nil || !slices.Equal(absent, []string{"stream-60"}) {
 		t.Errorf("absent=%v error=%v, want stream-60", absent, err)

@@ -49,7 +49,7 @@ func (v verified) write(t *testing.T, stream string, imported bool) eventstore.W
 		}
 		return w
 	}
-	for i := range events { // as whoever opened it appends it
+	for i := range events { // as a caller that unsealed it appends it
 		events[i].Stored = events[i].Data
 	}
 	if err := v.Append(t.Context(), stream, 0, events); err != nil {

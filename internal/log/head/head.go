@@ -153,7 +153,7 @@ func (m *Maker) gather(ctx context.Context, h *Head) error {
 			return err
 		}
 		h.Objects = append(h.Objects, Object{o.Name, hashOf(body)})
-		// An object without events, or with broken ones, is under its hash all the same.
+		// An object without events, or with broken ones, is covered by its hash nevertheless.
 		_ = archive.ReadAll(body, func(events []eventstore.Event) error {
 			for _, e := range events {
 				if e.Version > last[e.StreamID].Version {

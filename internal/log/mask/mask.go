@@ -53,8 +53,8 @@ type Masked struct {
 // tries is how many replacements are tried until one yields the same price. Each is nearer to what it replaces.
 const tries = 16
 
-// Stream masks the events of a whole stream, from its first event on, in a chain of their own. Sealed data must have
-// been unsealed; masked, it is readable.
+// Stream masks the events of a whole stream, from its first event on, in their own chain. Sealed data must have been
+// unsealed; masked, it is readable.
 func (m *Masker) Stream(events []eventstore.Event) (Masked, error) {
 	documents := make([]any, len(events))
 	for i, e := range events {

@@ -96,7 +96,7 @@ func sameYears(d, on, moved, movedOn civil.Date) bool {
 	return true
 }
 
-// factors are by how much a number may be multiplied: a fifth more or less at the most, and less with each choice.
+// factors are by how much a number may be multiplied: a fifth more or less at most, and less with each choice.
 func (s *stream) factors(kind string, of any) iter.Seq[float64] {
 	return func(yield func(float64) bool) {
 		for choice := range choices {
@@ -111,7 +111,7 @@ func (s *stream) factors(kind string, of any) iter.Seq[float64] {
 // whole moves a whole number to one that is rated alike.
 func (s *stream) whole(kind string, n json.Number, of any, alike func(a, b int) bool) json.Number {
 	v, err := strconv.Atoi(n.String())
-	if err != nil || v == 0 { // which is no number of miles
+	if err != nil || v == 0 { // which is not a number of miles
 		return n
 	}
 	for factor := range s.factors(kind, of) {
@@ -129,7 +129,7 @@ func (s *stream) amount(kind, text string, of any, alike func(a, b decimal.Decim
 	if err != nil {
 		return text
 	}
-	dollars, _ := v.Float64() // what replaces it is no sum of money
+	dollars, _ := v.Float64() // what replaces it is not a sum of money
 	for factor := range s.factors(kind, of) {
 		moved := strconv.FormatFloat(dollars*factor, 'f', 2, 64)
 		if to, err := decimal.Parse(moved); err == nil && to.Cmp(v) != 0 && alike(v, to) {

@@ -22,7 +22,7 @@ type Erasure struct {
 	ReasonCode string `json:"reasonCode"`
 }
 
-// Erase replaces all keys of a customer by a record, for good. If there is a record already, it stays and is returned:
+// Erase replaces all keys of a customer by a record, forever. If there is a record already, it stays and is returned:
 // the first erasure counts. A record that does not say who and why is refused, because that cannot be added later.
 func (k *Keys) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	if e.By == "" || e.ReasonCode == "" {

@@ -110,7 +110,7 @@ func (t *tree) walk(document []byte, found found) error {
 	return t.walkBelow(d, "", found)
 }
 
-// walkBelow goes through the object or array that comes next.
+// walkBelow walks through the next object or array.
 func (t *tree) walkBelow(d *jsontext.Decoder, pointer string, found found) error {
 	begin, err := d.ReadToken()
 	if err != nil {

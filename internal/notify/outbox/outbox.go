@@ -35,8 +35,7 @@ import (
 // Status is how far a notification is.
 type Status string
 
-// The statuses. Due, Claimed and Sending are on their way; the others are final, but for what Put and
-// Decide say.
+// The statuses. Due, Claimed and Sending are on their way; the others are final, except for what Put and Decide say.
 const (
 	Due     Status = "DUE"
 	Claimed Status = "CLAIMED"

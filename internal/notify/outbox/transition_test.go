@@ -318,8 +318,8 @@ func (r rules) explore() (seen map[Status]bool, wrong error) {
 	return seen, nil
 }
 
-// stuck checks that the next run of senddue brings an item to an end, or that a person can; an item that nobody is
-// looking for any more is at its end.
+// stuck checks that the next run of senddue brings an item to an end, or that a person can; an item that needs no
+// attention is at its end.
 func (r rules) stuck(w world) error {
 	const fresh = len(w.processes) + 1
 	for at, steps := w, 0; slices.Contains(onItsWay, at.status); steps++ {

@@ -28,8 +28,8 @@ type Postman struct {
 }
 
 const (
-	// lease is how long one notification may take whoever sends it. It is longer than any function that does
-	// no more than that runs.
+	// lease is how long a sender may take for one notification. It is longer than the timeout of any function that only
+	// sends.
 	lease = 5 * time.Minute
 	// maxAttempts is how often a notification is offered to a provider that refuses it, at growing intervals.
 	maxAttempts = 5

@@ -332,7 +332,7 @@ func TestNothingIsSentTwiceWhateverComesTwiceLateOrAtOnce(t *testing.T) {
 					}
 				}
 				wg.Wait()
-				// Whatever was lost comes again in the end.
+				// Whatever was lost is delivered again in the end.
 				for _, i := range random.Perm(len(versions)) {
 					if _, err := o.function(t, "notify", nil).Invoke(t.Context(), notice(versions[i])); err != nil {
 						t.Fatal(err)

@@ -27,7 +27,7 @@ type Corrector struct {
 	Mandate quote.Mandate
 	// DryRun finds out what would be corrected, and appends nothing.
 	DryRun bool
-	// Workers is how many quotes are dealt with at the same time.
+	// Workers is how many quotes are handled at the same time.
 	Workers int
 }
 
@@ -135,7 +135,7 @@ type subject struct {
 	bad *eventstore.Unreadable
 }
 
-// all deals with subjects at the same time, and returns what it found in their order.
+// all handles subjects at the same time, and returns what it found in their order.
 func (c *Corrector) all(ctx context.Context, w Window, subjects []subject) (findings []Finding, looked int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -338,7 +338,7 @@ func made(h quotestore.History, commandID string) (*Finding, error) {
 	return findingOf(then.Quote, then.Quote.Correction.Event), nil
 }
 
-// refused reports whether the domain refused a correction, so that it is no failure of this program.
+// refused reports whether the domain refused a correction, so that it is not a failure of this program.
 func refused(err error) bool {
 	_, superseded := errors.AsType[*quote.Superseded](err)
 	_, undone := errors.AsType[*quote.NotRated](err)

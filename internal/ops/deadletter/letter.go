@@ -114,7 +114,7 @@ func (l *Letter) what() string {
 	}{l.Function, l.Body, l.Event, l.Records}
 	text, err := json.Marshal(what) // which compacts the event
 	if err != nil {
-		return l.ID // readLetter takes no event that is no JSON
+		return l.ID // readLetter accepts only events in JSON
 	}
 	sum := sha256.Sum256(text)
 	return string(sum[:])

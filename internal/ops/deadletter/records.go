@@ -16,9 +16,9 @@ import (
 // looks for them, it may answer none although there are some.
 const maxEmpty = 100
 
-// records reads records from their stream: all insertions between the first and the last, since that is
-// what the functions of the log's stream ask for. There may be more of them than were in the batch,
-// because a shard's records are handed out in several batches at a time.
+// records reads records from their stream: all insertions between the first and the last, because that is what the
+// functions of the log's stream receive. There may be more of them than were in the batch, because a shard's records
+// are handed out in several batches at a time.
 func (r *Redriver) records(ctx context.Context, at *Records) ([]events.DynamoDBEventRecord, error) {
 	if at.ShardID == "" {
 		return r.parked(ctx, at)

@@ -124,7 +124,7 @@ func (e *Eraser) notes(ctx context.Context, ids []string, did *Erasure) error {
 // settling is how long what was appended last may take to be found.
 const settling = 30 * time.Second
 
-// outlast waits until no function remembers the keys any more, and takes in the quotes that were submitted until then.
+// outlast waits until no function holds the keys any more, and finds the quotes that were submitted until then.
 func (e *Eraser) outlast(ctx context.Context, ids []string, did *Erasure) error {
 	over := did.Erased.At.Add(seal.Lifetime + settling)
 	if wait := time.Until(over); wait > 0 {

@@ -116,7 +116,7 @@ func (k *Check) Faults(ctx context.Context) ([]Fault, error) {
 	}
 	for customer := range erased {
 		held, err := k.quotes.Keys.Holder(ctx, customer)
-		if _, damaged := errors.AsType[*seal.BadKey](err); err != nil && !damaged { // what is no key is no erasure either
+		if _, damaged := errors.AsType[*seal.BadKey](err); err != nil && !damaged { // what is not a key is not an erasure either
 			return nil, err
 		}
 		if held.Erasure == nil {

@@ -37,10 +37,10 @@ type Player struct {
 	Bus *eventbridge.Client
 	// BusName is the name or ARN of the bus.
 	BusName string
-	// Name marks the notices as a playback, so that whoever has effects stays mute. With "" they look
-	// new: it is for events that were never announced.
+	// Name marks the notices as a playback, so that functions with effects ignore them. With "" they look new: it is
+	// for events that were never announced.
 	Name string
-	// PerSecond is how many events are played in a second at the most, 0 for no limit.
+	// PerSecond is how many events are played per second at most, 0 for no limit.
 	PerSecond int
 	// Lag is by how much the time index may be behind the log, 0 where it never is. See IndexLag.
 	Lag time.Duration
@@ -189,8 +189,7 @@ func (p *Player) announce(ctx context.Context, places []eventstore.Place, eventT
 	return len(entries), faults, nil
 }
 
-// putTries is how often entries are sent that the bus refuses, and longestPause how long it is left alone between
-// two tries at the most.
+// putTries is how often entries are sent that the bus refuses, and longestPause the longest pause between two tries.
 const (
 	putTries     = 10
 	longestPause = 20 * time.Second

@@ -39,7 +39,7 @@ const (
 type Rebuilder struct {
 	Quotes      *quotestore.Store
 	Projections *readmodel.Store
-	// Workers is how many parts of the log are dealt with at the same time.
+	// Workers is how many parts of the log are processed at the same time.
 	Workers int
 }
 
@@ -56,7 +56,7 @@ type Progress struct {
 
 // Part is how far a part of the log is.
 type Part struct {
-	// After is the last stream that was dealt with, "" before the first.
+	// After is the last stream that was handled, "" before the first.
 	After string `json:"after"`
 	Done  bool   `json:"done"`
 }
@@ -188,7 +188,7 @@ func (r *Rebuilder) gone(ctx context.Context, way Way, f *Figures) func(quoteIDs
 	}
 }
 
-// foldAll deals with the parts of the log that are not done.
+// foldAll folds the parts of the log that are not done.
 func (r *Rebuilder) foldAll(ctx context.Context, p *Progress, report func(Progress) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -290,7 +290,7 @@ func (b *batch) fold(ctx context.Context, stream eventstore.Stream) error {
 		return nil
 	}
 	h, err = b.of.Quotes.HistoryOf(ctx, events)
-	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok { // it is found by its id, as ever
+	if broken, ok := errors.AsType[*eventstore.Unreadable](err); ok { // it is found by its id, as usual
 		b.Named = append(b.Named, broken.Error()+"; it cannot be searched for")
 		return nil
 	}

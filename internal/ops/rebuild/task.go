@@ -17,7 +17,7 @@ type Step string
 const (
 	// Empty removes the projections.
 	Empty Step = "empty"
-	// Fold deals with one part of the log.
+	// Fold folds one part of the log.
 	Fold Step = "fold"
 	// Tidy names projections of quotes that the log does not have, and removes them if the way is Prune.
 	Tidy Step = "tidy"
@@ -29,10 +29,10 @@ type Task struct {
 	Projections []readmodel.Kind `json:"projections"`
 	// Way is that of the rebuild. Only to tidy needs it.
 	Way Way `json:"way,omitempty"`
-	// Number and Of say which part of the log is dealt with.
+	// Number and Of say which part of the log is folded.
 	Number int `json:"number"`
 	Of     int `json:"of"`
-	// After is what was dealt with last, "" at the beginning: a stream, or a place in the first of Projections.
+	// After is what was handled last, "" at the beginning: a stream, or a place in the first of Projections.
 	After string `json:"after"`
 	Done  bool   `json:"done"`
 	Figures
@@ -79,7 +79,7 @@ func (t *Task) check() error {
 	return nil
 }
 
-// remove takes one projection after the other. Those that are dealt with are left out of what remains.
+// remove takes one projection after the other. Those that are done are left out of what remains.
 func (r *Rebuilder) remove(ctx context.Context, t *Task, unwanted func(quoteIDs []string) ([]string, error), enough func() bool) error {
 	for len(t.Projections) > 0 {
 		err := r.Projections.Remove(ctx, t.Projections[0], t.After, unwanted, func(after string, removed int) error {

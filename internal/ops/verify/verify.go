@@ -87,7 +87,7 @@ func (r *Verifier) all(ctx context.Context) ([]string, error) {
 func (r *Verifier) one(ctx context.Context, quoteID string, check *keys.Check, v *Verification) error {
 	// The projection is read first, so that an event appended between the two reads is not a fault.
 	p, _, err := r.Projections.Get(ctx, quoteID)
-	if _, damaged := errors.AsType[*readmodel.Damaged](err); err != nil && !damaged { // it is no witness then
+	if _, damaged := errors.AsType[*readmodel.Damaged](err); err != nil && !damaged { // then it is not a witness
 		return err
 	}
 	stream := quotestore.StreamID(quoteID)

@@ -127,7 +127,7 @@ func TestNoSnapshotOutlivesAForgedEvent(t *testing.T) {
 }
 
 // TestAKeyIsKnownHoweverLongAgoItWasUsed reuses idempotency keys after the snapshot has hidden their events, and after
-// so many commands that the snapshot has forgotten them.
+// more commands than the snapshot remembers.
 func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 	t.Parallel()
 	l := newLong(t)
@@ -158,7 +158,7 @@ func TestAKeyIsKnownHoweverLongAgoItWasUsed(t *testing.T) {
 		t.Fatal("the quote has no snapshot")
 	}
 	assert("after a snapshot")
-	// Each event of these is a command of its own.
+	// Each of these events has its own command.
 	var more []quote.Event
 	for range 1010 {
 		more = append(more, quote.QuoteAmended{QuoteID: l.id, Revision: 30, QuoteDate: l.example.QuoteDate, Request: l.example.Request})

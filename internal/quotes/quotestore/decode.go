@@ -66,8 +66,8 @@ type encoded struct {
 	data string
 }
 
-// generation is how many events are kept before the older ones are let go: some megabytes at the most. They are
-// let go after half the lifetime of a key, too, so that what was erased is forgotten with its key.
+// generation is how many events are kept before the older ones are dropped: a few megabytes at most. They are also
+// dropped after half the lifetime of a key, so that what was erased is forgotten with its key.
 const (
 	generation    = 500
 	generationAge = seal.Lifetime / 2

@@ -206,7 +206,7 @@ func (h History) first(n int) (History, error) {
 		return h, nil
 	}
 	q, err := Fold(h.Events[:n])
-	q.Erasure = h.Quote.Erasure // it takes in the past
+	q.Erasure = h.Quote.Erasure // it includes the past
 	return History{Quote: q, Events: h.Events[:n:n], Erased: h.Erased}, err
 }
 
@@ -392,8 +392,8 @@ func (s *Store) sealedBefore(customerID string) func(context.Context) (bool, err
 	return func(ctx context.Context) (bool, error) { return s.hasSealed(ctx, customerID) }
 }
 
-// encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is no
-// part of a web page, the trace of a premium is full of arrows, and those are read again and again.
+// encode writes the data of an event. Unlike json.Marshal it leaves "<", ">" and "&" as they are: an event is not part
+// of a web page, the trace of a premium is full of arrows, and those are read again and again.
 func encode(e quote.Event) (json.RawMessage, error) {
 	text, err := marshal(e)
 	if err != nil {

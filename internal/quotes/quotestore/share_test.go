@@ -15,7 +15,7 @@ import (
 	"milepost/internal/quotes/quotestore"
 )
 
-// TestAnswersOfTheLargestShareAreStored: so many answers as an event may have to hold, each with the largest reply
+// TestAnswersOfTheLargestShareAreStored: as many answers as an event may have to store, each with the largest reply
 // that is said to fit, of texts that can be compressed or cannot.
 func TestAnswersOfTheLargestShareAreStored(t *testing.T) {
 	t.Parallel()

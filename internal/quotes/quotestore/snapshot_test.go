@@ -97,7 +97,7 @@ func (l *long) growTo(version int) {
 	}
 }
 
-// changed asks for six months instead of twelve, or the other way round.
+// changed requests six months instead of twelve, or the other way round.
 func (l *long) changed(r quote.Request) quote.Request {
 	r.TermMonths = 18 - r.TermMonths
 	return r
@@ -270,7 +270,7 @@ func TestASnapshotIsSealedAndGoesWithTheKey(t *testing.T) {
 	})
 }
 
-// TestASnapshotDoesNotOutliveAnErasureInTheLog: whoever still remembers the key does not show what was erased.
+// TestASnapshotDoesNotOutliveAnErasureInTheLog: a process that still holds the key does not show what was erased.
 func TestASnapshotDoesNotOutliveAnErasureInTheLog(t *testing.T) {
 	t.Parallel()
 	l := newLong(t)

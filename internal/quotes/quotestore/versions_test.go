@@ -102,7 +102,7 @@ func TestALogOfMixedVersionsIsReadAsOneOfTheNewest(t *testing.T) {
 						t.Errorf("at version %d it was %+v\nwant %+v, %v", version+1, then.Quote, twins.Quote, err)
 					}
 				}
-				// A command that was carried out before is known again, and a new one is decided as ever.
+				// A command that was carried out before is known again, and a new one is decided as usual.
 				last := now[len(now)-1]
 				for _, o := range []quotestore.Order{
 					{ID: last.Metadata.CommandID, At: at, Command: quote.RateQuote{Revision: 1}},

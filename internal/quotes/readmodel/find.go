@@ -51,7 +51,7 @@ func (f Filter) onDay(day civil.Date) bool {
 	return !day.Before(f.FromDay) && (f.ToDay.IsZero() || !day.After(f.ToDay))
 }
 
-// somewhere is how far, at the most, a day begins before or after that of UTC.
+// somewhere is how far, at most, a day begins before or after that of UTC.
 const somewhere = 14 * time.Hour
 
 // requested are the instants between which every matching quote was requested, zero if there are none.
@@ -204,8 +204,7 @@ func (s *source) fill(ctx context.Context) error {
 	return nil
 }
 
-// sources are where the quotes that are looked for stand: under the term, in the customer's list, or in the index by
-// status.
+// sources are where the matching quotes are: under the term, in the customer's list, or in the index by status.
 func (s *Store) sources(ctx context.Context, f Filter, b span, limit int) ([]*source, error) {
 	if b.none() {
 		return nil, nil

@@ -26,7 +26,8 @@ const (
 	Search Kind = "search"
 )
 
-// Kinds are the projections that are documents, which the log makes without anybody's key. All has the search too.
+// Kinds are the projections that are documents, which are computed from the log without any key. All has the search
+// too.
 var (
 	Kinds = []Kind{Quotes, CustomerQuotes}
 	All   = []Kind{Quotes, CustomerQuotes, Search}

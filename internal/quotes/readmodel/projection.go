@@ -43,8 +43,8 @@ type Projection struct {
 	ErasedAt *time.Time `json:"personalDataErasedAt,omitempty"`
 	// Correction is the last one of the revision, nil where nothing was corrected.
 	Correction *Correction `json:"correction,omitempty"`
-	// Earlier are the last revisions that were amended, quote.MaxEarlier at the most, the oldest first. Each
-	// can be read with asOf.
+	// Earlier are the last revisions that were amended, at most quote.MaxEarlier, the oldest first. Each can be read
+	// with asOf.
 	Earlier []Revision `json:"earlierRevisions,omitempty"`
 	// Notes are what is rare in an amended request, in the answer to its amendment. They are not stored.
 	Notes []plausible.Finding `json:"notes,omitempty"`

@@ -224,7 +224,7 @@ func (s *Store) linesOf(ctx context.Context, entries []stored.Item) ([]row, erro
 	for i, entry := range entries {
 		key, customer := keyOf(entry)
 		rows[i] = row{key: key, Line: Line{QuoteID: CustomerQuotes.quoteID(entry), CustomerID: customer}}
-		if customer != "" { // else the entry is damaged
+		if customer != "" { // otherwise the entry is damaged
 			keys = append(keys, stored.Item{"customerId": entry["customerId"], "quoteKey": entry["quoteKey"]})
 		}
 	}

@@ -164,7 +164,7 @@ func answer(w http.ResponseWriter, e envelope) {
 		panic(errors.New("vpictest: " + err.Error()))
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(body) // whoever asked may be gone
+	_, _ = w.Write(body) // the caller may be gone
 }
 
 func page(w http.ResponseWriter, status int) {

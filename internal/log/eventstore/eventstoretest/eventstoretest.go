@@ -60,7 +60,7 @@ func Run(t *testing.T, store *eventstore.Store) {
 
 var errInvalid = errors.New("the data do not fit")
 
-// at is when the events of the tests occur, but for those that ask for the time.
+// at is when the events of the tests occur, except for those that need the time.
 var at = time.Date(2026, 5, 1, 12, 30, 0, 123456789, time.UTC)
 
 // event makes an event with its own id.
