@@ -6,10 +6,9 @@ run:
 	dist/milepost run
 
 # Runs all tests. Vetting is make lint's. Each test opens systems of its own and soon drops them, so garbage is collected
-# only when a process has as much memory as is given here; else that takes up to a third of the time. Linking without what
-# only debuggers read saves a third of the time that linking takes.
+# only when a process has as much memory as is given here; else that takes up to a third of the time.
 test:
-	GOGC=off GOMEMLIMIT=1500MiB go test -vet=off -ldflags='-s -w' ./...
+	GOGC=off GOMEMLIMIT=1500MiB go test -vet=off ./...
 
 # Measures the system and prints a table.
 bench:
