@@ -18,7 +18,7 @@ import (
 func TestADamagedKeyLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	type item = stored.Item
-	text := func(s string) types.AttributeValue { return stored.Text(s) }
+	text := stored.Text
 	garbage := stored.Bytes([]byte("garbage"))
 	stack := stacktest.Open(t, nil)
 	k, _ := process(stack)
