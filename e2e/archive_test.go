@@ -90,7 +90,7 @@ func (s *running) lives() []string {
 	return ids
 }
 
-// handKeysTo returns another system the customers' keys, wrapped by its own key: what is sealed in an archive stays so.
+// handKeysTo passes the customers' keys to another system, wrapped by its own key: what is sealed in an archive stays so.
 func (s *running) handKeysTo(other *running) {
 	s.t.Helper()
 	for h, err := range s.log.Keys.All(s.t.Context()) {

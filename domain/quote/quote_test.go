@@ -301,7 +301,7 @@ func TestWorkedExamples(t *testing.T) {
 	}
 }
 
-// TestAnyOrderOfCommandsKeepsTheInvariants returns all kinds of commands in any order and any number of times, as
+// TestAnyOrderOfCommandsKeepsTheInvariants sends all kinds of commands in any order and any number of times, as
 // messages that are lost, late or doubled and customers of little patience would, until the workflow of the last
 // revision has given up waiting.
 func TestAnyOrderOfCommandsKeepsTheInvariants(t *testing.T) {

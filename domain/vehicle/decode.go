@@ -223,7 +223,7 @@ func (p *pass) findMake() {
 	}
 }
 
-// convertDisplacement returns the displacement in cc and in liters if it is known in any unit.
+// convertDisplacement sets the displacement in cc and in liters if it is known in any unit.
 func (p *pass) convertDisplacement() {
 	units := []struct {
 		element byte

@@ -155,7 +155,7 @@ func (r *readers) submitOne(c *rand.Rand) {
 	r.told[body.QuoteID] = max(r.told[body.QuoteID], 1)
 }
 
-// change returns a command, which may be refused.
+// change sends a command, which may be refused.
 func (r *readers) change(c *rand.Rand, id string) {
 	r.t.Helper()
 	request := quotetest.MustExample(r.t, "E01").On(civil.DateOf(time.Now().UTC())).Request

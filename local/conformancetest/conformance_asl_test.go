@@ -308,7 +308,7 @@ func (c *aslCase) previousIDs() []any {
 	return ids
 }
 
-// tidyDetails returns the details of an event the form of the recordings.
+// tidyDetails puts the details of an event into the form of the recordings.
 func tidyDetails(block map[string]any) {
 	for _, name := range []string{"inputDetails", "outputDetails", "assignedVariablesDetails"} {
 		delete(block, name)

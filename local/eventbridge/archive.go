@@ -156,7 +156,7 @@ func (a *archive) search(key []byte) int {
 	return i
 }
 
-// each returns the archived events that are not before from, in the order of time, until fn returns false.
+// each calls fn with the archived events that are not before from, in the order of time, until fn returns false.
 func (a *archive) each(from time.Time, fn func(archived) bool) error {
 	if oldest := a.oldest(); from.Before(oldest) {
 		from = oldest

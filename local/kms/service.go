@@ -153,7 +153,7 @@ func (s *Service) loadMaterial(k *key) error {
 	return s.store.Commit(storage.Op{Bucket: keys, Key: []byte(k.ID), Value: value})
 }
 
-// CreateAlias returns a key another name. The key is named by its id or its ARN.
+// CreateAlias adds a name for a key. The key is named by its id or its ARN.
 func (s *Service) CreateAlias(name, target string) error {
 	if !strings.HasPrefix(name, "alias/") || strings.HasPrefix(name, "alias/aws/") || len(name) == len("alias/") {
 		return awsapi.Errorf("ValidationException", "Alias must start with the prefix \"alias/\" and not with \"alias/aws/\": %s", name)

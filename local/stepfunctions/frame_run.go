@@ -172,7 +172,7 @@ func (r *activeRun) count(c *child, n int) {
 	*r.Executions.of(c.status) += n
 }
 
-// move returns a child another status.
+// move sets the status of a child.
 func (r *activeRun) move(i int, status string) {
 	r.count(&r.children[i], -1)
 	r.children[i].status = status

@@ -71,7 +71,7 @@ func (e *execution) emitBeginning() {
 	e.service.segments(segment)
 }
 
-// emitSegment returns the whole segment of an execution that has ended. Its subsegments are read off the history.
+// emitSegment sends the whole segment of an execution that has ended. Its subsegments are read off the history.
 func (e *execution) emitSegment() {
 	if e.trace == nil {
 		return

@@ -18,12 +18,12 @@ import (
 	"slices"
 	"time"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform/stored"
 )
 
 // Store counts quotes and lookups. It is safe for concurrent use.
@@ -57,7 +57,7 @@ const (
 
 // Exceeded says that a quota is used up.
 type Exceeded struct {
-	Policy string // DayPolicy, OpenPolicy or LookupsPolicy
+	Policy string // one of the names above
 	Usage  Usage
 }
 

@@ -175,7 +175,7 @@ func (c *counted) Read(p []byte) (int, error) {
 // block is how much text is decoded at a time; a line may be longer.
 const block = 1 << 20
 
-// decode returns the events in the text of an object, some at a time, and calls bad with each line that is not one; an
+// decode yields the events in the text of an object, some at a time, and calls bad with each line that is not one; an
 // error of bad ends it. The events' data are parts of the text that was read.
 func decode(r io.Reader, yield func([]eventstore.Event) error, bad func(error) error) error {
 	line := 0

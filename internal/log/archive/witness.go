@@ -117,7 +117,7 @@ func readBody(body []byte, yield func([]eventstore.Event) error, bad func(error)
 	return lines.Sum(nil), nil
 }
 
-// ReadAll returns the events in the bytes of an object. The error is that of the first line that is not one.
+// ReadAll yields the events in the bytes of an object. The error is that of the first line that is not one.
 func ReadAll(body []byte, yield func([]eventstore.Event) error) error {
 	_, err := readBody(body, yield, func(err error) error { return err })
 	return err

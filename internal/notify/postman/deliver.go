@@ -54,7 +54,7 @@ func (p *Postman) move(ctx context.Context, item outbox.Item, step outbox.Step) 
 	return err
 }
 
-// checkAbandoned looks at a notification that cannot be claimed, and returns it up if its sender is gone.
+// checkAbandoned looks at a notification that cannot be claimed, and gives it up if its sender is gone.
 func (p *Postman) checkAbandoned(ctx context.Context, quoteID, key string, now time.Time) error {
 	item, there, err := p.outbox.Get(ctx, quoteID, key)
 	if err != nil || !there || !item.Abandoned(now) {

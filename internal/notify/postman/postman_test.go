@@ -687,7 +687,7 @@ func (o *office) lost(t *testing.T) {
 	}
 }
 
-// decide returns a person's verdict on the offer.
+// decide records a person's verdict on the offer.
 func (o *office) decide(t *testing.T, v outbox.Verdict) outbox.Item {
 	t.Helper()
 	i, err := o.outbox.Decide(t.Context(), o.items(t)["1#QUOTE_READY"].Item, outbox.Decision{Verdict: v, By: "eve", At: time.Now().UTC(), Note: "n"})
