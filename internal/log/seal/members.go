@@ -3,8 +3,8 @@ package seal
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,7 +24,7 @@ func Cut(data []byte, paths []schemas.Path) (rest, members []byte) {
 		wanted.add(path)
 	}
 	done := 0 // how much of data is done
-	_ = wanted.walk(data, func(pointer string, _ *tree, value jsontext.Value, end int) {
+	_ = wanted.walk(data, func(pointer jsontext.Pointer, _ *tree, value jsontext.Value, end int) {
 		if value.Kind() == jsontext.KindNull {
 			return
 		}
@@ -50,17 +50,17 @@ func Join(rest, members []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var values map[string]jsontext.Value
+	var values map[jsontext.Pointer]jsontext.Value
 	if err := json.Unmarshal(members, &values); err != nil {
 		return nil, err
 	}
 	wanted := &tree{}
 	for pointer, value := range values {
-		wanted.add(parsePointer(pointer)).value = value
+		wanted.add(slices.Collect(pointer.Tokens())).value = value
 	}
 	data := make([]byte, 0, len(rest)+len(members))
 	done, put := 0, 0
-	err = wanted.walk(rest, func(_ string, t *tree, value jsontext.Value, end int) {
+	err = wanted.walk(rest, func(_ jsontext.Pointer, t *tree, value jsontext.Value, end int) {
 		data = append(append(data, rest[done:end-len(value)]...), t.value...)
 		done = end
 		put++
@@ -99,7 +99,7 @@ func (t *tree) add(path []string) *tree {
 
 // found is called with a value at which a path ends: its place in the document as a JSON pointer, the end of the path,
 // and where the value ends. The value is only good during the call.
-type found func(pointer string, t *tree, value jsontext.Value, end int)
+type found func(pointer jsontext.Pointer, t *tree, value jsontext.Value, end int)
 
 // walk calls found for each value in the document at which a path ends, in their order.
 func (t *tree) walk(document []byte, found found) error {
@@ -111,7 +111,7 @@ func (t *tree) walk(document []byte, found found) error {
 }
 
 // walkBelow walks through the next object or array.
-func (t *tree) walkBelow(d *jsontext.Decoder, pointer string, found found) error {
+func (t *tree) walkBelow(d *jsontext.Decoder, pointer jsontext.Pointer, found found) error {
 	begin, err := d.ReadToken()
 	if err != nil {
 		return err
@@ -141,9 +141,9 @@ func (t *tree) walkBelow(d *jsontext.Decoder, pointer string, found found) error
 			if err != nil {
 				return err
 			}
-			found(pointer+"/"+escape.Replace(name), next, value, int(d.InputOffset()))
+			found(pointer.AppendToken(name), next, value, int(d.InputOffset()))
 		case next != nil && (kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray):
-			if err := next.walkBelow(d, pointer+"/"+escape.Replace(name), found); err != nil {
+			if err := next.walkBelow(d, pointer.AppendToken(name), found); err != nil {
 				return err
 			}
 		default:
@@ -152,18 +152,4 @@ func (t *tree) walkBelow(d *jsontext.Decoder, pointer string, found found) error
 			}
 		}
 	}
-}
-
-// escape and unescape write a name as a JSON pointer has it (RFC 6901), and back.
-var (
-	escape   = strings.NewReplacer("~", "~0", "/", "~1")
-	unescape = strings.NewReplacer("~1", "/", "~0", "~")
-)
-
-func parsePointer(pointer string) []string {
-	steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	for i, step := range steps {
-		steps[i] = unescape.Replace(step)
-	}
-	return steps
 }
