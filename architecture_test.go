@@ -56,6 +56,8 @@ var rooms = map[string][]string{
 	"internal/notify":    {"domain", "internal/platform", "internal/log", "internal/quotes", "internal/effects"},
 	"internal/ops":       {"domain", "schemas", "internal/bounds", "internal/platform", "internal/log", "internal/quotes", "internal/notify", "internal/effects"},
 	"internal/api":       {"domain", "schemas", "internal/bounds", "internal/platform", "internal/log", "internal/quotes", "internal/notify/link"},
+	"internal/page":      {"internal/bounds", "internal/platform"},
+	"internal/session":   {"internal/bounds", "internal/platform"},
 	"internal/wiring":    {"domain", "schemas", "internal/platform", "internal/log", "internal/quotes", "internal/notify", "internal/effects", "internal/api"},
 	"internal/stacktest": {"domain", "schemas", "internal", "local"},
 	"workflows":          {"domain", "schemas", "internal"},
@@ -206,7 +208,7 @@ func TestTheFunctionsHaveNoClientsOfTheCommandLine(t *testing.T) {
 	const sdk = "github.com/aws/aws-sdk-go-v2/"
 	needed := goList(t, "-deps", "./cmd/bootstrap")
 	for _, client := range []string{
-		"config", "service/cloudformation", "service/dynamodbstreams", "service/lambda", "service/sts", "service/xray",
+		"config", "service/cloudformation", "service/dynamodbstreams", "service/sts", "service/xray",
 	} {
 		if slices.Contains(needed, sdk+client) {
 			t.Errorf("cmd/bootstrap has %s", client)

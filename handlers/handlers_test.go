@@ -187,6 +187,7 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
 	invoke("openapi", `{}`)
+	invoke("web", `{"rawPath":"/app","requestContext":{"http":{"method":"GET"}}}`)
 	invoke("offers", `{"pathParameters":{"token":"none"}}`)
 	invoke("confirmations", `{"pathParameters":{"token":"none"}}`)
 	estimate := request(string(body))

@@ -29,6 +29,7 @@ import (
 	"milepost/handlers/snapshot"
 	"milepost/handlers/submit"
 	"milepost/handlers/vinlookup"
+	"milepost/handlers/web"
 	"milepost/internal/platform"
 	"milepost/workflows/playback"
 	workflow "milepost/workflows/quote"
@@ -47,6 +48,7 @@ var Registry = map[string]Constructor{
 	"confirmations":   confirmations.New,
 	"openapi":         openapi.New,
 	"estimates":       estimates.New,
+	"web":             web.New,
 	"publish":         publish.New,
 	"archive":         archive.New,
 	"head":            head.New,

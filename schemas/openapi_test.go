@@ -240,6 +240,9 @@ func TestOperationsAreTheRoutesOfTheTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, route := range api.Routes {
+			if route.Path == "/" || route.Path == "/app" || strings.HasPrefix(route.Path, "/app/") {
+				continue // pages
+			}
 			routed = append(routed, newOperation(route.Method, route.Path, route.Scopes))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -34,6 +35,14 @@ func (s *System) KMS() *kms.Client {
 		s.kms = kms.NewFromConfig(s.aws)
 	}
 	return s.kms
+}
+
+// Lambda returns the client of Lambda.
+func (s *System) Lambda() *lambda.Client {
+	if s.lambda == nil {
+		s.lambda = lambda.NewFromConfig(s.aws)
+	}
+	return s.lambda
 }
 
 // S3 returns the client of S3.

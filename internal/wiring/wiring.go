@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -71,6 +72,7 @@ type System struct {
 	dynamoDB      *dynamodb.Client
 	eventBridge   *eventbridge.Client
 	kms           *kms.Client
+	lambda        *lambda.Client
 	s3            *s3.Client
 	sqs           *sqs.Client
 	stepFunctions *sfn.Client

@@ -279,7 +279,8 @@ func (s *Stack) provisionAPI(r *template.Resource) error {
 		config.Authorizers[name] = apigateway.JWTAuthorizer(a)
 	}
 	for _, route := range in.Routes {
-		source := awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+route.Path)
+		// API Gateway drops a slash at the end, as SAM does in the permissions that it makes.
+		source := awsapi.ARN("execute-api", r.PhysicalID+"/$default/"+route.Method+strings.TrimSuffix(route.Path, "/"))
 		if !s.permits[route.FunctionARN].Allows("apigateway.amazonaws.com", "lambda:InvokeFunction", route.FunctionARN, source) {
 			return fmt.Errorf("no AWS::Lambda::Permission lets the route %s %s call %s", route.Method, route.Path, route.FunctionARN)
 		}
@@ -316,6 +317,9 @@ func (s *Stack) provisionStage(r *template.Resource) error {
 	limits := in.DefaultRouteSettings
 	if (limits.ThrottlingRateLimit > 0) != (limits.ThrottlingBurstLimit > 0) {
 		return r.Problem("the local runtime throttles by a rate and a burst together", "DefaultRouteSettings")
+	}
+	if s.api == nil { // it could not be made, and its own error says why
+		return nil
 	}
 	s.api.Throttle(apigateway.Throttle{RateLimit: limits.ThrottlingRateLimit, BurstLimit: limits.ThrottlingBurstLimit})
 	return nil

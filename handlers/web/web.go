@@ -1,0 +1,117 @@
+// Package web is the function behind the pages, below /app. A page renders what the API answers, and sends what was
+// entered to the API: no rule about quotes stands here.
+package web
+
+import (
+	"embed"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"milepost/internal/page"
+	"milepost/internal/platform"
+	"milepost/internal/session"
+	"milepost/internal/wiring"
+)
+
+//go:embed templates
+var templates embed.FS
+
+var pages = page.MustParse(templates, "templates/*.html")
+
+// web has what pages need.
+type web struct{ api *API }
+
+// handle is a page: it answers, or fails with an error that becomes a page.
+type handle func(http.ResponseWriter, *http.Request) error
+
+// New makes the handler. It needs the names of the API's functions.
+func New(env platform.Environment) (lambda.Handler, error) {
+	s := wiring.Of(env)
+	h := &web{api: &API{Lambda: s.Lambda(), Functions: map[string]string{}}}
+	for route, variable := range functions {
+		h.api.Functions[route] = s.Required(variable)
+	}
+	return page.Handler(env, page.Secure(page.Policy{}, h.routes())), s.Err()
+}
+
+// routes are all pages.
+func (h *web) routes() http.Handler {
+	mux := http.NewServeMux()
+	add := func(pattern string, f handle) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := f(w, r); err != nil {
+				h.fail(w, r, err)
+			}
+		})
+	}
+	mux.Handle("GET "+page.AssetsPath, page.Assets())
+	mux.Handle("GET /{$}", http.RedirectHandler("/app", http.StatusSeeOther))
+	add("GET /app", h.home)
+	add("/", func(http.ResponseWriter, *http.Request) error { return notFound })
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// notFound is the problem of an address without a page.
+var notFound = &Problem{Type: "/problems/not-found", Title: "There is no such page", Status: http.StatusNotFound,
+	Detail: "The address may be mistyped, or what it led to is gone."}
+
+// frame is what surrounds a page of the signed-in person.
+func (h *web) frame(r *http.Request, title string) page.Frame {
+	f := page.Frame{Title: title}
+	who, ok := session.From(r.Context())
+	if !ok {
+		return f
+	}
+	f.Name = who.Name
+	for _, place := range places {
+		if who.Has(place.scope) {
+			place.Here = r.URL.Path == place.Href
+			f.Nav = append(f.Nav, place.Place)
+		}
+	}
+	switch {
+	case who.Has("senior"):
+		f.Role = "Senior underwriter"
+	case who.Has("staff"):
+		f.Role = "Staff"
+	case who.Has("broker"):
+		f.Role = "Broker, " + who.Agency
+	}
+	return f
+}
+
+// places are the links in the bar, each for those with a scope.
+var places = []struct {
+	page.Place
+	scope string
+}{
+	{page.Place{Href: "/app/quotes", Text: "Your quotes"}, "quotes"},
+	{page.Place{Href: "/app/quotes/new", Text: "New quote"}, "quotes"},
+	{page.Place{Href: "/app/clients", Text: "Clients"}, "broker"},
+	{page.Place{Href: "/app/desk", Text: "Desk"}, "staff"},
+	{page.Place{Href: "/app/find", Text: "Find"}, "staff"},
+}
+
+// render answers with a page.
+func (h *web) render(w http.ResponseWriter, r *http.Request, status int, name string, f page.Frame, data any) error {
+	return pages.Render(w, r, status, name, f, data)
+}
+
+// fail answers with what went wrong and what to do. A fault of the system's own is told as such, and logged.
+func (h *web) fail(w http.ResponseWriter, r *http.Request, err error) {
+	problem, ok := errors.AsType[*Problem](err)
+	if !ok {
+		page.Fail(w, err)
+		problem = &Problem{Type: "/problems/internal", Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
+			Detail: "Nothing that you did is lost. Please try again in a moment."}
+	}
+	if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
+		http.Redirect(w, r, "/app/sign-in?"+signInQuery(r), http.StatusSeeOther)
+		return
+	}
+	if err := h.render(w, r, problem.Status, "problem.html", h.frame(r, problem.Title), problem); err != nil {
+		page.Fail(w, err)
+	}
+}
