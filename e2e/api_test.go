@@ -74,6 +74,7 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 			{name: "an unknown quote", method: "GET", target: "/quotes/01KQJ000000000000000000000", status: 404, kind: "not-found"},
 			{name: "what is no id", method: "GET", target: "/quotes/%2E%2E", status: 404, kind: "not-found"},
 			{name: "another customer's quote", token: s.token("bob", "quotes"), method: "GET", target: "/quotes/" + id, status: 404, kind: "not-found"},
+			{name: "another customer's request", token: s.token("bob", "quotes"), method: "GET", target: "/quotes/" + id + "/request", status: 404, kind: "not-found"},
 			{name: "another customer's explanation", token: s.token("bob", "quotes"), method: "GET", target: "/quotes/" + id + "/explanation", status: 404, kind: "not-found"},
 			{name: "another customer's list", token: s.token("bob", "quotes"), method: "GET", target: "/customers/ada/quotes", status: 403, kind: "not-yours"},
 			{name: "a limit of nothing", method: "GET", target: "/customers/ada/quotes?limit=0", status: 400, kind: "bad-limit"},

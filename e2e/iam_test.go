@@ -110,6 +110,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		}
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
+		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/request", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
 		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes", "")

@@ -47,7 +47,7 @@ func TestIdsAreReadInAnyCase(t *testing.T) {
 		id := s.submit("ada", example())
 		s.settle()
 		ada := s.token("ada", "quotes")
-		for _, path := range []string{"", "/explanation", "?asOf=1"} {
+		for _, path := range []string{"", "/explanation", "/request", "?asOf=1"} {
 			upper, lower := s.call(ada, "GET", "/quotes/"+id+path, ""), s.call(ada, "GET", "/quotes/"+strings.ToLower(id)+path, "")
 			if upper.Status != 200 || lower.Status != 200 || string(upper.Body) != string(lower.Body) {
 				t.Errorf("%s: %d, in small letters %d %s", path, upper.Status, lower.Status, lower.Body)

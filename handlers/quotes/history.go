@@ -18,7 +18,7 @@ import (
 // quoteAsOf shows a quote as it was at a past version or time. It comes from the log, so it is what anybody would have
 // seen then, whatever happened to the projections.
 func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	then, at, err := h.history(ctx, r, caller)
+	then, at, err := h.history(ctx, r, caller, quotestore.Impersonal)
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -26,9 +26,9 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 }
 
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
-// seen.
-func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (then quotestore.History, at time.Time, err error) {
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"], quotestore.Impersonal)
+// seen. options are those of quotestore.Store.Load.
+func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, options ...quotestore.Option) (then quotestore.History, at time.Time, err error) {
+	history, err := h.log.Load(ctx, r.PathParameters["quoteId"], options...)
 	if err != nil {
 		return then, at, err
 	}

@@ -42,6 +42,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.quote(ctx, r, caller)
 	case "GET /quotes/{quoteId}/explanation":
 		return h.explanation(ctx, r, caller)
+	case "GET /quotes/{quoteId}/request":
+		return h.request(ctx, r, caller)
 	case "GET /quotes/{quoteId}/events":
 		return h.events(ctx, r, caller)
 	case "GET /quotes":
@@ -115,7 +117,7 @@ func matches(header, etag string) bool {
 
 // explanation shows how the premium was computed. It comes from the log, which has everything.
 func (h *handler) explanation(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	history, _, err := h.history(ctx, r, caller)
+	history, _, err := h.history(ctx, r, caller, quotestore.Impersonal)
 	if err != nil {
 		return api.Respond(err)
 	}
