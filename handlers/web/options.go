@@ -1,0 +1,91 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// options are what can be chosen, as the API lists it: the words of forms.
+type options struct {
+	States []struct{ Code, Name, TimeZone string }
+	Enums  []struct {
+		Name   string
+		Values []struct{ Code, Words string }
+	}
+	Offering *offering
+}
+
+// offering is what is offered in a state.
+type offering struct {
+	State            string
+	TermMonths       []int
+	UMBIEqualsBI     bool `json:"umbiEqualsBi"`
+	ExclusionAllowed bool
+	Coverages        []coverage
+	Packages         []bundle
+}
+
+// coverage is one in words.
+type coverage struct {
+	Code, Level         string
+	Required            bool
+	Name, Does, Without string
+	Choices             []struct {
+		Selection any
+		Words     string
+	}
+}
+
+// bundle is a package of coverages.
+type bundle struct {
+	Name                        string
+	Coverages, VehicleCoverages map[string]any
+}
+
+// choice is an answer of a field.
+type choice struct{ Value, Label, Hint string }
+
+// optionsFor asks what can be chosen, in a state if it is known.
+func (h *web) optionsFor(r *http.Request, state, date string) (*options, error) {
+	query := url.Values{}
+	if state != "" {
+		query.Set("state", state)
+		if date != "" {
+			query.Set("date", date)
+		}
+	}
+	o := &options{}
+	_, err := h.api.Get(r, Request{Route: "GET /options", Query: query}, o)
+	return o, err
+}
+
+// Enum returns the answers of a closed question.
+func (o *options) Enum(name string) (all []choice) {
+	for _, e := range o.Enums {
+		if e.Name != name {
+			continue
+		}
+		for _, v := range e.Values {
+			all = append(all, choice{Value: v.Code, Label: v.Words})
+		}
+	}
+	return all
+}
+
+// StateChoices returns the states with an offer.
+func (o *options) StateChoices() (all []choice) {
+	for _, s := range o.States {
+		all = append(all, choice{Value: s.Code, Label: s.Name})
+	}
+	return all
+}
+
+// StateName returns the name of a state, or its code.
+func (o *options) StateName(code string) string {
+	for _, s := range o.States {
+		if s.Code == code {
+			return s.Name
+		}
+	}
+	return code
+}
