@@ -134,6 +134,7 @@ func checkMarked(t *testing.T, where string, schema map[string]any, seen map[str
 // kept says where an event keeps the content of a request's body.
 var kept = map[string][]struct{ eventType, at string }{
 	"QuoteRequest":        {{quote.TypeQuoteRequested, "/request"}, {quote.TypeQuoteAmended, "/request"}},
+	"Acceptance":          {{quote.TypeQuoteAccepted, ""}},
 	"Withdrawal":          {{quote.TypeQuoteWithdrawn, ""}},
 	"Waiver":              {{quote.TypeConditionWaived, "/decision"}},
 	"UnderwriterDecision": {{quote.TypeReferralApproved, "/decision"}, {quote.TypeReferralDeclined, "/decision"}},

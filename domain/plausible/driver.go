@@ -123,12 +123,16 @@ var driverRules = []rule[*driver]{
 		say[*driver]("The discount for a mature driver course is for drivers from 55. It has no effect here.")},
 }
 
+// Name reports whether a text can be a name: it has letters, and at most 100 characters in one line.
+func Name(text string) bool {
+	return strings.ContainsFunc(text, unicode.IsLetter) && len([]rune(text)) <= maxName && oneLine(text)
+}
+
 // nameRule is about a name: a report must be ordered for it.
 func nameRule(member string, name func(*driver) string) rule[*driver] {
 	return rule[*driver]{"F09_NAME", member,
 		func(d *driver) bool {
-			n := name(d)
-			return !d.Anonymous && (!strings.ContainsFunc(n, unicode.IsLetter) || len([]rune(n)) > maxName || !oneLine(n))
+			return !d.Anonymous && !Name(name(d))
 		},
 		say[*driver]("No report can be ordered for this name. Enter it as it stands on the license: letters, and at most 100 characters in one line.")}
 }

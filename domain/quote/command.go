@@ -55,6 +55,9 @@ type AmendQuote struct {
 type AcceptQuote struct {
 	Revision int
 	On       civil.Date
+	// Rejections are those that the offer needs, in any order, and BySigner says that the customer sends them.
+	Rejections []SignedRejection
+	BySigner   bool
 }
 
 // WithdrawQuote closes an open quote.

@@ -208,7 +208,11 @@ func (c AcceptQuote) decide(q Quote) ([]Event, error) {
 	if open := q.Conditions(); len(open) > 0 {
 		return nil, &Conditional{Conditions: open}
 	}
-	return []Event{QuoteAccepted{QuoteID: q.ID, Revision: c.Revision}}, nil
+	signed, err := q.checkSigned(c)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{QuoteAccepted{QuoteID: q.ID, Revision: c.Revision, Rejections: signed}}, nil
 }
 
 func (c WithdrawQuote) decide(q Quote) ([]Event, error) {

@@ -164,11 +164,13 @@ func (QuoteAmended) restsOn(q *Quote) []int { return []int{q.Grounds.Opened} }
 type QuoteAccepted struct {
 	QuoteID  string `json:"quoteId"`
 	Revision int    `json:"revision"`
+	// Rejections are what the customer signed to go without coverages that the state wants rejected in writing.
+	Rejections []SignedRejection `json:"rejections,omitempty"`
 }
 
 func (QuoteAccepted) EventType() string { return TypeQuoteAccepted }
 
-func (QuoteAccepted) apply(q *Quote) { q.Status = StatusAccepted }
+func (e QuoteAccepted) apply(q *Quote) { q.Status, q.Rejections = StatusAccepted, e.Rejections }
 
 func (QuoteAccepted) restsOn(q *Quote) []int {
 	on := append([]int{q.Grounds.Outcome}, q.Grounds.Waivers...)

@@ -102,7 +102,9 @@ type Revision struct {
 	// Asking records how its pending facts were requested again, Waivers are the conditions that were waived.
 	Asking  Asking
 	Waivers []Waiver
-	Grounds Grounds
+	// Rejections are those that were signed when the offer was accepted.
+	Rejections []SignedRejection `json:",omitempty"`
+	Grounds    Grounds
 }
 
 // Lookups are what a revision was rated with.

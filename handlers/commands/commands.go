@@ -18,6 +18,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/domain/rejection"
 	"milepost/internal/api"
 	"milepost/internal/api/quota"
 	"milepost/internal/platform"
@@ -174,8 +175,37 @@ func readAmendment(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, er
 	return c, err
 }
 
+// Acceptance is the body of an acceptance. It may be left out if nothing has to be signed.
+type Acceptance struct {
+	Rejections []Signature `json:"rejections"`
+}
+
+// Signature is a rejection as the customer signs it.
+type Signature struct {
+	Code      rejection.Code `json:"code"`
+	Version   string         `json:"version"`
+	Text      string         `json:"text"`
+	Signature string         `json:"signature"`
+}
+
 func readAcceptance(r events.APIGatewayV2HTTPRequest, g given) (quote.Command, error) {
-	return quote.AcceptQuote{Revision: g.history.Quote.Number, On: g.today()}, api.NoBody(r)
+	c := quote.AcceptQuote{
+		Revision: g.history.Quote.Number, On: g.today(), BySigner: g.caller.Subject == g.history.Quote.CustomerID,
+	}
+	if r.Body == "" {
+		return c, nil
+	}
+	var body Acceptance
+	if err := api.DecodeBody(r, "Acceptance", &body); err != nil {
+		return nil, err
+	}
+	for _, s := range body.Rejections {
+		c.Rejections = append(c.Rejections, quote.SignedRejection{
+			Code: s.Code, Version: s.Version, Text: s.Text, Signature: s.Signature,
+			SignedAt: g.now, SourceIP: r.RequestContext.HTTP.SourceIP,
+		})
+	}
+	return c, nil
 }
 
 // Withdrawal is the body of a withdrawal. It may be left out.

@@ -52,5 +52,5 @@ func (h *handler) show(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 	if err != nil {
 		return api.Respond(err)
 	}
-	return api.JSON(http.StatusOK, p.ForCustomer(), map[string]string{"cache-control": "no-store", "referrer-policy": "no-referrer"})
+	return api.JSON(http.StatusOK, p.ForLink(), map[string]string{"cache-control": "no-store", "referrer-policy": "no-referrer"})
 }

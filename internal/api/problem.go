@@ -114,6 +114,18 @@ func problemOf(err error) *Problem {
 			Detail: "Enter visible characters. Line breaks and tabs may stand between them."}}
 		return p
 	}
+	if bad, ok := errors.AsType[*quote.BadRejections](err); ok {
+		p := NewProblem(http.StatusUnprocessableEntity, "rejections", "The offer needs other signatures",
+			"It is accepted with the rejections that the quote has under rejections, each signed in the words of its version, and no others.")
+		for _, f := range bad.Faults {
+			p.Errors = append(p.Errors, Violation{Code: string(f.Code), Pointer: f.Pointer, Detail: f.Text})
+		}
+		return p
+	}
+	if only, ok := errors.AsType[*quote.NotTheSigner](err); ok {
+		return NewProblem(http.StatusForbidden, "not-the-signer", "Only the customer signs",
+			"The offer needs %v signed, and nobody signs for the customer, who accepts it with their own token.", only.Needed)
+	}
 	if _, ok := errors.AsType[*quote.UnknownTimeZone](err); ok {
 		return NewProblem(http.StatusUnprocessableEntity, "unknown-time-zone", "The contact's time zone does not exist",
 			"Give its name in the IANA database, such as America/New_York, or leave it out.")

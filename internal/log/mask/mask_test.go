@@ -261,7 +261,7 @@ func TestDataThatCannotBeReadAreRefused(t *testing.T) {
 var kept = strings.Fields(`COLL COMP INJ LIAB address amount antiTheft assessment biLimit body bodyClass code coverageTotal
 	difference engine errorCode eventType gender gvwr licenseState licenseStatus make
 	maritalStatus minimumPremiumAdjustment model name paymentPlan pointer premium provider ratePlanVersion reasonCode
-	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use`)
+	restraint selection state territory tier timeZone titleStatus total totalPremium trace type unavailable use version`)
 
 // TestEveryTextIsMaskedOrKept fails for a new member of an event until it is declared.
 func TestEveryTextIsMaskedOrKept(t *testing.T) {

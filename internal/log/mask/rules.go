@@ -33,6 +33,8 @@ var rules = map[string]func(s *stream, of map[string]any, text string) any{
 	"line1":        func(s *stream, of map[string]any, text string) any { return s.keyed.line(text, of["zip"]) },
 	"city":         func(s *stream, _ map[string]any, text string) any { return s.keyed.name("city", text) },
 	"customerId":   func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
+	"signature":    func(s *stream, _ map[string]any, text string) any { return s.keyed.name("signature", text) },
+	"sourceIp":     func(*stream, map[string]any, string) any { return "192.0.2.1" }, // which is nobody's
 	"underwriter":  func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
 	"by":           func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
 	"eventId":      func(s *stream, _ map[string]any, text string) any { return s.id(text) },
@@ -70,7 +72,9 @@ var numbers = map[string]func(s *stream, of map[string]any, n json.Number) any{
 var ids = []string{"quoteId", "driverId", "vehicleId", "subjects"}
 
 // days are members that are days or instants. They are replaced according to their form, like any other.
-var days = []string{"quoteDate", "effectiveDate", "expirationDate", "expiresOn", "correctedOn", "askedAt", "erasedAt", "requestedAt"}
+var days = []string{
+	"quoteDate", "effectiveDate", "expirationDate", "expiresOn", "correctedOn", "askedAt", "erasedAt", "requestedAt", "signedAt",
+}
 
 func shaped(kind string) func(*stream, map[string]any, string) any {
 	return func(s *stream, _ map[string]any, text string) any { return s.keyed.shape(kind, text) }

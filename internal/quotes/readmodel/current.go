@@ -58,14 +58,17 @@ func (c *Current) mend(ctx context.Context, damaged *Damaged) (p Projection, ok 
 	return p, true, c.Projections.mend(ctx, damaged, p)
 }
 
-// WithWords adds what an underwriter said about a decision, from the log, which has it sealed. It costs a read of the
-// whole quote, for quotes with a decision alone. The words of a customer who was erased are gone, and those whose key
-// is not here are left out.
+// WithWords adds what an underwriter said about a decision, and who signed rejections, from the log, which has them
+// sealed. It costs a read of the whole quote, for quotes with such words alone. The words of a customer who was erased
+// are gone, and those whose key is not here are left out.
 func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, error) {
-	if p.Decision == nil {
+	isSigned := slices.ContainsFunc(p.Rejections, func(r Rejection) bool { return r.SignedAt != nil })
+	if p.Decision == nil && !isSigned {
 		return p, nil
 	}
-	p.Decision = &Decision{ReasonCode: p.Decision.ReasonCode}
+	if p.Decision != nil {
+		p.Decision = &Decision{ReasonCode: p.Decision.ReasonCode}
+	}
 	if p.ErasedAt != nil {
 		return p, nil
 	}
@@ -76,8 +79,15 @@ func (c *Current) WithWords(ctx context.Context, p Projection) (Projection, erro
 	if err != nil {
 		return p, c.ofOneQuote(ctx, err)
 	}
-	if d := h.Quote.Decision; d != nil && !h.Erased {
+	if h.Erased {
+		return p, nil
+	}
+	if d := h.Quote.Decision; d != nil && p.Decision != nil {
 		p.Decision.Text = d.Text
+	}
+	p.Rejections = slices.Clone(p.Rejections)
+	for i, r := range h.Quote.Rejections {
+		p.Rejections[i].Signature = r.Signature
 	}
 	return p, nil
 }

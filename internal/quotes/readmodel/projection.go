@@ -11,6 +11,7 @@ import (
 	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/domain/rejection"
 	"milepost/domain/zone"
 	"milepost/internal/quotes/quotestore"
 )
@@ -28,9 +29,17 @@ type Projection struct {
 	QuoteDate     civil.Date   `json:"quoteDate"`
 	EffectiveDate civil.Date   `json:"effectiveDate"`
 	// TimeZone is the IANA name of the zone in which the dates count. It follows from the state and is not stored.
-	TimeZone    string    `json:"timeZone,omitempty"`
-	TermMonths  int       `json:"termMonths"`
-	RequestedAt time.Time `json:"requestedAt"`
+	TimeZone   string `json:"timeZone,omitempty"`
+	TermMonths int    `json:"termMonths"`
+	// Coverages are those chosen for the policy. Those of a vehicle are beside their premiums.
+	Coverages rating.Selections `json:"coverages,omitempty"`
+	// Rejections are those that were signed, or that the offer of an open quote needs. The latter, the texts, and the
+	// signatures (Current.WithWords) are not stored.
+	Rejections []Rejection `json:"rejections,omitempty"`
+	// WrittenOffers are made with the offer of an open quote, in words that the state wants in writing. They are not
+	// stored.
+	WrittenOffers []rejection.Form `json:"writtenOffers,omitempty"`
+	RequestedAt   time.Time        `json:"requestedAt"`
 	// UpdatedAt is when the last event occurred.
 	UpdatedAt time.Time `json:"updatedAt"`
 	// Outcome is nil until the quote is rated. Its members are beside the others in JSON.
@@ -66,6 +75,40 @@ type Decision struct {
 	Text string `json:"text,omitempty"`
 }
 
+// Rejection is a form that the customer signs, or signed, to go without a coverage or with less of it.
+type Rejection struct {
+	Code     rejection.Code  `json:"code"`
+	Coverage rating.Coverage `json:"coverage"`
+	Version  string          `json:"version"`
+	Text     string          `json:"text,omitempty"`
+	// SignedAt is nil for a form that was not signed yet.
+	SignedAt *time.Time `json:"signedAt,omitempty"`
+	// Signature is the name that was typed, "" if it was erased, or is not shown.
+	Signature string `json:"signature,omitempty"`
+}
+
+// withForms adds the forms that an open quote needs, and the texts of those that were signed.
+func (p Projection) withForms() Projection {
+	var shown []Rejection
+	for _, r := range p.Rejections {
+		if r.SignedAt == nil {
+			continue
+		}
+		r.Text = rejection.Text(r.Code, r.Version)
+		shown = append(shown, r)
+	}
+	p.Rejections, p.WrittenOffers = shown, nil
+	if !p.Status.IsOpen() {
+		return p
+	}
+	sign, offers := rejection.Needed(p.State, p.EffectiveDate, p.Coverages)
+	for _, f := range sign {
+		p.Rejections = append(p.Rejections, Rejection{Code: f.Code, Coverage: f.Coverage, Version: f.Version, Text: f.Text})
+	}
+	p.WrittenOffers = offers
+	return p
+}
+
 // Correction is what a customer is told about a correction: the quote's result before it and the right one.
 type Correction struct {
 	CorrectedOn civil.Date `json:"correctedOn"`
@@ -98,7 +141,7 @@ func (p Projection) At(at time.Time) Projection {
 		p.Status = quote.StatusExpired
 	}
 	p.TimeZone = zone.Of(p.State).String()
-	return p
+	return p.withForms()
 }
 
 // mayExpire returns the last day of a quote that is open.
@@ -142,6 +185,15 @@ type Reported struct {
 func (p Projection) ForCustomer() Projection {
 	p.Reported, p.Differences = nil, nil
 	return p
+}
+
+// ForLink is the projection as whoever has the link to it sees it: its customer's, without signatures.
+func (p Projection) ForLink() Projection {
+	p.Rejections = slices.Clone(p.Rejections)
+	for i := range p.Rejections {
+		p.Rejections[i].Signature = ""
+	}
+	return p.ForCustomer()
 }
 
 // AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not say what
@@ -207,7 +259,7 @@ func Project(h quotestore.History) Projection {
 	p := Projection{
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
-		TermMonths:  q.Request.TermMonths,
+		TermMonths: q.Request.TermMonths, Coverages: q.Request.Coverages, Rejections: signed(q.Rejections),
 		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
 		Outcome: outcome(q.Revision), Reported: reported(q.Revision), form: form,
 		Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
@@ -264,6 +316,14 @@ func decision(d *quote.Decision) *Decision {
 		return nil
 	}
 	return &Decision{ReasonCode: d.ReasonCode}
+}
+
+func signed(rejections []quote.SignedRejection) []Rejection {
+	var signed []Rejection
+	for _, r := range rejections {
+		signed = append(signed, Rejection{Code: r.Code, Coverage: r.Coverage, Version: r.Version, SignedAt: &r.SignedAt})
+	}
+	return signed
 }
 
 func correction(c *quote.Correction) *Correction {
