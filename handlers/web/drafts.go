@@ -15,6 +15,9 @@ type draft struct {
 	Step      string         `json:"step,omitempty"`
 	Request   map[string]any `json:"request"`
 	ExpiresAt time.Time      `json:"expiresAt,omitzero"`
+	// QuoteID is the quote that the draft changes, "" of a new one, and QuoteETag its state when the change began.
+	QuoteID   string `json:"quoteId,omitempty"`
+	QuoteETag string `json:"quoteEtag,omitempty"`
 	// tag is the ETag of what was loaded, "" of a new one.
 	tag string
 }
@@ -59,8 +62,11 @@ func (h *web) saveDraft(r *http.Request, d *draft) error {
 	if d.tag != "" {
 		header = map[string]string{"if-match": d.tag}
 	}
-	answer, err := h.api.Call(r, Request{Route: "PUT /drafts/{draftId}", Path: map[string]string{"draftId": d.ID}, Header: header,
-		Body: map[string]any{"step": d.Step, "request": d.Request}})
+	body := map[string]any{"step": d.Step, "request": d.Request}
+	if d.QuoteID != "" {
+		body["quoteId"], body["quoteEtag"] = d.QuoteID, d.QuoteETag
+	}
+	answer, err := h.api.Call(r, Request{Route: "PUT /drafts/{draftId}", Path: map[string]string{"draftId": d.ID}, Header: header, Body: body})
 	if err == nil {
 		d.tag = answer.Header["etag"]
 	}

@@ -89,3 +89,15 @@ func (o *options) StateName(code string) string {
 	}
 	return code
 }
+
+// coverage returns a coverage in words; of one that is not offered, its code.
+func (o *options) coverage(code string) coverage {
+	if o.Offering != nil {
+		for _, c := range o.Offering.Coverages {
+			if c.Code == code {
+				return c
+			}
+		}
+	}
+	return coverage{Code: code, Name: code}
+}

@@ -365,7 +365,12 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 		return h.step(w, r, http.StatusUnprocessableEntity, d, f, &problemView{Title: "One more thing",
 			Errors: []problemLine{{"reports", f.errors["reports"]}}})
 	}
-	answer, err := h.api.Call(r, Request{Route: "POST /quotes", Body: request, Header: map[string]string{"idempotency-key": "draft-" + d.ID}})
+	q := Request{Route: "POST /quotes", Body: request, Header: map[string]string{"idempotency-key": "draft-" + d.ID}}
+	if d.QuoteID != "" { // it changes one
+		q.Route, q.Path = "POST /quotes/{quoteId}/amendments", map[string]string{"quoteId": d.QuoteID}
+		q.Header = map[string]string{"idempotency-key": r.PostForm.Get("key"), "if-match": d.QuoteETag}
+	}
+	answer, err := h.api.Call(r, q)
 	if err != nil {
 		p, ok := errors.AsType[*Problem](err)
 		if !ok || p.Status >= http.StatusInternalServerError {
@@ -389,7 +394,7 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 	if err := h.deleteDraft(r, d); err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/app"+answer.Header["location"], http.StatusSeeOther)
+	http.Redirect(w, r, "/app/quotes/"+cmp.Or(d.QuoteID, strings.TrimPrefix(answer.Header["location"], "/quotes/")), http.StatusSeeOther)
 	return nil
 }
 
@@ -544,14 +549,7 @@ func (v *wizard) Level(level string) []coverage {
 }
 
 // Coverage returns a coverage in words.
-func (v *wizard) Coverage(code string) coverage {
-	for _, c := range v.Options.Offering.Coverages {
-		if c.Code == code {
-			return c
-		}
-	}
-	return coverage{Code: code, Name: code}
-}
+func (v *wizard) Coverage(code string) coverage { return v.Options.coverage(code) }
 
 // Words returns what a choice of a coverage means.
 func (c coverage) Words(selection any) string {
@@ -656,4 +654,41 @@ func dates(a, b string) (x, y time.Time, err error) {
 		y, err = time.Parse(time.DateOnly, b)
 	}
 	return x, y, err
+}
+
+// price renders what the entered answers would cost, for the script: nothing is kept.
+func (h *web) price(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	d, err := h.loadDraft(r, r.PathValue("draft"))
+	if err != nil {
+		return err
+	}
+	f := &form{doc: d.Request}
+	f.enter(r.PostForm)
+	enterAges(f, r.PostForm)
+	tidy(f)
+	o, err := h.optionsFor(r, f.Text("/state"), "")
+	if err != nil {
+		return err
+	}
+	v := &wizard{form: f, Draft: d, Options: o}
+	if v.Price, err = h.indicate(r, f, o); err != nil {
+		return err
+	}
+	return pages.Part(w, "_price", v)
+}
+
+// showVIN renders what a VIN says, for the script, with what it enters.
+func (h *web) showVIN(w http.ResponseWriter, r *http.Request) error {
+	if err := h.mustSignIn(r, "quotes", "broker", "staff"); err != nil {
+		return err
+	}
+	d := h.decode(r, r.PathValue("vin"))
+	if d == nil {
+		return notFound
+	}
+	return pages.Part(w, "_vin", d)
 }

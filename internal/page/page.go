@@ -57,7 +57,10 @@ type view struct {
 }
 
 // Pages are templates by their file names, each inside the layout.
-type Pages struct{ all map[string]*template.Template }
+type Pages struct {
+	all   map[string]*template.Template
+	parts *template.Template
+}
 
 // MustParse parses each file of a pattern as a page. Files whose names begin with "_" are parts that all pages may use.
 // A template that cannot be parsed is a panic, which tests and the first start find.
@@ -75,7 +78,7 @@ func MustParse(files fs.FS, pattern string, functions ...template.FuncMap) *Page
 	if parts := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !isPart(n) }); len(parts) > 0 {
 		template.Must(base.ParseFS(files, parts...))
 	}
-	p := &Pages{all: map[string]*template.Template{}}
+	p := &Pages{all: map[string]*template.Template{}, parts: template.Must(base.Clone())}
 	for _, name := range names {
 		if !isPart(name) {
 			p.all[path.Base(name)] = template.Must(template.Must(base.Clone()).ParseFS(files, name))
@@ -101,6 +104,17 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
+	_, err := w.Write(text.Bytes())
+	return err
+}
+
+// Part answers with a part of a page alone, for a script that puts it into one.
+func (p *Pages) Part(w http.ResponseWriter, name string, data any) error {
+	var text bytes.Buffer
+	if err := p.parts.ExecuteTemplate(&text, name, data); err != nil {
+		return fmt.Errorf("part %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, err := w.Write(text.Bytes())
 	return err
 }
