@@ -147,7 +147,7 @@ func TestWhatAnUnderwriterHasToLookAt(t *testing.T) {
 	})
 }
 
-var confirmationLink = regexp.MustCompile(`http://api\.internal(/offers/\S+/confirmation)`)
+var confirmationLink = regexp.MustCompile(`http://api\.internal/app(/offers/\S+/confirmation)`)
 
 // TestTextsGoToAPhoneThatWasConfirmed: customers who want texts get none until they followed the link in a letter, and
 // then only to that number.

@@ -11,7 +11,7 @@ import (
 	"milepost/system"
 )
 
-var offerLink = regexp.MustCompile(`http://api\.internal(/offers/\S+)`)
+var offerLink = regexp.MustCompile(`http://api\.internal/app(/offers/\S+)`)
 
 const linkKeyBefore = "the key that signed links before it"
 

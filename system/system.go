@@ -104,7 +104,7 @@ func Open(o Options) (*System, error) {
 	offered := map[string]string{
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
-		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/offers", "LinkKey": linkKey,
+		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/app/offers", "LinkKey": linkKey,
 		"BreakGlassRoleArn": awsapi.Root, // the user of this machine
 	}
 	s.Stack, err = stack.Open(stack.Options{
