@@ -13,8 +13,8 @@ import (
 	"milepost/internal/session"
 )
 
-// quoteDoc is a quote as the API shows it.
-type quoteDoc struct {
+// QuoteDoc is a quote as the API shows it.
+type QuoteDoc struct {
 	QuoteID, Status, CustomerID, State string
 	Version, Revision, TermMonths      int
 	QuoteDate, EffectiveDate, TimeZone string
@@ -99,7 +99,7 @@ func (h *web) myQuotes(w http.ResponseWriter, r *http.Request) error {
 
 // quoteView is what the page of a quote shows.
 type quoteView struct {
-	quoteDoc
+	QuoteDoc
 	*form
 	Options  *options
 	Progress *requestDoc
@@ -120,6 +120,13 @@ func (h *web) quotePage(w http.ResponseWriter, r *http.Request, status int, p *p
 	if err := h.mustSignIn(r, "quotes", "staff", "broker"); err != nil {
 		return err
 	}
+	who, _ := session.From(r.Context())
+	if who.Has("staff") {
+		err := h.showCase(w, r, status, p)
+		if own, ok := errors.AsType[*Problem](err); !ok || own.Kind() != "own-quote" {
+			return err
+		} // their own quote they see as a customer
+	}
 	v, err := h.loadQuote(r, r.PathValue("quote"))
 	if err != nil {
 		return err
@@ -139,7 +146,7 @@ func (h *web) loadQuote(r *http.Request, id string) (*quoteView, error) {
 	asked.Go(func() {
 		_, requestErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/request", Path: path}, v.Progress)
 	})
-	answer, err := h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path}, &v.quoteDoc)
+	answer, err := h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path}, &v.QuoteDoc)
 	asked.Wait()
 	if err := errors.Join(err, requestErr); err != nil {
 		return nil, err
@@ -157,7 +164,7 @@ func (h *web) loadQuote(r *http.Request, id string) (*quoteView, error) {
 // showOffer shows what a letter's link leads to: the quote to read, without signing in.
 func (h *web) showOffer(w http.ResponseWriter, r *http.Request) error {
 	v := &quoteView{Link: true, Token: r.PathValue("token"), Progress: &requestDoc{}, form: &form{}}
-	if _, err := h.api.Get(r, Request{Route: "GET /offers/{token}", Path: map[string]string{"token": v.Token}}, &v.quoteDoc); err != nil {
+	if _, err := h.api.Get(r, Request{Route: "GET /offers/{token}", Path: map[string]string{"token": v.Token}}, &v.QuoteDoc); err != nil {
 		return err
 	}
 	v.Options = &options{} // they are for those who are signed in
