@@ -15,7 +15,7 @@ import (
 	"milepost/internal/wiring"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templates embed.FS
 
 var pages = page.MustParse(templates, "templates/*.html")

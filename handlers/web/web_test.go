@@ -113,3 +113,11 @@ func TestAssetsAreCachedForEver(t *testing.T) {
 		}
 	}
 }
+
+// TestTheTemplatesFitTogether finds a part that does not exist, which otherwise the first reader of the page would.
+func TestTheTemplatesFitTogether(t *testing.T) {
+	t.Parallel()
+	if err := pages.Check(); err != nil {
+		t.Error(err)
+	}
+}

@@ -13,8 +13,10 @@ package page
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -117,4 +119,20 @@ func (p *Pages) Part(w http.ResponseWriter, name string, data any) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, err := w.Write(text.Bytes())
 	return err
+}
+
+// Check returns what is wrong with the pages' templates that only their first use would find: parts that do not exist,
+// and values where their context cannot make them safe.
+func (p *Pages) Check() error {
+	var found []error
+	for _, name := range p.Names() {
+		t, err := p.all[name].Clone()
+		if err == nil {
+			err = t.ExecuteTemplate(io.Discard, "layout.html", view{})
+		}
+		if unsafe, ok := errors.AsType[*template.Error](err); ok {
+			found = append(found, unsafe)
+		}
+	}
+	return errors.Join(found...)
 }
