@@ -60,6 +60,7 @@ func (h *web) routes() http.Handler {
 	add("POST /app/quotes/{quote}/waivers", h.waive)
 	add("POST /app/quotes/{quote}/reversals", h.reverse)
 	add("GET /app/find", h.find)
+	add("GET /app/desk", h.desk)
 	add("GET /app/drafts/{draft}/{step}", h.showStep)
 	add("POST /app/drafts/{draft}/{step}", h.saveStep)
 	add("POST /app/drafts/{draft}/price", h.price)
