@@ -180,7 +180,7 @@ func (s *running) call(token, method, target, body string, headers ...string) re
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPut {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(headers); i += 2 {

@@ -21,12 +21,14 @@ import (
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
+	"github.com/oklog/ulid/v2"
 
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/handlers"
 	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
@@ -113,6 +115,10 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/request", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
 		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
+		for range draft.Most + 1 { // and one is too many
+			s.call(s.token("gus", "quotes"), "PUT", "/drafts/"+ulid.Make().String(), `{"step":"a","request":{}}`, "If-None-Match", "*")
+		}
+		s.call(s.token("gus", "quotes"), "GET", "/drafts/"+id, "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes", "")
 		s.call(s.token("eve", "staff"), "GET", "/quotes?vin=1HGCV1F33NA000101", "")
 		s.rebuildSearch()

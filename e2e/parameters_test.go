@@ -23,7 +23,7 @@ func TestEveryRouteRefusesUnknownParametersByName(t *testing.T) {
 					t.Errorf("%s %s passes over parameters: %v, want %v", method, path, o.PassesOver, link)
 				}
 				method := strings.ToUpper(method)
-				target := strings.NewReplacer("{quoteId}", id, "{customerId}", "ada", "{vin}", "1", "{token}", "1").Replace(path)
+				target := strings.NewReplacer("{quoteId}", id, "{draftId}", id, "{customerId}", "ada", "{vin}", "1", "{token}", "1").Replace(path)
 				answer := s.call(all, method, target+"?stauts=QUOTED&asOf2=1", "{}")
 				if link {
 					without := s.call(all, method, target, "")
@@ -79,7 +79,7 @@ func TestEveryBodyIsReadOrRefused(t *testing.T) {
 				if method == "get" {
 					continue
 				}
-				method, target := strings.ToUpper(method), strings.NewReplacer("{quoteId}", id, "{token}", "1").Replace(path)
+				method, target := strings.ToUpper(method), strings.NewReplacer("{quoteId}", id, "{draftId}", id, "{token}", "1").Replace(path)
 				body, want := `{"comment": "after the summer"}`, []string{"/problems/unexpected-body", method + " " + path}
 				if o.RequestBody == nil {
 					without++

@@ -144,6 +144,13 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("submit", request(strings.Replace(string(body), `"termMonths":6`, `"termMonths":"`+p+`"`, 1)))
 		invoke("submit", request(string(body)+p))
 	}
+	for _, tag := range []string{"", "*"} {
+		r := request(`{"step":"drivers","request":` + string(body) + `}`)
+		r.RouteKey, r.PathParameters, r.Headers["if-none-match"] = "PUT /drafts/{draftId}", map[string]string{"draftId": quotetest.ID}, tag
+		invoke("drafts", r)
+		r.RouteKey = "GET /drafts/{draftId}"
+		invoke("drafts", r)
+	}
 	var response events.APIGatewayV2HTTPResponse
 	if err := json.Unmarshal(invoke("submit", request(string(body))), &response); err != nil || response.StatusCode != 202 {
 		t.Fatalf("%v: %s", err, response.Body)

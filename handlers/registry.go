@@ -14,6 +14,7 @@ import (
 	"milepost/handlers/archive"
 	"milepost/handlers/commands"
 	"milepost/handlers/confirmations"
+	"milepost/handlers/drafts"
 	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
 	"milepost/handlers/head"
@@ -48,6 +49,7 @@ var Registry = map[string]Constructor{
 	"confirmations":   confirmations.New,
 	"openapi":         openapi.New,
 	"estimates":       estimates.New,
+	"drafts":          drafts.New,
 	"web":             web.New,
 	"publish":         publish.New,
 	"archive":         archive.New,

@@ -139,6 +139,7 @@ var kept = map[string][]struct{ eventType, at string }{
 	"Waiver":              {{quote.TypeConditionWaived, "/decision"}},
 	"UnderwriterDecision": {{quote.TypeReferralApproved, "/decision"}, {quote.TypeReferralDeclined, "/decision"}},
 	"Reversal":            {{quote.TypeEventReversed, ""}},
+	"DraftContent":        nil, // which is sealed as a whole, and in no event
 	"EstimateRequest":     nil, // of which nothing is kept
 }
 

@@ -52,7 +52,7 @@ func (c *eraseCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	e := &erase.Eraser{
-		Quotes: l.quotes, Projections: l.projections, Outbox: l.outbox, DryRun: c.DryRun,
+		Quotes: l.quotes, Projections: l.projections, Outbox: l.outbox, Drafts: l.drafts, DryRun: c.DryRun,
 		Waiting: func(until time.Time) {
 			fmt.Fprintf(s.err, "the keys are erased; waiting until %s, when no function holds them any more\n", clock(until))
 		},
@@ -95,6 +95,9 @@ func (c *eraseCmd) print(s streams, did erase.Erasure) error {
 		}
 		if did.Letters > 0 {
 			fmt.Fprintf(s.out, "%6d letters that were not sealed\n", did.Letters)
+		}
+		if did.Drafts > 0 {
+			fmt.Fprintf(s.out, "%6d drafts\n", did.Drafts)
 		}
 		for _, id := range did.Unsealed {
 			fmt.Fprintf(s.out, "quote %s has events that were never sealed: the personal data in them is still there\n", id)

@@ -6,6 +6,7 @@ import (
 
 	"milepost/internal/log/archive"
 	"milepost/internal/notify/outbox"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -32,6 +33,7 @@ type logs struct {
 	snapshots   *quotestore.Snapshots
 	projections *readmodel.Store
 	outbox      *outbox.Store
+	drafts      *draft.Store
 }
 
 // logs opens the tables of the stack.
@@ -46,7 +48,7 @@ func (e *endpoint) logs(ctx context.Context, s streams) (*logs, error) {
 func (st *stack) logs() (*logs, error) {
 	return &logs{
 		stack: st, archive: st.Archive(), quotes: st.Quotes(), snapshots: st.Snapshots(),
-		projections: st.Projections(), outbox: st.Outbox(),
+		projections: st.Projections(), outbox: st.Outbox(), drafts: st.Drafts(),
 	}, st.Err()
 }
 

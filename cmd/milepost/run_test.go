@@ -177,7 +177,7 @@ func TestPermissionsThatWereNeverUsedAreListed(t *testing.T) {
 	if !strings.Contains(list, "QuotesFunctionRole: dynamodb:Query on arn:aws:dynamodb:") {
 		t.Errorf("what was not done is not in the list:\n%s", list)
 	}
-	for _, done := range []string{"SubmitFunctionRole: dynamodb:PutItem", "RateFunctionRole: dynamodb:PutItem", "QuotesFunctionRole: dynamodb:GetItem on arn:aws:dynamodb:us-east-1:000000000000:table/milepost-quotes", "kms:GenerateDataKey", "PublishFunctionRole: events:PutEvents",
+	for _, done := range []string{"SubmitFunctionRole: dynamodb:PutItem", "RateFunctionRole: dynamodb:PutItem", "QuotesFunctionRole: dynamodb:GetItem on arn:aws:dynamodb:us-east-1:000000000000:table/milepost-quotes", "SubmitFunctionRole: kms:GenerateDataKey", "PublishFunctionRole: events:PutEvents",
 		"StartWorkflowFunctionRole: states:StartExecution", "QuoteWorkflowRole: lambda:InvokeFunction on arn:aws:lambda:us-east-1:000000000000:function:milepost-RateFunction"} {
 		if strings.Contains(list, done) {
 			t.Errorf("%s is in the list:\n%s", done, list)

@@ -44,6 +44,11 @@ var functions = map[string]string{
 	"GET /vehicles/{vin}": "ESTIMATES_FUNCTION_NAME",
 	"POST /estimates":     "ESTIMATES_FUNCTION_NAME",
 
+	"GET /drafts":              "DRAFTS_FUNCTION_NAME",
+	"GET /drafts/{draftId}":    "DRAFTS_FUNCTION_NAME",
+	"PUT /drafts/{draftId}":    "DRAFTS_FUNCTION_NAME",
+	"DELETE /drafts/{draftId}": "DRAFTS_FUNCTION_NAME",
+
 	"GET /offers/{token}":               "OFFERS_FUNCTION_NAME",
 	"GET /offers/{token}/confirmation":  "CONFIRMATIONS_FUNCTION_NAME",
 	"POST /offers/{token}/confirmation": "CONFIRMATIONS_FUNCTION_NAME",

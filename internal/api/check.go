@@ -15,14 +15,23 @@ import (
 // quoteID is what the id of a quote looks like.
 var quoteID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)
 
-// check refuses what is wrong with a request before its operation sees it, and writes the id of a quote in capitals.
+// notFound are the problems of ids that nothing can have, by their parameters.
+var notFound = map[string]*Problem{
+	"quoteId": NotFound,
+	"draftId": NewProblem(http.StatusNotFound, "not-found", "No such draft", "The id of a draft is a ULID."),
+}
+
+// check refuses what is wrong with a request before its operation sees it, and writes the id of a quote or a draft in
+// capitals.
 func check(r events.APIGatewayV2HTTPRequest) error {
-	if id, ok := r.PathParameters["quoteId"]; ok {
-		id = strings.ToUpper(id)
-		if !quoteID.MatchString(id) {
-			return NotFound
+	for name := range notFound {
+		if id, ok := r.PathParameters[name]; ok {
+			id = strings.ToUpper(id)
+			if !quoteID.MatchString(id) {
+				return notFound[name]
+			}
+			r.PathParameters[name] = id
 		}
-		r.PathParameters["quoteId"] = id
 	}
 	if id, ok := r.PathParameters["customerId"]; ok && len(id) > maxSubject {
 		return NewProblem(http.StatusNotFound, "not-found", "No such customer", "A customer's id has at most %d characters.", maxSubject)

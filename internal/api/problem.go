@@ -21,6 +21,7 @@ import (
 	"milepost/internal/api/quota"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/seal"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/schemas"
 )
@@ -149,6 +150,10 @@ func problemOf(err error) *Problem {
 	if p := reversalOf(err); p != nil {
 		return p
 	}
+	if _, ok := errors.AsType[*draft.Damaged](err); ok {
+		return NewProblem(http.StatusInternalServerError, "unreadable", "The draft cannot be read",
+			"What is stored of it is damaged, and trying again does not help. Delete it, and begin again.")
+	}
 	_, unreadable := errors.AsType[*eventstore.Unreadable](err)
 	if _, badKey := errors.AsType[*seal.BadKey](err); badKey || unreadable {
 		return NewProblem(http.StatusInternalServerError, "unreadable", "The quote cannot be read",
@@ -199,6 +204,14 @@ func conflictOf(err error) *Problem {
 	if _, ok := errors.AsType[*seal.Erased](err); ok {
 		return NewProblem(http.StatusConflict, "customer-erased", "The customer was erased",
 			"No quote is made for this token's subject any more. A customer who comes back needs a new account.")
+	}
+	if _, ok := errors.AsType[*draft.Changed](err); ok {
+		return NewProblem(http.StatusPreconditionFailed, "draft-changed", "The draft has changed",
+			"Another window has saved it, or it is gone. Read it again, and save what still applies under its new ETag.")
+	}
+	if full, ok := errors.AsType[*draft.TooMany](err); ok {
+		return NewProblem(http.StatusConflict, "too-many-drafts", "There are too many drafts",
+			"You may have %d. Continue one of them, or delete one.", full.Most)
 	}
 	if _, ok := errors.AsType[*quote.PhoneChanged](err); ok {
 		return NewProblem(http.StatusConflict, "phone-changed", "The quote has another phone",

@@ -13,6 +13,7 @@ import (
 	"milepost/internal/notify/link"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/notify/postman"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/schemas"
@@ -86,6 +87,13 @@ func (s *System) Search() *readmodel.Store {
 	search := s.Lines()
 	search.QuoteSearch, search.Tokens = s.Required("QUOTE_SEARCH_TABLE_NAME"), s.searchTokens()
 	return search
+}
+
+// Drafts returns the quotes in the making. They need DRAFTS_TABLE_NAME and what Quotes and Lines need.
+func (s *System) Drafts() *draft.Store {
+	quotes := s.Quotes()
+	quotes.OfCustomer = s.Lines().Newest
+	return &draft.Store{DB: s.DynamoDB(), Table: s.Required("DRAFTS_TABLE_NAME"), Keys: s.Keys(), MakeKey: quotes.MakeKey}
 }
 
 // Quota returns the counters of what customers request. It needs QUOTAS_TABLE_NAME, QUOTES_PER_DAY, OPEN_QUOTES and

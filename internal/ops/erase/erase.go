@@ -17,6 +17,7 @@ import (
 	"milepost/internal/log/seal"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -26,6 +27,7 @@ type Eraser struct {
 	Quotes      *quotestore.Store
 	Projections *readmodel.Store
 	Outbox      *outbox.Store
+	Drafts      *draft.Store
 	// DryRun reports what would be erased, and erases nothing.
 	DryRun bool
 	// Waiting is called before Run waits, with the time until which functions may remember the keys.
@@ -47,6 +49,8 @@ type Erasure struct {
 	Letters int `json:"letters"`
 	// Late counts the quotes that were submitted while functions still remembered the keys. They are erased, too.
 	Late int `json:"late"`
+	// Drafts counts the quotes in the making that were, or would be, deleted.
+	Drafts int `json:"drafts"`
 	// Unsealed are quotes with events from before their personal data was sealed. It is still there.
 	Unsealed []string `json:"unsealed"`
 	// Faults are what cannot be read. In such a quote the erasure is not noted; its key is gone nevertheless.
@@ -90,13 +94,18 @@ func (e *Eraser) Run(ctx context.Context, o Order) (Erasure, error) {
 	}
 	did.Erased = held.Erasure
 	if e.DryRun {
-		return did, e.notes(ctx, ids, &did)
+		drafts, err := e.Drafts.IDs(ctx, o.CustomerID)
+		did.Drafts = len(drafts)
+		return did, errors.Join(err, e.notes(ctx, ids, &did))
 	}
 	first, err := e.Quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: o.CustomerID, At: time.Now().UTC(), By: o.By, ReasonCode: o.ReasonCode})
 	if err != nil {
 		return did, err
 	}
 	did.Erased = &first
+	if err := e.deleteDrafts(ctx, &did); err != nil {
+		return did, err
+	}
 	if err := e.notes(ctx, ids, &did); err != nil {
 		return did, err
 	}
@@ -124,7 +133,22 @@ func (e *Eraser) notes(ctx context.Context, ids []string, did *Erasure) error {
 // settling is how long what was appended last may take to be found.
 const settling = 30 * time.Second
 
-// outlast waits until no function holds the keys any more, and finds the quotes that were submitted until then.
+// deleteDrafts deletes the customer's quotes in the making, which nobody can open any more.
+func (e *Eraser) deleteDrafts(ctx context.Context, did *Erasure) error {
+	ids, err := e.Drafts.IDs(ctx, did.CustomerID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := e.Drafts.Delete(ctx, did.CustomerID, id); err != nil {
+			return err
+		}
+		did.Drafts++
+	}
+	return nil
+}
+
+// outlast waits until no function holds the keys any more, and finds what was submitted or saved until then.
 func (e *Eraser) outlast(ctx context.Context, ids []string, did *Erasure) error {
 	over := did.Erased.At.Add(seal.Lifetime + settling)
 	if wait := time.Until(over); wait > 0 {
@@ -134,6 +158,9 @@ func (e *Eraser) outlast(ctx context.Context, ids []string, did *Erasure) error 
 		case <-ctx.Done():
 			return &Interrupted{Noted: did.Noted, Remembered: true}
 		}
+	}
+	if err := e.deleteDrafts(ctx, did); err != nil {
+		return err
 	}
 	late, err := e.quotesOf(ctx, did.CustomerID)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"milepost/internal/log/seal"
 	"milepost/internal/ops/erase"
 	"milepost/internal/platform/stored"
+	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
 )
@@ -30,7 +31,7 @@ func desk(t *testing.T, test func(t *testing.T, s *stacktest.Stack, e *erase.Era
 		s.MustQuote(t, example, "ada", second, time.Now().UTC(), 1)
 		s.MustQuote(t, example, "eve", other, time.Now().UTC(), 4)
 		test(t, s, &erase.Eraser{
-			Quotes: s.Quotes(), Projections: s.Projections(), Outbox: s.Parts().Outbox(), Waiting: func(time.Time) {},
+			Quotes: s.Quotes(), Projections: s.Projections(), Outbox: s.Parts().Outbox(), Drafts: s.Parts().Drafts(), Waiting: func(time.Time) {},
 		})
 	})
 }
@@ -104,6 +105,40 @@ func TestWhatIsSubmittedWhileKeysAreRememberedIsErased(t *testing.T) {
 		}
 		if h, err := s.Quotes().Load(t.Context(), late); err != nil || h.Quote.Erasure == nil {
 			t.Errorf("the late quote: %+v, %v", h.Quote.Erasure, err)
+		}
+	})
+}
+
+// TestDraftsAreErased: those that are there, and those that are saved while functions remember the keys.
+func TestDraftsAreErased(t *testing.T) {
+	desk(t, func(t *testing.T, s *stacktest.Stack, e *erase.Eraser) {
+		content := draft.Content{Step: "drivers", Request: []byte(`{"firstName":"Philippa"}`)}
+		save := func(drafts *draft.Store, customer, id string) {
+			t.Helper()
+			if _, err := drafts.Put(t.Context(), customer, id, content, "", time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		remembering := s.Parts().Drafts()
+		save(remembering, "ada", first)
+		save(remembering, "eve", first)
+		e.DryRun = true
+		if would, err := e.Run(t.Context(), order); err != nil || would.Drafts != 1 {
+			t.Errorf("a dry run: %+v, %v, want 1 draft", would, err)
+		}
+		if ids, err := e.Drafts.IDs(t.Context(), "ada"); err != nil || len(ids) != 1 {
+			t.Errorf("after a dry run there are %v, %v", ids, err)
+		}
+		e.DryRun = false
+		e.Waiting = func(time.Time) { save(remembering, "ada", second) }
+		did, err := e.Run(t.Context(), order)
+		if err != nil || did.Drafts != 2 {
+			t.Errorf("%+v, %v, want 2 drafts", did, err)
+		}
+		for customer, want := range map[string]int{"ada": 0, "eve": 1} {
+			if ids, err := e.Drafts.IDs(t.Context(), customer); err != nil || len(ids) != want {
+				t.Errorf("%s has %v, %v, want %d", customer, ids, err, want)
+			}
 		}
 	})
 }

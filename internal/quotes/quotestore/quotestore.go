@@ -341,7 +341,7 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 		if s.Keys == nil {
 			return h, errNoKeys
 		}
-		if err := s.Keys.Make(ctx, customer, s.sealedBefore(customer)); err != nil {
+		if err := s.MakeKey(ctx, customer); err != nil {
 			return h, err
 		}
 	}
@@ -382,6 +382,11 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	h.Erased = h.Erased || erased
 	return h.with(events)
+}
+
+// MakeKey makes the key of a customer who has none yet. The errors are those of seal.Keys.Make.
+func (s *Store) MakeKey(ctx context.Context, customerID string) error {
+	return s.Keys.Make(ctx, customerID, s.sealedBefore(customerID))
 }
 
 // sealedBefore is what Make calls for a customer without a key, nil if unknown.
