@@ -73,7 +73,9 @@ func (k *risk) driver(d *Driver, history accident.History) driver {
 
 func (k *risk) car(v *Vehicle, fact VehicleFact) car {
 	_, err := vehicle.AcceptVIN(v.VIN)
-	c := car{Vehicle: v, vinStatus: fact.Status, vinAccepted: err == nil, make: v.Make}
+	// Only a request for an estimate may be without a VIN, which is then unverified and not wrong.
+	unknown := v.VIN == "" && fact.Status == vehicle.Unavailable
+	c := car{Vehicle: v, vinStatus: fact.Status, vinAccepted: err == nil || unknown, make: v.Make}
 	modelYear, bodyClass := v.ModelYear, v.BodyClass
 	if c.vinStatus == vehicle.Found && c.vinAccepted {
 		c.make, c.gvwr = fact.Make, fact.GVWR

@@ -5,7 +5,9 @@ package estimates
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -77,13 +79,15 @@ type decoded struct {
 	// CheckDigitValid says that the VIN may be trusted: the decoded facts are rated instead of the stated ones.
 	CheckDigitValid bool           `json:"checkDigitValid"`
 	ErrorCodes      []vehicle.Code `json:"errorCodes"`
-	SuggestedVIN    string         `json:"suggestedVin,omitempty"`
-	ModelYear       int            `json:"modelYear,omitempty"`
-	Make            string         `json:"make,omitempty"`
-	Model           string         `json:"model,omitempty"`
-	Series          string         `json:"series,omitempty"`
-	Trim            string         `json:"trim,omitempty"`
-	BodyClass       string         `json:"bodyClass,omitempty"`
+	// Doubts say in words what to ask about.
+	Doubts       []options.Doubt `json:"doubts"`
+	SuggestedVIN string          `json:"suggestedVin,omitempty"`
+	ModelYear    int             `json:"modelYear,omitempty"`
+	Make         string          `json:"make,omitempty"`
+	Model        string          `json:"model,omitempty"`
+	Series       string          `json:"series,omitempty"`
+	Trim         string          `json:"trim,omitempty"`
+	BodyClass    string          `json:"bodyClass,omitempty"`
 	// Body is the class of the body as it is rated.
 	Body        rating.Body `json:"body"`
 	GVWR        string      `json:"gvwr,omitempty"`
@@ -105,7 +109,8 @@ func decode(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGatewayV
 	_, wrong := vehicle.AcceptVIN(vin.String())
 	plans := rating.Plans()
 	return api.JSON(http.StatusOK, decoded{
-		VIN: vin.String(), Status: fact.Status, CheckDigitValid: wrong == nil, ErrorCodes: d.ErrorCodes, SuggestedVIN: d.SuggestedVIN,
+		VIN: vin.String(), Status: fact.Status, CheckDigitValid: wrong == nil, ErrorCodes: d.ErrorCodes,
+		Doubts: options.Doubts(d.ErrorCodes), SuggestedVIN: d.SuggestedVIN,
 		ModelYear: d.ModelYear, Make: d.Make, Model: d.Model, Series: d.Series, Trim: d.Trim, BodyClass: d.BodyClass,
 		Body: plans[len(plans)-1].Body(d.BodyClass), GVWR: d.GVWR, VehicleType: d.VehicleType, Doors: d.Doors, FuelPrimary: d.FuelPrimary,
 	}, nil)
@@ -124,29 +129,129 @@ type estimated struct {
 	*readmodel.Premium
 }
 
+// wanted is the body of an estimate.
+type wanted struct {
+	quote.Request
+	Alternatives []alternative `json:"alternatives"`
+}
+
+// alternative is another choice: what it has replaces that of the request.
+type alternative struct {
+	Name          string            `json:"name"`
+	EffectiveDate *civil.Date       `json:"effectiveDate"`
+	TermMonths    *int              `json:"termMonths"`
+	Policy        *rating.Policy    `json:"policy"`
+	Coverages     rating.Selections `json:"coverages"`
+	// VehicleCoverages are those of each vehicle.
+	VehicleCoverages rating.Selections `json:"vehicleCoverages"`
+	Drivers          []quote.Driver    `json:"drivers"`
+	Vehicles         []rating.Vehicle  `json:"vehicles"`
+}
+
+// of is the request with the alternative in it.
+func (a alternative) of(r quote.Request) quote.Request {
+	if a.EffectiveDate != nil {
+		r.EffectiveDate = *a.EffectiveDate
+	}
+	if a.TermMonths != nil {
+		r.TermMonths = *a.TermMonths
+	}
+	if a.Policy != nil {
+		r.Policy = *a.Policy
+	}
+	if a.Coverages != nil {
+		r.Coverages = a.Coverages
+	}
+	if a.Drivers != nil {
+		r.Drivers = a.Drivers
+	}
+	if a.Vehicles != nil {
+		r.Vehicles = a.Vehicles
+	}
+	if a.VehicleCoverages != nil {
+		r.Vehicles = slices.Clone(r.Vehicles)
+		for i := range r.Vehicles {
+			r.Vehicles[i].Coverages = a.VehicleCoverages
+		}
+	}
+	return r
+}
+
+// compared is the estimate of an alternative.
+type compared struct {
+	Name     string    `json:"name"`
+	Estimate estimated `json:"estimate"`
+	// Difference is how its price differs from that of the request, nil unless both have one.
+	Difference *rating.Difference `json:"difference,omitempty"`
+}
+
 func estimate(r events.APIGatewayV2HTTPRequest, now time.Time) (events.APIGatewayV2HTTPResponse, error) {
-	var request quote.Request
-	if err := api.DecodeBody(r, "EstimateRequest", &request); err != nil {
+	var body wanted
+	if err := api.DecodeBody(r, "EstimateRequest", &body); err != nil {
 		return api.Respond(err)
 	}
-	var vehicles []quote.VehicleLookup
-	for _, v := range request.Vehicles {
-		d, err := vehicle.Identify(v.VIN, v.ModelYear, now.UTC().Year())
-		if err != nil {
-			return api.Respond(err)
-		}
-		vehicles = append(vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: vehicle.FactOf(d)})
-	}
-	e, err := quote.EstimateOf(request, request.Today(now), vehicles)
+	first, err := estimateOf(body.Request, now)
 	if err != nil {
 		return api.Respond(err)
 	}
+	answer := struct {
+		estimated
+		Alternatives []compared `json:"alternatives,omitempty"`
+	}{estimated: show(first)}
+	for i, a := range body.Alternatives {
+		e, err := estimateOf(a.of(body.Request), now)
+		if err != nil {
+			return api.Respond(within(fmt.Sprintf("/alternatives/%d", i), err))
+		}
+		c := compared{Name: a.Name, Estimate: show(e)}
+		difference, ok, err := rating.Compare(first.Rating.Price, e.Rating.Price)
+		if err != nil {
+			return api.Respond(err)
+		}
+		if ok {
+			c.Difference = &difference
+		}
+		answer.Alternatives = append(answer.Alternatives, c)
+	}
+	return api.JSON(http.StatusOK, answer, nil)
+}
+
+// within is an error about a request, as one about an alternative to it.
+func within(at string, err error) error {
+	if invalid, ok := errors.AsType[*quote.InvalidRequest](err); ok {
+		faults := slices.Clone(invalid.Faults)
+		for i := range faults {
+			faults[i].Pointer = at + faults[i].Pointer
+		}
+		return &quote.InvalidRequest{Codes: invalid.Codes, Faults: faults}
+	}
+	return err
+}
+
+// estimateOf rates a request. A vehicle without a VIN is rated as stated.
+func estimateOf(request quote.Request, now time.Time) (quote.Estimate, error) {
+	var vehicles []quote.VehicleLookup
+	for _, v := range request.Vehicles {
+		fact := vehicle.Fact{Status: vehicle.Unavailable}
+		if v.VIN != "" {
+			d, err := vehicle.Identify(v.VIN, v.ModelYear, now.UTC().Year())
+			if err != nil {
+				return quote.Estimate{}, err
+			}
+			fact = vehicle.FactOf(d)
+		}
+		vehicles = append(vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact})
+	}
+	return quote.EstimateOf(request, request.Today(now), vehicles)
+}
+
+func show(e quote.Estimate) estimated {
 	notes := e.Notes
 	if notes == nil {
 		notes = []plausible.Finding{}
 	}
-	return api.JSON(http.StatusOK, estimated{
-		Outcome: e.Outcome(), QuoteDate: e.QuoteDate, TimeZone: zone.Of(request.State).String(), RatePlanVersion: e.Rating.RatePlanVersion,
+	return estimated{
+		Outcome: e.Outcome(), QuoteDate: e.QuoteDate, TimeZone: zone.Of(e.Request.State).String(), RatePlanVersion: e.Rating.RatePlanVersion,
 		Reasons: e.Reasons(), Conditions: e.Rating.Conditions, Notes: notes, Premium: readmodel.PremiumOf(e.Rating.Price),
-	}, nil)
+	}
 }
