@@ -5,14 +5,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/govalues/decimal"
 
-	"milepost/domain/civil"
 	"milepost/domain/quote"
-	"milepost/domain/rating"
-	"milepost/domain/zone"
 )
 
 // Message is a notification in words. Subject and Text have no personal data and no amounts: they are shown on locked
@@ -82,27 +78,30 @@ func body(events []quote.Event, q quote.Quote, n Notification) []string {
 	case Corrected:
 		return append(correction(q), adverse(q)...)
 	case Expiring:
-		return []string{fmt.Sprintf("%s After %s your auto insurance quote expires, and the price may change.", acceptance(q), day(q.Rating.ExpiresOn))}
+		unconditional := standing(q)
+		unconditional.Conditional = false
+		return []string{fmt.Sprintf("%s After %s your auto insurance quote expires, and the price may change.",
+			unconditional.Acceptance(), quote.Day(q.Rating.ExpiresOn))}
 	case Expired:
-		return []string{"Your auto insurance quote has expired. If you still want insurance, ask for a new quote; what you told us is still there to begin with."}
+		return []string{quote.ExpiredWords}
 	case Retracted:
-		return []string{fmt.Sprintf("We wrote to you under the subject %q. That was a mistake on our side and no longer holds. We are sorry for it.", headlines[n.OfKind]), standing(q)}
+		return []string{fmt.Sprintf("We wrote to you under the subject %q. That was a mistake on our side and no longer holds. We are sorry for it.", headlines[n.OfKind]), restored(q)}
 	}
 	panic("notification: a kind without words: " + string(n.Kind))
 }
 
 func referred(q quote.Quote) []string {
 	return []string{
-		"An underwriter will look at your quote before we can make you an offer, usually within two working days. There is nothing that you need to do; we write to you if we need anything. Until you hear from us there is no cover under this quote.",
+		quote.ReviewWords,
 		list("Why:", reasons(q)),
 	}
 }
 
 func declined(q quote.Quote) []string {
 	return []string{
-		"We cannot offer you insurance on this quote.",
+		quote.DeclinedWords,
 		list("Why:", reasons(q)),
-		"You may ask us in writing for more about these reasons within 90 business days; we answer within 21 business days.",
+		quote.MoreReasonsWords,
 	}
 }
 
@@ -122,8 +121,8 @@ func correction(q quote.Quote) []string {
 	return []string{told, offer(q)}
 }
 
-// standing says what applies after a retraction.
-func standing(q quote.Quote) string {
+// restored says what applies after a retraction.
+func restored(q quote.Quote) string {
 	switch q.Status {
 	case quote.StatusRequested:
 		return "We are working on your quote again, and write to you when it is done."
@@ -137,22 +136,16 @@ func standing(q quote.Quote) string {
 
 // offer says what the customer can have.
 func offer(q quote.Quote) string {
-	text := fmt.Sprintf("The total for %d months from %s is %s. %s",
-		q.Request.TermMonths, day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), acceptance(q))
-	if len(q.Conditions()) > 0 {
-		text = strings.Replace(text, "You can accept it", "Once we have the rest of the information that we asked for, you can accept it", 1)
-	}
-	return text
+	return fmt.Sprintf("The total for %d months from %s is %s. %s",
+		q.Request.TermMonths, quote.Day(q.Request.EffectiveDate), dollars(q.Rating.TotalPremium), standing(q).Acceptance())
 }
 
-// acceptance says until when the offer can be accepted. It is true on any day it is read.
-func acceptance(q quote.Quote) string {
-	by := q.AcceptBy()
-	text := fmt.Sprintf("You can accept it through %s, 11:59 p.m. %s.", day(by), zone.Words(q.Request.State))
-	if by.Before(q.Rating.ExpiresOn) {
-		text += " That is the day on which the policy begins; to accept it later, change that day first."
+// standing is where a rated quote is.
+func standing(q quote.Quote) quote.Standing {
+	return quote.Standing{
+		Status: q.Status, State: q.Request.State, Effective: q.Request.EffectiveDate, Expires: q.Rating.ExpiresOn,
+		Conditional: len(q.Conditions()) > 0, Priced: q.Rating.Price != nil,
 	}
-	return text
 }
 
 // reasons are those of the outcome, or the underwriter's.
@@ -178,54 +171,24 @@ func adverse(q quote.Quote) []string {
 	}
 	return []string{
 		"NOTICE OF ADVERSE ACTION",
-		"Our decision, or the price, is less favorable to you because of information in a consumer report.",
+		quote.AdverseWords,
 		list("What counted:", a.PrincipalReasons()),
 		list("The report came from:", agencies),
-		"The agency did not make this decision and cannot tell you why it was made. You have the right to a free copy of your report from the agency if you ask for it within 60 days, and the right to dispute with the agency whether the report is accurate and complete.",
+		quote.RightsWords,
 	}
 }
 
 // changes names what makes the price of a revision another than that of the one before.
 func changes(before, after quote.Revision) []string {
-	a, b := before.Request, after.Request
-	var all []string
-	for _, part := range []struct {
-		name   string
-		before any
-		after  any
-	}{
-		{"the term", a.TermMonths, b.TermMonths},
-		{"the day on which the policy begins", a.EffectiveDate, b.EffectiveDate},
-		{"the state", a.State, b.State},
-		{"what you told us about yourself and your insurance", a.Policy, b.Policy},
-		{"the coverages", []any{a.Coverages, coverages(a)}, []any{b.Coverages, coverages(b)}},
-		{"the drivers", a.Drivers, b.Drivers},
-		{"the vehicles", cars(a), cars(b)},
-		{"what we found out about the vehicles and the drivers", before.Facts(), after.Facts()},
-		{"our rates", before.Rating.RatePlanVersion, after.Rating.RatePlanVersion},
-	} {
-		if !reflect.DeepEqual(part.before, part.after) {
-			all = append(all, part.name)
-		}
+	all := quote.Changed(before.Request, after.Request)
+	if !reflect.DeepEqual(before.Facts(), after.Facts()) {
+		all = append(all, "what we found out about the vehicles and the drivers")
+	}
+	if before.Rating.RatePlanVersion != after.Rating.RatePlanVersion {
+		all = append(all, "our rates")
 	}
 	if len(all) == 0 {
 		return []string{"the day of the quote"}
-	}
-	return all
-}
-
-// coverages are those of each vehicle, cars the vehicles without them.
-func coverages(r quote.Request) (all []rating.Selections) {
-	for _, v := range r.Vehicles {
-		all = append(all, v.Coverages)
-	}
-	return all
-}
-
-func cars(r quote.Request) []rating.Vehicle {
-	all := slices.Clone(r.Vehicles)
-	for i := range all {
-		all[i].Coverages = nil
 	}
 	return all
 }
@@ -264,5 +227,3 @@ func dollars(d decimal.Decimal) string {
 	}
 	return sign + "$" + d.Abs().Rescale(2).String()
 }
-
-func day(d civil.Date) string { return d.In(time.UTC).Format("2 January 2006") }

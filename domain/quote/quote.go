@@ -264,15 +264,6 @@ func (r Revision) lastDay() civil.Date {
 	return r.QuoteDate.AddDays(UnratedDays)
 }
 
-// AcceptBy is the last day on which the offer of a rated revision can be accepted as it is: before it expires, and no
-// later than on the day on which the policy begins.
-func (r Revision) AcceptBy() civil.Date {
-	if begins := r.Request.EffectiveDate; begins.Before(r.Rating.ExpiresOn) {
-		return begins
-	}
-	return r.Rating.ExpiresOn
-}
-
 // Outcome is that of the revision's rating, "" if it was not rated. A lookup without an answer, or a contradiction,
 // refers it, whatever the rating says.
 func (r Revision) Outcome() rating.Outcome {

@@ -28,23 +28,30 @@ func (h *handler) quoteAsOf(ctx context.Context, r events.APIGatewayV2HTTPReques
 // history loads a quote that a caller may read, as it is or as it was when asOf says, with the instant at which it is
 // seen. options are those of quotestore.Store.Load.
 func (h *handler) history(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, options ...quotestore.Option) (then quotestore.History, at time.Time, err error) {
-	history, err := h.log.Load(ctx, r.PathParameters["quoteId"], options...)
+	history, err := h.whole(ctx, r, caller, options...)
 	if err != nil {
 		return then, at, err
 	}
-	if history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID) {
-		return then, at, api.NotFound
-	}
 	now := time.Now()
-	if asOf, ok := r.QueryStringParameters["asOf"]; ok {
-		return past(history, asOf, now)
+	if _, ok := r.QueryStringParameters["asOf"]; ok {
+		return past(history, r, "asOf", now)
 	}
 	return history, now, nil
 }
 
-// past finds what asOf names, a version or a time in RFC 3339: the history then, and the instant at which it is seen.
-// For a version that is when it was appended.
-func past(h quotestore.History, asOf string, now time.Time) (then quotestore.History, at time.Time, err error) {
+// whole loads a quote that a caller may read, as it is.
+func (h *handler) whole(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller, options ...quotestore.Option) (quotestore.History, error) {
+	history, err := h.log.Load(ctx, r.PathParameters["quoteId"], options...)
+	if err == nil && (history.Quote.Version == 0 || !caller.MayRead(history.Quote.CustomerID)) {
+		return history, api.NotFound
+	}
+	return history, err
+}
+
+// past finds what a query parameter names, a version or a time in RFC 3339: the history then, and the instant at which
+// it is seen. For a version that is when it was appended.
+func past(h quotestore.History, r events.APIGatewayV2HTTPRequest, parameter string, now time.Time) (then quotestore.History, at time.Time, err error) {
+	asOf := r.QueryStringParameters[parameter]
 	if version, err := strconv.Atoi(asOf); err == nil && version > 0 {
 		if version > h.Quote.Version {
 			return then, at, api.NewProblem(http.StatusNotFound, "not-yet", "The quote has no such version",
@@ -55,7 +62,7 @@ func past(h quotestore.History, asOf string, now time.Time) (then quotestore.His
 	}
 	at, err = time.Parse(time.RFC3339, asOf)
 	if err != nil || at.After(now) {
-		return then, at, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of asOf cannot be used",
+		return then, at, api.NewProblem(http.StatusBadRequest, "bad-as-of", "The value of "+parameter+" cannot be used",
 			"Give a version, such as 3, or a time that has passed, such as 2026-05-01T12:00:00Z.")
 	}
 	if requested := h.Events[0].OccurredAt; at.Before(requested) {

@@ -44,6 +44,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.explanation(ctx, r, caller)
 	case "GET /quotes/{quoteId}/request":
 		return h.request(ctx, r, caller)
+	case "GET /quotes/{quoteId}/comparison":
+		return h.comparison(ctx, r, caller)
 	case "GET /quotes/{quoteId}/events":
 		return h.events(ctx, r, caller)
 	case "GET /quotes":

@@ -28,6 +28,7 @@ var functions = map[string]string{
 	"GET /quotes":                        "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}":              "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/explanation":  "QUOTES_FUNCTION_NAME",
+	"GET /quotes/{quoteId}/comparison":   "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/request":      "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/events":       "QUOTES_FUNCTION_NAME",
 	"GET /customers/{customerId}/quotes": "QUOTES_FUNCTION_NAME",

@@ -29,8 +29,13 @@ type Projection struct {
 	QuoteDate     civil.Date   `json:"quoteDate"`
 	EffectiveDate civil.Date   `json:"effectiveDate"`
 	// TimeZone is the IANA name of the zone in which the dates count. It follows from the state and is not stored.
-	TimeZone   string `json:"timeZone,omitempty"`
-	TermMonths int    `json:"termMonths"`
+	TimeZone string `json:"timeZone,omitempty"`
+	// TimeZoneName is the zone in words, and Words say what the status means. AcceptBy is the last day on which the offer
+	// of an open quote can be accepted as it is. None of them is stored.
+	TimeZoneName string     `json:"timeZoneName,omitempty"`
+	Words        []string   `json:"words,omitempty"`
+	AcceptBy     civil.Date `json:"acceptBy,omitzero"`
+	TermMonths   int        `json:"termMonths"`
 	// Coverages are those chosen for the policy. Those of a vehicle are beside their premiums.
 	Coverages rating.Selections `json:"coverages,omitempty"`
 	// Rejections are those that were signed, or that the offer of an open quote needs. The latter, the texts, and the
@@ -140,8 +145,33 @@ func (p Projection) At(at time.Time) Projection {
 	if on, ok := p.mayExpire(); ok && zone.Today(p.State, at).After(on) {
 		p.Status = quote.StatusExpired
 	}
-	p.TimeZone = zone.Of(p.State).String()
-	return p.withForms()
+	p.TimeZone, p.TimeZoneName = zone.Of(p.State).String(), zone.Words(p.State)
+	return p.withWords().withForms()
+}
+
+// withWords adds what is said about the status, the conditions, and an adverse action.
+func (p Projection) withWords() Projection {
+	s := quote.Standing{Status: p.Status, State: p.State, Effective: p.EffectiveDate}
+	if p.Outcome != nil {
+		o := *p.Outcome
+		s.Expires, s.Conditional, s.Priced = o.ExpiresOn, len(o.Conditions) > 0, o.Premium != nil
+		if s.Priced && p.Status.IsOpen() {
+			p.AcceptBy = s.AcceptBy()
+		}
+		o.ConditionWords = nil
+		for _, c := range o.Conditions {
+			means, todo := quote.ConditionWords(c)
+			o.ConditionWords = append(o.ConditionWords, ConditionWords{c, means, todo})
+		}
+		if o.AdverseAction != nil {
+			o.AdverseAction = &AdverseAction{
+				Text: quote.AdverseWords, Rights: quote.RightsWords, Agencies: o.AdverseAction.Agencies, Reasons: o.AdverseAction.Reasons,
+			}
+		}
+		p.Outcome = &o
+	}
+	p.Words = s.Words()
+	return p
 }
 
 // mayExpire returns the last day of a quote that is open.
@@ -154,16 +184,25 @@ func (p Projection) mayExpire() (on civil.Date, ok bool) {
 
 // Outcome is the result of a quote's rating.
 type Outcome struct {
-	ExpiresOn           civil.Date         `json:"expiresOn"`
-	RatePlanVersion     string             `json:"ratePlanVersion"`
-	Reasons             []quote.Reason     `json:"reasons"`
-	Conditions          []rating.Condition `json:"conditions"`
-	Waivers             []Waiver           `json:"waivers,omitempty"`
-	AdverseActionNotice bool               `json:"adverseActionNotice"`
+	ExpiresOn       civil.Date         `json:"expiresOn"`
+	RatePlanVersion string             `json:"ratePlanVersion"`
+	Reasons         []quote.Reason     `json:"reasons"`
+	Conditions      []rating.Condition `json:"conditions"`
+	// ConditionWords are not stored.
+	ConditionWords      []ConditionWords `json:"conditionWords,omitempty"`
+	Waivers             []Waiver         `json:"waivers,omitempty"`
+	AdverseActionNotice bool             `json:"adverseActionNotice"`
 	// AdverseAction is what the notice must contain, nil if none is due.
 	AdverseAction *AdverseAction `json:"adverseAction,omitempty"`
 	// Premium is nil for a declined quote; for a referred one it is indicative.
 	*Premium
+}
+
+// ConditionWords say what a condition means, and what to do about it.
+type ConditionWords struct {
+	Condition rating.Condition `json:"condition"`
+	Means     string           `json:"means"`
+	Todo      string           `json:"todo"`
 }
 
 // Waiver is a condition that an underwriter waived. The underwriter's words are for employees alone.
@@ -199,6 +238,9 @@ func (p Projection) ForLink() Projection {
 // AdverseAction names the consumer reports that made an outcome worse, and the principal reasons. It does not say what
 // is in the reports.
 type AdverseAction struct {
+	// Text says what happened, and Rights what the customer may do. They are not stored.
+	Text     string            `json:"text,omitempty"`
+	Rights   string            `json:"rights,omitempty"`
 	Agencies []accident.Agency `json:"agencies"`
 	Reasons  []string          `json:"reasons"`
 }
