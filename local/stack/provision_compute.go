@@ -264,6 +264,9 @@ func (s *Stack) checkTasks(definition string) error {
 }
 
 func (s *Stack) provisionAPI(r *template.Resource) error {
+	if r.IsWebSocketAPI() {
+		return s.provisionWebSocketAPI(r)
+	}
 	in, err := r.HTTPAPI()
 	if err != nil {
 		return err
@@ -310,6 +313,12 @@ func (s *Stack) provisionStage(r *template.Resource) error {
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
+	}
+	if s.sockets.id != "" && in.ApiId == s.sockets.id {
+		if in.DefaultRouteSettings.ThrottlingRateLimit > 0 || in.DefaultRouteSettings.ThrottlingBurstLimit > 0 {
+			return r.Problem("the local runtime does not throttle WebSocket APIs", "DefaultRouteSettings")
+		}
+		return s.openSockets(r, in.StageName)
 	}
 	if in.StageName != "$default" {
 		return r.Problem("the local runtime serves the stage $default only", "StageName")

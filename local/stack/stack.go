@@ -38,6 +38,7 @@ import (
 	"milepost/local/stepfunctions"
 	"milepost/local/storage"
 	"milepost/local/template"
+	"milepost/local/websocket"
 	"milepost/local/xray"
 )
 
@@ -97,6 +98,8 @@ type Stack struct {
 	sent      *mailbox.Box
 	endpoint  *awsapi.Server
 	api       *apigateway.Gateway
+	sockets   sockets
+	socketAPI *websocket.API
 
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
 	roles    map[string]*role
@@ -234,6 +237,9 @@ func (s *Stack) Start() error {
 // Close stops everything. Accepted but unfinished work stays in the data directory.
 func (s *Stack) Close() error {
 	var errs []error
+	if s.socketAPI != nil {
+		s.socketAPI.Close()
+	}
 	if s.bus != nil {
 		s.bus.Close()
 	}
@@ -258,13 +264,28 @@ func (s *Stack) Close() error {
 // AWS is the endpoint of the AWS services, for SDKs and the aws command line.
 func (s *Stack) AWS() http.Handler { return s.endpoint }
 
-// API is the template's HTTP API, nil when it has none.
+// API is the template's HTTP API and its WebSocket API, whose handshakes it takes; nil when it has neither.
 func (s *Stack) API() http.Handler {
-	if s.api == nil {
+	switch {
+	case s.socketAPI == nil && s.api == nil:
 		return nil
+	case s.socketAPI == nil:
+		return s.api
 	}
-	return s.api
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case websocket.IsHandshake(r):
+			s.socketAPI.ServeHTTP(w, r)
+		case s.api != nil:
+			s.api.ServeHTTP(w, r)
+		default:
+			http.Error(w, "This is a WebSocket API.", http.StatusForbidden)
+		}
+	})
 }
+
+// Sockets is the template's WebSocket API, nil when it has none.
+func (s *Stack) Sockets() *websocket.API { return s.socketAPI }
 
 // XRay is the store of traces, whose daemon the caller may let listen.
 func (s *Stack) XRay() *xray.Service { return s.traces }

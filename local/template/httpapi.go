@@ -90,6 +90,12 @@ type operation struct {
 	Responses      any                   `json:"responses"`
 }
 
+// WebSocket is the ProtocolType of a WebSocket API.
+const WebSocket = "WEBSOCKET"
+
+// IsWebSocketAPI reports whether an AWS::ApiGatewayV2::Api is a WebSocket API.
+func (r *Resource) IsWebSocketAPI() bool { return r.Properties["ProtocolType"] == WebSocket }
+
 // HTTPAPI reads the resource, an AWS::ApiGatewayV2::Api. A part of the document that SAM does not
 // write is refused with its line, as are payloads of another version than 2.0.
 func (r *Resource) HTTPAPI() (*HTTPAPI, error) {

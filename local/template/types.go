@@ -102,7 +102,18 @@ var types = map[string]resourceType{
 	"AWS::ApiGatewayV2::Api": {
 		ref: "{id}", arn: "arn:" + awsapi.Partition + ":apigateway:" + awsapi.Region + "::/apis/{id}",
 		attributes: map[string]string{"ApiId": "{id}", "ApiEndpoint": "{endpoint}"},
-		properties: "Body CorsConfiguration Description DisableExecuteApiEndpoint FailOnWarnings Name ProtocolType Tags Version",
+		properties: "Body CorsConfiguration Description DisableExecuteApiEndpoint FailOnWarnings Name ProtocolType RouteSelectionExpression Tags Version",
+	},
+	"AWS::ApiGatewayV2::Route": {
+		ref: "{id}", attributes: map[string]string{"RouteId": "{id}"},
+		properties: "ApiId AuthorizationType OperationName RouteKey RouteResponseSelectionExpression Target",
+	},
+	"AWS::ApiGatewayV2::RouteResponse": {
+		ref: "{id}", properties: "ApiId RouteId RouteResponseKey",
+	},
+	"AWS::ApiGatewayV2::Integration": {
+		ref: "{id}", attributes: map[string]string{"IntegrationId": "{id}"},
+		properties: "ApiId Description IntegrationMethod IntegrationType IntegrationUri TimeoutInMillis",
 	},
 	"AWS::ApiGatewayV2::Stage": {
 		name:       "StageName",
@@ -230,6 +241,9 @@ func (l *loader) identify(r *Resource, call *node) bool {
 	}
 	unique := l.opts.StackName + "/" + r.LogicalID
 	values = append(values, "{id}", idOf(unique), "{uuid}", uuidOf(unique), "{endpoint}", l.opts.APIEndpoint)
+	if property("ProtocolType") == WebSocket { // ws for http, wss for https
+		values = append([]string{"{endpoint}", "ws" + strings.TrimPrefix(l.opts.APIEndpoint, "http")}, values...)
+	}
 	r.ARN = strings.NewReplacer(values...).Replace(t.arn)
 	fill := strings.NewReplacer(append(values, "{arn}", r.ARN)...)
 	if r.PhysicalID = name; t.ref != "" {
