@@ -94,6 +94,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	// log of another is imported, and the customer submits while the key is missing.
 	liveOn := func(s *running, id string) {
 		s.submit("ada", example())
+		s.watch(id)
 		for i := range 28 {
 			license := "RS000001"
 			if i == 27 {

@@ -194,6 +194,8 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
 	invoke("openapi", `{}`)
+	invoke("live", `{"requestContext":{"routeKey":"$connect","connectionId":"c="},"queryStringParameters":{"ticket":"none"}}`)
+	invoke("push", notice("QuoteOffered"))
 	invoke("web", `{"rawPath":"/app","requestContext":{"http":{"method":"GET"}}}`)
 	invoke("offers", `{"pathParameters":{"token":"none"}}`)
 	invoke("confirmations", `{"pathParameters":{"token":"none"}}`)

@@ -18,12 +18,14 @@ import (
 	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
 	"milepost/handlers/head"
+	"milepost/handlers/live"
 	"milepost/handlers/notify"
 	"milepost/handlers/offers"
 	"milepost/handlers/openapi"
 	"milepost/handlers/overdue"
 	"milepost/handlers/project"
 	"milepost/handlers/publish"
+	"milepost/handlers/push"
 	"milepost/handlers/quotes"
 	"milepost/handlers/remind"
 	"milepost/handlers/senddue"
@@ -51,6 +53,8 @@ var Registry = map[string]Constructor{
 	"estimates":       estimates.New,
 	"drafts":          drafts.New,
 	"web":             web.New,
+	"live":            live.New,
+	"push":            push.New,
 	"publish":         publish.New,
 	"archive":         archive.New,
 	"head":            head.New,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"milepost/internal/live"
 	"milepost/internal/page"
 	"milepost/internal/platform"
 	"milepost/internal/session"
@@ -21,7 +22,12 @@ var templates embed.FS
 var pages = page.MustParse(templates, "templates/*.html")
 
 // web has what pages need.
-type web struct{ api *API }
+type web struct {
+	api     *API
+	tickets *live.Tickets
+	// liveURL is where pages connect to follow what they show.
+	liveURL string
+}
 
 // handle is a page: it answers, or fails with an error that becomes a page.
 type handle func(http.ResponseWriter, *http.Request) error
@@ -29,11 +35,14 @@ type handle func(http.ResponseWriter, *http.Request) error
 // New makes the handler. It needs the names of the API's functions.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
-	h := &web{api: &API{Lambda: s.Lambda(), Functions: map[string]string{}}}
+	h := &web{
+		api:     &API{Lambda: s.Lambda(), Functions: map[string]string{}},
+		tickets: s.Tickets(), liveURL: s.Required("LIVE_URL"),
+	}
 	for route, variable := range functions {
 		h.api.Functions[route] = s.Required(variable)
 	}
-	return page.Handler(env, page.Secure(page.Policy{}, h.routes())), s.Err()
+	return page.Handler(env, page.Secure(page.Policy{Connect: []string{origin(h.liveURL)}}, h.routes())), s.Err()
 }
 
 // routes are all pages.
@@ -49,6 +58,7 @@ func (h *web) routes() http.Handler {
 	mux.Handle("GET "+page.AssetsPath, page.Assets())
 	mux.Handle("GET /{$}", http.RedirectHandler("/app", http.StatusSeeOther))
 	add("GET /app", h.home)
+	add("POST /app/live/ticket", h.ticket)
 	add("GET /app/quotes", h.myQuotes)
 	add("GET /app/quotes/new", h.newQuote)
 	add("GET /app/quotes/{quote}", h.showQuote)

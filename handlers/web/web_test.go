@@ -34,7 +34,7 @@ func opened(t *testing.T) *web {
 		code[name] = func(env platform.Environment) (locallambda.Handler, error) { return construct(env) }
 	}
 	s := wiring.Of(stacktest.Open(t, code).Environment("web"))
-	h := &web{api: &API{Lambda: s.Lambda(), Functions: map[string]string{}}}
+	h := &web{api: &API{Lambda: s.Lambda(), Functions: map[string]string{}}, tickets: s.Tickets(), liveURL: s.Required("LIVE_URL")}
 	for route, variable := range functions {
 		h.api.Functions[route] = s.Required(variable)
 	}

@@ -1,6 +1,9 @@
 package wiring
 
 import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -27,6 +30,22 @@ func (s *System) EventBridge() *eventbridge.Client {
 		s.eventBridge = eventbridge.NewFromConfig(s.aws)
 	}
 	return s.eventBridge
+}
+
+// Gateway returns the client of the calls on connections of the WebSocket API. It needs LIVE_URL, the address to which
+// pages connect.
+func (s *System) Gateway() *apigatewaymanagementapi.Client {
+	if s.gateway == nil {
+		scheme, rest, _ := strings.Cut(s.Required("LIVE_URL"), "://")
+		host, stage, _ := strings.Cut(rest, "/")
+		endpoint := strings.Replace(scheme, "ws", "http", 1) + "://" + host
+		if s.aws.BaseEndpoint != nil { // where all services are
+			endpoint = *s.aws.BaseEndpoint
+		}
+		endpoint += "/" + stage
+		s.gateway = apigatewaymanagementapi.NewFromConfig(s.aws, func(o *apigatewaymanagementapi.Options) { o.BaseEndpoint = &endpoint })
+	}
+	return s.gateway
 }
 
 // KMS returns the client of KMS.

@@ -6,6 +6,7 @@ import (
 	"milepost/domain/notification"
 	"milepost/internal/api/quota"
 	"milepost/internal/effects/messenger"
+	"milepost/internal/live"
 	"milepost/internal/log/archive"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/log/park"
@@ -142,4 +143,14 @@ func (s *System) Postman() *postman.Postman {
 // links before it.
 func (s *System) Links() link.Signer {
 	return link.Signer{Keys: link.Keys(s.Required("LINK_KEY"), s.Optional("LINK_KEY_BEFORE"))}
+}
+
+// Tickets returns the tickets of connections. They need LIVE_TICKETS_TABLE_NAME.
+func (s *System) Tickets() *live.Tickets {
+	return &live.Tickets{DB: s.DynamoDB(), Table: s.Required("LIVE_TICKETS_TABLE_NAME")}
+}
+
+// Connections returns the connections of pages. They need LIVE_CONNECTIONS_TABLE_NAME.
+func (s *System) Connections() *live.Connections {
+	return &live.Connections{DB: s.DynamoDB(), Table: s.Required("LIVE_CONNECTIONS_TABLE_NAME")}
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -70,6 +71,7 @@ type System struct {
 	invalid []error
 
 	dynamoDB      *dynamodb.Client
+	gateway       *apigatewaymanagementapi.Client
 	eventBridge   *eventbridge.Client
 	kms           *kms.Client
 	lambda        *lambda.Client

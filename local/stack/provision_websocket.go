@@ -123,7 +123,9 @@ func (s *Stack) openSockets(r *template.Resource, stage string) error {
 	if s.socketAPI, err = websocket.New(config); err != nil {
 		return err
 	}
+	// Functions in this process do not sign, and call the address that pages connect to.
 	s.endpoint.HandleService("execute-api", s.socketAPI.Management(), websocket.WriteError)
+	s.endpoint.HandleREST("/"+stage+"/@connections/", s.socketAPI.Management())
 	s.start("WebSocket API with %d routes", len(config.Routes))
 	return nil
 }
