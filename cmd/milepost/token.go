@@ -45,33 +45,51 @@ func (c *tokenCmd) Validate() error {
 
 // Run prints the token.
 func (c *tokenCmd) Run(ctx context.Context, s streams) error {
-	form := url.Values{
-		"subject": {c.Subject}, "scope": {strings.Join(c.Scope, " ")}, "audience": {system.Audience}, "ttl": {c.TTL.String()},
-	}
-	address := "http://" + c.AWS + system.IssuerPath + "/token"
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	token, err := localIssuer{s, c.AWS}.token(ctx, c.Subject, c.Scope, c.TTL)
 	if err != nil {
 		return err
 	}
+	_, err = fmt.Fprintln(s.out, token)
+	return err
+}
+
+// localIssuer is the issuer of a system at an AWS address, which gives anybody any token.
+type localIssuer struct {
+	streams
+	aws string
+}
+
+// token requests a token.
+func (i localIssuer) token(ctx context.Context, subject string, scopes []string, ttl time.Duration) (string, error) {
+	form := url.Values{
+		"subject": {subject}, "scope": {strings.Join(scopes, " ")}, "audience": {system.Audience}, "ttl": {ttl.String()},
+	}
+	address := "http://" + i.aws + system.IssuerPath + "/token"
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	var client aws.HTTPClient = http.DefaultClient
-	if s.aws != nil {
-		client = s.aws
+	if i.streams.aws != nil {
+		client = i.streams.aws
 	}
 	answer, err := client.Do(r)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
 	if err != nil {
-		return fmt.Errorf("no token: nothing answers at %s; start a system with milepost run, or pass the AWS address that it prints as --aws", c.AWS)
+		return "", fmt.Errorf("no token: nothing answers at %s; start a system with milepost run, or pass the AWS address that it prints as --aws", i.aws)
 	}
 	defer answer.Body.Close()
 	token, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("no token: %w", err)
+		return "", fmt.Errorf("no token: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "application/jwt" {
-		return fmt.Errorf("no token: what answers at %s is not the issuer of milepost run (%s); is --aws the AWS address that it prints?", c.AWS, answer.Status)
+		return "", fmt.Errorf("no token: what answers at %s is not the issuer of milepost run (%s); is --aws the AWS address that it prints?", i.aws, answer.Status)
 	}
-	_, err = fmt.Fprintln(s.out, string(token))
-	return err
+	return string(token), nil
 }
 
 // exampleCmd prints a request with dates relative to today.

@@ -64,7 +64,7 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return api.Respond(err)
 	}
-	quoteID := quoteID(caller.Subject, key)
+	quoteID := QuoteID(caller.Subject, key)
 
 	now := time.Now().UTC()
 	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: request.Today(now), Request: request}
@@ -110,9 +110,9 @@ func (h *handler) count(ctx context.Context, c quote.SubmitQuote, key string) (q
 	return h.quota.Take(ctx, c.CustomerID, c.QuoteID, time.Now())
 }
 
-// quoteID names the quote of a request. With a key it derives from customer and key alone, so that
+// QuoteID names the quote of a request. With a key it derives from customer and key alone, so that
 // a request which is sent again finds the quote of the first one.
-func quoteID(customer, key string) string {
+func QuoteID(customer, key string) string {
 	if key == "" {
 		return ulid.Make().String()
 	}

@@ -347,17 +347,8 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	events := make([]eventstore.Event, len(decided))
 	for i, e := range decided {
-		data, err := encode(e)
-		if err != nil {
+		if events[i], err = eventOf(ctx, quoteID, order, i, e); err != nil {
 			return h, err
-		}
-		events[i] = eventstore.Event{
-			ID: uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, i)).String(), StreamID: StreamID(quoteID),
-			Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
-			Metadata: eventstore.Metadata{
-				CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
-				Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
-			},
 		}
 		if sealing {
 			err := s.seal(ctx, customer, &events[i])
@@ -382,6 +373,22 @@ func (s *Store) decideAndAppend(ctx context.Context, quoteID string, h History, 
 	}
 	h.Erased = h.Erased || erased
 	return h.with(events)
+}
+
+// eventOf is the event that an order leads to, at its place among those of the order.
+func eventOf(ctx context.Context, quoteID string, order Order, place int, e quote.Event) (eventstore.Event, error) {
+	data, err := encode(e)
+	if err != nil {
+		return eventstore.Event{}, err
+	}
+	return eventstore.Event{
+		ID: uuid.NewSHA1(eventIDs, fmt.Appendf(nil, "%s/%d", order.ID, place)).String(), StreamID: StreamID(quoteID),
+		Type: e.EventType(), SchemaVersion: quote.SchemaVersion(e.EventType()), OccurredAt: order.At, Data: data,
+		Metadata: eventstore.Metadata{
+			CommandID: order.ID, CorrelationID: order.CorrelationID, CausationID: order.CausationID,
+			Actor: order.Actor, TraceHeader: platform.TraceHeader(ctx),
+		},
+	}, nil
 }
 
 // MakeKey makes the key of a customer who has none yet. The errors are those of seal.Keys.Make.
