@@ -8,6 +8,7 @@ import (
 
 	"milepost/domain/civil"
 	"milepost/domain/rating"
+	"milepost/domain/rejection"
 	"milepost/domain/zone"
 )
 
@@ -16,6 +17,10 @@ type Options struct {
 	States []State `json:"states"`
 	// Enums are the closed questions with their answers.
 	Enums []Enum `json:"enums"`
+	// Questions are those of a form, and Consents what the customer agrees to or acknowledges. Fees are those of a price.
+	Questions []Question `json:"questions"`
+	Consents  []Consent  `json:"consents"`
+	Fees      []Value    `json:"fees"`
 	// Offering is nil unless a state was requested.
 	Offering *Offering `json:"offering,omitempty"`
 }
@@ -49,9 +54,14 @@ type Offering struct {
 	// UMBIEqualsBI says that UMBI has to have the limit of BI.
 	UMBIEqualsBI bool `json:"umbiEqualsBi"`
 	// ExclusionAllowed says that a driver may be excluded.
-	ExclusionAllowed bool       `json:"exclusionAllowed"`
-	Coverages        []Coverage `json:"coverages"`
-	Packages         []Package  `json:"packages"`
+	ExclusionAllowed bool `json:"exclusionAllowed"`
+	// GenderRated says that the gender enters the price. Elsewhere it is not asked for, and X is sent.
+	GenderRated bool `json:"genderRated"`
+	// Rejections are the forms that the customer signs to go without a coverage, WrittenOffers those that are shown.
+	Rejections    []rejection.Form `json:"rejections"`
+	WrittenOffers []rejection.Form `json:"writtenOffers"`
+	Coverages     []Coverage       `json:"coverages"`
+	Packages      []Package        `json:"packages"`
 }
 
 // Coverage is a coverage in words, with its choices.
@@ -83,7 +93,7 @@ const (
 func All() Options {
 	plans := rating.Plans()
 	newest := plans[len(plans)-1]
-	var o Options
+	o := Options{Questions: questions, Consents: consents, Fees: fees}
 	for _, code := range newest.StateCodes() {
 		offering, _ := newest.Offering(code)
 		o.States = append(o.States, State{Code: code, Name: offering.Name, TimeZone: zone.Of(code).String()})
@@ -113,8 +123,12 @@ func For(state string, effective, today civil.Date) (Options, error) {
 	o := All()
 	o.Offering = &Offering{
 		State: state, EffectiveDate: effective, RatePlanVersion: plan.Version(), TermMonths: offered.Terms,
-		UMBIEqualsBI: offered.UMBIEqualsBI, ExclusionAllowed: offered.ExclusionAllowed, Packages: packagesOf(state),
+		UMBIEqualsBI: offered.UMBIEqualsBI, ExclusionAllowed: offered.ExclusionAllowed, GenderRated: offered.GenderRated,
+		Rejections: []rejection.Form{}, WrittenOffers: []rejection.Form{}, Packages: packagesOf(state),
 	}
+	sign, offers := rejection.Forms(state, effective)
+	o.Offering.Rejections = append(o.Offering.Rejections, sign...)
+	o.Offering.WrittenOffers = append(o.Offering.WrittenOffers, offers...)
 	for _, c := range offered.Coverages {
 		coverage := Coverage{Code: c.Code, Level: levelPolicy, Required: c.Required}
 		if c.OfVehicle {
@@ -134,6 +148,8 @@ func For(state string, effective, today civil.Date) (Options, error) {
 type Package struct {
 	// Name is BASIC, STANDARD or FULL.
 	Name string `json:"name"`
+	// Words say what it is for. None is recommended.
+	Words string `json:"words"`
 	// Coverages are those of the policy, VehicleCoverages those of each vehicle.
 	Coverages        rating.Selections `json:"coverages"`
 	VehicleCoverages rating.Selections `json:"vehicleCoverages"`

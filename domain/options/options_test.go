@@ -81,9 +81,38 @@ func TestEveryPackageCanBeQuoted(t *testing.T) {
 			for i := range r.Vehicles {
 				r.Vehicles[i].Coverages = p.VehicleCoverages
 			}
-			if codes := rating.Validate(r); len(codes) > 0 {
-				t.Errorf("%s %s: %v", state.Code, p.Name, codes)
+			if codes := rating.Validate(r); len(codes) > 0 || p.Words == "" {
+				t.Errorf("%s %s: %v, %q", state.Code, p.Name, codes, p.Words)
 			}
+		}
+	}
+}
+
+// TestGenderIsAskedForWhereItEntersThePrice rates a young driver of each gender.
+func TestGenderIsAskedForWhereItEntersThePrice(t *testing.T) {
+	t.Parallel()
+	for state, id := range map[string]string{"AZ": "E07", "CA": "E03", "FL": "E05", "OH": "E01", "PA": "E04", "TX": "E02", "VA": "E18"} {
+		e := quotetest.MustExample(t, id)
+		o, err := options.For(state, e.Request.EffectiveDate, e.QuoteDate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		totals := map[string]bool{}
+		for _, gender := range []rating.Gender{"F", "M", "X"} {
+			r := e.Request.Rating(e.QuoteDate)
+			r.Drivers = slices.Clone(r.Drivers)
+			r.Drivers[0].Gender, r.Drivers[0].MaritalStatus, r.Drivers[0].DateOfBirth = gender, "SINGLE", e.QuoteDate.AddDays(-18*366)
+			if !r.Drivers[0].LicensedDate.IsZero() {
+				r.Drivers[0].LicensedDate = e.QuoteDate.AddDays(-366)
+			}
+			result := rating.Rate(r, e.Facts)
+			if result.Price == nil {
+				t.Fatalf("%s: %v", state, result.Reasons)
+			}
+			totals[result.TotalPremium.String()] = true
+		}
+		if rated := len(totals) > 1; rated != o.Offering.GenderRated {
+			t.Errorf("%s: totals %v, and GenderRated=%v", state, totals, o.Offering.GenderRated)
 		}
 	}
 }

@@ -46,9 +46,16 @@ var packages = map[string][]Package{
 	},
 }
 
+// packageWords say what the packages are for.
+var packageWords = map[string]string{
+	"BASIC":    "What the law asks for, and nothing for your own car.",
+	"STANDARD": "More for others, for injuries, and for your own car.",
+	"FULL":     "High limits, low deductibles, a rental car and towing.",
+}
+
 // pack reads a package from pairs of coverage and selection.
 func pack(name, policy, vehicle string) Package {
-	return Package{Name: name, Coverages: selections(policy), VehicleCoverages: selections(vehicle)}
+	return Package{Name: name, Words: packageWords[name], Coverages: selections(policy), VehicleCoverages: selections(vehicle)}
 }
 
 func selections(pairs string) rating.Selections {

@@ -79,7 +79,7 @@ var enums = []string{"paymentPlan", "licenseStatus", "gender", "maritalStatus", 
 var words = map[string]map[string]string{
 	"paymentPlan": {
 		"INSTALLMENTS": "In parts",
-		"PAY_IN_FULL":  "At once, for less",
+		"PAY_IN_FULL":  "At once, for 5 percent less on all coverages but rental cars and towing",
 	},
 	"licenseStatus": {
 		"VALID": "Has a valid license", "PERMIT": "Has a learner's permit and drives with somebody beside them",

@@ -20,6 +20,8 @@ type Offering struct {
 	UMBIEqualsBI bool
 	// ExclusionAllowed says that a driver may be excluded.
 	ExclusionAllowed bool
+	// GenderRated says that the gender of a driver enters the price.
+	GenderRated bool
 }
 
 // OfferedCoverage is a coverage with its choices.
@@ -42,7 +44,7 @@ func (p *Plan) Offering(code string) (o Offering, ok bool) {
 	if s == nil {
 		return Offering{}, false
 	}
-	o = Offering{Name: s.Name, Terms: slices.Sorted(maps.Keys(p.Term)), UMBIEqualsBI: s.UMRequired, ExclusionAllowed: s.DriverExclusionAllowed}
+	o = Offering{Name: s.Name, Terms: slices.Sorted(maps.Keys(p.Term)), UMBIEqualsBI: s.UMRequired, ExclusionAllowed: s.DriverExclusionAllowed, GenderRated: !s.prohibits(gender)}
 	for _, c := range p.Coverages.Order {
 		if slices.Contains(s.Offered, c) {
 			o.Coverages = append(o.Coverages, OfferedCoverage{
