@@ -1,9 +1,9 @@
 .DEFAULT_GOAL := help
 
-# Runs the whole system on this machine until Ctrl-C.
+# Runs the whole system on this machine until Ctrl-C. The first line is the address of its pages.
 run:
-	go build -o dist/milepost ./cmd/milepost
-	dist/milepost run
+	@go build -o dist/milepost ./cmd/milepost
+	@dist/milepost run
 
 # Runs all tests. Vetting is make lint's. Each test opens systems of its own and soon drops them: collecting garbage more
 # often than this takes a third of the time, and not collecting it at all takes more in fresh memory than it saves.

@@ -40,6 +40,8 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	aws      aws.HTTPClient // carries the calls to AWS; nil means the network
+	// browse opens a page in the browser; nil means that of the machine.
+	browse func(url string) error
 }
 
 // exitStatus is an error that ends the program with a status and prints nothing more.

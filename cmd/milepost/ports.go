@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"milepost/local/awsapi"
@@ -31,21 +32,24 @@ func (c *runCmd) listen() (*ports, error) {
 	}{{"--api", &c.API}, {"--aws", &c.AWS}, {"--bureau", &c.Bureau}} {
 		l, err := net.Listen("tcp", *at.address)
 		if err != nil {
-			return nil, errors.Join(taken(at.flag, err), p.close())
+			return nil, errors.Join(taken(at.flag, *at.address, err), p.close())
 		}
 		p.listeners, p.addresses = append(p.listeners, l), append(p.addresses, *at.address)
 		*at.address = bound(*at.address, l.Addr().String())
 	}
 	var err error
 	if p.daemon, err = xray.Listen(c.Xray); err != nil {
-		return nil, errors.Join(taken("--xray", err), p.close())
+		return nil, errors.Join(taken("--xray", c.Xray, err), p.close())
 	}
 	c.Xray = bound(c.Xray, p.daemon.Addr())
 	return p, nil
 }
 
-// taken names the flag that chooses another address.
-func taken(flag string, err error) error {
+// taken says why an address cannot be listened on, and names the flag that chooses another.
+func taken(flag, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is taken, perhaps by another milepost run: stop what listens there, or choose another address with %s", address, flag)
+	}
 	return fmt.Errorf("%w; choose another address with %s", err, flag)
 }
 

@@ -128,7 +128,7 @@ func mustServe(t *testing.T, args ...string) *served {
 		t.Skip("it starts processes")
 	}
 	s := &served{t: t, log: &record{}, ended: make(chan struct{})}
-	s.cmd = program(t.Context(), t, append([]string{"run", "--template=../../template.yaml"}, args...)...)
+	s.cmd = program(t.Context(), t, append([]string{"run", "--details", "--template=../../template.yaml"}, args...)...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

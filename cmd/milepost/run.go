@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cli/browser"
+
 	"milepost/domain/civil"
 	"milepost/handlers"
 	"milepost/local/issuer"
@@ -36,15 +38,18 @@ type runCmd struct {
 	TraceAll    bool              `help:"Trace every request instead of one per second and 5 % of the others."`
 	Permissions bool              `help:"At the end, print which permissions of the template were never used."`
 	Check       bool              `help:"Run nothing; print what is wrong with the template, and end."`
+	Details     bool              `help:"At the start, also print what runs, what was left out of the template and why, and a first request to try."`
+	Open        bool              `help:"Open the pages in the browser."`
 	Verbose     bool              `short:"v" help:"Log every invocation, not only failures."`
 }
 
 // Help describes what runs.
 func (*runCmd) Help() string {
-	return `The HTTP API, the functions, the workflows and everything else that the template declares run in this process, until Ctrl-C. It prints its addresses, and a first request to try.
+	return `The HTTP API, the functions, the workflows and everything else that the template declares run in this process, until Ctrl-C. The first line that it prints is the address of the pages.
 
-Example, with its own directory and ports, so that another system can run beside it:
+Examples, the second with its own directory and ports, so that another system can run beside it:
 
+  milepost run --open
   milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000`
 }
 
@@ -135,6 +140,9 @@ func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports
 	if err := c.greet(s.out, sys); err != nil {
 		return err
 	}
+	if c.Open && sys.TakesQuotes() {
+		c.show(s)
+	}
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(s.out, "\nStopping.")
@@ -164,13 +172,52 @@ func (c *runCmd) process(output io.Writer) func(localstack.Function) (lambda.Han
 	}
 }
 
-// greet says what runs and how to begin.
+// greet says where everything is, the pages first.
 func (c *runCmd) greet(out io.Writer, sys *system.System) error {
-	token, err := sys.Issuer.Token(issuer.Claims{Subject: "ada", Scopes: []string{"quotes"}, Audience: []string{system.Audience}, TTL: 12 * time.Hour})
-	if err != nil {
-		return err
+	name := filepath.Base(c.Template)
+	if sys.TakesQuotes() {
+		fmt.Fprintf(out, "Milepost is at %s\n", c.pages())
+	} else {
+		fmt.Fprintf(out, "%s is running\n", name)
 	}
-	fmt.Fprintf(out, "Started from %s:\n", filepath.Base(c.Template))
+	where := "in memory, gone at the end"
+	if c.Data != "" {
+		where = c.Data
+	}
+	fmt.Fprintf(out, `API      http://%s
+AWS      http://%s
+X-Ray    %s, UDP
+Bureau   http://%s
+Data     %s
+`, c.API, c.AWS, c.Xray, c.Bureau, where)
+	if c.Details {
+		if err := c.detail(out, sys); err != nil {
+			return err
+		}
+	} else if sys.TakesQuotes() {
+		fmt.Fprintln(out, "Next     milepost demo fills it with quotes; milepost run --details prints a first request to try")
+	}
+	fmt.Fprintln(out, "Ctrl-C stops it.")
+	return nil
+}
+
+// pages is the address of the first page.
+func (c *runCmd) pages() string { return "http://" + c.API + "/app" }
+
+// show opens the first page in the browser. That it cannot is no reason to stop.
+func (c *runCmd) show(s streams) {
+	open := browser.OpenURL
+	if s.browse != nil {
+		open = s.browse
+	}
+	if err := open(c.pages()); err != nil {
+		fmt.Fprintf(s.err, "warning: no browser can be opened (%v): open %s yourself\n", err, c.pages())
+	}
+}
+
+// detail says what runs and what does not, and has a first request.
+func (c *runCmd) detail(out io.Writer, sys *system.System) error {
+	fmt.Fprintf(out, "\nStarted from %s:\n", filepath.Base(c.Template))
 	for _, what := range sys.Started() {
 		fmt.Fprintln(out, "  "+what)
 	}
@@ -187,26 +234,19 @@ func (c *runCmd) greet(out io.Writer, sys *system.System) error {
 		}
 		fmt.Fprintf(out, "  %s (%s): %s\n", name, l.Type, l.Why)
 	}
-	where := "in memory, gone at the end"
-	if c.Data != "" {
-		where = c.Data
-	}
-	fmt.Fprintf(out, `
-API      http://%s
-AWS      http://%s   (aws --endpoint-url http://%s dynamodb list-tables)
-X-Ray    %s, UDP
-Bureau   http://%s
-Data     %s
-`, c.API, c.AWS, c.AWS, c.Xray, c.Bureau, where)
+	fmt.Fprintf(out, "\nThe aws command line works too: aws --endpoint-url http://%s dynamodb list-tables\n", c.AWS)
 	if !sys.TakesQuotes() {
-		fmt.Fprintln(out, "\nCtrl-C stops it.")
 		return nil
 	}
-	fmt.Fprintf(out, `
-Submit a quote, then read it at the Location of the answer:
+	return c.firstRequest(out, sys)
+}
 
-  TOKEN=%s
-`, token)
+// firstRequest prints a token and a request to try.
+func (c *runCmd) firstRequest(out io.Writer, sys *system.System) error {
+	token, err := sys.Issuer.Token(issuer.Claims{Subject: "ada", Scopes: []string{"quotes"}, Audience: []string{system.Audience}, TTL: 12 * time.Hour})
+	if err != nil {
+		return err
+	}
 	body := system.Example(civil.DateOf(time.Now().UTC()))
 	data := "'" + strings.Join(strings.Fields(body), " ") + "'"
 	if c.Data != "" {
@@ -216,10 +256,13 @@ Submit a quote, then read it at the Location of the answer:
 		}
 		data = "@" + file
 	}
-	fmt.Fprintf(out, `  curl -i -X POST http://%s/quotes -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d %s
+	fmt.Fprintf(out, `
+Submit a quote, then read it at the Location of the answer:
 
-Ctrl-C stops it.
-`, c.API, data)
+  TOKEN=%s
+  curl -i -X POST http://%s/quotes -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d %s
+
+`, token, c.API, data)
 	return nil
 }
 

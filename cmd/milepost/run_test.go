@@ -342,9 +342,38 @@ func TestAnotherTemplate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var errs bytes.Buffer
 	out := &stopper{stop: cancel, at: "Ctrl-C stops it."}
-	status := run(ctx, append([]string{"run", "--memory", "--template=" + path}, anyPorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
+	status := run(ctx, append([]string{"run", "--memory", "--details", "--template=" + path}, anyPorts...), streams{in: strings.NewReader(""), out: out, err: &errs})
 	if status != 0 || !strings.Contains(out.text.String(), "queue letters") || strings.Contains(out.text.String(), "/quotes") {
 		t.Errorf("status %d, %s\n%s", status, &out.text, &errs)
+	}
+}
+
+// TestTheFirstLineIsThePages: few others follow it, and --open opens the address that it has. If no browser can be
+// opened, the system runs all the same.
+func TestTheFirstLineIsThePages(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		fails error
+		want  string
+	}{
+		"a browser":    {nil, ""},
+		"none to open": {errors.New("there is none"), "warning: no browser can be opened (there is none): open "},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		opened := ""
+		status := run(ctx, append([]string{"run", "--memory", "--open", "--template=../../template.yaml"}, anyPorts...), streams{
+			in: strings.NewReader(""), out: &out, err: &errs,
+			browse: func(url string) error { opened = url; cancel(); return row.fails },
+		})
+		greeting, _, _ := strings.Cut(out.String(), "\nStopping.")
+		lines := strings.Split(strings.TrimSpace(greeting), "\n")
+		if status != 0 || lines[0] != "Milepost is at "+opened || !strings.HasSuffix(opened, "/app") || len(lines) > 10 {
+			t.Errorf("%s: status %d, opened %q and printed\n%s", name, status, opened, greeting)
+		}
+		if !strings.HasPrefix(errs.String(), row.want) || row.want == "" && errs.Len() > 0 {
+			t.Errorf("%s: err %q, want %q", name, &errs, row.want)
+		}
 	}
 }
 

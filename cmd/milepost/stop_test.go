@@ -101,7 +101,7 @@ func TestATakenPortNamesItsFlag(t *testing.T) {
 			data := dataDir(t)
 			args := append([]string{"run", "--template=../../template.yaml", "--data", data}, freePorts...)
 			got := mustEnd(t, append(args, fmt.Sprintf("%s=%s", c.flag, c.taken))...)
-			want := fmt.Sprintf("bind: address already in use; choose another address with %s\n", c.flag)
+			want := fmt.Sprintf("%s is taken, perhaps by another milepost run: stop what listens there, or choose another address with %s\n", c.taken, c.flag)
 			if got.status != 1 || !strings.HasSuffix(got.err, want) || strings.Count(got.err, "\n") != 1 || got.out != "" {
 				t.Errorf("status %d, out %q, err %q, want 1 and one line ending in %q", got.status, got.out, got.err, want)
 			}
