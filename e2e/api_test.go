@@ -39,11 +39,11 @@ func TestBadRequestsAreRefusedAndLeaveNoTrace(t *testing.T) {
 
 		quotes := []string{"quotes"}
 		ada := s.token("ada", "quotes")
-		forged, err := issuer.New(s.Issuer.URL(), filepath.Join(t.TempDir(), "key"))
+		forged, err := issuer.New(issuer.Options{URL: s.Issuer.URL(), KeyFile: filepath.Join(t.TempDir(), "key")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		elsewhere, err := issuer.New("http://elsewhere.example", "")
+		elsewhere, err := issuer.New(issuer.Options{URL: "http://elsewhere.example"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,6 +34,9 @@ const bureauKey = "local-key"
 // linkKey signs the links in messages to customers, which only this machine receives.
 const linkKey = "a key that protects nothing at all"
 
+// sessionKey seals the sessions of pages on this machine.
+const sessionKey = "another key that protects nothing at all"
+
 // Unbounded are parameters under which one customer may do what many do: for tests and measurements.
 func Unbounded() map[string]string {
 	return map[string]string{
@@ -90,7 +93,7 @@ func Open(o Options) (*System, error) {
 		key = filepath.Join(o.DataDir, keyFile)
 	}
 	var err error
-	if s.Issuer, err = issuer.New(o.AWS+IssuerPath, key); err != nil {
+	if s.Issuer, err = issuer.New(issuer.Options{URL: o.AWS + IssuerPath, KeyFile: key, Clients: []issuer.Client{pages(o.API)}, People: people}); err != nil {
 		return nil, err
 	}
 	outside := &http.Client{Transport: parties{
@@ -104,7 +107,7 @@ func Open(o Options) (*System, error) {
 	offered := map[string]string{
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
-		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/app/offers", "LinkKey": linkKey,
+		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/app/offers", "LinkKey": linkKey, "SessionKey": sessionKey,
 		"BreakGlassRoleArn": awsapi.Root, // the user of this machine
 	}
 	s.Stack, err = stack.Open(stack.Options{

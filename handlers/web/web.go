@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/internal/live"
+	"milepost/internal/notify/link"
 	"milepost/internal/page"
 	"milepost/internal/platform"
 	"milepost/internal/session"
@@ -25,6 +26,8 @@ var pages = page.MustParse(templates, "templates/*.html")
 type web struct {
 	api     *API
 	tickets *live.Tickets
+	// sessions signs people in; nil lets the context of a request say who they are.
+	sessions *session.Manager
 	// liveURL is where pages connect to follow what they show.
 	liveURL string
 }
@@ -42,7 +45,16 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	for route, variable := range functions {
 		h.api.Functions[route] = s.Required(variable)
 	}
-	return page.Handler(env, page.Secure(page.Policy{Connect: []string{origin(h.liveURL)}}, h.routes())), s.Err()
+	config := session.Config{
+		DB: s.DynamoDB(), Table: s.Required("SESSIONS_TABLE_NAME"), Keys: link.Keys(s.Required("SESSION_KEY"), s.Optional("SESSION_KEY_BEFORE")),
+		Issuer: s.Required("TOKEN_ISSUER"), ClientID: s.Required("SIGN_IN_CLIENT_ID"), ClientSecret: s.Optional("SIGN_IN_CLIENT_SECRET"), HTTP: env.HTTP,
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.sessions, err = session.New(config)
+	return page.Handler(env, page.Secure(page.Policy{Connect: []string{origin(h.liveURL)}}, h.routes())), err
 }
 
 // routes are all pages.
@@ -58,6 +70,9 @@ func (h *web) routes() http.Handler {
 	mux.Handle("GET "+page.AssetsPath, page.Assets())
 	mux.Handle("GET /{$}", http.RedirectHandler("/app", http.StatusSeeOther))
 	add("GET /app", h.home)
+	add("GET "+session.SignInPath, h.signIn)
+	add("GET "+session.CallbackPath, h.signInDone)
+	add("POST "+session.SignOutPath, h.signOut)
 	add("POST /app/live/ticket", h.ticket)
 	add("GET /app/quotes", h.myQuotes)
 	add("GET /app/quotes/new", h.newQuote)
@@ -80,7 +95,7 @@ func (h *web) routes() http.Handler {
 	add("GET /app/offers/{token}/confirmation", h.confirmation)
 	add("POST /app/offers/{token}/confirmation", h.confirmation)
 	add("/", func(http.ResponseWriter, *http.Request) error { return notFound })
-	return http.NewCrossOriginProtection().Handler(mux)
+	return http.NewCrossOriginProtection().Handler(h.signedIn(mux))
 }
 
 // notFound is the problem of an address without a page.

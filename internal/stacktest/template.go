@@ -15,7 +15,7 @@ const LinkKey = "0123456789abcdef0123456789abcdef"
 func parameters() map[string]string {
 	return map[string]string{
 		"TokenIssuer": "http://issuer.internal", "AccidentHistoryUrl": "https://bureau.internal", "AccidentHistoryKey": "key",
-		"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey,
+		"MailDomain": "quotes.internal", "LinkBaseUrl": "http://quotes.internal/q", "LinkKey": LinkKey, "SessionKey": LinkKey,
 	}
 }
 

@@ -49,7 +49,7 @@ func newAPI(t *testing.T, change func(*apigateway.Config)) *api {
 	t.Helper()
 	a := &api{result: `{"statusCode":200}`}
 	var err error
-	if a.issuer, err = issuer.New(issuerURL, ""); err != nil {
+	if a.issuer, err = issuer.New(issuer.Options{URL: issuerURL}); err != nil {
 		t.Fatal(err)
 	}
 	config := apigateway.Config{
@@ -257,7 +257,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAPI(t, nil)
-		other, err := issuer.New("https://other.example", "")
+		other, err := issuer.New(issuer.Options{URL: "https://other.example"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -565,7 +565,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	i, err := issuer.New(issuerURL, "")
+	i, err := issuer.New(issuer.Options{URL: issuerURL})
 	if err != nil {
 		b.Fatal(err)
 	}

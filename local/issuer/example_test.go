@@ -22,7 +22,7 @@ func ExampleIssuer_Token() {
 	}
 	defer os.RemoveAll(dir)
 	const url = "http://127.0.0.1:4566/issuer"
-	i, err := issuer.New(url, filepath.Join(dir, "issuer.pem"))
+	i, err := issuer.New(issuer.Options{URL: url, KeyFile: filepath.Join(dir, "issuer.pem")})
 	if err != nil {
 		log.Fatal(err)
 	}

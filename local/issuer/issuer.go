@@ -1,8 +1,9 @@
 // Package issuer plays the OpenID Connect provider that a JWT authorizer trusts: an Issuer
-// signs tokens for Claims and publishes the key that verifies them.
+// signs tokens for Claims and publishes the key that verifies them. People sign in to its Clients by the authorization
+// code flow with PKCE, on a page where one picks who to be.
 //
-// It is not a login: any caller of Token gets any token. The algorithm is RS256, because an HTTP API's JWT authorizer
-// accepts only RSA signatures.
+// It protects nothing: any caller of Token gets any token, and nobody is asked for a password. The algorithm is RS256,
+// because an HTTP API's JWT authorizer accepts only RSA signatures.
 package issuer
 
 import (
@@ -41,10 +42,27 @@ type Claims struct {
 	Extra map[string]any
 }
 
+// Options say what an Issuer is.
+type Options struct {
+	// URL is the "iss" of its tokens.
+	URL string
+	// KeyFile keeps the private key, and is created when it is missing; with "" the key lives in memory.
+	KeyFile string
+	// Clients are what people sign in to, and People those that one may pick.
+	Clients []Client
+	People  []Person
+	// TTL is how long the tokens of a sign-in are valid; 0 means DefaultTTL.
+	TTL time.Duration
+}
+
 // Issuer signs tokens. It is also the handler of what is below its URL: /.well-known/openid-configuration, /jwks.json,
-// and /token, which makes any requested token. It is safe for concurrent use.
+// the endpoints of the code flow that these documents name, and /token, which makes any requested token. It is safe for
+// concurrent use.
 type Issuer struct {
+	o         Options
 	url       string
+	ledger    ledger
+	public    jose.JSONWebKey
 	signer    jose.Signer
 	discovery []byte
 	keys      []byte
@@ -56,12 +74,11 @@ var memoryKey = sync.OnceValues(newKey)
 
 func newKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 
-// New makes the issuer with the given URL, the "iss" of its tokens. The private key is kept in
-// keyFile, which is created when it is missing; with keyFile "" it lives in memory.
-func New(url, keyFile string) (*Issuer, error) {
+// New makes an issuer.
+func New(o Options) (*Issuer, error) {
 	load := memoryKey
-	if keyFile != "" {
-		load = func() (*rsa.PrivateKey, error) { return loadKey(keyFile) }
+	if o.KeyFile != "" {
+		load = func() (*rsa.PrivateKey, error) { return loadKey(o.KeyFile) }
 	}
 	private, err := load()
 	if err != nil {
@@ -79,16 +96,29 @@ func New(url, keyFile string) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer key: %w", err)
 	}
-	i := &Issuer{url: strings.TrimSuffix(url, "/"), signer: signer}
+	i := &Issuer{o: o, url: strings.TrimSuffix(o.URL, "/"), public: public, signer: signer}
 	if i.keys, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}); err != nil {
 		return nil, fmt.Errorf("issuer key: %w", err)
 	}
 	i.discovery, err = json.Marshal(map[string]any{
-		"issuer":                                i.url,
-		"jwks_uri":                              i.url + "/jwks.json",
-		"id_token_signing_alg_values_supported": []string{string(jose.RS256)},
-		"response_types_supported":              []string{"token"},
-		"subject_types_supported":               []string{"public"},
+		"issuer":                                         i.url,
+		"jwks_uri":                                       i.url + "/jwks.json",
+		"authorization_endpoint":                         i.url + authorizePath,
+		"token_endpoint":                                 i.url + grantPath,
+		"userinfo_endpoint":                              i.url + userInfoPath,
+		"end_session_endpoint":                           i.url + endSessionPath,
+		"id_token_signing_alg_values_supported":          []string{string(jose.RS256)},
+		"response_types_supported":                       []string{"code"},
+		"response_modes_supported":                       []string{"query"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"subject_types_supported":                        []string{"public"},
+		"scopes_supported":                               []string{"openid", "profile", "email", "offline_access"},
+		"claims_supported":                               []string{"sub", "name", "email", "email_verified", "groups", "auth_time"},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"token_endpoint_auth_methods_supported":          []string{"none", "client_secret_basic", "client_secret_post"},
+		"request_parameter_supported":                    false,
+		"request_uri_parameter_supported":                false,
+		"authorization_response_iss_parameter_supported": true,
 	})
 	return i, err
 }
@@ -203,26 +233,40 @@ func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, token)
 }
 
-// ServeHTTP answers with the discovery document, the public keys, or a token. It looks at the end of the
-// path only, so that an issuer's URL may have a path.
+// The endpoints of the code flow, below the issuer's URL.
+const (
+	authorizePath  = "/oauth2/authorize"
+	grantPath      = "/oauth2/token"
+	userInfoPath   = "/oauth2/userinfo"
+	endSessionPath = "/oauth2/end-session"
+)
+
+// ServeHTTP answers with the discovery document, the public keys, a token, or an endpoint of the code flow. It looks at
+// the end of the path only, so that an issuer's URL may have a path.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasSuffix(r.URL.Path, "/token") {
-		i.serveToken(w, r)
-		return
-	}
-	var document []byte
+	is := func(path string) bool { return strings.HasSuffix(r.URL.Path, path) }
 	switch {
-	case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):
-		document = i.discovery
-	case strings.HasSuffix(r.URL.Path, "/jwks.json"):
-		document = i.keys
+	case is(authorizePath):
+		i.serveAuthorize(w, r)
+	case is(grantPath):
+		i.serveGrant(w, r)
+	case is(userInfoPath):
+		i.serveUserInfo(w, r)
+	case is(endSessionPath):
+		i.serveEndSession(w, r)
+	case is("/token"):
+		i.serveToken(w, r)
+	case is("/.well-known/openid-configuration"):
+		serveDocument(w, r, i.discovery)
+	case is("/jwks.json"):
+		serveDocument(w, r, i.keys)
 	default:
 		http.NotFound(w, r)
-		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+}
+
+func serveDocument(w http.ResponseWriter, r *http.Request, document []byte) {
+	if !allow(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -20,7 +20,7 @@ const url = "http://127.0.0.1:8081/issuer"
 
 func newIssuer(t *testing.T, keyFile string) *issuer.Issuer {
 	t.Helper()
-	i, err := issuer.New(url, keyFile)
+	i, err := issuer.New(issuer.Options{URL: url, KeyFile: keyFile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestDamagedKeyFileIsRefused(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := issuer.New(url, file); err == nil {
+	if _, err := issuer.New(issuer.Options{URL: url, KeyFile: file}); err == nil {
 		t.Error("no error; a new key would make all tokens in use invalid")
 	}
 }
