@@ -23,7 +23,7 @@ func TestWhatNeedsNoQuote(t *testing.T) {
 			want                       []string
 		}{
 			{"all options", "GET", "/options", "", 200, []string{`"code":"TX","name":"Texas","timeZone":"America/Denver"`, `"code":"FARM","words":"On a farm or ranch"`}},
-			{"the options of Ohio", "GET", "/options?state=OH", "", 200, []string{`"effectiveDate":"2026-05-01"`, `"selection":"25/50","words":"At most $25,000 for one injured person`, `"name":"FULL"`, `"genderRated":true,"rejections":[],"writtenOffers":[]`, `"selection":0,"words":"No deductible"`}},
+			{"the options of Ohio", "GET", "/options?state=OH", "", 200, []string{`"effectiveDate":"2026-05-01"`, `"selection":"25/50","words":"At most $25,000 for one injured person`, `"name":"FULL"`, `"genderRated":true,"rejections":[{"code":"OH_EXCLUSION","when":"DRIVER_EXCLUDED","version"`, `"selection":0,"words":"No deductible"`}},
 			{"those of a later day", "GET", "/options?state=VA&date=2026-06-01", "", 200, []string{`"effectiveDate":"2026-06-01"`, `"umbiEqualsBi":true`, `"exclusionAllowed":false`}},
 			{"what Pennsylvania wants signed", "GET", "/options?state=PA", "", 200, []string{`"genderRated":false`, `"rejections":[{"code":"PA_UM","coverage":"UMBI","when":"LEFT_OUT","version":"`}},
 			{"the questions", "GET", "/options", "", 200, []string{`{"member":"/drivers/*/licensedDate","ask":"In which month did they first get a license`, `"consents":[{"code":"REPORTS","required":true`}},

@@ -12,11 +12,12 @@ import (
 	"milepost/domain/rejection"
 )
 
-// SignedRejection is a signed document: the customer goes without a coverage, or with less of it, as the state wants in
-// writing. Who signed it, and from where, is personal data.
+// SignedRejection is a signed document: the customer goes without a coverage, or with less of it, or excludes drivers, as
+// the state wants in writing. Who signed it, and from where, is personal data.
 type SignedRejection struct {
-	Code     rejection.Code  `json:"code"`
-	Coverage rating.Coverage `json:"coverage"`
+	Code rejection.Code `json:"code"`
+	// Coverage is "" if it is about drivers.
+	Coverage rating.Coverage `json:"coverage,omitempty"`
 	Version  string          `json:"version"`
 	// Text is what was signed, word for word.
 	Text string `json:"text"`
@@ -35,7 +36,20 @@ func (s SignedRejection) LogValue() slog.Value {
 // RejectionsNeeded are the forms that have to be signed to accept the offer of the revision, and the offers that the
 // state wants in writing without a signature.
 func (r Revision) RejectionsNeeded() (sign, offers []rejection.Form) {
-	return rejection.Needed(r.Request.State, r.Request.EffectiveDate, r.Request.Coverages)
+	return rejection.Needed(rejection.Choice{
+		State: r.Request.State, Effective: r.Request.EffectiveDate, Coverages: r.Request.Coverages,
+		Excludes: len(r.Request.ExcludedDrivers()) > 0,
+	})
+}
+
+// ExcludedDrivers are the ids of the drivers whom the request excludes.
+func (r Request) ExcludedDrivers() (ids []string) {
+	for _, d := range r.Drivers {
+		if d.Excluded {
+			ids = append(ids, d.DriverID)
+		}
+	}
+	return ids
 }
 
 // NotTheSigner refuses an acceptance with signatures that the customer does not send: nobody signs for somebody else.
@@ -68,8 +82,14 @@ func (q Quote) checkSigned(c AcceptQuote) ([]SignedRejection, error) {
 	for _, f := range needed {
 		i := slices.IndexFunc(c.Rejections, func(s SignedRejection) bool { return s.Code == f.Code })
 		if i < 0 {
-			fault(f.Code, "/rejections", "The offer goes without %s, which version %s of this form has to reject. "+
-				"Sign it, or amend the coverage.", f.Coverage, f.Version)
+			what := "goes without " + string(f.Coverage)
+			switch f.When {
+			case rejection.BelowBI:
+				what = "has a limit of " + string(f.Coverage) + " below that of BI"
+			case rejection.DriverExcluded:
+				what = "excludes a driver"
+			}
+			fault(f.Code, "/rejections", "The offer %s. Sign version %s of this form, or amend the quote.", what, f.Version)
 			continue
 		}
 		s := c.Rejections[i]

@@ -38,8 +38,16 @@ func TestAnOfferIsAcceptedWithTheRejectionsItNeedsAndNoOthers(t *testing.T) {
 	t.Parallel()
 	day := mustLife(t).day
 	bare := rating.Selections{rating.BI: rating.Option("50/100"), rating.PD: rating.Option("50")}
-	for _, state := range []string{"AZ", "CA", "FL", "OH", "PA", "TX", "VA"} {
+	for _, state := range []string{"AZ", "CA", "FL", "OH", "PA", "TX", "VA", "OH and excludes", "TX and excludes"} {
+		state, excludes := strings.CutSuffix(state, " and excludes")
 		given := offeredIn(t, state, bare)
+		if excludes {
+			requested := given[0].(quote.QuoteRequested)
+			out := requested.Request.Drivers[0]
+			out.DriverID, out.Excluded = "OUT", true
+			requested.Request.Drivers = append(slices.Clone(requested.Request.Drivers), out)
+			given[0] = requested
+		}
 		q := quote.Fold(given...)
 		all := signed(q)
 		accept := func(rejections ...quote.SignedRejection) quote.AcceptQuote {
@@ -50,13 +58,16 @@ func TestAnOfferIsAcceptedWithTheRejectionsItNeedsAndNoOthers(t *testing.T) {
 			t.Fatalf("%s: %v, error %v", state, events, err)
 		}
 		got := events[0].(quote.QuoteAccepted).Rejections
+		if excludes && all[len(all)-1].Code != rejection.Code(state+"_EXCLUSION") {
+			t.Errorf("%s: %v, want the exclusion to be signed", state, all)
+		}
 		if len(got) != len(all) {
 			t.Fatalf("%s: %d rejections are recorded, want %d", state, len(got), len(all))
 		}
 		for i, r := range got {
 			want := all[i]
 			want.Coverage = r.Coverage
-			if r != want || r.Coverage == "" {
+			if r != want || (r.Coverage == "") != strings.HasSuffix(string(r.Code), "_EXCLUSION") {
 				t.Errorf("%s: %+v is recorded, want %+v", state, r, want)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package rejection has what the states want in writing when a buyer goes without a coverage: forms to sign, and offers
-// that must be made in writing but need no signature.
+// Package rejection has what the states want in writing when a buyer goes without a coverage, or excludes a driver: forms
+// to sign, and offers that must be made in writing but need no signature.
 package rejection
 
 import (
@@ -10,11 +10,12 @@ import (
 // Code names a form, such as PA_UM.
 type Code string
 
-// Form is a text about a coverage that a buyer goes without.
+// Form is a text about a coverage that a buyer goes without, or about drivers who are excluded.
 type Form struct {
-	Code     Code            `json:"code"`
-	Coverage rating.Coverage `json:"coverage"`
-	// When is LEFT_OUT or BELOW_BI.
+	Code Code `json:"code"`
+	// Coverage is "" if the form is about drivers.
+	Coverage rating.Coverage `json:"coverage,omitempty"`
+	// When is LEFT_OUT, BELOW_BI or DRIVER_EXCLUDED.
 	When    When   `json:"when"`
 	Version string `json:"version"`
 	Text    string `json:"text"`
@@ -25,10 +26,12 @@ type Form struct {
 // When says what makes a form necessary.
 type When string
 
-// The form is necessary if the coverage is not bought, or if it is bought with a limit below that of BI.
+// The form is necessary if the coverage is not bought, if it is bought with a limit below that of BI, or if a driver is
+// excluded.
 const (
-	LeftOut When = "LEFT_OUT"
-	BelowBI When = "BELOW_BI"
+	LeftOut        When = "LEFT_OUT"
+	BelowBI        When = "BELOW_BI"
+	DriverExcluded When = "DRIVER_EXCLUDED"
 )
 
 // Forms are those of a state for policies that begin on a date: the forms to sign, and the written offers.
@@ -46,10 +49,19 @@ func Forms(state string, effective civil.Date) (sign, offers []Form) {
 	return sign, offers
 }
 
-// Needed are the Forms that are necessary for the chosen coverages of a policy.
-func Needed(state string, effective civil.Date, chosen rating.Selections) (sign, offers []Form) {
-	sign, offers = Forms(state, effective)
-	return necessary(sign, chosen), necessary(offers, chosen)
+// Choice is what is chosen for a policy.
+type Choice struct {
+	State     string
+	Effective civil.Date
+	Coverages rating.Selections
+	// Excludes says that a driver is excluded.
+	Excludes bool
+}
+
+// Needed are the Forms that are necessary for a choice.
+func Needed(c Choice) (sign, offers []Form) {
+	sign, offers = Forms(c.State, c.Effective)
+	return necessary(sign, c), necessary(offers, c)
 }
 
 // Text is what a form says in a version, "" if it never had that one.
@@ -64,13 +76,13 @@ func Text(code Code, version string) string {
 	return ""
 }
 
-func necessary(forms []Form, chosen rating.Selections) (necessary []Form) {
-	bi, hasBI := chosen[rating.BI]
+func necessary(forms []Form, c Choice) (necessary []Form) {
+	bi, hasBI := c.Coverages[rating.BI]
 	for _, f := range forms {
-		limit, bought := chosen[f.Coverage]
+		limit, bought := c.Coverages[f.Coverage]
 		switch {
 		case f.withBI && !hasBI:
-		case f.When == LeftOut && !bought, f.When == BelowBI && bought && limit != bi:
+		case f.When == LeftOut && !bought, f.When == BelowBI && bought && limit != bi, f.When == DriverExcluded && c.Excludes:
 			necessary = append(necessary, f)
 		}
 	}

@@ -48,9 +48,13 @@ func TestWhatAStateWantsInWriting(t *testing.T) {
 		{"TX", "BI 30/60 PD 25 PIP 2500", "TX_UM", ""},
 		{"TX", "BI 30/60 PD 25 UMBI 30/60 PIP 2500", "", ""},
 		{"VA", "BI 50/100 PD 25 UMBI 50/100", "", ""},
+		{"TX", "BI 30/60 PD 25 UMBI 30/60 and excludes", "TX_PIP TX_EXCLUSION", ""},
+		{"OH", "BI 25/50 PD 25 and excludes", "OH_EXCLUSION", ""},
+		{"VA", "BI 50/100 PD 25 UMBI 50/100 and excludes", "", ""}, // which the plan refuses
 		{"NY", "", "", ""},
 	} {
-		sign, offers := rejection.Needed(row.state, may, limits(row.chosen))
+		chosen, excludes := strings.CutSuffix(row.chosen, " and excludes")
+		sign, offers := rejection.Needed(rejection.Choice{State: row.state, Effective: may, Coverages: limits(chosen), Excludes: excludes})
 		if got := codes(sign); got != row.sign {
 			t.Errorf("%s %s: sign %q, want %q", row.state, row.chosen, got, row.sign)
 		}

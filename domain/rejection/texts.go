@@ -13,7 +13,7 @@ import (
 // been signed is never changed, and never removed: other words are another version. A test holds that.
 //
 // Each rule names its source. [K] is general knowledge that was not checked against it.
-var rules = []rule{
+var rules = append([]rule{
 	// A.R.S. 20-259.01: both must be offered in writing; the refusal itself need not be in writing (Arizona court of
 	// appeals, 2011).
 	{state: "AZ", offer: true, Form: Form{Code: "AZ_UM_OFFER", Coverage: rating.UMBI, When: LeftOut},
@@ -71,6 +71,20 @@ var rules = []rule{
 			"I was offered personal injury protection, which pays medical bills and part of the lost pay of me, " +
 				"my family and my passengers after an accident, whoever was at fault. I reject it for my policy and " +
 				"its renewals, until I ask for it in writing."}}},
+}, exclusions("AZ", "CA", "FL", "OH", "PA", "TX")...)
+
+// exclusions are the forms by which a named insured excludes drivers. The plan allows it in these states; that a
+// signature is needed is the same in each [K].
+func exclusions(states ...string) []rule {
+	var all []rule
+	for _, state := range states {
+		all = append(all, rule{state: state, Form: Form{Code: Code(state + "_EXCLUSION"), When: DriverExcluded},
+			texts: []text{{draft, from,
+				"I exclude the drivers whom my offer lists as excluded. I understand that nobody is covered, not even for " +
+					"injuries or damage to others, when one of them drives any car on my policy, and that this also holds when " +
+					"it is renewed, until I ask for their cover in writing."}}})
+	}
+	return all
 }
 
 // draft is the version of the first texts, from the day on which they are first needed: that of the first rate plan.

@@ -124,8 +124,8 @@ func (k Kind) item(p Projection) (stored.Item, error) {
 
 // form is what a document's members mean. It is raised when their meaning changes: older documents then count as
 // behind. The first form told a customer what consumer reports contain, the second which rules fired on them beside
-// what was declared, and the third had no coverages of the policy.
-const form = 4
+// what was declared, the third had no coverages of the policy, and the fourth no excluded drivers.
+const form = 5
 
 // Conditions under which an item is put: the existing one was made from fewer events, or from no more, or does not say
 // from how many.

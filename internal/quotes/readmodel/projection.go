@@ -38,6 +38,8 @@ type Projection struct {
 	TermMonths   int        `json:"termMonths"`
 	// Coverages are those chosen for the policy. Those of a vehicle are beside their premiums.
 	Coverages rating.Selections `json:"coverages,omitempty"`
+	// ExcludedDrivers are the ids of the drivers whom the policy excludes.
+	ExcludedDrivers []string `json:"excludedDrivers,omitempty"`
 	// Rejections are those that were signed, or that the offer of an open quote needs. The latter, the texts, and the
 	// signatures (Current.WithWords) are not stored.
 	Rejections []Rejection `json:"rejections,omitempty"`
@@ -80,10 +82,12 @@ type Decision struct {
 	Text string `json:"text,omitempty"`
 }
 
-// Rejection is a form that the customer signs, or signed, to go without a coverage or with less of it.
+// Rejection is a form that the customer signs, or signed, to go without a coverage or with less of it, or to exclude
+// drivers.
 type Rejection struct {
-	Code     rejection.Code  `json:"code"`
-	Coverage rating.Coverage `json:"coverage"`
+	Code rejection.Code `json:"code"`
+	// Coverage is "" if it is about drivers.
+	Coverage rating.Coverage `json:"coverage,omitempty"`
 	Version  string          `json:"version"`
 	Text     string          `json:"text,omitempty"`
 	// SignedAt is nil for a form that was not signed yet.
@@ -106,7 +110,9 @@ func (p Projection) withForms() Projection {
 	if !p.Status.IsOpen() {
 		return p
 	}
-	sign, offers := rejection.Needed(p.State, p.EffectiveDate, p.Coverages)
+	sign, offers := rejection.Needed(rejection.Choice{
+		State: p.State, Effective: p.EffectiveDate, Coverages: p.Coverages, Excludes: len(p.ExcludedDrivers) > 0,
+	})
 	for _, f := range sign {
 		p.Rejections = append(p.Rejections, Rejection{Code: f.Code, Coverage: f.Coverage, Version: f.Version, Text: f.Text})
 	}
@@ -301,7 +307,8 @@ func Project(h quotestore.History) Projection {
 	p := Projection{
 		QuoteID: q.ID, Version: q.Version, Status: q.Status, Revision: q.Number, CustomerID: q.CustomerID,
 		State: q.Request.State, QuoteDate: q.QuoteDate, EffectiveDate: q.Request.EffectiveDate,
-		TermMonths: q.Request.TermMonths, Coverages: q.Request.Coverages, Rejections: signed(q.Rejections),
+		TermMonths: q.Request.TermMonths, Coverages: q.Request.Coverages,
+		ExcludedDrivers: q.Request.ExcludedDrivers(), Rejections: signed(q.Rejections),
 		RequestedAt: h.RequestedAt(), UpdatedAt: last.OccurredAt, LogHash: last.Hash(),
 		Outcome: outcome(q.Revision), Reported: reported(q.Revision), form: form,
 		Decision: decision(q.Decision), Correction: correction(q.Correction), Earlier: earlier(q),
