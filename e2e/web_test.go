@@ -274,10 +274,10 @@ func TestACustomerQuotesAndAcceptsWithoutScripts(t *testing.T) {
 		step(map[string]string{"/termMonths": "6", "/policy/paymentPlan": "INSTALLMENTS"}, "next")
 		at("contact")
 		step(map[string]string{"/drivers/0/licenseNumber": "RS000001", "/contact/email": "ada@example.com", "/contact/consents/email": "true"}, "submit")
-		if p.Status != 422 || !strings.Contains(p.Text, "without these reports") {
+		if p.Status != 422 || !strings.Contains(p.Text, "without this. Please tick") {
 			t.Errorf("without the reports: %d %s", p.Status, errorsOf(p.Text))
 		}
-		step(map[string]string{"reports": "yes"}, "submit")
+		step(map[string]string{"consent:REPORTS": "true", "consent:TRUTH": "true"}, "submit")
 		if !regexp.MustCompile(`^/app/quotes/[0-9A-Z]{26}$`).MatchString(p.At.Path) {
 			t.Fatalf("%d at %s: %s", p.Status, p.At, errorsOf(p.Text))
 		}

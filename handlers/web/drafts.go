@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -16,8 +17,8 @@ type draft struct {
 	Request   map[string]any `json:"request"`
 	ExpiresAt time.Time      `json:"expiresAt,omitzero"`
 	// QuoteID is the quote that the draft changes, "" of a new one, and QuoteETag its state when the change began.
-	QuoteID   string `json:"quoteId,omitempty"`
-	QuoteETag string `json:"quoteEtag,omitempty"`
+	QuoteID   string `json:"-"`
+	QuoteETag string `json:"-"`
 	// tag is the ETag of what was loaded, "" of a new one.
 	tag string
 }
@@ -50,10 +51,23 @@ func (h *web) loadDraft(r *http.Request, id string) (draft, error) {
 		return draft{}, err
 	}
 	d.ID, d.tag = id, answer.Header["etag"]
+	d.opened()
+	return d, nil
+}
+
+// amends is where a draft's request remembers which quote it changes. It is taken out before anything is requested.
+const amends = "amends"
+
+// opened takes out of a draft's request what the form remembers.
+func (d *draft) opened() {
 	if d.Request == nil {
 		d.Request = map[string]any{}
 	}
-	return d, nil
+	if of, ok := d.Request[amends].(map[string]any); ok {
+		d.QuoteID, _ = of["quoteId"].(string)
+		d.QuoteETag, _ = of["etag"].(string)
+	}
+	delete(d.Request, amends)
 }
 
 // saveDraft keeps a draft, unless it was changed since it was loaded.
@@ -62,10 +76,11 @@ func (h *web) saveDraft(r *http.Request, d *draft) error {
 	if d.tag != "" {
 		header = map[string]string{"if-match": d.tag}
 	}
-	body := map[string]any{"step": d.Step, "request": d.Request}
+	request := maps.Clone(d.Request)
 	if d.QuoteID != "" {
-		body["quoteId"], body["quoteEtag"] = d.QuoteID, d.QuoteETag
+		request[amends] = map[string]string{"quoteId": d.QuoteID, "etag": d.QuoteETag}
 	}
+	body := map[string]any{"step": d.Step, "request": request}
 	answer, err := h.api.Call(r, Request{Route: "PUT /drafts/{draftId}", Path: map[string]string{"draftId": d.ID}, Header: header, Body: body})
 	if err == nil {
 		d.tag = answer.Header["etag"]
@@ -93,6 +108,7 @@ func (h *web) drafts(r *http.Request) ([]draft, error) {
 		if err := json.Unmarshal(text, &all[i]); err != nil {
 			return nil, err
 		}
+		all[i].opened()
 	}
 	return all, nil
 }

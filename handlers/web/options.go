@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 )
 
 // options are what can be chosen, as the API lists it: the words of forms.
@@ -12,8 +13,40 @@ type options struct {
 		Name   string
 		Values []struct{ Code, Words string }
 	}
-	Offering *offering
+	Questions []struct{ Member, Ask, Help string }
+	Consents  []consent
+	Fees      []struct{ Code, Words string }
+	Offering  *offering
 }
+
+// consent is a box that a customer ticks, or not.
+type consent struct {
+	Code, Member, Version, Text string
+	Required                    bool
+}
+
+// Fee returns what a fee is called.
+func (o *options) Fee(code string) string {
+	for _, f := range o.Fees {
+		if f.Code == code {
+			return f.Words
+		}
+	}
+	return code
+}
+
+// question returns what a form asks for a member, and how it is meant.
+func (o *options) question(pointer string) (ask, help string) {
+	general := anIndex.ReplaceAllString(pointer, "/*")
+	for _, q := range o.Questions {
+		if q.Member == general {
+			return q.Ask, q.Help
+		}
+	}
+	return pointer, ""
+}
+
+var anIndex = regexp.MustCompile(`/[0-9]+`)
 
 // offering is what is offered in a state.
 type offering struct {
@@ -21,6 +54,7 @@ type offering struct {
 	TermMonths       []int
 	UMBIEqualsBI     bool `json:"umbiEqualsBi"`
 	ExclusionAllowed bool
+	GenderRated      bool
 	Coverages        []coverage
 	Packages         []bundle
 }

@@ -24,6 +24,7 @@ type QuoteDoc struct {
 	Reasons                            []reason
 	Conditions                         []string
 	Waivers                            []struct{ Condition, ReasonCode string }
+	Rejections                         []rejection
 	PersonalDataErasedAt               *time.Time
 	AdverseActionNotice                bool
 	AdverseAction                      *struct {
@@ -44,6 +45,12 @@ type QuoteDoc struct {
 		QuoteDate, EffectiveDate, Outcome, TotalPremium string
 		LastVersion                                     int
 	}
+}
+
+// rejection is a form that the customer signs, or has signed.
+type rejection struct {
+	Code, Coverage, Version, Text, Signature string
+	SignedAt                                 *time.Time
 }
 
 type reason struct{ Code, Text string }
@@ -188,7 +195,16 @@ func (h *web) confirmation(w http.ResponseWriter, r *http.Request) error {
 
 // accept, withdraw and lookUp are the customer's commands on a quote.
 func (h *web) accept(w http.ResponseWriter, r *http.Request) error {
-	return h.command(w, r, Request{Route: "POST /quotes/{quoteId}/acceptance", Header: map[string]string{"if-match": r.PostFormValue("etag")}})
+	q := Request{Route: "POST /quotes/{quoteId}/acceptance", Header: map[string]string{"if-match": r.PostFormValue("etag")}}
+	var signed []map[string]string
+	for _, code := range r.PostForm["sign"] {
+		signed = append(signed, map[string]string{"code": code, "version": r.PostForm.Get("version:" + code), "text": r.PostForm.Get("text:" + code),
+			"signature": strings.TrimSpace(r.PostForm.Get("signature:" + code))})
+	}
+	if signed != nil {
+		q.Body = map[string]any{"rejections": signed}
+	}
+	return h.command(w, r, q)
 }
 
 func (h *web) withdraw(w http.ResponseWriter, r *http.Request) error {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -83,7 +82,9 @@ func (h *web) step(w http.ResponseWriter, r *http.Request, status int, d draft, 
 	if v.Price, err = h.indicate(r, f, o); err != nil {
 		return err
 	}
-	return h.render(w, r, status, "wizard.html", h.frame(r, v.Step.Title+" · New quote"), v)
+	frame := h.frame(r, v.Step.Title+" · New quote")
+	frame.Wide = v.Step.Name == "coverages"
+	return h.render(w, r, status, "wizard.html", frame, v)
 }
 
 // saveStep takes what was entered in a step and goes where the pressed button leads.
@@ -103,7 +104,11 @@ func (h *web) saveStep(w http.ResponseWriter, r *http.Request) error {
 	f := &form{doc: d.Request}
 	f.enter(only(r.PostForm, steps[i].Name))
 	enterAges(f, r.PostForm)
-	tidy(f)
+	o, err := h.optionsFor(r, f.Text("/state"), "")
+	if err != nil {
+		return err
+	}
+	tidy(f, o)
 	action, argument, _ := strings.Cut(r.PostForm.Get("do"), ":")
 	to := steps[i].Name
 	var p *problemView
@@ -111,21 +116,21 @@ func (h *web) saveStep(w http.ResponseWriter, r *http.Request) error {
 	case "back":
 		to = steps[max(i-1, 0)].Name
 	case "add", "remove":
-		change(f, action, argument)
+		change(f, o, action, argument)
 	case "package":
-		choosePackage(f, argument, h, r)
+		choosePackage(f, o, argument)
 	case "decode":
 		h.prefill(r, f, false)
 	case "later":
 		to = ""
 	case "submit":
 		d.Request, d.Step = f.doc, steps[i].Name
-		return h.submitDraft(w, r, d, f)
+		return h.submitDraft(w, r, d, f, o)
 	default:
 		if steps[i].Name == "vehicles" {
 			h.prefill(r, f, false)
 		}
-		if p, err = h.check(r, f, steps[i].Name); err != nil {
+		if p, err = h.check(r, f, o, steps[i].Name); err != nil {
 			return err
 		}
 		if p == nil && i+1 < len(steps) {
@@ -178,7 +183,7 @@ func only(values url.Values, name string) url.Values {
 
 // tidy makes the document fit: cars and drivers have ids, and a question that is not asked has the answer that means
 // so.
-func tidy(f *form) {
+func tidy(f *form, o *options) {
 	for _, list := range []struct{ pointer, id, prefix string }{{"/vehicles", "vehicleId", "V"}, {"/drivers", "driverId", "D"}} {
 		used := map[string]bool{}
 		for _, i := range f.List(list.pointer) {
@@ -214,17 +219,14 @@ func tidy(f *form) {
 	}
 	for _, i := range f.List("/drivers") {
 		at := fmt.Sprintf("/drivers/%d", i)
-		if f.get(at) != nil && f.Text(at+"/gender") == "" && !asksGender(f.Text("/state")) {
+		if f.get(at) != nil && f.Text(at+"/gender") == "" && o.Offering != nil && !o.Offering.GenderRated {
 			f.set(at+"/gender", "X")
 		}
 	}
 }
 
-// asksGender reports whether a state's rates use the gender; the others' forms do not ask for it.
-func asksGender(state string) bool { return state != "CA" && state != "PA" }
-
 // change adds to a list or removes from it: "add:/drivers", "remove:/drivers/1".
-func change(f *form, action, pointer string) {
+func change(f *form, o *options, action, pointer string) {
 	switch action {
 	case "add":
 		switch n := len(f.List(pointer)); {
@@ -233,7 +235,7 @@ func change(f *form, action, pointer string) {
 			f.set(fmt.Sprintf("%s/%d/type", pointer, n), "AT_FAULT_ACCIDENT")
 		default:
 			f.set(fmt.Sprintf("%s/%d", pointer, n), map[string]any{})
-			tidy(f)
+			tidy(f, o)
 		}
 	case "remove":
 		i := strings.LastIndexByte(pointer, '/')
@@ -247,10 +249,9 @@ func change(f *form, action, pointer string) {
 }
 
 // choosePackage takes the coverages of a package, for the policy and each car.
-func choosePackage(f *form, name string, h *web, r *http.Request) {
-	o, err := h.optionsFor(r, f.Text("/state"), "")
-	if err != nil || o.Offering == nil {
-		return // the step shows why
+func choosePackage(f *form, o *options, name string) {
+	if o.Offering == nil {
+		return // without a state there are none
 	}
 	for _, b := range o.Offering.Packages {
 		if b.Name == name {
@@ -268,17 +269,13 @@ func apply(f *form, b bundle) {
 
 // check asks the API about what a step asked for. What later steps will ask for is made up for that, since a request is
 // checked as a whole; what the API says of these is passed over.
-func (h *web) check(r *http.Request, f *form, name string) (*problemView, error) {
-	o, err := h.optionsFor(r, f.Text("/state"), "")
-	if err != nil {
-		return nil, err
-	}
-	complete := f.clone()
-	fill(complete, o, name)
+func (h *web) check(r *http.Request, f *form, o *options, name string) (*problemView, error) {
 	if name == "contact" {
 		return nil, nil // the submission checks it
 	}
-	_, err = h.api.Call(r, Request{Route: "POST /estimates", Body: estimateOf(complete)})
+	complete := f.clone()
+	fill(complete, o, name)
+	_, err := h.api.Call(r, Request{Route: "POST /estimates", Body: estimateOf(complete)})
 	if err == nil {
 		return nil, nil
 	}
@@ -349,7 +346,7 @@ func estimateOf(f *form) map[string]any {
 }
 
 // submitDraft turns a draft into a quote.
-func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *form) error {
+func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *form, o *options) error {
 	request := maps.Clone(f.doc)
 	if f.Text("/contact/email") == "" && f.Text("/contact/phone") == "" {
 		delete(request, "contact")
@@ -357,13 +354,19 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 	if f.Text("/address/line1") == "" {
 		delete(request, "address")
 	}
-	if r.PostForm.Get("reports") != "yes" {
+	view := &problemView{Title: "One more thing"}
+	f.errors = map[string]string{}
+	for _, c := range o.Consents {
+		if name := "consent:" + c.Code; c.Required && c.Member == "" && r.PostForm.Get(name) != "true" {
+			f.errors[name] = "We cannot give you an offer without this. Please tick the box, or save the quote for later."
+			view.Errors = append(view.Errors, problemLine{name, f.errors[name]})
+		}
+	}
+	if view.Errors != nil {
 		if err := h.saveDraft(r, &d); err != nil {
 			return h.draftConflict(w, r, d, f, err)
 		}
-		f.errors = map[string]string{"reports": "We cannot give you an exact price without these reports. Please tick the box, or save the quote for later."}
-		return h.step(w, r, http.StatusUnprocessableEntity, d, f, &problemView{Title: "One more thing",
-			Errors: []problemLine{{"reports", f.errors["reports"]}}})
+		return h.step(w, r, http.StatusUnprocessableEntity, d, f, view)
 	}
 	q := Request{Route: "POST /quotes", Body: request, Header: map[string]string{"idempotency-key": "draft-" + d.ID}}
 	if d.QuoteID != "" { // it changes one
@@ -481,6 +484,7 @@ type estimate struct {
 	Reasons      []struct{ Code, Text string }
 	Notes        []struct{ Code, Text, Pointer string }
 	Vehicles     []pricedVehicle
+	Alternatives []struct{ Estimate estimate }
 }
 
 // indicate prices a form as far as it can be: each package, and what was chosen. It is nil while too little is known.
@@ -490,38 +494,30 @@ func (h *web) indicate(r *http.Request, f *form, o *options) (*indication, error
 	}
 	base := f.clone()
 	fill(base, o, "drivers")
-	ask := func(of *form) (*estimate, error) {
-		e := &estimate{}
-		_, err := h.api.Get(r, Request{Route: "POST /estimates", Body: estimateOf(of)}, e)
-		if p, ok := errors.AsType[*Problem](err); ok && p.Status < http.StatusInternalServerError {
-			return nil, nil // too little is known, or it is wrong: the step says so
-		}
-		return e, err
-	}
-	in := &indication{}
-	prices, failures := make([]*estimate, len(o.Offering.Packages)+1), make([]error, len(o.Offering.Packages)+1)
-	var asked sync.WaitGroup
-	for i, b := range o.Offering.Packages {
-		of := base.clone()
-		apply(of, b)
-		asked.Go(func() { prices[i], failures[i] = ask(of) })
-	}
 	chosen, _ := f.get("/coverages").(map[string]any)
-	if len(chosen) > 0 {
-		asked.Go(func() { prices[len(prices)-1], failures[len(prices)-1] = ask(base) })
+	request := estimateOf(base)
+	var alternatives []map[string]any
+	for _, b := range o.Offering.Packages {
+		alternatives = append(alternatives, map[string]any{"name": b.Name, "coverages": b.Coverages, "vehicleCoverages": b.VehicleCoverages})
 	}
-	asked.Wait()
-	if err := errors.Join(failures...); err != nil {
+	request["alternatives"] = alternatives
+	e := &estimate{}
+	_, err := h.api.Get(r, Request{Route: "POST /estimates", Body: request}, e)
+	if p, ok := errors.AsType[*Problem](err); ok && p.Status < http.StatusInternalServerError {
+		return nil, nil // too little is known, or it is wrong: the step says so
+	}
+	if err != nil {
 		return nil, err
 	}
-	for i, b := range o.Offering.Packages {
-		if e := prices[i]; e != nil {
-			in.Packages = append(in.Packages, packagePrice{b, e.TotalPremium, e.Outcome, len(chosen) > 0 && is(f, b)})
-			in.Outcome, in.Reasons, in.Notes = e.Outcome, e.Reasons, e.Notes
-		}
+	in := &indication{Outcome: e.Outcome, Reasons: e.Reasons, Notes: e.Notes}
+	if len(chosen) > 0 {
+		in.Total, in.Vehicles = e.TotalPremium, e.Vehicles
 	}
-	if e := prices[len(prices)-1]; e != nil {
-		in.Total, in.Outcome, in.Reasons, in.Notes, in.Vehicles = e.TotalPremium, e.Outcome, e.Reasons, e.Notes, e.Vehicles
+	for i, b := range o.Offering.Packages {
+		if i < len(e.Alternatives) {
+			priced := e.Alternatives[i].Estimate
+			in.Packages = append(in.Packages, packagePrice{b, priced.TotalPremium, priced.Outcome, len(chosen) > 0 && is(f, b)})
+		}
 	}
 	if len(in.Packages) == 0 && in.Total == "" && in.Outcome == "" {
 		return nil, nil
@@ -569,8 +565,22 @@ func (c coverage) Selections() (all []choice) {
 	return all
 }
 
-// AsksGender reports whether the form asks for the gender.
-func (v *wizard) AsksGender() bool { return asksGender(v.Text("/state")) }
+// AsksGender reports whether the form asks for the gender, which not all states' rates use.
+func (v *wizard) AsksGender() bool {
+	return v.Options.Offering == nil || v.Options.Offering.GenderRated
+}
+
+// Ask is the field of a member, in the API's words.
+func (v *wizard) Ask(pointer string, more ...any) (map[string]any, error) {
+	ask, help := v.Options.question(pointer)
+	return v.Field(pointer, ask, append([]any{"Hint", help}, more...)...)
+}
+
+// Box is the checkbox of a member, in the API's words.
+func (v *wizard) Box(pointer string) map[string]any {
+	ask, help := v.Options.question(pointer)
+	return map[string]any{"Name": pointer, "Label": ask, "Hint": help, "On": v.True(pointer)}
+}
 
 // Car names a car of the form.
 func (v *wizard) Car(i int) string {
@@ -669,11 +679,11 @@ func (h *web) price(w http.ResponseWriter, r *http.Request) error {
 	f := &form{doc: d.Request}
 	f.enter(r.PostForm)
 	enterAges(f, r.PostForm)
-	tidy(f)
 	o, err := h.optionsFor(r, f.Text("/state"), "")
 	if err != nil {
 		return err
 	}
+	tidy(f, o)
 	v := &wizard{form: f, Draft: d, Options: o}
 	if v.Price, err = h.indicate(r, f, o); err != nil {
 		return err
