@@ -52,6 +52,13 @@ differential: .dynamodb-local/ok
 	mvn --quiet --batch-mode --file $< -Dmaven.repo.local=$(CURDIR)/.dynamodb-local/repository \
 		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.dynamodb-local && touch $@
 
+# Tests the pages in Chromium, and looks for barriers with axe-core. Needs Chromium and npm.
+browser: .axe/ok
+	AXE=$(CURDIR)/.axe/node_modules/axe-core/axe.min.js go test -vet=off -count=1 -v ./e2e/browser
+
+.axe/ok: scripts/axe/package.json scripts/axe/package-lock.json
+	mkdir -p .axe && cp scripts/axe/package*.json .axe/ && npm ci --silent --prefix .axe && touch $@
+
 # Looks for known vulnerabilities in what the program uses.
 vulncheck:
 	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
@@ -66,4 +73,4 @@ help:
 	  /^[a-z]+:/ && about { sub(/:.*/, ""); sub(/[.;] .*|\.$$/, "", about); printf "make %-14s%s\n", $$0, about } \
 	  { about = "" }' $(MAKEFILE_LIST)
 
-.PHONY: run test bench build validate clients contract lint differential vulncheck deploy help
+.PHONY: run test bench build validate clients contract lint differential browser vulncheck deploy help

@@ -55,7 +55,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	// Only what milepost run serves has this issuer.
-	if _, err := issuer.token(ctx, "eve", []string{"staff"}, time.Hour); err != nil {
+	if _, err := issuer.token(ctx, "sam", []string{"staff"}, time.Hour); err != nil {
 		return err
 	}
 	st, err := openStack(ctx, cfg, "milepost")
@@ -121,7 +121,7 @@ func (c *demoCmd) table(out io.Writer, quotes []demo.Quote, took time.Duration) 
 		}
 	}
 	_, err := fmt.Fprintf(out, `
-Pages    http://%s/app: sign in as a customer above, or as uwe, sue (underwriters) or eve (support)
+Pages    http://%s/app: sign in as ada, ben or cho, as an underwriter or as support
 Letters  milepost mail list
 Events   milepost log show QUOTE
 `, c.API)

@@ -30,7 +30,7 @@ type API struct {
 
 // employees are those who act, with their scopes. Everybody else is a customer.
 var employees = map[string][]string{
-	"uwe": {"staff"}, "sue": {"staff", "senior"}, "eve": {"staff"},
+	"uwe": {"staff"}, "sue": {"staff", "senior"}, "sam": {"staff"},
 }
 
 // Refusal is an answer of the API that is not 200 or 202.
@@ -143,7 +143,7 @@ func (a *API) read(ctx context.Context, id string) (v view, found bool, err erro
 }
 
 // reader is the employee who looks at the quotes.
-const reader = "eve"
+const reader = "sam"
 
 // patience is how long a quote may take to get its price, and pace how often it is looked at.
 const (

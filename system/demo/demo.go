@@ -313,7 +313,7 @@ func (d *Demo) version(ctx context.Context, id, eventType string) (int, error) {
 func (d *Demo) correct(ctx context.Context, id string) error {
 	c := &correct.Corrector{Quotes: d.Quotes, Workers: 1, Mandate: quote.Mandate{
 		CorrectionID: "demo", ReasonCode: "TERRITORY_FACTOR", Text: "The factor of your territory was counted twice",
-		Ticket: "RATE-7", By: "eve", Engine: d.Engine,
+		Ticket: "RATE-7", By: "sam", Engine: d.Engine,
 	}}
 	found, _, err := c.These(ctx, correct.Window{Until: time.Now()}, []string{id})
 	if err != nil {

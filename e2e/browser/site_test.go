@@ -1,0 +1,89 @@
+package browser_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"milepost/internal/stacktest"
+	"milepost/local/awsapi"
+	"milepost/local/issuer"
+	"milepost/system"
+	"milepost/system/demo"
+)
+
+// site is a system in memory whose parts are served on loopback, as milepost run serves them.
+type site struct {
+	*system.System
+	t       *testing.T
+	browser context.Context
+	// url is where the pages and the API are.
+	url string
+}
+
+// open opens and starts a system for a test, and closes it when the test ends. Tests run beside each other.
+func open(t *testing.T) *site {
+	t.Helper()
+	t.Parallel()
+	browser := mustBrowser(t)
+	var listeners [3]net.Listener
+	var urls [3]string
+	for i := range listeners {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners[i], urls[i] = l, "http://"+l.Addr().String()
+	}
+	s := &site{t: t, browser: browser, url: urls[0]}
+	var err error
+	s.System, err = system.Open(system.Options{
+		Template: "../../template.yaml", API: urls[0], AWS: urls[1], Bureau: urls[2], Parameters: system.Unbounded(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stacktest.NoneDenied(t, s.Stack)
+	aws := http.NewServeMux()
+	aws.Handle(system.IssuerPath+"/", http.StripPrefix(system.IssuerPath, s.Issuer))
+	aws.Handle("/", s.AWS())
+	var servers []*http.Server
+	for i, h := range []http.Handler{s.API(), aws, s.Agency} {
+		server := &http.Server{Handler: awsapi.CheckHost(listeners[i].Addr().String(), h), ReadHeaderTimeout: patience}
+		servers = append(servers, server)
+		go func() { _ = server.Serve(listeners[i]) }() // until it is closed
+	}
+	t.Cleanup(func() {
+		for _, server := range servers {
+			_ = server.Close() // what a browser holds open
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fill makes the quotes of milepost demo, and returns them by their names.
+func (s *site) fill() map[string]demo.Quote {
+	s.t.Helper()
+	d := demo.Demo{Quotes: s.Parts().Quotes(), Engine: "test", API: &demo.API{
+		URL: s.url, HTTP: http.DefaultClient, Token: func(_ context.Context, subject string, scopes []string) (string, error) {
+			return s.Issuer.Token(issuer.Claims{Subject: subject, Scopes: scopes, Audience: []string{system.Audience}, TTL: time.Hour})
+		},
+	}}
+	made, err := d.Run(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	quotes := map[string]demo.Quote{}
+	for _, q := range made {
+		quotes[q.Name] = q
+	}
+	return quotes
+}
