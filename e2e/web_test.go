@@ -310,3 +310,63 @@ func errorsOf(text string) string {
 	}
 	return b.String()
 }
+
+// TestAnOfferIsChangedComparedAndPrinted amends a quote by its forms, compares the revisions, and keeps the offer.
+func TestAnOfferIsChangedComparedAndPrinted(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		b := s.browser()
+		b.signIn("ada")
+		p := b.post("/app/quotes/"+id+"/amendment", url.Values{})
+		if p.Status != 200 || !strings.HasSuffix(p.At.Path, "/coverages") || strings.Count(p.Text, "Take ") != 3 {
+			t.Fatalf("%d at %s: %s", p.Status, p.At, errorsOf(p.Text))
+		}
+		form := p.hidden()
+		form.Set("do", "package:BASIC")
+		p = b.post(p.At.Path, form)
+		p = b.get(strings.Replace(p.At.Path, "coverages", "contact", 1))
+		form = p.hidden()
+		for name, value := range map[string]string{"do": "submit", "consent:REPORTS": "true", "consent:TRUTH": "true", "key": "once"} {
+			form.Set(name, value)
+		}
+		if p = b.post(p.At.Path, form); p.At.Path != "/app/quotes/"+id {
+			t.Fatalf("%d at %s: %s", p.Status, p.At, errorsOf(p.Text))
+		}
+		time.Sleep(time.Minute)
+		p = b.get("/app/quotes/" + id)
+		compare := regexp.MustCompile(`/app/quotes/\w+/compare\?with=\d+`).FindString(p.Text)
+		if p = b.get(compare); p.Status != 200 || !strings.Contains(p.Text, "not covered") || !strings.Contains(p.Text, "−$") {
+			t.Errorf("%s: %d %s", compare, p.Status, p.Text)
+		}
+		if p = b.get("/app/quotes/" + id + "/offer.pdf"); p.Status != 200 || !strings.HasPrefix(p.Text, "%PDF-") || p.Header.Get("Content-Type") != "application/pdf" {
+			t.Errorf("%d %v", p.Status, p.Header)
+		}
+		if other := s.browser(); other.signIn("ben").Status != 200 || other.get("/app/quotes/"+id+"/offer.pdf").Status != 404 || other.get(compare).Status != 404 || other.get("/app/quotes/"+id).Status != 404 || other.get("/app/quotes/"+id+"/price").Status != 404 {
+			t.Error("another customer reads it")
+		}
+	})
+}
+
+// TestALettersLinkShowsTheOffer without signing in, to read.
+func TestALettersLinkShowsTheOffer(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		s.submit("ada", example())
+		s.settle()
+		var link string
+		for _, letter := range s.sent() {
+			if m := offerLink.FindStringSubmatch(letter.body); m != nil {
+				link = "/app" + m[1]
+			}
+		}
+		p := s.browser().get(link)
+		if p.Status != 200 || !strings.Contains(p.Text, "To accept or change it") || strings.Contains(p.Text, "<form method=\"post\" action=\"/app/quotes") {
+			t.Errorf("%s: %d %s", link, p.Status, p.Text)
+		}
+		if p := s.browser().get(link[:len(link)-2]); p.Status != 404 {
+			t.Errorf("a forged one: %d", p.Status)
+		}
+	})
+}

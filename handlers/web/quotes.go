@@ -24,12 +24,17 @@ type QuoteDoc struct {
 	Reasons                            []reason
 	Conditions                         []string
 	Waivers                            []struct{ Condition, ReasonCode string }
-	Rejections                         []rejection
+	Rejections, WrittenOffers          []rejection
+	Words                              []string
+	ConditionWords                     []struct{ Condition, Means, Todo string }
+	AcceptBy, TimeZoneName             string
 	PersonalDataErasedAt               *time.Time
 	AdverseActionNotice                bool
 	AdverseAction                      *struct {
 		Agencies []struct{ Name, Address, Phone string }
 		Reasons  []string
+		// Text says what happened, and Rights what the customer may do.
+		Text, Rights string
 	}
 	TotalPremium, CoverageTotal, MinimumPremiumAdjustment, Assessment string
 	Fees                                                              []struct{ Code, Amount string }

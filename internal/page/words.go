@@ -10,14 +10,15 @@ import (
 
 // words are the functions of templates.
 var words = template.FuncMap{
-	"asset": Asset,
-	"money": Money,
-	"day":   Day,
-	"at":    At,
-	"key":   rand.Text,
-	"lower": strings.ToLower,
-	"dict":  dict,
-	"add":   func(a, b int) int { return a + b },
+	"asset":  Asset,
+	"money":  Money,
+	"day":    Day,
+	"signed": Signed,
+	"at":     At,
+	"key":    rand.Text,
+	"lower":  strings.ToLower,
+	"dict":   dict,
+	"add":    func(a, b int) int { return a + b },
 }
 
 // Money writes an amount of dollars, such as "1234.5", as people do: $1,234.50. What is no amount stays as it is.
@@ -35,6 +36,15 @@ func Money(amount any) string {
 		whole = whole[:i] + "," + whole[i:]
 	}
 	return sign + "$" + whole + "." + (cents + "00")[:2]
+}
+
+// Signed writes a difference of dollars with its sign, such as +$12.00; no difference has none.
+func Signed(amount any) string {
+	text := Money(amount)
+	if strings.HasPrefix(text, "−") || text == "$0.00" || !strings.HasPrefix(text, "$") {
+		return text
+	}
+	return "+" + text
 }
 
 // Day writes a civil date, such as 2026-05-15, in words: May 15, 2026. What is no date stays as it is.
