@@ -163,7 +163,7 @@ func (p *person) clicks(what string) {
 
 // control finds a link, button, summary or label by its text.
 func control(text string) chromedp.Search {
-	return chromedp.Search(fmt.Sprintf(`//*[self::a or self::button or self::summary or self::label][normalize-space(.)=%s]`, quoted(text)))
+	return chromedp.Search(fmt.Sprintf(`//*[self::a or self::button or self::summary or self::label][not(@aria-hidden)][normalize-space(.)=%s]`, quoted(text)))
 }
 
 // quoted is a text as XPath writes it, which has no escapes.
@@ -184,10 +184,19 @@ func (p *person) clicksOn(selector string) {
 func (p *person) fills(field, value string) {
 	p.t.Helper()
 	sel := chromedp.CSS(fmt.Sprintf(`[name=%q], [id=%q]`, field, field))
-	p.do("fill "+field, chromedp.Clear(sel, chromedp.NodeVisible), chromedp.SendKeys(sel, value, chromedp.NodeVisible))
+	p.do("fill "+field, chromedp.WaitVisible(sel), chromedp.Focus(sel),
+		chromedp.Evaluate[chromedp.Void](`document.activeElement.select()`), chromedp.KeyEvent(value))
 }
 
-// chooses sets a select by the value of its option.
+// picks presses a checkbox, or the radio button with a value.
+func (p *person) picks(field, value string) {
+	p.t.Helper()
+	sel := literal(fmt.Sprintf(`[type="radio"][name=%q][value=%q], [type="checkbox"][name=%q][value=%q]`, field, value, field, value))
+	p.awaitsThat("there is a choice "+field, `document.querySelector(`+sel+`)`)
+	p.do("pick "+field, chromedp.Evaluate[chromedp.Void](`document.querySelector(`+sel+`).click()`))
+}
+
+// chooses sets a select by the value of its option, or a date as 2006-01-02.
 func (p *person) chooses(field, value string) {
 	p.t.Helper()
 	sel := fmt.Sprintf(`[name=%q], [id=%q]`, field, field)

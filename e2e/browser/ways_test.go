@@ -1,0 +1,138 @@
+package browser_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestACustomerQuotesAndAccepts goes the whole way, from the home page to an accepted offer, with scripts: the VIN fills
+// in the car, the price follows, and the offer arrives by itself.
+func TestACustomerQuotesAndAccepts(t *testing.T) {
+	s := open(t)
+	ada := s.person("ada")
+	ada.visit("/app")
+	ada.clicks("Get a quote")
+	ada.clicksOn(`button[name="person"][value="ada"]`)
+	begins := time.Now().AddDate(0, 0, 14).Format(time.DateOnly)
+
+	ada.awaitsPath("/app/drafts/")
+	ada.check("wizard-vehicles")
+	ada.chooses("/state", "OH")
+	ada.chooses("/effectiveDate", begins)
+	ada.fills("/vehicles/0/vin", "1HGCV1F33NA000101")
+	ada.awaitsThat("the VIN has filled in the model", `document.getElementById("/vehicles/0/model").value === "Accord"`)
+	for field, value := range map[string]string{
+		"msrp": "28000", "value": "22000", "garagingZip": "43215", "annualMileage": "12000",
+	} {
+		ada.fills("/vehicles/0/"+field, value)
+	}
+	ada.picks("/vehicles/0/use", "COMMUTE")
+	ada.fills("/vehicles/0/oneWayMiles", "10")
+	ada.chooses("/vehicles/0/titleStatus", "CLEAN")
+	ada.chooses("/vehicles/0/restraint", "DUAL_SIDE")
+	ada.chooses("/vehicles/0/antiTheft", "NONE")
+	ada.check("wizard-vehicles-filled")
+	ada.clicks("Next")
+
+	ada.awaits("Step 2 of 5")
+	ada.check("wizard-drivers")
+	ada.fills("/drivers/0/firstName", "Ada")
+	ada.fills("/drivers/0/lastName", "Example")
+	ada.chooses("/drivers/0/dateOfBirth", "1988-03-10")
+	ada.chooses("/drivers/0/maritalStatus", "MARRIED")
+	ada.chooses("/drivers/0/gender", "F")
+	ada.chooses("/drivers/0/licenseStatus", "VALID")
+	ada.fills("age:/drivers/0", "17")
+	ada.clicks("Next")
+
+	ada.awaits("Step 3 of 5")
+	ada.picks("/policy/priorInsurance/hasPrior", "true")
+	ada.chooses("/policy/priorInsurance/expirationDate", begins)
+	ada.chooses("/policy/priorInsurance/biLimit", "100/300")
+	ada.check("wizard-history")
+	ada.clicks("Next")
+
+	ada.awaits("Step 4 of 5")
+	ada.awaits("Three packages")
+	ada.check("wizard-coverages")
+	ada.picture("coverages")
+	ada.clicksOn(`button[value^="package:"]`)
+	ada.awaitsThat("a package is chosen", `document.querySelector(".packages .picked")`)
+	ada.allows("status of 422")
+	ada.clicks("Next")
+	ada.awaits("Please look at this again") // the term and the payments are not chosen yet
+	ada.check("wizard-wrong")
+	ada.picks("/termMonths", "6")
+	ada.picks("/policy/paymentPlan", "INSTALLMENTS")
+	ada.clicks("Next")
+
+	ada.awaits("Step 5 of 5")
+	ada.fills("/drivers/0/licenseNumber", "RS000001")
+	ada.fills("/contact/email", "ada@example.com")
+	ada.do("agree to everything that is needed", chromedp.Evaluate[chromedp.Void](
+		`document.querySelectorAll('label.check:has(strong) [type="checkbox"]:not(:checked)').forEach((box) => box.click())`))
+	ada.check("wizard-contact")
+	ada.clicks("Get my offer")
+
+	ada.awaitsPath("/app/quotes/")
+	ada.awaits("Your offer")
+	ada.check("offer")
+	ada.picture("offer")
+	ada.do("sign what has to be signed", chromedp.Evaluate[chromedp.Void](
+		`document.querySelectorAll('[name^="signature:"]').forEach((field) => (field.value = "Ada Example"))`))
+	ada.clicksOn(`form[action$="/acceptance"] button`)
+	ada.awaits("Accepted")
+	ada.check("accepted")
+}
+
+// TestADecisionIsSeenOnTwoScreens: the customer's page shows what the underwriter decides on another one by itself.
+func TestADecisionIsSeenOnTwoScreens(t *testing.T) {
+	s := open(t)
+	quotes := s.fill()
+	ada, uwe := s.person("ada"), s.person("uwe")
+	ada.signIn("/app/quotes/" + quotes["R08"].QuoteID)
+	ada.awaits("Not final yet")
+	ada.follows()
+	uwe.signIn("/app/quotes/" + quotes["R08"].QuoteID)
+	uwe.approve()
+	uwe.awaits("Offer ready")
+	decided := time.Now()
+	ada.awaits("Your offer")
+	t.Logf("the customer saw it %v after the underwriter", time.Since(decided).Round(time.Millisecond))
+	ada.awaitsGone("Not final yet")
+	ada.check("offer-approved")
+}
+
+// TestOfflineAndBack: a page without a connection says that what it shows may be old, and catches up by itself.
+func TestOfflineAndBack(t *testing.T) {
+	s := open(t)
+	quotes := s.fill()
+	ada, uwe := s.person("ada"), s.person("uwe")
+	path := "/app/quotes/" + quotes["R08"].QuoteID
+	ada.signIn(path)
+	ada.follows()
+	ada.offline(true)
+	ada.awaits("You are offline")
+	ada.check("offline")
+	uwe.signIn(path)
+	uwe.approve()
+	ada.offline(false)
+	ada.awaits("Your offer")
+	ada.awaitsGone("You are offline")
+}
+
+// approve approves the referral that is shown.
+func (p *person) approve() {
+	p.t.Helper()
+	p.fills("code", "A1_VERIFIED")
+	p.fills("text", "A photo of the VIN plate was sent in")
+	p.clicks("Approve")
+}
+
+// follows waits until the page follows what it shows.
+func (p *person) follows() {
+	p.t.Helper()
+	p.awaitsThat("the page follows", `document.documentElement.dataset.following`)
+}
