@@ -27,6 +27,7 @@ import (
 
 var (
 	pictures = flag.String("pictures", "", "write the pictures of the documents to this directory")
+	changes  = flag.Int("changes", 4, "how many changes are timed on their way to another screen")
 	looks    = flag.String("looks", "", "write each checked state, in every width and scheme, to this directory")
 )
 

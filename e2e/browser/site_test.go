@@ -2,8 +2,11 @@ package browser_test
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +70,32 @@ func open(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// command sends a command on a quote through the API as an employee, beside what browsers do, and returns the version
+// that the quote has then.
+func (s *site) command(employee, quoteID, command, body string) (version int) {
+	s.t.Helper()
+	token, err := s.Issuer.Token(issuer.Claims{Subject: employee, Scopes: []string{"staff"}, Audience: []string{system.Audience}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/quotes/"+quoteID+"/"+command, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}, "If-Match": {"*"}}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	var quote struct{ Version int }
+	if err != nil || answer.StatusCode != http.StatusOK || json.Unmarshal(text, &quote) != nil {
+		s.t.Fatalf("%s: %s %s %v", command, answer.Status, text, err)
+	}
+	return quote.Version
 }
 
 // fill makes the quotes of milepost demo, and returns them by their names.

@@ -1,6 +1,8 @@
 package browser_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +105,32 @@ func TestADecisionIsSeenOnTwoScreens(t *testing.T) {
 	t.Logf("the customer saw it %v after the underwriter", time.Since(decided).Round(time.Millisecond))
 	ada.awaitsGone("Not final yet")
 	ada.check("offer-approved")
+}
+
+// TestHowSoonAChangeIsSeen times changes from their answer to the page that shows them. -changes 50 times more of them.
+func TestHowSoonAChangeIsSeen(t *testing.T) {
+	s := open(t)
+	id := s.fill()["R08"].QuoteID
+	ada := s.person("ada")
+	ada.signIn("/app/quotes/" + id)
+	ada.follows()
+	var delays []time.Duration
+	for range *changes / 2 {
+		version := s.command("uwe", id, "decision", `{"approve": true, "reasonCode": "A1", "text": "A photo of the VIN plate was sent in"}`)
+		began := time.Now()
+		ada.awaits("Your offer")
+		delays = append(delays, time.Since(began))
+		s.command("uwe", id, "reversals", fmt.Sprintf(`{"version": %d, "reasonCode": "MISTAKE", "text": "It was another quote"}`, version))
+		began = time.Now()
+		ada.awaits("Not final yet")
+		delays = append(delays, time.Since(began))
+	}
+	slices.Sort(delays)
+	median, slowest := delays[len(delays)/2], delays[len(delays)-1]
+	t.Logf("%d changes: median %v, slowest %v", len(delays), median.Round(time.Millisecond), slowest.Round(time.Millisecond))
+	if median > time.Second {
+		t.Errorf("half of the changes take more than %v to be seen", median)
+	}
 }
 
 // TestOfflineAndBack: a page without a connection says that what it shows may be old, and catches up by itself.
