@@ -5,6 +5,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -118,6 +119,9 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		return err
 	}
 	after, err := h.quotes.ExecuteOn(ctx, history, order)
+	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok && caller.AsStaff(history.Quote.CustomerID) {
+		err = h.withMeanwhile(ctx, history.Quote.ID, mismatch)
+	}
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -133,6 +137,23 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	headers := map[string]string{"etag": api.ETag(p.Version)}
 	maps.Copy(headers, usage.Headers())
 	return api.JSON(http.StatusOK, p, headers)
+}
+
+// maxMeanwhile is how many events a problem has at most, the first since the version that was seen.
+const maxMeanwhile = 20
+
+// withMeanwhile is the problem of an employee's command about a version that has passed, with who changed the quote since.
+func (h *handler) withMeanwhile(ctx context.Context, quoteID string, m *quotestore.VersionMismatch) error {
+	problem := api.Mismatch(m)
+	since, err := h.quotes.Since(ctx, quoteID, m.Want, maxMeanwhile)
+	if err != nil {
+		return err
+	}
+	for _, e := range since {
+		problem.Meanwhile = append(problem.Meanwhile,
+			api.Change{Version: e.Version, EventType: e.Type, OccurredAt: e.OccurredAt, Actor: e.Metadata.Actor})
+	}
+	return problem
 }
 
 // allows returns why a caller may not send a command, nil if they may: customers on their own quotes, employees on

@@ -3,6 +3,7 @@ package commands_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
 	"milepost/handlers/commands"
+	"milepost/internal/api"
 	"milepost/internal/log/eventstore"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/stacktest"
@@ -352,6 +354,36 @@ func TestWithoutAKeyEveryCommandIsOneOfItsOwn(t *testing.T) {
 	again := d.send(t, request(accept, quoteID(1), "", header("if-match", `"5"`)))
 	if again.StatusCode != 200 || again.Headers["etag"] != `"5"` || !strings.Contains(again.Body, `"status":"ACCEPTED"`) {
 		t.Errorf("again about the version as it is: %d %s", again.StatusCode, again.Body)
+	}
+}
+
+func TestAnEmployeeIsToldWhoChangedTheQuoteMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.mustQuote(t, quoteID(1), daysAgo(t, "E01", 0).Commands()...)
+	if first := d.send(t, request(accept, quoteID(1), "")); first.StatusCode != 200 {
+		t.Fatalf("%d %s", first.StatusCode, first.Body)
+	}
+	changed := d.mustHistory(t, quoteID(1)).Events[4]
+	want := []api.Change{{Version: 5, EventType: quote.TypeQuoteAccepted, OccurredAt: changed.OccurredAt, Actor: "ann"}}
+	for name, c := range map[string]struct {
+		caller func(*events.APIGatewayV2HTTPRequest)
+		seen   string
+		want   []api.Change
+	}{
+		"an employee, of the version before":   {as("eve", "staff"), `"4"`, want},
+		"an employee, of one that never was":   {as("eve", "staff"), `"9"`, nil},
+		"the customer, even if they are staff": {as("ann", "quotes staff"), `"4"`, nil},
+		"the customer":                         {as("ann", "quotes"), `"4"`, nil},
+	} {
+		answer := d.send(t, request(withdraw, quoteID(1), "", c.caller, header("if-match", c.seen)))
+		var problem api.Problem
+		if err := json.Unmarshal([]byte(answer.Body), &problem); err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != 412 || !reflect.DeepEqual(problem.Meanwhile, c.want) {
+			t.Errorf("%s: %d %s, want 412 and meanwhile %v", name, answer.StatusCode, answer.Body, c.want)
+		}
 	}
 }
 

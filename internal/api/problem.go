@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -36,6 +37,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors are the single places that are wrong.
 	Errors []Violation `json:"errors,omitempty"`
+	// Meanwhile are the events that changed the quote since the version which a command is about, for employees.
+	Meanwhile []Change `json:"meanwhile,omitempty"`
 	// Headers are further headers of the answer.
 	Headers map[string]string `json:"-"`
 }
@@ -52,6 +55,14 @@ type Violation struct {
 	Version   int    `json:"version,omitempty"`
 	EventType string `json:"eventType,omitempty"`
 	Detail    string `json:"detail"`
+}
+
+// Change says which event changed a quote, when, and who caused it.
+type Change struct {
+	Version    int       `json:"version"`
+	EventType  string    `json:"eventType"`
+	OccurredAt time.Time `json:"occurredAt"`
+	Actor      string    `json:"actor"`
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
@@ -194,8 +205,7 @@ func conflictOf(err error) *Problem {
 			"A quote has at most %d revisions. Withdraw it, and submit a new one.", many.Max)
 	}
 	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok {
-		return NewProblem(http.StatusPreconditionFailed, "version-mismatch", "The quote has changed",
-			"It is at version %d. Read it again, and send the command with its new ETag if it still applies.", mismatch.Have)
+		return Mismatch(mismatch)
 	}
 	if _, ok := errors.AsType[*quote.Erased](err); ok {
 		return NewProblem(http.StatusConflict, "erased", "The personal data of the quote were erased",
@@ -324,4 +334,10 @@ func JSON(status int, v any, headers map[string]string) (events.APIGatewayV2HTTP
 	all := map[string]string{"content-type": "application/json"}
 	maps.Copy(all, headers)
 	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: all, Body: strings.TrimSuffix(body.String(), "\n")}, nil
+}
+
+// Mismatch is the problem of a command about a version that the quote no longer has.
+func Mismatch(m *quotestore.VersionMismatch) *Problem {
+	return NewProblem(http.StatusPreconditionFailed, "version-mismatch", "The quote has changed",
+		"It is at version %d. Read it again, and send the command with its new ETag if it still applies.", m.Have)
 }

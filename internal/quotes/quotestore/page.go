@@ -70,6 +70,12 @@ func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) 
 	return p, err
 }
 
+// Since reads up to limit events of a quote after a version, and fewer large ones, without their personal data.
+func (s *Store) Since(ctx context.Context, quoteID string, version, limit int) ([]eventstore.Event, error) {
+	events, _, err := s.Log.Page(ctx, StreamID(quoteID), version, limit, pageBytes)
+	return events, err
+}
+
 // customerIn is the customer whose quote events are of, "" if there are none. Only the first event of a quote has it.
 func (s *Store) customerIn(ctx context.Context, quoteID string, events []eventstore.Event) (string, error) {
 	if len(events) == 0 {
