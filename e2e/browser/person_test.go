@@ -27,10 +27,9 @@ type person struct {
 	name string
 	tab  context.Context
 
-	mu       sync.Mutex
-	console  []string // its errors and warnings
-	allowed  []string
-	noScript bool
+	mu      sync.Mutex
+	console []string // its errors and warnings
+	allowed []string
 }
 
 // person opens a browser context for somebody, who is not signed in yet.
@@ -246,14 +245,14 @@ func (p *person) awaitsThat(what, expression string) {
 	p.t.Fatalf("%s waited in vain: %s (%v)", p.name, what, last)
 }
 
-// text is what the page shows.
-func (p *person) text() string {
+// shows reports whether the page has what a CSS selector finds.
+func (p *person) shows(selector string) bool {
 	p.t.Helper()
-	text, err := chromedp.Run(p.tab, chromedp.Evaluate[string](`document.body.innerText`))
+	found, err := chromedp.Run(p.tab, chromedp.Evaluate[bool](`document.querySelector(`+literal(selector)+`) !== null`))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return text
+	return found
 }
 
 // view sets the width in CSS pixels and the colour scheme, light or dark. Nothing moves, so that a picture shows the
@@ -289,7 +288,6 @@ func (p *person) prints(on bool) {
 // scripts turns the scripts of pages on or off; it counts for the pages that are visited from now on.
 func (p *person) scripts(on bool) {
 	p.t.Helper()
-	p.noScript = !on
 	p.emulate("the scripts", func(ctx context.Context) error {
 		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 		return err

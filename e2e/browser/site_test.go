@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"milepost/internal/notify/link"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/issuer"
@@ -24,6 +25,19 @@ type site struct {
 	browser context.Context
 	// url is where the pages and the API are.
 	url string
+}
+
+// linkKey signs the links in letters.
+const linkKey = "the key of the letters in a browser"
+
+// link is the address in a letter about a quote, which is valid for a time.
+func (s *site) link(quoteID string, valid time.Duration) string {
+	s.t.Helper()
+	address, err := link.Signer{Base: s.url + "/app/offers", Keys: link.Keys(linkKey, "")}.Link(quoteID, time.Now().Add(valid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return address
 }
 
 // open opens and starts a system for a test, and closes it when the test ends. Tests run beside each other.
@@ -42,8 +56,10 @@ func open(t *testing.T) *site {
 	}
 	s := &site{t: t, browser: browser, url: urls[0]}
 	var err error
+	parameters := system.Unbounded()
+	parameters["LinkKey"] = linkKey
 	s.System, err = system.Open(system.Options{
-		Template: "../../template.yaml", API: urls[0], AWS: urls[1], Bureau: urls[2], Parameters: system.Unbounded(),
+		Template: "../../template.yaml", API: urls[0], AWS: urls[1], Bureau: urls[2], Parameters: parameters,
 	})
 	if err != nil {
 		t.Fatal(err)

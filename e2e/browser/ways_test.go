@@ -151,6 +151,62 @@ func TestOfflineAndBack(t *testing.T) {
 	ada.awaitsGone("You are offline")
 }
 
+// TestALettersLinkShowsItsQuote: whoever has the letter reads the quote, and has to sign in for more. A link that is too
+// old says so.
+func TestALettersLinkShowsItsQuote(t *testing.T) {
+	s := open(t)
+	quote := s.fill()["plain"]
+	ada := s.person("ada")
+	ada.visit(s.link(quote.QuoteID, time.Hour))
+	ada.awaits("Your offer")
+	ada.awaits("$" + quote.TotalPremium)
+	ada.check("letter")
+	if ada.shows(`form[action$="/acceptance"]`) {
+		t.Error("the link alone is enough to accept")
+	}
+	ada.clicksOn(`main a[href="/app/quotes/` + quote.QuoteID + `"]`)
+	ada.clicksOn(`button[name="person"][value="ada"]`)
+	ada.awaits("Accept for $" + quote.TotalPremium)
+
+	ada.allows("status of 410")
+	ada.visit(s.link(quote.QuoteID, -time.Hour))
+	ada.awaits("410")
+	ada.check("letter-old")
+}
+
+// TestWithoutScripts: signing in, reading an offer, and accepting it need no script.
+func TestWithoutScripts(t *testing.T) {
+	s := open(t)
+	quote := s.fill()["plain"]
+	ada := s.person("ada")
+	ada.scripts(false)
+	ada.signIn("/app/quotes")
+	ada.visit("/app/quotes/" + quote.QuoteID)
+	ada.clicks("Accept for $" + quote.TotalPremium)
+	ada.awaits("Accepted")
+	ada.signOut()
+}
+
+// TestSupportUndoesAnEvent: an acceptance by mistake; the customer's page shows the offer again.
+func TestSupportUndoesAnEvent(t *testing.T) {
+	s := open(t)
+	quote := s.fill()["accepted"]
+	ada, sam := s.person("ada"), s.person("sam")
+	ada.signIn("/app/quotes/" + quote.QuoteID)
+	ada.awaits("Accepted")
+	ada.follows()
+	sam.signIn("/app/quotes/" + quote.QuoteID)
+	sam.clicks("Undo an event")
+	sam.chooses("version", "5")
+	sam.fills("undo-code", "ACCEPTED_BY_MISTAKE")
+	sam.fills("undo-text", "The customer meant another quote")
+	sam.check("case-undo")
+	sam.clicks("Undo it")
+	sam.awaits("Offer ready")
+	sam.check("case-undone")
+	ada.awaits("Accept for $" + quote.TotalPremium)
+}
+
 // approve approves the referral that is shown.
 func (p *person) approve() {
 	p.t.Helper()
