@@ -301,7 +301,11 @@ func TestParametersAreDescribed(t *testing.T) {
 				headers = append(headers, "If-Match")
 			}
 			if method == "post" && path != "/estimates" && !byLink { // nothing of an estimate is kept
-				headers = append(headers, "Idempotency-Key", "Milepost-Trace")
+				headers = append(headers, "Idempotency-Key")
+				if path == "/quotes" {
+					headers = append(headers, "On-Behalf-Of")
+				}
+				headers = append(headers, "Milepost-Trace")
 			}
 			if method == "put" { // a draft, which is new or not
 				headers = append(headers, "If-Match", "If-None-Match")

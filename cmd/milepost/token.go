@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 // tokenCmd asks the issuer of the system that runs for a token.
 type tokenCmd struct {
 	Subject string        `default:"ada" help:"Whom the token is for: the customer's id."`
-	Scope   []string      `default:"quotes" enum:"quotes,staff,senior" help:"What it allows: quotes for a customer, staff for an employee, senior in addition for a senior underwriter."`
+	Scope   []string      `default:"quotes" enum:"quotes,staff,senior,broker" help:"What it allows: quotes for a customer, staff for an employee, senior in addition for a senior underwriter, broker for a broker."`
+	Agency  string        `help:"The agency of a broker."`
 	TTL     time.Duration `default:"12h" min:"-8760h" max:"8760h" help:"How long it is valid; --ttl=-1h makes an expired one."`
 	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
@@ -28,11 +30,12 @@ type tokenCmd struct {
 func (*tokenCmd) Help() string {
 	return `Send it as "Authorization: Bearer TOKEN" with a request to the API. The system at the AWS endpoint issues it, and accepts it as long as it has the same data.
 
-Examples, for a customer, for an employee and for a senior underwriter:
+Examples, for a customer, an employee, a senior underwriter and a broker:
 
   milepost token --subject ada
   milepost token --subject uwe --scope staff
-  milepost token --subject sue --scope staff,senior`
+  milepost token --subject sue --scope staff,senior
+  milepost token --subject bea --scope broker --agency lakeside`
 }
 
 // Validate is called by the parser.
@@ -40,12 +43,23 @@ func (c *tokenCmd) Validate() error {
 	if c.Subject == "" || len(c.Subject) > 200 {
 		return errors.New("--subject must have 1 to 200 bytes; the API takes no other")
 	}
+	if broker := slices.Contains(c.Scope, "broker"); broker != (c.Agency != "") {
+		return errors.New("--agency belongs to --scope broker, and a broker has one")
+	}
 	return nil
+}
+
+// claims are those beyond subject and scope.
+func (c *tokenCmd) claims() [][2]string {
+	if c.Agency == "" {
+		return nil
+	}
+	return [][2]string{{"agency", c.Agency}}
 }
 
 // Run prints the token.
 func (c *tokenCmd) Run(ctx context.Context, s streams) error {
-	token, err := localIssuer{s, c.AWS}.token(ctx, c.Subject, c.Scope, c.TTL)
+	token, err := localIssuer{s, c.AWS}.token(ctx, c.Subject, c.Scope, c.TTL, c.claims()...)
 	if err != nil {
 		return err
 	}
@@ -59,10 +73,13 @@ type localIssuer struct {
 	aws string
 }
 
-// token requests a token.
-func (i localIssuer) token(ctx context.Context, subject string, scopes []string, ttl time.Duration) (string, error) {
+// token requests a token, with further claims in pairs of name and value.
+func (i localIssuer) token(ctx context.Context, subject string, scopes []string, ttl time.Duration, claims ...[2]string) (string, error) {
 	form := url.Values{
 		"subject": {subject}, "scope": {strings.Join(scopes, " ")}, "audience": {system.Audience}, "ttl": {ttl.String()},
+	}
+	for _, c := range claims {
+		form.Set("claim."+c[0], c[1])
 	}
 	address := "http://" + i.aws + system.IssuerPath + "/token"
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))

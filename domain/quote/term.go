@@ -16,6 +16,8 @@ const (
 	TermEmail   TermField = "email"
 	TermVIN     TermField = "vin"
 	TermLicense TermField = "license"
+	// TermAgency finds the quotes of an agency's clients. It is nobody's personal datum.
+	TermAgency TermField = "agency"
 )
 
 // Term is a personal datum by which quotes are found exactly, in one form for all spellings.

@@ -50,6 +50,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.events(ctx, r, caller)
 	case "GET /quotes":
 		return h.find(ctx, r, caller)
+	case "GET /agencies/{agencyId}/quotes":
+		return h.ofAgency(ctx, r, caller)
 	case "GET /customers/{customerId}/quotes":
 		return h.list(ctx, r, caller)
 	}

@@ -64,10 +64,14 @@ func (h *handler) submit(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return api.Respond(err)
 	}
-	quoteID := QuoteID(caller.Subject, key)
+	customer, err := caller.Customer(r)
+	if err != nil {
+		return api.Respond(err)
+	}
+	quoteID := QuoteID(customer, key)
 
 	now := time.Now().UTC()
-	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: caller.Subject, QuoteDate: request.Today(now), Request: request}
+	command := quote.SubmitQuote{QuoteID: quoteID, CustomerID: customer, QuoteDate: request.Today(now), Request: request}
 	usage, err := h.count(ctx, command, key)
 	if err != nil {
 		return api.Respond(err)

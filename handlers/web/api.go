@@ -31,6 +31,7 @@ var functions = map[string]string{
 	"GET /quotes/{quoteId}/comparison":   "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/request":      "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/events":       "QUOTES_FUNCTION_NAME",
+	"GET /agencies/{agencyId}/quotes":    "QUOTES_FUNCTION_NAME",
 	"GET /customers/{customerId}/quotes": "QUOTES_FUNCTION_NAME",
 
 	"POST /quotes/{quoteId}/amendments": "COMMANDS_FUNCTION_NAME",

@@ -17,7 +17,9 @@ type draft struct {
 	Request   map[string]any `json:"request"`
 	ExpiresAt time.Time      `json:"expiresAt,omitzero"`
 	// QuoteID is the quote that the draft changes, "" of a new one, and QuoteETag its state when the change began.
-	QuoteID   string `json:"-"`
+	QuoteID string `json:"-"`
+	// Client is for whom a broker quotes, "" of a customer's own.
+	Client    string `json:"-"`
 	QuoteETag string `json:"-"`
 	// tag is the ETag of what was loaded, "" of a new one.
 	tag string
@@ -58,6 +60,9 @@ func (h *web) loadDraft(r *http.Request, id string) (draft, error) {
 // amends is where a draft's request remembers which quote it changes. It is taken out before anything is requested.
 const amends = "amends"
 
+// onBehalfOf is where it remembers a broker's client.
+const onBehalfOf = "onBehalfOf"
+
 // opened takes out of a draft's request what the form remembers.
 func (d *draft) opened() {
 	if d.Request == nil {
@@ -67,7 +72,9 @@ func (d *draft) opened() {
 		d.QuoteID, _ = of["quoteId"].(string)
 		d.QuoteETag, _ = of["etag"].(string)
 	}
+	d.Client, _ = d.Request[onBehalfOf].(string)
 	delete(d.Request, amends)
+	delete(d.Request, onBehalfOf)
 }
 
 // saveDraft keeps a draft, unless it was changed since it was loaded.
@@ -79,6 +86,9 @@ func (h *web) saveDraft(r *http.Request, d *draft) error {
 	request := maps.Clone(d.Request)
 	if d.QuoteID != "" {
 		request[amends] = map[string]string{"quoteId": d.QuoteID, "etag": d.QuoteETag}
+	}
+	if d.Client != "" {
+		request[onBehalfOf] = d.Client
 	}
 	body := map[string]any{"step": d.Step, "request": request}
 	answer, err := h.api.Call(r, Request{Route: "PUT /drafts/{draftId}", Path: map[string]string{"draftId": d.ID}, Header: header, Body: body})

@@ -87,6 +87,8 @@ func (h *web) routes() http.Handler {
 	add("POST /app/quotes/{quote}/decision", h.decide)
 	add("POST /app/quotes/{quote}/waivers", h.waive)
 	add("POST /app/quotes/{quote}/reversals", h.reverse)
+	add("GET /app/clients", h.clients)
+	add("POST /app/clients", h.newClientQuote)
 	add("GET /app/find", h.find)
 	add("GET /app/desk", h.desk)
 	add("GET /app/drafts/{draft}/{step}", h.showStep)

@@ -369,6 +369,9 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 		return h.step(w, r, http.StatusUnprocessableEntity, d, f, view)
 	}
 	q := Request{Route: "POST /quotes", Body: request, Header: map[string]string{"idempotency-key": "draft-" + d.ID}}
+	if d.Client != "" {
+		q.Header["on-behalf-of"] = d.Client
+	}
 	if d.QuoteID != "" { // it changes one
 		q.Route, q.Path = "POST /quotes/{quoteId}/amendments", map[string]string{"quoteId": d.QuoteID}
 		q.Header = map[string]string{"idempotency-key": r.PostForm.Get("key"), "if-match": d.QuoteETag}

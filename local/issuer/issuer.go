@@ -221,9 +221,15 @@ func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "ttl is no duration", http.StatusBadRequest)
 		return
 	}
+	extra := map[string]any{} // further claims, such as claim.agency
+	for name := range r.PostForm {
+		if claim, ok := strings.CutPrefix(name, "claim."); ok {
+			extra[claim] = r.PostForm.Get(name)
+		}
+	}
 	token, err := i.Token(Claims{
 		Subject: r.PostFormValue("subject"), Scopes: strings.Fields(r.PostFormValue("scope")),
-		Audience: strings.Fields(r.PostFormValue("audience")), TTL: ttl,
+		Audience: strings.Fields(r.PostFormValue("audience")), TTL: ttl, Extra: extra,
 	})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -330,6 +330,9 @@ func TermsOf(h quotestore.History) Terms {
 	t := Terms{Version: Project(h).terms}
 	if h.Quote.Erasure == nil && !h.Erased {
 		t.Terms = h.Quote.Request.Terms()
+		if agency := quote.AgencyOf(h.Quote.CustomerID); agency != "" {
+			t.Terms = append(t.Terms, quote.Term{Field: quote.TermAgency, Value: agency})
+		}
 	}
 	return t
 }
