@@ -18,7 +18,7 @@ import (
 	"milepost/schemas"
 )
 
-// find lists the quotes of all customers that employees look for, newest first.
+// find lists the quotes of all customers that employees look for, newest first unless they ask otherwise.
 func (h *handler) find(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
 	if !caller.Staff() {
 		return api.Respond(api.NotFound)
@@ -57,7 +57,7 @@ const maxCustomer = 200
 
 var state = regexp.MustCompile(`^[A-Z]{2}$`)
 
-// readers read the query parameters that say which quotes are looked for. Each returns what it takes if it cannot read
+// readers read the query parameters that say which quotes are looked for, and in which order. Each returns what it takes if it cannot read
 // its parameter.
 var readers = []struct {
 	name string
@@ -73,6 +73,10 @@ var readers = []struct {
 	}},
 	{"from", func(text string, f *readmodel.Filter) string { return moment(text, &f.FromDay, &f.From) }},
 	{"to", func(text string, f *readmodel.Filter) string { return moment(text, &f.ToDay, &f.To) }},
+	{"order", func(text string, f *readmodel.Filter) string {
+		f.OldestFirst = text == "oldest"
+		return unless(f.OldestFirst || text == "newest", "newest or oldest")
+	}},
 	{"expiring", func(text string, f *readmodel.Filter) string {
 		var err error
 		f.ExpiringBy, err = civil.ParseDate(text)

@@ -241,7 +241,7 @@ func TestTheSameTermIsWrittenInManyWays(t *testing.T) {
 			t.Errorf("%s finds %v", query, got)
 		}
 	}
-	for _, query := range []string{"email=", "vin=--", "license= ", "vin=1&license=2",
+	for _, query := range []string{"email=", "vin=--", "license= ", "vin=1&license=2", "order=first", "order=",
 		"vin=123", "vin=RS000001", "vin=1HGCV1F33NA00010I", "vin=1HGCV1F33NA0001011", "email=ada", "email=ada@", "email=ada@example",
 		"email=ada byron@example.com", "license=Ünï", "license=" + strings.Repeat("9", 31), "license=*", "email=a&customer=b", "email=" + strings.Repeat("a", 255)} {
 		r := asking("GET /quotes", "", "eve", "staff")

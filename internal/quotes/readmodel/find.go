@@ -36,6 +36,8 @@ type Filter struct {
 	CustomerID string
 	// Term takes quotes whose revision in force has it. One of a quote that was submitted a moment ago may be missing.
 	Term *quote.Term
+	// OldestFirst turns the order around: those requested first come first.
+	OldestFirst bool
 }
 
 // matches reports whether a line, as it reads now, matches the filter.
@@ -44,6 +46,14 @@ func (f Filter) matches(l Line) bool {
 	return (f.Status == "" || f.Status == l.Status) && (f.State == "" || f.State == l.State) &&
 		(f.CustomerID == "" || f.CustomerID == l.CustomerID) && (f.ExpiringBy.IsZero() || expiring) &&
 		!l.RequestedAt.Before(f.From) && (f.To.IsZero() || l.RequestedAt.Before(f.To)) && f.onDay(zone.Today(l.State, l.RequestedAt))
+}
+
+// before reports whether the line with one key comes before that with another.
+func (f Filter) before(key, other string) bool {
+	if f.OldestFirst {
+		return key < other
+	}
+	return key > other
 }
 
 // onDay reports whether a quote that was requested on a day matches the filter.
@@ -126,9 +136,10 @@ func (s *Store) RequestedBefore(ctx context.Context, at time.Time) ([]string, er
 // maxConsidered is how many lines one Find reads, so that a page is answered in good time.
 const maxConsidered = 1000
 
-// Find returns up to limit quotes that match a filter, newest first, from the cursor of an earlier page. A page may
-// have fewer although others follow, if few of many match; Next says so. Each line is as new as the log. The index may
-// be a moment behind: a quote that started to match a moment ago may be missing.
+// Find returns up to limit quotes that match a filter, newest first unless it says otherwise, from the cursor of an
+// earlier page in the same order. A page may have fewer although others follow, if few of many match; Next says so.
+// Each line is as new as the log. The index may be a moment behind: a quote that started to match a moment ago may be
+// missing.
 func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, now time.Time) (Page, error) {
 	span, err := f.span(cursor)
 	if err != nil {
@@ -149,7 +160,7 @@ func (c *Current) Find(ctx context.Context, f Filter, cursor string, limit int, 
 	return page, nil
 }
 
-// span is the lowest and the highest key of the lines that are looked for. Of the highest only those before it count.
+// span is the lowest and the highest key of the lines that are looked for, which are between them.
 type span struct{ low, high string }
 
 func (f Filter) span(cursor string) (span, error) {
@@ -165,7 +176,11 @@ func (f Filter) span(cursor string) (span, error) {
 	if err != nil || !isQuoteKey(string(key)) {
 		return b, ErrBadCursor
 	}
-	b.high = min(b.high, string(key))
+	if f.OldestFirst {
+		b.low = max(b.low, string(key))
+	} else {
+		b.high = min(b.high, string(key))
+	}
 	return b, nil
 }
 
@@ -179,13 +194,13 @@ type row struct {
 	damaged *Damaged
 }
 
-// source returns the lines of one partition, newest first.
+// source returns the lines of one partition, in the order of the filter.
 type source struct {
 	pages *dynamodb.QueryPaginator
-	// before is the key that all rows are before.
-	before string
-	read   func(context.Context, []stored.Item) ([]row, error)
-	rows   []row
+	// span is what all rows are within, its ends excepted.
+	span span
+	read func(context.Context, []stored.Item) ([]row, error)
+	rows []row
 }
 
 // fill reads on until there is a row, or none is left.
@@ -199,7 +214,7 @@ func (s *source) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.rows = slices.DeleteFunc(rows, func(r row) bool { return r.key >= s.before })
+		s.rows = slices.DeleteFunc(rows, func(r row) bool { return r.key <= s.span.low || r.key >= s.span.high })
 	}
 	return nil
 }
@@ -214,21 +229,21 @@ func (s *Store) sources(ctx context.Context, f Filter, b span, limit int) ([]*so
 		if err != nil {
 			return nil, err
 		}
-		in := s.within(s.QuoteSearch, "term", token, b, limit)
+		in := s.within(s.QuoteSearch, "term", token, b, f.OldestFirst, limit)
 		in.ConsistentRead = aws.Bool(true)
-		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: s.linesOf}}, nil
+		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), span: b, read: s.linesOf}}, nil
 	}
 	if f.CustomerID != "" {
-		in := s.within(s.CustomerQuotes, "customerId", f.CustomerID, b, limit)
+		in := s.within(s.CustomerQuotes, "customerId", f.CustomerID, b, f.OldestFirst, limit)
 		in.ConsistentRead = aws.Bool(true)
-		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf}}, nil
+		return []*source{{pages: dynamodb.NewQueryPaginator(s.DB, in), span: b, read: rowsOf}}, nil
 	}
 	var all []*source
 	for _, status := range f.statuses() {
 		for shard := range uint32(shards) {
-			in := s.within(s.CustomerQuotes, "statusShard", statusShard(status, shard), b, limit)
+			in := s.within(s.CustomerQuotes, "statusShard", statusShard(status, shard), b, f.OldestFirst, limit)
 			in.IndexName = aws.String("by-status")
-			all = append(all, &source{pages: dynamodb.NewQueryPaginator(s.DB, in), before: b.high, read: rowsOf})
+			all = append(all, &source{pages: dynamodb.NewQueryPaginator(s.DB, in), span: b, read: rowsOf})
 		}
 	}
 	return all, nil
@@ -237,10 +252,10 @@ func (s *Store) sources(ctx context.Context, f Filter, b span, limit int) ([]*so
 // leastRead is how many items one request reads at the least: a page may be short, and few of many match.
 const leastRead = 20
 
-// within requests a partition's items between span, newest first.
-func (s *Store) within(table, partition, value string, b span, limit int) *dynamodb.QueryInput {
+// within requests a partition's items between span, newest or oldest first.
+func (s *Store) within(table, partition, value string, b span, oldestFirst bool, limit int) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
-		TableName: &table, ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(max(limit, leastRead))),
+		TableName: &table, ScanIndexForward: &oldestFirst, Limit: aws.Int32(int32(max(limit, leastRead))),
 		KeyConditionExpression:   aws.String("#partition = :partition AND quoteKey BETWEEN :low AND :high"),
 		ExpressionAttributeNames: map[string]string{"#partition": partition},
 		ExpressionAttributeValues: stored.Item{
@@ -260,7 +275,7 @@ func rowsOf(_ context.Context, items []stored.Item) ([]row, error) {
 	return rows, nil
 }
 
-// find merges sources, newest first, and takes the lines that match.
+// find merges sources, in the order of the filter, and takes the lines that match.
 func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int, now time.Time) (Page, error) {
 	page := Page{Quotes: []Line{}}
 	if err := platform.Each(sources, atATime, func(s *source) error { return s.fill(ctx) }); err != nil {
@@ -268,24 +283,24 @@ func (s *Store) find(ctx context.Context, sources []*source, f Filter, limit int
 	}
 	last := ""
 	for considered := 0; ; considered++ {
-		var newest *source
+		var next *source
 		for _, s := range sources {
 			if err := s.fill(ctx); err != nil {
 				return page, err
 			}
-			if len(s.rows) > 0 && (newest == nil || cmp.Less(newest.rows[0].key, s.rows[0].key)) {
-				newest = s
+			if len(s.rows) > 0 && (next == nil || f.before(s.rows[0].key, next.rows[0].key)) {
+				next = s
 			}
 		}
-		if newest == nil {
+		if next == nil {
 			return page, nil
 		}
 		if len(page.Quotes) == limit || considered == maxConsidered {
 			page.Next = base64.RawURLEncoding.EncodeToString([]byte(last))
 			return page, nil
 		}
-		r := newest.rows[0]
-		newest.rows, last = newest.rows[1:], r.key
+		r := next.rows[0]
+		next.rows, last = next.rows[1:], r.key
 		if n := len(page.Quotes); n > 0 && page.Quotes[n-1].QuoteID == r.QuoteID {
 			continue // its status changed while the partitions were read, and both have it
 		}

@@ -112,6 +112,9 @@ func TestWhatMatchesIsFound(t *testing.T) {
 				want = append(want, l.QuoteID)
 			}
 		}
+		if f.OldestFirst = c.IntN(2) == 0; f.OldestFirst {
+			slices.Reverse(want)
+		}
 		if got := s.find(t, f, 1+c.IntN(50), now); !slices.Equal(got, want) {
 			t.Errorf("%+v: %v\nwant %v", f, got, want)
 		}
