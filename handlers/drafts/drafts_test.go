@@ -3,6 +3,7 @@ package drafts_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -246,9 +247,7 @@ func TestADamagedDraftLeavesTheOthers(t *testing.T) {
 		for _, attribute := range []string{"content", "keyId", "tag", "updatedAt", "expiresAt"} {
 			for _, by := range []any{nil, "x", []byte("x")} {
 				item := stored.Item{}
-				for name, v := range whole[0] {
-					item[name] = v
-				}
+				maps.Copy(item, whole[0])
 				switch by := by.(type) {
 				case nil:
 					delete(item, attribute)

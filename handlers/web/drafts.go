@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"milepost/internal/session"
@@ -31,10 +32,8 @@ func (h *web) mustSignIn(r *http.Request, scopes ...string) error {
 	if !ok {
 		return &Problem{Type: "/problems/no-token", Title: "Please sign in", Status: http.StatusUnauthorized, Detail: "This page is yours alone, so we have to know who you are."}
 	}
-	for _, scope := range scopes {
-		if who.Has(scope) {
-			return nil
-		}
+	if slices.ContainsFunc(scopes, who.Has) {
+		return nil
 	}
 	return &Problem{Type: "/problems/no-scope", Title: "This page is not for you", Status: http.StatusForbidden, Detail: "Your account may not open it."}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -69,9 +70,7 @@ func (h *web) find(w http.ResponseWriter, r *http.Request) error {
 // More is the address of the next page.
 func (v *findView) More() string {
 	next := url.Values{"search": {""}, "cursor": {v.Next}}
-	for name, values := range v.Terms {
-		next[name] = values
-	}
+	maps.Copy(next, v.Terms)
 	return "/app/find?" + next.Encode()
 }
 

@@ -126,7 +126,7 @@ func (i *Issuer) granted(form url.Values, c *Client) (*signIn, *oauthError) {
 			return nil, &oauthError{"invalid_grant", "the refresh token is not this client's, has expired, was revoked or was used before"}
 		}
 		before := strings.Fields(s.scope)
-		for _, scope := range strings.Fields(form.Get("scope")) {
+		for scope := range strings.FieldsSeq(form.Get("scope")) {
 			if !slices.Contains(before, scope) {
 				return nil, &oauthError{"invalid_scope", "scope " + scope + " was not granted"}
 			}

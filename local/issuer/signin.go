@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -246,9 +247,7 @@ func (i *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 // redirect leads the browser to a client's address, with parameters added to those that it has.
 func redirect(w http.ResponseWriter, r *http.Request, to *url.URL, more url.Values) {
 	query := to.Query()
-	for name, values := range more {
-		query[name] = values
-	}
+	maps.Copy(query, more)
 	target := *to
 	target.RawQuery = query.Encode()
 	w.Header().Set("Cache-Control", "no-store")

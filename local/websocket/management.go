@@ -41,7 +41,7 @@ func (a *API) manage(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.Method {
 	case http.MethodPost:
-		return a.post(w, r, id)
+		return a.post(r, id)
 	case http.MethodGet:
 		c := a.find(id)
 		if c == nil {
@@ -66,7 +66,7 @@ func (a *API) manage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // post sends a message to a client.
-func (a *API) post(w http.ResponseWriter, r *http.Request, id string) error {
+func (a *API) post(r *http.Request, id string) error {
 	text, err := io.ReadAll(io.LimitReader(r.Body, MaxMessage+1))
 	if err != nil {
 		return err

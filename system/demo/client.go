@@ -170,12 +170,11 @@ func await(ctx context.Context, what string, met func() (bool, error)) error {
 }
 
 // rated waits until a quote has an outcome.
-func (a *API) rated(ctx context.Context, id string) (v view, err error) {
-	err = await(ctx, "the price of "+id, func() (bool, error) {
-		v, _, err = a.read(ctx, id)
+func (a *API) rated(ctx context.Context, id string) error {
+	return await(ctx, "the price of "+id, func() (bool, error) {
+		v, _, err := a.read(ctx, id)
 		return v.Status != "" && v.Status != "REQUESTED", err
 	})
-	return v, err
 }
 
 // found waits until the search finds a quote by its VIN.

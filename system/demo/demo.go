@@ -158,7 +158,7 @@ func (d *Demo) one(ctx context.Context, p *plan, e entry) (Quote, error) {
 	} else if err := d.make(ctx, p, e, id, day); err != nil {
 		return Quote{}, err
 	}
-	if _, err := d.API.rated(ctx, id); err != nil {
+	if err := d.API.rated(ctx, id); err != nil {
 		return Quote{}, err
 	}
 	for i := range e.Steps {
@@ -272,8 +272,7 @@ func (d *Demo) step(ctx context.Context, p *plan, e entry, id string, day civil.
 	if err != nil || s.Do != "amend" {
 		return err
 	}
-	_, err = d.API.rated(ctx, id)
-	return err
+	return d.API.rated(ctx, id)
 }
 
 // acceptance accepts an offer, with what has to be signed for it in the customer's name.

@@ -85,7 +85,7 @@ func TestEveryQuoteEndsAsItsEntrySays(t *testing.T) {
 		if len(states) != 7 || corrected != 1 {
 			t.Errorf("states=%v corrected=%d, want 7 states and 1 correction", states, corrected)
 		}
-		for _, rule := range strings.Fields("D01 D02 D03 D04 D05 D06 D07 R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 C25_VIN_ELSEWHERE") {
+		for rule := range strings.FieldsSeq("D01 D02 D03 D04 D05 D06 D07 R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 C25_VIN_ELSEWHERE") {
 			if reasons[rule] == 0 {
 				t.Errorf("no quote shows %s", rule)
 			}
