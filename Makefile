@@ -54,7 +54,7 @@ differential: .dynamodb-local/ok
 
 # Tests the pages in Chromium, and looks for barriers with axe-core. Needs Chromium and npm.
 browser: .axe/ok
-	AXE=$(CURDIR)/.axe/node_modules/axe-core/axe.min.js go test -vet=off -count=1 -v ./e2e/browser
+	BROWSER=yes AXE=$(CURDIR)/.axe/node_modules/axe-core/axe.min.js go test -vet=off -count=1 -v ./e2e/browser
 
 .axe/ok: scripts/axe/package.json scripts/axe/package-lock.json
 	mkdir -p .axe && cp scripts/axe/package*.json .axe/ && npm ci --silent --prefix .axe && touch $@

@@ -80,6 +80,9 @@ func mustBrowser(t *testing.T) context.Context {
 	if testing.Short() {
 		t.Skip("it starts a browser")
 	}
+	if os.Getenv("BROWSER") == "" {
+		t.Skip("a browser takes as long as half of all other tests: make browser runs this one")
+	}
 	if executable() == "" {
 		t.Skipf("there is no Chromium: none of %v is in PATH, and CHROMIUM does not name one", programs)
 	}
