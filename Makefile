@@ -40,6 +40,10 @@ CONTRACT_SECONDS = 180
 contract: .venv/ok
 	CONTRACT_SECONDS=$(CONTRACT_SECONDS) SCHEMATHESIS=.venv/bin/schemathesis scripts/with-system.sh scripts/schemathesis.sh
 
+# Follows a quote by a WebSocket client of Python, and tries the limits that AWS documents.
+websocket: .venv/ok
+	scripts/with-system.sh .venv/bin/python scripts/websocket.py
+
 # Checks the Go code with the linters of .golangci.yml, go vet among them.
 lint:
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
@@ -73,4 +77,4 @@ help:
 	  /^[a-z]+:/ && about { sub(/:.*/, ""); sub(/[.;] .*|\.$$/, "", about); printf "make %-14s%s\n", $$0, about } \
 	  { about = "" }' $(MAKEFILE_LIST)
 
-.PHONY: run test bench build validate clients contract lint differential browser vulncheck deploy help
+.PHONY: run test bench build validate clients contract websocket lint differential browser vulncheck deploy help

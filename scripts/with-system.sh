@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a command beside a system of its own, in memory and at free ports, and stops the system after it.
-# The command finds MILEPOST_API, MILEPOST_TOKEN (a customer's), MILEPOST_STAFF_TOKEN, and in MILEPOST the program.
+# The command finds MILEPOST_API, MILEPOST_AWS, a MILEPOST_DAY in two weeks, MILEPOST_TOKEN (a customer's), MILEPOST_STAFF_TOKEN, and in MILEPOST the program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -13,7 +13,8 @@ api=127.0.0.1:$first aws=127.0.0.1:$((first + 1))
   --xray "127.0.0.1:$((first + 3))" --param QuotesPerDay=0 >"$work/greeting" 2>"$work/log" &
 system=$!
 trap 'kill $system 2>/dev/null || true; wait $system 2>/dev/null || true; rm -rf "$work"' EXIT
-export MILEPOST_API=http://$api
+export MILEPOST_API=http://$api MILEPOST_AWS=http://$aws MILEPOST_DAY
+MILEPOST_DAY=$(date -u -d "+14 days" +%F 2>/dev/null || date -u -v+14d +%F)
 for _ in $(seq 100); do
   curl --silent --fail --output "$work/openapi.yaml" "$MILEPOST_API/openapi.yaml" && break
   kill -0 $system 2>/dev/null || { cat "$work/log"; exit 1; }
