@@ -2,6 +2,7 @@ package quote
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -139,4 +140,36 @@ func (e *DependedOn) Error() string {
 		fmt.Fprintf(&text, " %d %s", later.Version, later.Type)
 	}
 	return text.String()
+}
+
+// Undoing is what a reversal would come to.
+type Undoing struct {
+	Event Entry
+	// Also are the later events that have to be undone with it, in order.
+	Also []Entry
+	// After is the quote as it would be.
+	After Quote
+}
+
+// IfUndone returns what undoing one of a quote's events would come to, without doing it. The error is that of the
+// reversal: *NoSuchEvent, *NotReversible or *AlreadyReversed.
+func IfUndone(events []Event, version int) (Undoing, error) {
+	q := Fold(events...)
+	c := ReverseEvent{Events: []EventRef{{Version: version}}}
+	reversals, err := c.decide(q)
+	if depended, ok := errors.AsType[*DependedOn](err); ok {
+		for _, e := range depended.Events {
+			c.Events = append(c.Events, EventRef{Version: e.Version})
+		}
+		reversals, err = c.decide(q)
+	}
+	if err != nil {
+		return Undoing{}, err
+	}
+	u := Undoing{Event: q.Log[version-1], After: Fold(slices.Concat(events, reversals)...)}
+	for _, e := range c.Events[1:] {
+		u.Also = append(u.Also, q.Log[e.Version-1])
+	}
+	slices.SortFunc(u.Also, func(a, b Entry) int { return cmp.Compare(a.Version, b.Version) })
+	return u, nil
 }

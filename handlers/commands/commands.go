@@ -77,6 +77,9 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	if err != nil {
 		return api.Respond(err)
 	}
+	if r.RouteKey == "GET /quotes/{quoteId}/reversals/{version}" {
+		return h.preview(ctx, r, caller)
+	}
 	route, ok := routes[r.RouteKey]
 	if !ok {
 		return api.Respond(api.NotFound)

@@ -62,6 +62,8 @@ type caseView struct {
 	// AsOf is the version that is shown, 0 for the newest; Then is the quote at it.
 	AsOf int
 	Then *QuoteDoc
+	// Differs is what has changed since.
+	Differs *comparison
 	// Curl are the requests that this page is made of.
 	Curl []string
 }
@@ -74,7 +76,7 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 		Events []*entry
 		Next   string
 	}
-	var eventsErr, thenErr error
+	var eventsErr, thenErr, differsErr error
 	var asked sync.WaitGroup
 	path := map[string]string{"quoteId": id}
 	asked.Go(func() {
@@ -85,7 +87,10 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 		_, eventsErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/events", Path: path, Query: query}, &log)
 	})
 	if asOf, err := strconv.Atoi(r.URL.Query().Get("asOf")); err == nil && asOf > 0 {
-		v.AsOf, v.Then = asOf, &QuoteDoc{}
+		v.AsOf, v.Then, v.Differs = asOf, &QuoteDoc{}, &comparison{}
+		asked.Go(func() {
+			_, differsErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/comparison", Path: path, Query: url.Values{"with": {strconv.Itoa(asOf)}}}, v.Differs)
+		})
 		asked.Go(func() {
 			_, thenErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path, Query: url.Values{"asOf": {strconv.Itoa(asOf)}}}, v.Then)
 		})
@@ -93,7 +98,7 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 	var err error
 	v.quoteView, err = h.loadQuote(r, id)
 	asked.Wait()
-	if err := errors.Join(err, eventsErr, thenErr); err != nil {
+	if err := errors.Join(err, eventsErr, thenErr, differsErr); err != nil {
 		return err
 	}
 	v.Events, v.Next, v.Problem = log.Events, log.Next, p

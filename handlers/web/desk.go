@@ -71,7 +71,7 @@ func (h *web) desk(w http.ResponseWriter, r *http.Request) error {
 // referrals reads the referrals with their reasons.
 func (h *web) referrals(r *http.Request, v *deskView) ([]*referral, error) {
 	var all []*referral
-	query := url.Values{"status": {"REFERRED"}}
+	query := url.Values{"status": {"REFERRED"}, "order": {"oldest"}}
 	for range deskPages {
 		var page struct {
 			Quotes []line
