@@ -72,3 +72,43 @@ func TestStaffDecideAndUndoOnThePages(t *testing.T) {
 		}
 	})
 }
+
+// TestPersonalDataAreCoveredUntilRevealed: on staff's page, in its source too; and who reveals them is seen.
+func TestPersonalDataAreCoveredUntilRevealed(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		b := s.browser()
+		b.signIn("sam")
+		personal := []string{"Ada Example", "&#34;Ada&#34;", "1988-03-10", "March 10, 1988", "RS000001", "1HGCV1F33NA000101", "ada@example.com", "+16145550100"}
+		p := b.get("/app/quotes/" + id)
+		for _, text := range personal {
+			if strings.Contains(p.Text, text) {
+				t.Errorf("the page shows %s", text)
+			}
+		}
+		if bad := b.post("/app/quotes/"+id+"/accesses", url.Values{"purpose": {"curiosity"}}); bad.Status != 422 {
+			t.Errorf("without a purpose: %d", bad.Status)
+		}
+		if p = b.post("/app/quotes/"+id+"/accesses", url.Values{"purpose": {"COMPLAINT"}}); p.Status != 200 || !strings.Contains(p.Text, "a complaint") {
+			t.Errorf("%d %s", p.Status, errorsOf(p.Text))
+		}
+		for _, text := range []string{"Ada Example", "March 10, 1988", "RS000001", "1HGCV1F33NA000101", "ada@example.com"} {
+			if !strings.Contains(p.Text, text) {
+				t.Errorf("revealed, the page lacks %s", text)
+			}
+		}
+		if p = b.get("/app/quotes/" + id); strings.Contains(p.Text, "RS000001") || !strings.Contains(p.Text, "<strong>sam</strong>") {
+			t.Errorf("the next page: %s", p.Text)
+		}
+		for _, read := range []string{"/events?cover=true", "/request?cover=true"} {
+			if body := string(s.call(s.token("eve", "staff"), "GET", "/quotes/"+id+read, "").Body); strings.Contains(body, "RS000001") || !strings.Contains(body, "OH") {
+				t.Errorf("%s: %s", read, body)
+			}
+		}
+		if answer := s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/accesses", ""); answer.Status != 403 {
+			t.Errorf("a customer reads accesses: %d", answer.Status)
+		}
+	})
+}

@@ -114,6 +114,8 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.read("ada", id)
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/explanation", "")
 		s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/request", "")
+		s.call(s.token("eve", "staff"), "POST", "/quotes/"+id+"/accesses", `{"purpose":"COMPLAINT"}`)
+		s.call(s.token("eve", "staff"), "GET", "/quotes/"+id+"/accesses", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
 		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
 		for range draft.Most + 1 { // and one is too many

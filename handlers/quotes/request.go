@@ -34,12 +34,18 @@ type answered struct {
 // request shows the request of a quote, which an amendment sends again with what is to change. It comes from the log,
 // the only place that has it.
 func (h *handler) request(ctx context.Context, r events.APIGatewayV2HTTPRequest, caller api.Caller) (events.APIGatewayV2HTTPResponse, error) {
-	history, at, err := h.history(ctx, r, caller)
+	options, cover, err := covered(r)
+	if err != nil {
+		return api.Respond(err)
+	}
+	history, at, err := h.history(ctx, r, caller, options...)
 	if err != nil {
 		return api.Respond(err)
 	}
 	q := history.Quote
-	api.LogRead(ctx, caller, "request", q.CustomerID, q.ID)
+	if !cover {
+		api.LogRead(ctx, caller, "request", q.CustomerID, q.ID)
+	}
 	return api.JSON(200, requested{
 		QuoteID: q.ID, Version: q.Version, Revision: q.Revision.Number, Request: q.Request,
 		Progress: progress{

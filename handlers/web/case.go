@@ -54,6 +54,12 @@ func (e *entry) Pretty() string {
 	return out.String()
 }
 
+// accessed is one revealing of personal data.
+type accessed struct {
+	At             time.Time
+	Actor, Purpose string
+}
+
 // caseView is what staff see of a quote.
 type caseView struct {
 	*quoteView
@@ -64,27 +70,34 @@ type caseView struct {
 	Then *QuoteDoc
 	// Differs is what has changed since.
 	Differs *comparison
+	// Accesses are who revealed personal data; Revealed is set in the answer to who just did.
+	Accesses []accessed
+	Revealed bool
 	// Curl are the requests that this page is made of.
 	Curl []string
 }
 
 // showCase shows a quote to staff: what it is, how it became so, and what can be done.
-func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *problemView) error {
+func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *problemView, revealed bool) error {
 	id := r.PathValue("quote")
-	v := &caseView{}
+	v := &caseView{Revealed: revealed}
 	var log struct {
 		Events []*entry
 		Next   string
 	}
-	var eventsErr, thenErr, differsErr error
+	var accesses struct{ Accesses []accessed }
+	var eventsErr, thenErr, differsErr, accessesErr error
 	var asked sync.WaitGroup
 	path := map[string]string{"quoteId": id}
 	asked.Go(func() {
-		query := url.Values{}
+		query := cover(revealed)
 		if cursor := r.URL.Query().Get("cursor"); cursor != "" {
 			query.Set("cursor", cursor)
 		}
 		_, eventsErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/events", Path: path, Query: query}, &log)
+	})
+	asked.Go(func() {
+		_, accessesErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/accesses", Path: path}, &accesses)
 	})
 	if asOf, err := strconv.Atoi(r.URL.Query().Get("asOf")); err == nil && asOf > 0 {
 		v.AsOf, v.Then, v.Differs = asOf, &QuoteDoc{}, &comparison{}
@@ -96,12 +109,12 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 		})
 	}
 	var err error
-	v.quoteView, err = h.loadQuote(r, id)
+	v.quoteView, err = h.loadQuote(r, id, cover(revealed))
 	asked.Wait()
-	if err := errors.Join(err, eventsErr, thenErr, differsErr); err != nil {
+	if err := errors.Join(err, eventsErr, thenErr, differsErr, accessesErr); err != nil {
 		return err
 	}
-	v.Events, v.Next, v.Problem = log.Events, log.Next, p
+	v.Events, v.Next, v.Problem, v.Accesses = log.Events, log.Next, p, accesses.Accesses
 	versions := map[string]int{}
 	for _, e := range v.Events {
 		versions[e.EventID] = e.Version
@@ -113,6 +126,50 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 	f := h.frame(r, "Quote of "+v.CustomerID)
 	f.Wide, f.Live = true, []string{"quote:" + id}
 	return h.render(w, r, status, "case.html", f, v)
+}
+
+// purposes are what personal data may be revealed for.
+var purposes = []choice{
+	{Value: "UNDERWRITING", Label: "Underwriting"}, {Value: "CUSTOMER_ASKED", Label: "The customer asked"}, {Value: "COMPLAINT", Label: "A complaint"},
+	{Value: "CORRECTION", Label: "A correction"}, {Value: "FRAUD", Label: "A suspicion of fraud"},
+}
+
+// Purposes are the choices of the form.
+func (v *caseView) Purposes() []choice { return purposes }
+
+// Purpose is a purpose in words.
+func (v *caseView) Purpose(code string) string {
+	for _, p := range purposes {
+		if p.Value == code {
+			return p.Label
+		}
+	}
+	return code
+}
+
+// cover is the query of a read that leaves personal data out, unless they were revealed.
+func cover(revealed bool) url.Values {
+	if revealed {
+		return url.Values{}
+	}
+	return url.Values{"cover": {"true"}}
+}
+
+// reveal records who reveals personal data and what for, and answers with a page that shows them. The next page covers
+// them again.
+func (h *web) reveal(w http.ResponseWriter, r *http.Request) error {
+	if err := h.mustSignIn(r, "staff"); err != nil {
+		return err
+	}
+	_, err := h.api.Call(r, Request{Route: "POST /quotes/{quoteId}/accesses", Path: map[string]string{"quoteId": r.PathValue("quote")},
+		Body: map[string]string{"purpose": r.PostFormValue("purpose")}})
+	if p, ok := errors.AsType[*Problem](err); ok && p.Status == http.StatusUnprocessableEntity {
+		return h.showCase(w, r, p.Status, &problemView{Title: "Say what you need them for", Errors: []problemLine{{"purpose", "Please choose one."}}}, false)
+	}
+	if err != nil {
+		return err
+	}
+	return h.showCase(w, r, http.StatusOK, nil, true)
 }
 
 // curl is a request to the API as a person would make it on a command line; the token is not in it.

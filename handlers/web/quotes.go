@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,7 +135,7 @@ func (h *web) quotePage(w http.ResponseWriter, r *http.Request, status int, p *p
 	}
 	who, _ := session.From(r.Context())
 	if who.Has("staff") {
-		err := h.showCase(w, r, status, p)
+		err := h.showCase(w, r, status, p, false)
 		if own, ok := errors.AsType[*Problem](err); !ok || own.Kind() != "own-quote" {
 			return err
 		} // their own quote they see as a customer
@@ -150,13 +151,13 @@ func (h *web) quotePage(w http.ResponseWriter, r *http.Request, status int, p *p
 }
 
 // loadQuote asks for all that a quote's page shows, at once.
-func (h *web) loadQuote(r *http.Request, id string) (*quoteView, error) {
+func (h *web) loadQuote(r *http.Request, id string, request ...url.Values) (*quoteView, error) {
 	v := &quoteView{Progress: &requestDoc{}}
 	path := map[string]string{"quoteId": id}
 	var requestErr error
 	var asked sync.WaitGroup
 	asked.Go(func() {
-		_, requestErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/request", Path: path}, v.Progress)
+		_, requestErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/request", Path: path, Query: slices.Concat(request, []url.Values{nil})[0]}, v.Progress)
 	})
 	answer, err := h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path}, &v.QuoteDoc)
 	asked.Wait()

@@ -86,6 +86,7 @@ func (h *web) routes() http.Handler {
 	add("POST /app/quotes/{quote}/amendment", h.amend)
 	add("POST /app/quotes/{quote}/decision", h.decide)
 	add("POST /app/quotes/{quote}/waivers", h.waive)
+	add("POST /app/quotes/{quote}/accesses", h.reveal)
 	add("GET /app/quotes/{quote}/reversal", h.previewReversal)
 	add("POST /app/quotes/{quote}/reversals", h.reverse)
 	add("GET /app/clients", h.clients)

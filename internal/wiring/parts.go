@@ -14,6 +14,7 @@ import (
 	"milepost/internal/notify/link"
 	"milepost/internal/notify/outbox"
 	"milepost/internal/notify/postman"
+	"milepost/internal/quotes/access"
 	"milepost/internal/quotes/draft"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
@@ -153,4 +154,9 @@ func (s *System) Tickets() *live.Tickets {
 // Connections returns the connections of pages. They need LIVE_CONNECTIONS_TABLE_NAME.
 func (s *System) Connections() *live.Connections {
 	return &live.Connections{DB: s.DynamoDB(), Table: s.Required("LIVE_CONNECTIONS_TABLE_NAME")}
+}
+
+// Accesses returns the record of who revealed personal data. It needs ACCESSES_TABLE_NAME and ACCESS_RETENTION_DAYS.
+func (s *System) Accesses() *access.Store {
+	return &access.Store{DB: s.DynamoDB(), Table: s.Required("ACCESSES_TABLE_NAME"), Kept: time.Duration(s.Number("ACCESS_RETENTION_DAYS")) * 24 * time.Hour}
 }

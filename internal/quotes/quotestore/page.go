@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
@@ -29,8 +30,9 @@ const pageBytes = 2 << 20
 var errNoJSON = errors.New("its data are not JSON")
 
 // LoadPage reads up to limit events of a quote after a version, and fewer large ones. A quote without events has an
-// empty page. A log of more than one page is read a second time, to find what undoes events of the page.
-func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) (Page, error) {
+// empty page. A log of more than one page is read a second time, to find what undoes events of the page. With Impersonal
+// the personal data stay sealed.
+func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int, options ...Option) (Page, error) {
 	events, more, err := s.Log.Page(ctx, StreamID(quoteID), after, limit, pageBytes)
 	if err != nil {
 		return Page{}, err
@@ -64,7 +66,7 @@ func (s *Store) LoadPage(ctx context.Context, quoteID string, after, limit int) 
 			}
 		}
 	}
-	if !p.Erased {
+	if !p.Erased && !slices.Contains(options, Impersonal) {
 		p.Erased, err = s.Unseal(ctx, p.Events)
 	}
 	return p, err
