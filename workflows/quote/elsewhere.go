@@ -3,6 +3,7 @@ package quote
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"milepost/domain/plausible"
@@ -40,15 +41,14 @@ const maxCompared = quote.SpeedQuotes - 1
 // others are the quotes of lines, except for one. What they state about drivers is read if there are enough of them to
 // matter.
 func (r *rater) others(ctx context.Context, quoteID string, term quote.Term, lines []readmodel.Line) ([]quote.Other, error) {
+	// The search may have the quote itself already, or not yet.
+	lines = slices.DeleteFunc(slices.Clone(lines), func(l readmodel.Line) bool { return l.QuoteID == quoteID })
 	var others []quote.Other
 	for _, l := range lines {
-		if l.QuoteID == quoteID {
-			continue
-		}
 		o := quote.Other{
 			Term: term, QuoteID: l.QuoteID, CustomerID: l.CustomerID, Status: l.Status, RequestedAt: l.RequestedAt,
 		}
-		if term.Field == quote.TermLicense && len(lines) >= quote.SpeedQuotes && len(others) < maxCompared {
+		if term.Field == quote.TermLicense && len(lines) >= maxCompared && len(others) < maxCompared {
 			h, err := r.quotes.Latest(ctx, l.QuoteID)
 			if _, broken := errors.AsType[*eventstore.Unreadable](err); broken {
 				continue // what it states cannot be read
