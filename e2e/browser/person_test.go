@@ -206,12 +206,6 @@ func (p *person) chooses(field, value string) {
 	p.do("choose "+value, chromedp.WaitVisible(chromedp.CSS(sel)), chromedp.Evaluate[chromedp.Void](script))
 }
 
-// presses types keys, such as kb.Tab or "j", where the focus is.
-func (p *person) presses(keys string) {
-	p.t.Helper()
-	p.do("press a key", chromedp.KeyEvent(keys))
-}
-
 // awaits waits until the page shows a text.
 func (p *person) awaits(text string) {
 	p.t.Helper()
@@ -268,19 +262,6 @@ func (p *person) view(width int64, scheme string) {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 		}})
-		return err
-	})
-}
-
-// prints shows the page as it is printed, or no longer.
-func (p *person) prints(on bool) {
-	p.t.Helper()
-	media := ""
-	if on {
-		media = "print"
-	}
-	p.emulate("the medium", func(ctx context.Context) error {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media})
 		return err
 	})
 }
