@@ -90,7 +90,8 @@ func Of(end string, steps []Step) (*Chart, error) {
 
 // bar is the row of a step from one amount to another.
 func bar(label, kind string, from, to, widest decimal.Decimal) (Row, error) {
-	effect, err := to.Sub(from)
+	// Between rounded amounts, so that the effects that are shown add up to the amount that is shown.
+	effect, err := to.Round(2).Sub(from.Round(2))
 	if err != nil {
 		return Row{}, fmt.Errorf("%s: %w", label, err)
 	}

@@ -83,3 +83,30 @@ func TestAnyStepsFitTheChart(t *testing.T) {
 		}
 	}
 }
+
+// TestEffectsAddUp: whoever adds up the effects that are shown arrives at the amount that is shown, although the steps
+// are finer than cents.
+func TestEffectsAddUp(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		var steps []waterfall.Step
+		for i := range 1 + random.IntN(20) {
+			result := amount(fmt.Sprintf("%d.%04d", 100+random.IntN(2), random.IntN(10000)))
+			steps = append(steps, waterfall.Step{Label: fmt.Sprint(i), Result: result})
+		}
+		chart, err := waterfall.Of("end", steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, last := decimal.Zero, len(chart.Rows)-1
+		for _, r := range chart.Rows[:last] {
+			if sum, err = sum.Add(decimal.MustParse(r.Effect)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if end := decimal.MustParse(chart.Rows[last].Result); sum.Cmp(end) != 0 {
+			t.Errorf("the effects add up to %v, not %v", sum, end)
+		}
+	}
+}
