@@ -21,6 +21,12 @@ func TestStaffDecideAndUndoOnThePages(t *testing.T) {
 		if p := b.get("/app/desk"); !strings.Contains(p.Text, id) {
 			t.Errorf("the desk: %s", p.Text)
 		}
+		// The facts are beside the reason; the VIN, which is one person's car, is not shown.
+		for _, at := range []string{"/app/desk", "/app/quotes/" + id} {
+			if p := b.get(at); !strings.Contains(p.Text, "value today") || !strings.Contains(p.Text, "rebuilt") || strings.Contains(p.Text, "1HGCV1F33NA000101") {
+				t.Errorf("what caused the referral, at %s: %s", at, p.Text)
+			}
+		}
 		if p := b.get("/app/desk?state=TX"); strings.Contains(p.Text, id) || !strings.Contains(p.Text, "1 other does") {
 			t.Errorf("the desk of Texas: %s", p.Text)
 		}

@@ -21,6 +21,8 @@ type Options struct {
 	Questions []Question `json:"questions"`
 	Consents  []Consent  `json:"consents"`
 	Fees      []Value    `json:"fees"`
+	// DecisionCodes are the usual reasons of an underwriter's decision.
+	DecisionCodes []DecisionCode `json:"decisionCodes"`
 	// Offering is nil unless a state was requested.
 	Offering *Offering `json:"offering,omitempty"`
 }
@@ -93,7 +95,7 @@ const (
 func All() Options {
 	plans := rating.Plans()
 	newest := plans[len(plans)-1]
-	o := Options{Questions: questions, Consents: consents, Fees: fees}
+	o := Options{Questions: questions, Consents: consents, Fees: fees, DecisionCodes: decisionCodes}
 	for _, code := range newest.StateCodes() {
 		offering, _ := newest.Offering(code)
 		o.States = append(o.States, State{Code: code, Name: offering.Name, TimeZone: zone.Of(code).String()})

@@ -213,7 +213,7 @@ func TestSupportUndoesAnEvent(t *testing.T) {
 // approve approves the referral that is shown.
 func (p *person) approve() {
 	p.t.Helper()
-	p.fills("code", "A1_VERIFIED")
+	p.chooses("code", "A1")
 	p.fills("text", "A photo of the VIN plate was sent in")
 	p.clicks("Approve")
 }

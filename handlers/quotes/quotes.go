@@ -49,6 +49,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.request(ctx, r, caller)
 	case "GET /quotes/{quoteId}/comparison":
 		return h.comparison(ctx, r, caller)
+	case "GET /quotes/{quoteId}/causes":
+		return h.causes(ctx, r, caller)
 	case "GET /quotes/{quoteId}/accesses":
 		return h.listAccesses(ctx, r, caller)
 	case "POST /quotes/{quoteId}/accesses":

@@ -15,8 +15,8 @@ import (
 // referral is a quote that waits for an underwriter, as a row of the desk.
 type referral struct {
 	line
-	// Reasons are why; nil if they could not be read.
-	Reasons []reason
+	// Reasons are why, with the facts behind each; nil if they could not be read.
+	Reasons []causedReason
 }
 
 // deskView is what the desk shows.
@@ -53,7 +53,7 @@ func (h *web) desk(w http.ResponseWriter, r *http.Request) error {
 		for _, why := range q.Reasons {
 			v.Reasons = append(v.Reasons, why.Code)
 		}
-		if v.State != "" && q.State != v.State || v.Reason != "" && !slices.ContainsFunc(q.Reasons, func(why reason) bool { return why.Code == v.Reason }) {
+		if v.State != "" && q.State != v.State || v.Reason != "" && !slices.ContainsFunc(q.Reasons, func(why causedReason) bool { return why.Code == v.Reason }) {
 			v.Hidden++
 			continue
 		}
@@ -98,12 +98,11 @@ func (h *web) referrals(r *http.Request, v *deskView) ([]*referral, error) {
 		turns <- struct{}{}
 		asked.Go(func() {
 			defer func() { <-turns }()
-			doc := QuoteDoc{}
-			_, err := h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: map[string]string{"quoteId": q.QuoteID}}, &doc)
+			reasons, err := h.causes(r, q.QuoteID, 0, cover(false))
 			if _, refused := errors.AsType[*Problem](err); refused {
 				return // it is damaged, or gone; its row stands without reasons
 			}
-			q.Reasons, failures[i] = doc.Reasons, err
+			q.Reasons, failures[i] = reasons, err
 		})
 	}
 	asked.Wait()

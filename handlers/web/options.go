@@ -16,7 +16,12 @@ type options struct {
 	Questions []struct{ Member, Ask, Help string }
 	Consents  []consent
 	Fees      []struct{ Code, Words string }
-	Offering  *offering
+	// DecisionCodes are the usual reasons of an underwriter's decision.
+	DecisionCodes []struct {
+		Code, Words string
+		Approve     bool
+	}
+	Offering *offering
 }
 
 // consent is a box that a customer ticks, or not.
