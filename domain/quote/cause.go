@@ -63,8 +63,7 @@ func (r Revision) Causes() []CausedReason {
 		}
 		for _, f := range r.Contradictions {
 			if string(f.Code) == reason.Code {
-				c.Evidence = "Ask the customer to correct it."
-				c.Causes = append(c.Causes, Cause{About: r.at(f.Pointer), Label: "Stated at", Value: f.Pointer, Source: Stated})
+				c.Evidence = "Ask the customer to correct it." // its text names both facts
 			}
 		}
 		for fact, why := range unanswered {
@@ -93,24 +92,6 @@ func (r Revision) subjects() (subjects map[rating.Code][]string) {
 		return result
 	})
 	return subjects
-}
-
-// at returns the id of the vehicle or the driver that a pointer into the request leads to, "" if it leads to none.
-func (r Revision) at(pointer string) string {
-	parts := strings.Split(pointer, "/")
-	if len(parts) < 3 {
-		return ""
-	}
-	i, err := strconv.Atoi(parts[2])
-	switch {
-	case err != nil || i < 0:
-		return ""
-	case parts[1] == "vehicles" && i < len(r.Request.Vehicles):
-		return r.Request.Vehicles[i].VehicleID
-	case parts[1] == "drivers" && i < len(r.Request.Drivers):
-		return r.Request.Drivers[i].DriverID
-	}
-	return ""
 }
 
 // missing are the subjects whose facts did not arrive.

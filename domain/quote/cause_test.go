@@ -28,7 +28,7 @@ func TestEveryReasonShowsWhatCausedIt(t *testing.T) {
 		}
 		for _, c := range causes {
 			seen[c.Code] = true
-			if len(c.Causes) == 0 {
+			if len(c.Causes) == 0 && c.Code[0] != 'C' { // the text of a contradiction names both facts
 				t.Errorf("%s: nothing is shown beside %s", e.ID, c.Code)
 			}
 			if c.Code[0] == 'R' && c.Evidence == "" {

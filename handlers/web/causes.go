@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // causedReason is a reason with the facts behind it, for staff.
@@ -19,8 +20,26 @@ type cause struct{ About, Label, Value, Source string }
 // sources say in words who says so.
 var sources = map[string]string{"STATED": "stated", "REPORT": "report", "DECODER": "VIN decoder", "RATING": "rating"}
 
-// Says is who says so, in words.
-func (c cause) Says() string { return sources[c.Source] }
+// says is who says so, in words.
+func (c cause) says() string { return sources[c.Source] }
+
+// Facts are the causes, with one that another source confirms told once: value, from stated and VIN decoder.
+func (r causedReason) Facts() (all []fact) {
+	for _, c := range r.Causes {
+		if n := len(all); n > 0 && all[n-1].About == c.About && all[n-1].Label == c.Label && strings.EqualFold(all[n-1].Value, c.Value) {
+			all[n-1].Says = append(all[n-1].Says, c.says())
+			continue
+		}
+		all = append(all, fact{cause: c, Says: []string{c.says()}})
+	}
+	return all
+}
+
+// fact is a cause with all who say so.
+type fact struct {
+	cause
+	Says []string
+}
 
 // causes are the reasons of a quote, as it is or as of a version that is not 0.
 func (h *web) causes(r *http.Request, quoteID string, asOf int, query url.Values) ([]causedReason, error) {
