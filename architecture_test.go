@@ -64,9 +64,10 @@ var rooms = map[string][]string{
 	"workflows":          {"domain", "schemas", "internal"},
 	"handlers":           {"domain", "schemas", "internal", "workflows"},
 	"local":              nil,
-	"system":             {"domain", "schemas", "internal", "workflows", "handlers", "local"},
+	"console":            {"internal/page", "internal/bounds", "internal/platform"},
+	"system":             {"domain", "schemas", "internal", "workflows", "handlers", "local", "console"},
 	"cmd/bootstrap":      {"internal/platform", "handlers"},
-	"cmd/milepost":       {"domain", "schemas", "internal", "handlers", "local", "system"},
+	"cmd/milepost":       {"domain", "schemas", "internal", "handlers", "local", "system", "console"},
 	"cmd/bench":          {"domain", "schemas", "internal", "handlers", "local", "system"},
 }
 

@@ -111,7 +111,7 @@ func Open(o Options) (*System, error) {
 		"BreakGlassRoleArn": awsapi.Root, // the user of this machine
 	}
 	s.Stack, err = stack.Open(stack.Options{
-		Template: o.Template, StackName: "milepost", Parameters: o.Parameters, Offered: offered, Functions: o.Code,
+		Template: o.Template, StackName: StackName, Parameters: o.Parameters, Offered: offered, Functions: o.Code,
 		DataDir: o.DataDir, APIEndpoint: o.API, AWSEndpoint: o.AWS, HTTP: outside,
 		Faults: o.Faults, TraceAll: o.TraceAll, Logger: o.Logger,
 	})
@@ -120,6 +120,9 @@ func Open(o Options) (*System, error) {
 	}
 	return s, nil
 }
+
+// StackName is the name of the stack that runs.
+const StackName = "milepost"
 
 // Parts returns the parts of the system for a caller that may do everything.
 func (s *System) Parts() *wiring.System { return s.PartsWith(s.Config()) }

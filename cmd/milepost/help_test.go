@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// printsNoJSON are commands without --json: their output is JSON anyway, or is meant for another program as it is.
-var printsNoJSON = []string{"run", "token", "example", "rate", "vin"}
+// printsNoJSON are commands without --json: they serve, or their output is JSON anyway or meant for another program as it is.
+var printsNoJSON = []string{"run", "console", "token", "example", "rate", "vin"}
 
 // commandLine is a line of an example that calls the program.
 var commandLine = regexp.MustCompile(`(?m)^ *(?:\$ )?(?:.* \| )?(?:go run \./cmd/)?milepost (.+)$`)

@@ -20,6 +20,7 @@ type commands struct {
 	Version versionFlag `help:"Print the version of this program."`
 
 	Run     runCmd     `cmd:"" help:"Run the whole system on this machine."`
+	Console consoleCmd `cmd:"" help:"Show executions, traces, the log and what failed, in the browser."`
 	Demo    demoCmd    `cmd:"" help:"Fill the local system with quotes to look at."`
 	Token   tokenCmd   `cmd:"" help:"Print a token for the API of the local system."`
 	Example exampleCmd `cmd:"" help:"Print a quote request to try the API with."`

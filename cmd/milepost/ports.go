@@ -17,7 +17,7 @@ import (
 // ports are what a run listens on. They are taken before anything else is done, so that a port which
 // is not free costs nothing.
 type ports struct {
-	listeners []net.Listener // of api, aws and bureau
+	listeners []net.Listener // of api, aws, bureau and console
 	addresses []string       // as requested
 	servers   []*http.Server
 	daemon    *xray.Daemon
@@ -29,7 +29,7 @@ func (c *runCmd) listen() (*ports, error) {
 	for _, at := range []struct {
 		flag    string
 		address *string
-	}{{"--api", &c.API}, {"--aws", &c.AWS}, {"--bureau", &c.Bureau}} {
+	}{{"--api", &c.API}, {"--aws", &c.AWS}, {"--bureau", &c.Bureau}, {"--console", &c.Console}} {
 		l, err := net.Listen("tcp", *at.address)
 		if err != nil {
 			return nil, errors.Join(taken(at.flag, *at.address, err), p.close())
@@ -65,7 +65,7 @@ func bound(address, listener string) string {
 }
 
 // serve answers on the ports. A server that ends before close says so in failed.
-func (p *ports) serve(failed chan<- error, sys *system.System) {
+func (p *ports) serve(failed chan<- error, sys *system.System, shown http.Handler) {
 	endpoint := http.NewServeMux()
 	endpoint.Handle(system.IssuerPath+"/", http.StripPrefix(system.IssuerPath, sys.Issuer))
 	endpoint.Handle("/", sys.AWS())
@@ -75,7 +75,7 @@ func (p *ports) serve(failed chan<- error, sys *system.System) {
 			http.Error(w, "The template has no HTTP API.", http.StatusNotFound)
 		})
 	}
-	for i, h := range []http.Handler{api, endpoint, sys.Agency} {
+	for i, h := range []http.Handler{api, endpoint, sys.Agency, shown} {
 		server := &http.Server{Handler: awsapi.CheckHost(p.addresses[i], awsapi.GiveUp(silence, h)), ReadHeaderTimeout: silence}
 		p.servers = append(p.servers, server)
 		go func() {

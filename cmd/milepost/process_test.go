@@ -112,13 +112,13 @@ func (r *record) String() string {
 
 // anyPorts lets the system choose, and freePorts has this system's template take any number of quotes, too.
 var (
-	anyPorts  = []string{"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0"}
+	anyPorts  = []string{"--api=127.0.0.1:0", "--aws=127.0.0.1:0", "--bureau=127.0.0.1:0", "--xray=127.0.0.1:0", "--console=127.0.0.1:0"}
 	freePorts = slices.Concat(anyPorts, []string{"--param=QuotesPerDay=0"})
 )
 
 // samePorts are those of an earlier run.
 func (s *served) samePorts() []string {
-	return []string{"--api=" + s.api, "--aws=" + s.aws, "--bureau=" + s.bureau, "--xray=" + s.xray, "--param=QuotesPerDay=0"}
+	return []string{"--api=" + s.api, "--aws=" + s.aws, "--bureau=" + s.bureau, "--xray=" + s.xray, "--console=127.0.0.1:0", "--param=QuotesPerDay=0"}
 }
 
 // mustServe starts a milepost run and reads its greeting. It is killed when the test ends.

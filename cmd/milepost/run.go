@@ -15,6 +15,7 @@ import (
 
 	"github.com/cli/browser"
 
+	"milepost/console"
 	"milepost/domain/civil"
 	"milepost/handlers"
 	"milepost/local/issuer"
@@ -33,6 +34,7 @@ type runCmd struct {
 	AWS         string            `default:"127.0.0.1:4566" help:"Address of the AWS endpoint, for SDKs and the aws command line."`
 	Bureau      string            `default:"127.0.0.1:8081" help:"Address of the reference bureau, which plays the accident history provider."`
 	Xray        string            `default:"127.0.0.1:2000" help:"Address of the X-Ray daemon."`
+	Console     string            `default:"127.0.0.1:8082" help:"Address of the console."`
 	Param       map[string]string `help:"Values for the template's parameters, as Name=Value."`
 	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"existingfile" placeholder:"FILE"`
 	TraceAll    bool              `help:"Trace every request instead of one per second and 5 % of the others."`
@@ -50,7 +52,7 @@ func (*runCmd) Help() string {
 Examples, the second with its own directory and ports, so that another system can run beside it:
 
   milepost run --open
-  milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000`
+  milepost run --data second --api 127.0.0.1:9080 --aws 127.0.0.1:9566 --bureau 127.0.0.1:9081 --xray 127.0.0.1:9000 --console 127.0.0.1:9082`
 }
 
 // Run serves until ctx ends, which is not a failure. On a stop, requests under way get a moment to finish, and the next
@@ -132,16 +134,20 @@ func warn(out io.Writer, problems []*template.Error) error {
 
 // serve lets the system work until ctx ends, or something without which it cannot.
 func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports *ports) error {
-	failed := make(chan error, 3)
-	ports.serve(failed, sys)
+	failed := make(chan error, 4)
+	shown, err := c.console(ctx, s)
+	if err != nil {
+		return err
+	}
+	ports.serve(failed, sys, shown.Handler(c.Console))
 	if err := sys.Start(); err != nil {
 		return err
 	}
-	if err := c.greet(s.out, sys); err != nil {
+	if err := c.greet(s.out, sys, shown); err != nil {
 		return err
 	}
 	if c.Open && sys.TakesQuotes() {
-		c.show(s)
+		s.show(c.pages())
 	}
 	select {
 	case <-ctx.Done():
@@ -173,13 +179,14 @@ func (c *runCmd) process(output io.Writer) func(localstack.Function) (lambda.Han
 }
 
 // greet says where everything is, the pages first.
-func (c *runCmd) greet(out io.Writer, sys *system.System) error {
+func (c *runCmd) greet(out io.Writer, sys *system.System, shown *console.Console) error {
 	name := filepath.Base(c.Template)
 	if sys.TakesQuotes() {
 		fmt.Fprintf(out, "Milepost is at %s\n", c.pages())
 	} else {
 		fmt.Fprintf(out, "%s is running\n", name)
 	}
+	shown.Link()
 	where := "in memory, gone at the end"
 	if c.Data != "" {
 		where = c.Data
@@ -201,17 +208,27 @@ Data     %s
 	return nil
 }
 
+// console makes the console of the system, which asks it by the AWS endpoint as any other would.
+func (c *runCmd) console(ctx context.Context, s streams) (*console.Console, error) {
+	at := baseURL("http://" + c.AWS)
+	cfg, err := (&endpoint{URL: &at}).config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return newConsole(cfg, system.StackName, c.pages(), s.out), nil
+}
+
 // pages is the address of the first page.
 func (c *runCmd) pages() string { return "http://" + c.API + "/app" }
 
-// show opens the first page in the browser. That it cannot is no reason to stop.
-func (c *runCmd) show(s streams) {
+// show opens a page in the browser. That it cannot is no reason to stop.
+func (s streams) show(page string) {
 	open := browser.OpenURL
 	if s.browse != nil {
 		open = s.browse
 	}
-	if err := open(c.pages()); err != nil {
-		fmt.Fprintf(s.err, "warning: no browser can be opened (%v): open %s yourself\n", err, c.pages())
+	if err := open(page); err != nil {
+		fmt.Fprintf(s.err, "warning: no browser can be opened (%v): open %s yourself\n", err, page)
 	}
 }
 

@@ -41,6 +41,8 @@ type Frame struct {
 	Live []string
 	// Wide pages use the whole width: tables and desks.
 	Wide bool
+	// Class is a class of the whole page, such as that of a console which looks at a real account.
+	Class string
 	// Path is the page's own, for the sign-in that leads back to it. Render sets it.
 	Path string
 }
@@ -64,7 +66,8 @@ type Pages struct {
 	parts *template.Template
 }
 
-// MustParse parses each file of a pattern as a page. Files whose names begin with "_" are parts that all pages may use.
+// MustParse parses each file of a pattern as a page. Files whose names begin with "_" are parts that all pages may use,
+// and a file _layout.html that defines "layout.html" replaces the frame around them.
 // A template that cannot be parsed is a panic, which tests and the first start find.
 func MustParse(files fs.FS, pattern string, functions ...template.FuncMap) *Pages {
 	names, err := fs.Glob(files, pattern)

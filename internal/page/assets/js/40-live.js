@@ -1,4 +1,5 @@
-// A page follows what it shows. <body data-live="quote:ID customer"> names the topics. When one rings, the page is
+// A page follows what it shows. <body data-live="quote:ID customer"> names the topics, <body data-events="/live?page=…"> an
+// address from which the server sends the page as Server-Sent Events whenever it has changed. When one rings, the page is
 // fetched again, and its parts with data-live-region take the place of the old ones: what is typed, the focus and the
 // place on the page stay. Without a connection the page says so, since what it shows may be old.
 
@@ -9,7 +10,10 @@ const announce = document.querySelector("[data-announce]");
 // refresh fetches the page and swaps its regions. A region in which somebody types is left alone.
 async function refresh(why) {
   const text = await fetchPart(location.href);
-  if (text === null) return;
+  if (text !== null) show(text, why);
+}
+
+function show(text, why) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   let changed = false;
   for (const region of document.querySelectorAll("[data-live-region]")) {
@@ -17,7 +21,7 @@ async function refresh(why) {
     if (!next || next.innerHTML.replace(/value="[A-Z2-7]{26}"/g, "") === region.innerHTML.replace(/value="[A-Z2-7]{26}"/g, "")) continue;
     const typing = document.activeElement;
     if (region.contains(typing) && typing.matches("input, textarea, select")) {
-      announce.textContent = "This page has changed. It is shown anew when you leave the field.";
+      announce.textContent = "This page has changed. It is updated when you leave the field.";
       typing.addEventListener("blur", () => refresh(why), { once: true });
       continue;
     }
@@ -82,3 +86,34 @@ function say(text) {
 addEventListener("offline", () => topics.length && say("You are offline. What you see may be old."));
 addEventListener("online", () => topics.length && refresh("Connected again:").then(() => say("")));
 if (topics.length) follow();
+
+// A page that the server sends can be frozen, to be read in peace.
+const events = document.body.dataset.events;
+const freeze = document.querySelector("[data-freeze]");
+let source;
+
+function stream() {
+  source = new EventSource(events);
+  source.addEventListener("open", () => {
+    say("");
+    document.documentElement.dataset.following = "page";
+  });
+  source.addEventListener("page", (event) => show(JSON.parse(event.data), "Updated:"));
+  source.addEventListener("gone", () => source.close());
+  source.addEventListener("error", () => {
+    delete document.documentElement.dataset.following;
+    if (!leaving) say("The connection is lost. What you see may be old; we are trying to reconnect.");
+  });
+}
+
+freeze?.addEventListener("click", () => {
+  const frozen = freeze.getAttribute("aria-pressed") !== "true";
+  freeze.setAttribute("aria-pressed", String(frozen));
+  freeze.textContent = frozen ? "Go on" : "Freeze";
+  if (frozen) source.close();
+  else stream();
+});
+if (events) {
+  if (freeze) freeze.hidden = false;
+  stream();
+}

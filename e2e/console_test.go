@@ -1,0 +1,206 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"milepost/console"
+	"milepost/system"
+)
+
+// operator is somebody at the console, in a browser without scripts.
+type operator struct {
+	t       *testing.T
+	handler http.Handler
+	cookie  string
+	links   []string
+}
+
+const consoleAt = "127.0.0.1:8082"
+
+// operator opens the console by its link.
+func (s *running) operator(change func(*console.Options)) *operator {
+	s.t.Helper()
+	o := &operator{t: s.t}
+	options := console.Options{
+		AWS: s.Config(), Stack: system.StackName, Writable: true, Seam: system.Seam("http://127.0.0.1:8080/app"),
+		Announce: func(link string) { o.links = append(o.links, link) },
+	}
+	if change != nil {
+		change(&options)
+	}
+	c := console.New(options)
+	o.handler = c.Handler(consoleAt)
+	c.Link()
+	if answer := o.send(http.MethodGet, strings.TrimPrefix(o.links[0], "http://"+consoleAt), nil, nil); answer.Code != http.StatusSeeOther {
+		s.t.Fatalf("the link: %d %s", answer.Code, answer.Body)
+	}
+	return o
+}
+
+// send sends a request as a browser does from a page of the console.
+func (o *operator) send(method, target string, form url.Values, change func(*http.Request)) *httptest.ResponseRecorder {
+	o.t.Helper()
+	r := httptest.NewRequestWithContext(o.t.Context(), method, "http://"+consoleAt+target, strings.NewReader(form.Encode()))
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if o.cookie != "" {
+		r.Header.Set("Cookie", o.cookie)
+	}
+	if change != nil {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	o.handler.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		o.cookie = c.Name + "=" + c.Value
+	}
+	return w
+}
+
+// get returns a page that is there.
+func (o *operator) get(target string) string {
+	o.t.Helper()
+	w := o.send(http.MethodGet, target, nil, nil)
+	if w.Code != http.StatusOK {
+		o.t.Fatalf("%s: %d %s", target, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// post sends a form, and returns where that leads.
+func (o *operator) post(target string, form url.Values) string {
+	o.t.Helper()
+	w := o.send(http.MethodPost, target, form, nil)
+	if w.Code != http.StatusSeeOther {
+		o.t.Fatalf("%s: %d %s", target, w.Code, w.Body)
+	}
+	return w.Header().Get("Location")
+}
+
+// assertShows checks that a page has all of some texts.
+func (o *operator) assertShows(target string, texts ...string) string {
+	o.t.Helper()
+	shown := o.get(target)
+	for _, text := range texts {
+		if !strings.Contains(shown, text) {
+			o.t.Errorf("%s does not show %q:\n%s", target, text, shown)
+		}
+	}
+	return shown
+}
+
+func TestTheConsoleShowsAnExecution(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		s.settle()
+		o := s.operator(nil)
+		o.assertShows("/machines", "milepost-quote", "1 succeeded", "milepost-rebuild")
+		o.assertShows("/machines/milepost-quote?status=SUCCEEDED&search="+id[:8]+"&from=2026-05-01", id+"-1", "aws stepfunctions list-executions")
+		if none := o.get("/machines/milepost-quote?to=2026-04-30"); strings.Contains(none, id) {
+			t.Error("an execution that began later is listed")
+		}
+		at := regexp.MustCompile(`/executions/[^"]*`).FindString(o.get("/machines/milepost-quote"))
+		o.assertShows(at, "Rate the quote", "Gather the facts", "✓", "http://127.0.0.1:8080/app/quotes/"+id, "/traces/", "ExecutionSucceeded")
+		o.assertShows(at+"?state=Rate+the+quote", "Try 1: succeeded", "Parameters")
+		o.assertShows(at+"?state=Declined", "did not reach this state")
+		if svg := o.assertShows(at+"/machine.svg", "<svg", "succeeded"); strings.Contains(svg, "<a ") {
+			t.Error("the drawing that is saved has links")
+		}
+		var exported struct {
+			Execution struct{ Status string }
+			Events    []struct{ Type string }
+		}
+		if err := json.Unmarshal([]byte(o.get(at+"/history.json")), &exported); err != nil || exported.Execution.Status != "SUCCEEDED" || exported.Events[0].Type != "ExecutionStarted" {
+			t.Errorf("the export: %+v, %v", exported, err)
+		}
+	})
+}
+
+// TestAnExecutionIsStoppedAndRedrivenOnThePages has one that waits, since the agency does not answer, and one that fails.
+func TestAnExecutionIsStoppedAndRedrivenOnThePages(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Agency: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })})
+		id := s.submit("ada", example())
+		time.Sleep(20 * time.Minute)
+		o := s.operator(nil)
+		at := regexp.MustCompile(`/executions/[^"]*`).FindString(o.get("/machines/milepost-quote?status=RUNNING"))
+		o.assertShows(at, ">running<", "Stop", "Wait to ask again")
+		o.post(at+"/stop", url.Values{})
+		o.assertShows(at, ">aborted<", "Redrive", "Stopped in the console")
+		o.post(at+"/redrive", url.Values{})
+		time.Sleep(time.Second)
+		o.assertShows(at, ">running<", "redriven 1 times")
+
+		input := `{"quoteId":"01KXAMPE0000000000000000QT","revision":1,"reversal":0,"causationId":"c","correlationId":"c"}`
+		failed := o.post("/machines/milepost-quote/executions", url.Values{"input": {input}, "name": {"by-hand"}})
+		time.Sleep(time.Second)
+		o.assertShows(failed, "by-hand", ">failed<", "there is no quote", "Rate the quote", "Start again, changed")
+		if first := o.assertShows("/machines/milepost-quote", "1 failed"); strings.Index(first, ">by-hand<") > strings.Index(first, id+"-1") {
+			t.Error("what failed is not the first of the list")
+		}
+		if w := o.send(http.MethodPost, "/machines/milepost-quote/executions", url.Values{"input": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "InvalidExecutionInput") {
+			t.Errorf("an input that is no JSON: %d %s", w.Code, w.Body)
+		}
+		reader := s.operator(func(options *console.Options) { options.Writable, options.Real = false, true })
+		if w := reader.send(http.MethodPost, at+"/redrive", url.Values{}, nil); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--allow-changes") {
+			t.Errorf("redriven by who may only read: %d %s", w.Code, w.Body)
+		}
+		if shown := reader.get(at); strings.Contains(shown, "<button class=\"danger\">") || !strings.Contains(shown, "read only") || !strings.Contains(shown, ` real"`) {
+			t.Error("a console that only reads has buttons, or does not say so")
+		}
+	})
+}
+
+func TestTheConsoleLetsInWhoHasTheLink(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		o := s.operator(nil)
+		if len(o.links) != 2 {
+			t.Fatalf("links: %d, want the one that was used and the next", len(o.links))
+		}
+		stranger := &operator{t: t, handler: o.handler}
+		first := strings.TrimPrefix(o.links[0], "http://"+consoleAt)
+		for name, row := range map[string]struct {
+			method, target string
+			who            *operator
+			change         func(*http.Request)
+			status         int
+		}{
+			"no cookie":             {"GET", "/machines", stranger, nil, 401},
+			"a link that was used":  {"GET", first, stranger, nil, 401},
+			"a made-up link":        {"GET", "/?token=AAAAAAAAAAAAAAAAAAAAAAAAAA", stranger, nil, 401},
+			"another name":          {"GET", "/machines", o, func(r *http.Request) { r.Host = "evil.example:8082" }, 421},
+			"another port":          {"GET", "/machines", o, func(r *http.Request) { r.Host = "127.0.0.1:80" }, 421},
+			"localhost":             {"GET", "/machines", o, func(r *http.Request) { r.Host = "localhost:8082" }, 200},
+			"a form from elsewhere": {"POST", "/machines/milepost-quote/executions", o, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+			"no such page":          {"GET", "/nowhere", o, nil, 404},
+			"no such machine":       {"GET", "/machines/nothing", o, nil, 404},
+			"no such execution":     {"GET", "/executions/arn:aws:states:us-east-1:000000000000:execution:milepost-quote:none", o, nil, 422},
+			"no ARN":                {"GET", "/executions/none", o, nil, 422},
+			"a status that is none": {"GET", "/machines/milepost-quote?status=GONE", o, nil, 400},
+			"a time that is none":   {"GET", "/machines/milepost-quote?from=soon", o, nil, 400},
+			"live of elsewhere":     {"GET", "/live?page=http://evil.example/", o, nil, 400},
+		} {
+			if w := row.who.send(row.method, row.target, nil, row.change); w.Code != row.status {
+				t.Errorf("%s: %d, want %d: %s", name, w.Code, row.status, w.Body)
+			}
+		}
+		w := o.send("GET", "/machines", nil, nil)
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") {
+			t.Errorf("Content-Security-Policy: %s", csp)
+		}
+		if w := stranger.send("GET", regexp.MustCompile(`/app/assets/[^"]*`).FindString(o.get("/machines")), nil, nil); w.Code != http.StatusOK {
+			t.Errorf("the stylesheet: %d", w.Code)
+		}
+	})
+}
