@@ -144,6 +144,25 @@ func TestWhatOrdersReportsIsCounted(t *testing.T) {
 		assert("an amendment too many", amend(ada, "RS000001", "12", "6"), 429, `"lookups";r=0`)
 		time.Sleep(24 * time.Hour)
 		assert("on the next day", amend(ada, "RS000001", "12", "6"), 200, `"lookups";r=2`)
+
+		// Of several that saw the same version one is carried out, and it alone counts.
+		etag := s.call(ada, "GET", "/quotes/"+id, "").Header.Get("ETag")
+		answers := make([]response, 2)
+		var at sync.WaitGroup
+		for i := range answers {
+			at.Go(func() {
+				body := example(`"licenseNumber": "RS000001"`, fmt.Sprintf(`"licenseNumber": "RS00001%d"`, i), `"termMonths": 6`, `"termMonths": 12`)
+				answers[i] = s.call(ada, "POST", "/quotes/"+id+"/amendments", body, "If-Match", etag, "Idempotency-Key", fmt.Sprint("race", i))
+			})
+		}
+		at.Wait()
+		statuses := []int{answers[0].Status, answers[1].Status}
+		slices.Sort(statuses)
+		if !slices.Equal(statuses, []int{200, 412}) {
+			t.Fatalf("two amendments of one version: %v", statuses)
+		}
+		time.Sleep(time.Minute)
+		assert("after a lost race", amend(ada, "RS000020", "12", "7"), 200, `"lookups";r=0`)
 	})
 }
 

@@ -107,14 +107,12 @@ func (e *Invalid) collect(failed *jsonschema.ValidationError) {
 	e.Violations = append(e.Violations, Violation{Pointer: pointer(failed.InstanceLocation), Detail: detail(failed.ErrorKind)})
 }
 
-var escaper = strings.NewReplacer("~", "~0", "/", "~1")
-
 func pointer(tokens []string) string {
-	var b strings.Builder
+	var p jsontext.Pointer
 	for _, t := range tokens {
-		b.WriteString("/" + escaper.Replace(t))
+		p = p.AppendToken(t)
 	}
-	return b.String()
+	return string(p)
 }
 
 // unknown lists the first of the names that a value has and its schema does not. They are the sender's

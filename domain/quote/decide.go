@@ -35,9 +35,11 @@ func freeText(c Command) (pointer, text string) {
 		return "/text", c.Decision.Text
 	case ReverseEvent:
 		return "/text", c.Text
-	default:
-		return "", ""
+	case SubmitQuote, AmendQuote: // their texts are checked with their other facts
+	case AcceptQuote: // and signatures with the forms
+	case RecordVehicles, RecordAccidentHistory, RequestLookups, GiveUpLookups, ExpireQuote, RateQuote, RecordErasure, CorrectQuote:
 	}
+	return "", ""
 }
 
 // Impersonal reports whether a command can be decided without the personal data of the quote.

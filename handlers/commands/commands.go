@@ -113,15 +113,20 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		At: now, Command: command, IfVersion: version,
 	}
 	var usage quota.Usage
+	counted := false
 	order.Permit = func(ctx context.Context, q quote.Quote, decided []quote.Event) error {
 		asks := slices.ContainsFunc(decided, func(e quote.Event) bool { return quote.AsksProviders(q, e) })
 		if !asks || caller.AsStaff(q.CustomerID) { // what employees requested does not count for the customer
 			return nil
 		}
 		usage, err = h.quota.TakeLookup(ctx, q.CustomerID, order.ID, now)
+		counted = err == nil
 		return err
 	}
 	after, err := h.quotes.ExecuteOn(ctx, history, order)
+	if err != nil && counted {
+		err = h.giveBack(ctx, history.Quote.CustomerID, order, err)
+	}
 	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok && caller.AsStaff(history.Quote.CustomerID) {
 		err = h.withMeanwhile(ctx, history.Quote.ID, mismatch)
 	}
@@ -140,6 +145,15 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	headers := map[string]string{"etag": api.ETag(p.Version)}
 	maps.Copy(headers, usage.Headers())
 	return api.JSON(http.StatusOK, p, headers)
+}
+
+// giveBack takes back the count of a command that was refused after it: it lost a race. A failure of the system tells
+// nothing about what was appended, so there the count stays, and the same command is not counted again.
+func (h *handler) giveBack(ctx context.Context, customerID string, order quotestore.Order, refused error) error {
+	if answer, _ := api.Respond(refused); answer.StatusCode >= http.StatusInternalServerError {
+		return refused
+	}
+	return errors.Join(refused, h.quota.GiveBack(ctx, customerID, order.ID, order.At))
 }
 
 // maxMeanwhile is how many events a problem has at most, the first since the version that was seen.

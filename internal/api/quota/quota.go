@@ -105,9 +105,32 @@ func (s *Store) Take(ctx context.Context, customerID, quoteID string, now time.T
 
 // TakeLookup counts a command that calls the providers again. Its errors are those of Take.
 func (s *Store) TakeLookup(ctx context.Context, customerID, commandID string, now time.Time) (Usage, error) {
-	sum := sha256.Sum256([]byte(commandID)) // ids of commands are long, and the item has to stay small
-	id := base64.RawURLEncoding.EncodeToString(sum[:12])
-	return s.take(ctx, count{customerID: customerID, id: id, now: now, attribute: "lookups", most: s.Lookups})
+	return s.take(ctx, count{customerID: customerID, id: lookupID(commandID), now: now, attribute: "lookups", most: s.Lookups})
+}
+
+// GiveBack takes the count of a command back that was refused after it was counted, since another one was faster.
+func (s *Store) GiveBack(ctx context.Context, customerID, commandID string, now time.Time) error {
+	if s.PerDay == 0 {
+		return nil
+	}
+	c := count{Store: s, customerID: customerID}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: c.key(), UpdateExpression: aws.String("DELETE lookups :ids"), ConditionExpression: aws.String("#day = :day"),
+		ExpressionAttributeNames: map[string]string{"#day": "day"},
+		ExpressionAttributeValues: stored.Item{
+			":ids": &types.AttributeValueMemberSS{Value: []string{lookupID(commandID)}}, ":day": stored.Text(now.UTC().Format(time.DateOnly)),
+		},
+	})
+	if _, over := errors.AsType[*types.ConditionalCheckFailedException](err); over { // the day, and with it the count
+		return nil
+	}
+	return err
+}
+
+// lookupID identifies a command in the item, which has to stay small.
+func lookupID(commandID string) string {
+	sum := sha256.Sum256([]byte(commandID))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 func (s *Store) take(ctx context.Context, c count) (Usage, error) {

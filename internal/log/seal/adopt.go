@@ -15,20 +15,31 @@ import (
 )
 
 // Wrap returns what k holds of a customer with its keys encrypted under the wrapping key of another system. In between
-// they are in plaintext in the memory of this process.
+// they are in plaintext in the memory of this process. Keys that are damaged are left out, and are the error, each a
+// *BadKey; with any other error nothing is returned.
 func (k *Keys) Wrap(ctx context.Context, h Holder, other *Keys) (Holder, error) {
 	wrapped := Holder{CustomerID: h.CustomerID, Erasure: h.Erasure, Awaited: h.Awaited}
+	var damaged []error
 	for _, w := range h.Keys {
+		if w.bad != nil {
+			damaged = append(damaged, &BadKey{h.CustomerID, w.ID, w.bad})
+			continue
+		}
 		plaintext, err := k.decrypt(ctx, h.CustomerID, w)
+		if _, bad := errors.AsType[*BadKey](err); bad {
+			damaged = append(damaged, err)
+			continue
+		}
 		if err != nil {
 			return Holder{}, err
 		}
 		key, err := newKey(plaintext)
-		if err != nil {
-			return Holder{}, err
+		if err == nil && w.ID != "" && w.ID != key.id {
+			err = fmt.Errorf("it is key %s", key.id)
 		}
-		if w.ID != "" && w.ID != key.id {
-			return Holder{}, fmt.Errorf("the key of customer %s that is named %s is %s", h.CustomerID, w.ID, key.id)
+		if err != nil {
+			damaged = append(damaged, &BadKey{h.CustomerID, w.ID, err})
+			continue
 		}
 		out, err := other.KMS.Encrypt(ctx, &kms.EncryptInput{
 			KeyId: &other.WrappingKey, Plaintext: plaintext, EncryptionContext: encryptionContext(h.CustomerID),
@@ -38,7 +49,7 @@ func (k *Keys) Wrap(ctx context.Context, h Holder, other *Keys) (Holder, error) 
 		}
 		wrapped.Keys = append(wrapped.Keys, WrappedKey{ID: key.id, DataKey: out.CiphertextBlob, CreatedAt: w.CreatedAt})
 	}
-	return wrapped, nil
+	return wrapped, errors.Join(damaged...)
 }
 
 // nobody is the customer in the encryption context of a proof. It is no token's subject.

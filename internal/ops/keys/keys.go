@@ -43,13 +43,10 @@ func (m *Moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 		mu.Lock()
 		defer mu.Unlock()
 		m.Customers++
-		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			m.Faults = append(m.Faults, Fault{CustomerID: h.CustomerID, Err: err})
-			return nil
+		if err != nil && ctx.Err() != nil {
+			return err
 		}
+		m.fault(h.CustomerID, err)
 		m.Keys += did.Added
 		m.There += did.There
 		if did.Erased {
@@ -62,9 +59,9 @@ func (m *Moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 		switch {
 		case err != nil && h.CustomerID == "":
 			return errors.Join(platform.Each(batch, atATime, one), err)
-		case err != nil:
+		case err != nil && len(h.Keys) == 0:
 			m.Customers++
-			m.Faults = append(m.Faults, Fault{CustomerID: h.CustomerID, Err: err})
+			m.fault(h.CustomerID, err)
 		case len(h.Keys) > 0 || h.Erasure != nil:
 			batch = append(batch, h)
 		}
@@ -78,14 +75,26 @@ func (m *Moved) each(ctx context.Context, holders iter.Seq2[seal.Holder, error],
 	return platform.Each(batch, atATime, one)
 }
 
+// fault adds what is wrong with a customer's keys, one by one. There may be nothing.
+func (m *Moved) fault(customerID string, err error) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range several.Unwrap() {
+			m.fault(customerID, one)
+		}
+	} else if err != nil {
+		m.Faults = append(m.Faults, Fault{CustomerID: customerID, Err: err})
+	}
+}
+
 // Copy copies the keys of one system to another.
 func Copy(ctx context.Context, from, to *seal.Keys) (did Moved, err error) {
 	err = did.each(ctx, from.All(ctx), func(h seal.Holder) (seal.Adoption, error) {
-		wrapped, err := from.Wrap(ctx, h, to)
-		if err != nil {
-			return seal.Adoption{}, err
+		wrapped, damaged := from.Wrap(ctx, h, to)
+		if !wrapped.Exists() {
+			return seal.Adoption{}, damaged
 		}
-		return to.Adopt(ctx, wrapped)
+		did, err := to.Adopt(ctx, wrapped)
+		return did, errors.Join(damaged, err)
 	})
 	return did, err
 }
@@ -120,14 +129,14 @@ func Export(ctx context.Context, w io.Writer, head Head, from, to *seal.Keys) (d
 	var mu sync.Mutex
 	written := 0
 	err = did.each(ctx, from.All(ctx), func(h seal.Holder) (seal.Adoption, error) {
-		wrapped, err := from.Wrap(ctx, h, to)
-		if err != nil {
-			return seal.Adoption{}, err
+		wrapped, damaged := from.Wrap(ctx, h, to)
+		if !wrapped.Exists() {
+			return seal.Adoption{}, damaged
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		written++
-		return seal.Adoption{Added: len(wrapped.Keys), Erased: wrapped.Erasure != nil}, lines.Encode(wrapped)
+		return seal.Adoption{Added: len(wrapped.Keys), Erased: wrapped.Erasure != nil}, errors.Join(damaged, lines.Encode(wrapped))
 	})
 	if err != nil {
 		return did, err

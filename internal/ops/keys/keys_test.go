@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/internal/log/archive"
@@ -69,6 +73,40 @@ func TestKeysAreCopied(t *testing.T) {
 	}
 	if faults, err := logOf(t, from, to).Faults(t.Context()); err != nil || len(faults) > 0 {
 		t.Errorf("with the keys: %+v, %v", faults, err)
+	}
+}
+
+// TestADamagedKeyLeavesTheOthers moves the keys of a customer who has two, one of them damaged.
+func TestADamagedKeyLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	elsewhere, from, to := open(t, "ada"), open(t, "ada"), open(t)
+	if _, err := keys.Copy(t.Context(), elsewhere.Keys(), from.Keys()); err != nil {
+		t.Fatal(err)
+	}
+	for name, broken := range map[string]types.AttributeValue{
+		"no key": &types.AttributeValueMemberN{Value: "1"}, "not decrypted": &types.AttributeValueMemberB{Value: []byte("noise")},
+	} {
+		if _, err := from.Parts().DynamoDB().UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &from.Keys().Table, Key: map[string]types.AttributeValue{"customerId": &types.AttributeValueMemberS{Value: "ada"}},
+			UpdateExpression: aws.String("SET dataKey = :broken"), ExpressionAttributeValues: map[string]types.AttributeValue{":broken": broken},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		did, err := keys.Copy(t.Context(), from.Keys(), to.Keys())
+		if err != nil || did.Customers != 1 || did.Keys+did.There != 1 || len(did.Faults) != 1 {
+			t.Fatalf("%s: %+v, %v", name, did, err)
+		}
+		if bad, ok := errors.AsType[*seal.BadKey](did.Faults[0].Err); !ok || bad.KeyID == "" {
+			t.Errorf("%s: the fault is %v, and does not name the key", name, did.Faults[0].Err)
+		}
+		var file bytes.Buffer
+		head, err := keys.NewHead(t.Context(), to.Keys())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if did, err = keys.Export(t.Context(), &file, head, from.Keys(), to.Keys()); err != nil || did.Keys != 1 || len(did.Faults) != 1 {
+			t.Errorf("%s: exported: %+v, %v", name, did, err)
+		}
 	}
 }
 
