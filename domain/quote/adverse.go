@@ -23,11 +23,13 @@ type AdverseIncident struct {
 }
 
 // AdverseAction returns the agencies and the entries of a revision that owes the customer a notice, nil if none is due.
+// They are those of the reports that the rating used: one that came later led to nothing.
 // The same agency, and an accident that two drivers had together, are named once; the newest incident comes first.
 func (r Revision) AdverseAction() *AdverseAction {
 	if r.Rating == nil || !r.Rating.AdverseActionNotice {
 		return nil
 	}
+	r = r.whenRated()
 	a := &AdverseAction{Agencies: []accident.Agency{}, Incidents: []AdverseIncident{}}
 	for _, known := range r.Drivers {
 		_, counted := r.worseLicenses()[known.DriverID]
@@ -131,8 +133,10 @@ func (r Revision) worseLicenses() map[string]accident.LicenseStatus {
 	return worse
 }
 
-// ReportsTell reports whether a consumer report contains anything: an incident, or a license worse than stated.
+// ReportsTell reports whether a consumer report that the rating used contains anything: an incident, or a license worse
+// than stated.
 func (r Revision) ReportsTell() bool {
+	r = r.whenRated()
 	return len(r.worseLicenses()) > 0 ||
 		slices.ContainsFunc(r.Drivers, func(d DriverLookup) bool { return len(d.History.Incidents) > 0 })
 }

@@ -324,6 +324,12 @@ func TestACorrectionRatesWithTheFactsOfThen(t *testing.T) {
 		}
 		requested, vehicles := l.offered[0], l.offered[1]
 		right := quote.Fold(requested, vehicles, first, outcomeOf(requested, vehicles, first))
+		another := report(false)
+		another.Drivers[0].Agency = &accident.Agency{Name: "Another Agency"}
+		later := quote.Fold(requested, vehicles, first, outcomeOf(requested, vehicles, first), another)
+		if !reflect.DeepEqual(later.AdverseAction(), right.AdverseAction()) || !slices.Equal(later.ReasonsTold(), right.ReasonsTold()) {
+			t.Fatalf("a report that came after the rating counts: %+v, want %+v", later.AdverseAction(), right.AdverseAction())
+		}
 		told := quotetest.Misrated(t, outcomeOf(requested, vehicles, first), 14)
 		log := []quote.Event{requested, vehicles, first, told}
 		want := proposed(log...)
