@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"strings"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform/stored"
 )
 
 // withoutKey removes the key of a customer with sealed quotes, checks that the customer gets no other, and puts it

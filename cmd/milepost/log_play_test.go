@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform/stored"
 )
 
 // forgetOnly deletes the documents of quotes from the projection.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"milepost/internal/platform/stored"
 )
 
 func TestMailShowsWhatWasSent(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
-
-	"github.com/govalues/decimal"
 )
 
 var (

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"slices"
 
-	"milepost/domain/civil"
-
 	"github.com/govalues/decimal"
+
+	"milepost/domain/civil"
 )
 
 // Merge returns the incidents of a driver from what the applicant declared and what the agency reported. Only a Hit

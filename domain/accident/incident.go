@@ -6,10 +6,10 @@ package accident
 import (
 	"slices"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/civil"
 	"milepost/domain/internal/closed"
-
-	"github.com/govalues/decimal"
 )
 
 // Type is the kind of an incident.

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/civil"
 	"milepost/domain/internal/closed"
-
-	"github.com/govalues/decimal"
 )
 
 // ReportRequest asks a reporting agency about one driver. It is personal data: a log shows only its ids.

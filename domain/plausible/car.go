@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/rating"
 	"milepost/domain/vehicle"
-
-	"github.com/govalues/decimal"
 )
 
 // car is the subject of the rules about one vehicle.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/plausible"
@@ -17,8 +19,6 @@ import (
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
 	"milepost/domain/vehicle"
-
-	"github.com/govalues/decimal"
 )
 
 // application is that of an example without findings, after changes.

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 // TestEveryReasonShowsWhatCausedIt goes through the worked examples: each rule that refers or declines has facts, of the

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/civil"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 // Correction is what a quote remembers of its last correction.

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 var mandate = quote.Mandate{

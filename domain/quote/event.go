@@ -11,12 +11,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/plausible"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 // Event is a fact about a quote. The catalogue has all there are.

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/civil"
 	"milepost/domain/plausible"
 	"milepost/domain/quote"
 	"milepost/domain/quote/quotetest"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 func TestWhatCannotBeIsRefusedTogetherInTheOrderOfTheRequest(t *testing.T) {

@@ -3,9 +3,9 @@ package rating_test
 import (
 	"testing"
 
-	"milepost/domain/rating"
-
 	"github.com/govalues/decimal"
+
+	"milepost/domain/rating"
 )
 
 func TestWhatIsRatedAlike(t *testing.T) {

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/civil"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 func TestThePlanIsSelectedByTheEffectiveDate(t *testing.T) {

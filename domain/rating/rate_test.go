@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 var date = civil.MustParseDate

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/internal/closed"
 	"milepost/domain/vehicle"
-
-	"github.com/govalues/decimal"
 )
 
 // Request is what the applicant states, as of the day of the quote.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/internal/closed"
-
-	"github.com/govalues/decimal"
 )
 
 // Result is the answer to a request. What it holds depends on the outcome: an Invalid one has only

@@ -4,11 +4,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/accident"
 	"milepost/domain/civil"
 	"milepost/domain/vehicle"
-
-	"github.com/govalues/decimal"
 )
 
 // risk is a valid request with everything found out about its drivers and cars.

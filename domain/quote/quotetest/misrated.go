@@ -3,10 +3,10 @@ package quotetest
 import (
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"milepost/domain/quote"
 	"milepost/domain/rating"
-
-	"github.com/govalues/decimal"
 )
 
 // Misrated is an outcome as a faulty program would have rated it: its price is too high by the dollars, or too low if

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"milepost/internal/platform/stored"
 )
 
 // Page returns the events of a stream after a version, in order: up to limit of them, and no more once their stored

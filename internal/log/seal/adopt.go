@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"milepost/internal/platform/stored"
 )
 
 // Wrap returns what k holds of a customer with its keys encrypted under the wrapping key of another system. In between

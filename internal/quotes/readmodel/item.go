@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"milepost/internal/platform/stored"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"milepost/internal/platform/stored"
 )
 
 // Kind is one of the projections of a quote.
