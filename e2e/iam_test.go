@@ -43,9 +43,6 @@ import (
 func (s *running) unused() []string {
 	var all []string
 	for role, grants := range s.Unused() {
-		if role == "WebFunctionRole" {
-			continue // handlers/web has a test of what pages may
-		}
 		for _, g := range grants {
 			all = append(all, role+": "+g.Action+" on "+g.Resource)
 		}
@@ -118,6 +115,16 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.call(s.token("eve", "staff"), "GET", "/quotes/"+id+"/accesses", "")
 		s.call(s.token("ada", "quotes"), "GET", "/customers/ada/quotes", "")
 		s.call("", "GET", signedOffer(s.t, linkKeyBefore, id, time.Hour), "")
+		s.call(s.token("eve", "staff"), "GET", "/quotes/"+id+"/letters", "")
+		pages := s.browser()
+		pages.signIn("ben") // whose key nobody misses later
+		made := pages.quotes().At.Path
+		pages.post(made+"/lookups", nil)
+		pages.do("POST", "/app/live/ticket", nil)
+		offer := strings.Replace(signedOffer(s.t, linkKeyBefore, id, time.Hour), "/offers", "/app/offers", 1)
+		pages.get(offer)
+		pages.get(offer + "/confirmation")
+		pages.post("/app/sign-out", nil)
 		for range draft.Most + 1 { // and one is too many
 			s.call(s.token("gus", "quotes"), "PUT", "/drafts/"+ulid.Make().String(), `{"step":"a","request":{}}`, "If-None-Match", "*")
 		}

@@ -225,62 +225,70 @@ func (b *browser) signInTo(to string) seen {
 
 var keyField = regexp.MustCompile(`name="key" value="([^"]+)"`)
 
+// quotes goes through the steps of a new quote, with the mistakes of somebody in a hurry, and returns the page of the quote.
+func (b *browser) quotes() seen {
+	b.t.Helper()
+	begins := time.Now().AddDate(0, 0, 14).Format(time.DateOnly)
+	p := b.get("/app/quotes/new")
+	step := func(values map[string]string, do string) {
+		b.t.Helper()
+		form := p.hidden()
+		form.Set("do", do)
+		for name, value := range values {
+			form.Set(name, value)
+		}
+		p = b.post(p.At.Path, form)
+	}
+	at := func(name string) {
+		b.t.Helper()
+		if p.Status != 200 || !strings.HasSuffix(p.At.Path, "/"+name) {
+			b.t.Fatalf("%d at %s, want %s:\n%s", p.Status, p.At, name, errorsOf(p.Text))
+		}
+	}
+	at("vehicles")
+	step(map[string]string{"/state": "OH", "/effectiveDate": begins, "/vehicles/0/vin": "1hgcv1f33na000101"}, "decode")
+	if at("vehicles"); !strings.Contains(p.Text, `value="HONDA"`) || !strings.Contains(p.Text, `value="2022"`) {
+		b.t.Errorf("the VIN does not fill in the car: %s", p.Text)
+	}
+	step(map[string]string{"/vehicles/0/msrp": "$28,000"}, "next") // too little
+	if p.Status != 422 || !strings.Contains(p.Text, `value="28000.00"`) || !strings.Contains(p.Text, "Please answer this.") {
+		b.t.Errorf("%d: %s", p.Status, errorsOf(p.Text))
+	}
+	step(map[string]string{
+		"/vehicles/0/value": "22000", "/vehicles/0/garagingZip": "43215", "/vehicles/0/annualMileage": "12,000", "/vehicles/0/use": "COMMUTE", "/vehicles/0/oneWayMiles": "10",
+		"/vehicles/0/titleStatus": "CLEAN", "/vehicles/0/restraint": "DUAL_SIDE", "/vehicles/0/antiTheft": "NONE", "/vehicles/0/abs": "true", "/vehicles/0/aeb": "true",
+	}, "next")
+	at("drivers")
+	step(map[string]string{
+		"/drivers/0/firstName": "Ada", "/drivers/0/lastName": "Example", "/drivers/0/dateOfBirth": "1988-03-10", "/drivers/0/maritalStatus": "MARRIED",
+		"/drivers/0/gender": "F", "/drivers/0/licenseStatus": "VALID", "age:/drivers/0": "17",
+	}, "next")
+	at("history")
+	step(map[string]string{"/policy/priorInsurance/hasPrior": "true", "/policy/priorInsurance/expirationDate": begins, "/policy/priorInsurance/biLimit": "100/300"}, "next")
+	if at("coverages"); strings.Count(p.Text, "Take ") != 3 {
+		b.t.Errorf("there are no packages: %s", p.Text)
+	}
+	step(nil, "package:STANDARD")
+	step(map[string]string{"/termMonths": "6", "/policy/paymentPlan": "INSTALLMENTS"}, "next")
+	at("contact")
+	step(map[string]string{"/drivers/0/licenseNumber": "RS000001", "/contact/email": "ada@example.com", "/contact/consents/email": "true"}, "submit")
+	if p.Status != 422 || !strings.Contains(p.Text, "without this. Please tick") {
+		b.t.Errorf("without the reports: %d %s", p.Status, errorsOf(p.Text))
+	}
+	step(map[string]string{"consent:REPORTS": "true", "consent:TRUTH": "true"}, "submit")
+	if !regexp.MustCompile(`^/app/quotes/[0-9A-Z]{26}$`).MatchString(p.At.Path) {
+		b.t.Fatalf("%d at %s: %s", p.Status, p.At, errorsOf(p.Text))
+	}
+	return p
+}
+
 // TestACustomerQuotesAndAcceptsWithoutScripts goes the whole way by forms alone.
 func TestACustomerQuotesAndAcceptsWithoutScripts(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {
 		s := mustRun(t, system.Options{})
 		b := s.browser()
 		b.signIn("ada")
-		p := b.get("/app/quotes/new")
-		step := func(values map[string]string, do string) {
-			t.Helper()
-			form := p.hidden()
-			form.Set("do", do)
-			for name, value := range values {
-				form.Set(name, value)
-			}
-			p = b.post(p.At.Path, form)
-		}
-		at := func(name string) {
-			t.Helper()
-			if p.Status != 200 || !strings.HasSuffix(p.At.Path, "/"+name) {
-				t.Fatalf("%d at %s, want %s:\n%s", p.Status, p.At, name, errorsOf(p.Text))
-			}
-		}
-		at("vehicles")
-		step(map[string]string{"/state": "OH", "/effectiveDate": "2026-05-15", "/vehicles/0/vin": "1hgcv1f33na000101"}, "decode")
-		if at("vehicles"); !strings.Contains(p.Text, `value="HONDA"`) || !strings.Contains(p.Text, `value="2022"`) {
-			t.Errorf("the VIN does not fill in the car: %s", p.Text)
-		}
-		step(map[string]string{"/vehicles/0/msrp": "$28,000"}, "next") // too little
-		if p.Status != 422 || !strings.Contains(p.Text, `value="28000.00"`) || !strings.Contains(p.Text, "Please answer this.") {
-			t.Errorf("%d: %s", p.Status, errorsOf(p.Text))
-		}
-		step(map[string]string{
-			"/vehicles/0/value": "22000", "/vehicles/0/garagingZip": "43215", "/vehicles/0/annualMileage": "12,000", "/vehicles/0/use": "COMMUTE", "/vehicles/0/oneWayMiles": "10",
-			"/vehicles/0/titleStatus": "CLEAN", "/vehicles/0/restraint": "DUAL_SIDE", "/vehicles/0/antiTheft": "NONE", "/vehicles/0/abs": "true", "/vehicles/0/aeb": "true",
-		}, "next")
-		at("drivers")
-		step(map[string]string{
-			"/drivers/0/firstName": "Ada", "/drivers/0/lastName": "Example", "/drivers/0/dateOfBirth": "1988-03-10", "/drivers/0/maritalStatus": "MARRIED",
-			"/drivers/0/gender": "F", "/drivers/0/licenseStatus": "VALID", "age:/drivers/0": "17",
-		}, "next")
-		at("history")
-		step(map[string]string{"/policy/priorInsurance/hasPrior": "true", "/policy/priorInsurance/expirationDate": "2026-05-15", "/policy/priorInsurance/biLimit": "100/300"}, "next")
-		if at("coverages"); strings.Count(p.Text, "Take ") != 3 {
-			t.Errorf("there are no packages: %s", p.Text)
-		}
-		step(nil, "package:STANDARD")
-		step(map[string]string{"/termMonths": "6", "/policy/paymentPlan": "INSTALLMENTS"}, "next")
-		at("contact")
-		step(map[string]string{"/drivers/0/licenseNumber": "RS000001", "/contact/email": "ada@example.com", "/contact/consents/email": "true"}, "submit")
-		if p.Status != 422 || !strings.Contains(p.Text, "without this. Please tick") {
-			t.Errorf("without the reports: %d %s", p.Status, errorsOf(p.Text))
-		}
-		step(map[string]string{"consent:REPORTS": "true", "consent:TRUTH": "true"}, "submit")
-		if !regexp.MustCompile(`^/app/quotes/[0-9A-Z]{26}$`).MatchString(p.At.Path) {
-			t.Fatalf("%d at %s: %s", p.Status, p.At, errorsOf(p.Text))
-		}
+		p := b.quotes()
 		time.Sleep(time.Minute)
 		p = b.get(p.At.Path)
 		if !strings.Contains(p.Text, "Take this offer") {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"milepost/internal/api"
+	"milepost/internal/notify/outbox"
 	"milepost/internal/platform"
 	"milepost/internal/quotes/access"
 	"milepost/internal/quotes/quotestore"
@@ -25,13 +26,15 @@ type handler struct {
 	log     *quotestore.Store
 	// accesses are when employees revealed personal data.
 	accesses *access.Store
+	// outbox has the letters.
+	outbox *outbox.Store
 }
 
-// New makes the handler. It needs what wiring.System.Quotes, Projections and Accesses need.
+// New makes the handler. It needs what wiring.System.Quotes, Projections, Accesses and Outbox need.
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	log := s.Quotes()
-	h := &handler{current: &readmodel.Current{Projections: s.Projections(), Log: log, Logger: env.Logger}, log: log, accesses: s.Accesses()}
+	h := &handler{current: &readmodel.Current{Projections: s.Projections(), Log: log, Logger: env.Logger}, log: log, accesses: s.Accesses(), outbox: s.Outbox()}
 	return api.Handler(env, h.read), s.Err()
 }
 
@@ -51,6 +54,8 @@ func (h *handler) read(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 		return h.comparison(ctx, r, caller)
 	case "GET /quotes/{quoteId}/causes":
 		return h.causes(ctx, r, caller)
+	case "GET /quotes/{quoteId}/letters":
+		return h.letters(ctx, r, caller)
 	case "GET /quotes/{quoteId}/accesses":
 		return h.listAccesses(ctx, r, caller)
 	case "POST /quotes/{quoteId}/accesses":

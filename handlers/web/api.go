@@ -30,6 +30,7 @@ var functions = map[string]string{
 	"GET /quotes/{quoteId}/explanation":  "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/comparison":   "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/request":      "QUOTES_FUNCTION_NAME",
+	"GET /quotes/{quoteId}/letters":      "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/causes":       "QUOTES_FUNCTION_NAME",
 	"GET /quotes/{quoteId}/accesses":     "QUOTES_FUNCTION_NAME",
 	"POST /quotes/{quoteId}/accesses":    "QUOTES_FUNCTION_NAME",

@@ -72,6 +72,8 @@ type caseView struct {
 	Differs *comparison
 	// Why are the reasons of the outcome, now or as of AsOf, with the facts behind each.
 	Why []causedReason
+	// Letters are what the customer was told.
+	Letters *lettersView
 	// Accesses are who revealed personal data; Revealed is set in the answer to who just did.
 	Accesses []accessed
 	Revealed bool
@@ -88,7 +90,7 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 		Next   string
 	}
 	var accesses struct{ Accesses []accessed }
-	var eventsErr, thenErr, differsErr, accessesErr, whyErr error
+	var eventsErr, thenErr, differsErr, accessesErr, whyErr, lettersErr error
 	var asked sync.WaitGroup
 	path := map[string]string{"quoteId": id}
 	asked.Go(func() {
@@ -110,14 +112,16 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 			_, thenErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path, Query: url.Values{"asOf": {strconv.Itoa(asOf)}}}, v.Then)
 		})
 	}
+	asked.Go(func() { v.Letters, lettersErr = h.letters(r, id, cover(revealed)) })
 	asked.Go(func() { v.Why, whyErr = h.causes(r, id, v.AsOf, cover(revealed)) })
 	var err error
 	v.quoteView, err = h.loadQuote(r, id, cover(revealed))
 	asked.Wait()
-	if err := errors.Join(err, eventsErr, thenErr, differsErr, accessesErr, whyErr); err != nil {
+	if err := errors.Join(err, eventsErr, thenErr, differsErr, accessesErr, whyErr, lettersErr); err != nil {
 		return err
 	}
 	v.Events, v.Next, v.Problem, v.Accesses = log.Events, log.Next, p, accesses.Accesses
+	v.Letters.TimeZone = v.TimeZone
 	versions := map[string]int{}
 	for _, e := range v.Events {
 		versions[e.EventID] = e.Version

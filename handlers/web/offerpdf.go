@@ -65,6 +65,12 @@ func (v *quoteView) paper() paper.Document {
 	for _, c := range v.ConditionWords {
 		d.Sections = append(d.Sections, paper.Section{Title: "Before it can be accepted", Text: []string{c.Means, c.Todo}})
 	}
+	if v.Acceptable() {
+		d.Sections = append(d.Sections, paper.Section{Title: "How to accept", Text: []string{
+			"Sign in where you got this offer, open the quote " + v.QuoteID + ", and press Accept. Cover begins on " + page.Day(v.EffectiveDate) +
+				", 12:01 a.m., and not before you accept.",
+		}})
+	}
 	if left := v.leftOut(); left != nil {
 		d.Sections = append(d.Sections, paper.Section{Title: "Not covered", Rows: nil, Text: left})
 	}

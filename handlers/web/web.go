@@ -79,6 +79,7 @@ func (h *web) routes() http.Handler {
 	add("GET /app/quotes/{quote}", h.showQuote)
 	add("GET /app/quotes/{quote}/price", h.why)
 	add("GET /app/quotes/{quote}/offer.pdf", h.offerPDF)
+	add("GET /app/quotes/{quote}/letters", h.showLetters)
 	add("GET /app/quotes/{quote}/compare", h.compare)
 	add("POST /app/quotes/{quote}/acceptance", h.accept)
 	add("POST /app/quotes/{quote}/withdrawal", h.withdraw)
