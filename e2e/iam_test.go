@@ -29,6 +29,7 @@ import (
 	"milepost/internal/platform"
 	"milepost/internal/platform/stored"
 	"milepost/internal/quotes/draft"
+	"milepost/internal/session"
 	"milepost/internal/stacktest"
 	"milepost/local/awsapi"
 	"milepost/local/fault"
@@ -124,6 +125,10 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		offer := strings.Replace(signedOffer(s.t, linkKeyBefore, id, time.Hour), "/offers", "/app/offers", 1)
 		pages.get(offer)
 		pages.get(offer + "/confirmation")
+		for range 3 { // until the issuer is asked again
+			time.Sleep(session.Idle - time.Minute)
+			pages.get("/app/quotes")
+		}
 		pages.post("/app/sign-out", nil)
 		for range draft.Most + 1 { // and one is too many
 			s.call(s.token("gus", "quotes"), "PUT", "/drafts/"+ulid.Make().String(), `{"step":"a","request":{}}`, "If-None-Match", "*")

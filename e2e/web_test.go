@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,6 +162,27 @@ func TestSessionsEnd(t *testing.T) {
 		time.Sleep(session.Idle)
 		if p := b.get("/app/quotes"); p.At.Host != "aws.internal" {
 			t.Errorf("idle: %s", p.At)
+		}
+	})
+}
+
+// TestPagesAtOnceRefreshASessionOnce: the issuer takes a refreshing token that comes twice for stolen, and ends the sign-in.
+func TestPagesAtOnceRefreshASessionOnce(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		b := s.browser()
+		b.signIn("ada")
+		for range 6 { // of which some are after the tokens have expired
+			time.Sleep(session.Idle - time.Minute)
+			var at sync.WaitGroup
+			for range 8 {
+				at.Go(func() {
+					if p := b.get("/app/quotes"); p.At.Host != "api.internal" {
+						t.Errorf("%v: %s", time.Now(), p.At)
+					}
+				})
+			}
+			at.Wait()
 		}
 	})
 }

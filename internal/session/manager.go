@@ -143,14 +143,37 @@ func (m *Manager) read(ctx context.Context, text string, now time.Time) (kept, c
 		return k, c, errEnded
 	}
 	if now.After(k.CheckAt) {
-		k, err = m.check(ctx, k, now)
+		k, err = m.checked(ctx, c.ID)
 	}
 	return k, c, err
 }
 
+// checked returns a session that was checked with the issuer, by this page or by another at the same time: a token that
+// refreshes is good once, and an issuer takes one that comes twice for stolen.
+func (m *Manager) checked(ctx context.Context, id string) (kept, error) {
+	for {
+		now := time.Now()
+		k, won, err := m.table.lease(ctx, id, now)
+		switch {
+		case err != nil || now.Before(k.CheckAt):
+			return k, err
+		case won:
+			return m.check(ctx, k)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return k, ctx.Err()
+		}
+	}
+}
+
+// pause is how long a page waits before it looks again whether another has refreshed the session.
+const pause = 100 * time.Millisecond
+
 // check asks the issuer again, with the token that refreshes: whoever was locked out there, or has other groups now, is
 // so here too. Without such a token the session ends with the tokens.
-func (m *Manager) check(ctx context.Context, k kept, now time.Time) (kept, error) {
+func (m *Manager) check(ctx context.Context, k kept) (kept, error) {
 	if k.RefreshToken == "" {
 		return k, errors.Join(errEnded, m.table.delete(ctx, k.ID))
 	}
@@ -160,10 +183,6 @@ func (m *Manager) check(ctx context.Context, k kept, now time.Time) (kept, error
 	}
 	tokens, err := m.oauth(provider, "").TokenSource(m.reach(ctx), &oauth2.Token{RefreshToken: k.RefreshToken}).Token()
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
-		// Another page of the same person may have refreshed at the same time.
-		if newer, err := m.table.get(ctx, k.ID); err == nil && now.Before(newer.CheckAt) {
-			return newer, nil
-		}
 		return k, errors.Join(errEnded, m.table.delete(ctx, k.ID))
 	}
 	if err != nil {

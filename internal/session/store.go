@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"milepost/internal/platform/stored"
 )
@@ -64,13 +65,46 @@ func (t *table) get(ctx context.Context, id string) (k kept, err error) {
 	if len(out.Item) == 0 {
 		return k, errEnded
 	}
-	r := stored.Read(out.Item)
+	return t.read(id, out.Item)
+}
+
+func (t *table) read(id string, item stored.Item) (k kept, err error) {
+	r := stored.Read(item)
 	if err := t.box.open(r.Text("sealed"), id, &k); err != nil || r.Err() != nil {
 		return k, errEnded // sealed with a key that is no longer known, or damaged: they sign in again
 	}
 	k.ID = id
 	return k, nil
 }
+
+// lease makes its caller the only one to refresh a session for a while, and returns the session as it is by then. won is
+// false while another has the lease, which ends when the session is put, or by itself. The error is errEnded if the
+// session is not there.
+func (t *table) lease(ctx context.Context, id string, now time.Time) (k kept, won bool, err error) {
+	out, err := t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &t.name, Key: t.key(id), UpdateExpression: aws.String("SET leasedUntil = :until"),
+		ConditionExpression: aws.String("attribute_exists(sealed) AND (attribute_not_exists(leasedUntil) OR leasedUntil < :now)"),
+		ExpressionAttributeValues: stored.Item{
+			":until": stored.Number(int(now.Add(leased).UnixMilli())), ":now": stored.Number(int(now.UnixMilli())),
+		},
+		ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if held, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		if len(held.Item) == 0 {
+			return k, false, errEnded
+		}
+		k, err = t.read(id, held.Item)
+		return k, false, err
+	}
+	if err != nil {
+		return k, false, fmt.Errorf("lease a session: %w", err)
+	}
+	k, err = t.read(id, out.Attributes)
+	return k, true, err
+}
+
+// leased is how long one page has the refresh of a session for itself: longer than an issuer takes to answer.
+const leased = 5 * time.Second
 
 func (t *table) delete(ctx context.Context, id string) error {
 	if _, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: t.key(id)}); err != nil {
