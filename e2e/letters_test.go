@@ -2,10 +2,13 @@ package e2e_test
 
 import (
 	"html"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"milepost/internal/notify/outbox"
+	"milepost/internal/platform/stored"
 	"milepost/system"
 )
 
@@ -15,7 +18,7 @@ type lettersDoc struct {
 		Kind, Status, Channel string
 		SentAt                time.Time
 		Words                 *struct{ To, Subject, Body string }
-		Covered               bool
+		Covered, Unrecorded   bool
 	}
 }
 
@@ -80,6 +83,52 @@ func TestLettersAreShownInTheirExactWords(t *testing.T) {
 		form.Set("purpose", "COMPLAINT")
 		if p = uwe.post("/app/quotes/"+id+"/accesses", form); !strings.Contains(p.Text, told[0].subject) {
 			t.Errorf("the case, revealed: %d %s", p.Status, errorsOf(p.Text))
+		}
+	})
+}
+
+// TestALetterWithoutRecordedWordsShowsNone has a letter that was never written, and one that staff sent on paper after
+// an e-mail of which nobody knows whether it arrived.
+func TestALetterWithoutRecordedWordsShowsNone(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		byHand := s.submit("ada", example())
+		s.settle()
+		unwritten := s.submit("bob", example(`"email": true, "text": true`, `"email": false, "text": false`))
+		s.settle()
+		for _, item := range s.about(notificationsTable, byHand, "") {
+			if text(item, "key") == "1#QUOTE_READY" {
+				s.damage(notificationsTable, item, "status", stored.Text(string(outbox.Unknown)))
+			}
+		}
+		box := s.parts.Outbox()
+		items, _, err := box.OfQuote(t.Context(), byHand)
+		items = slices.DeleteFunc(items, func(i outbox.Item) bool { return i.Kind.ForStaff() })
+		if err != nil || len(items) != 1 {
+			t.Fatalf("%d letters, %v", len(items), err)
+		}
+		if _, err := box.Decide(t.Context(), items[0], outbox.Decision{Verdict: outbox.AsPaperSent, By: "eve", At: time.Now(), Note: "First class"}); err != nil {
+			t.Fatal(err)
+		}
+		for id, row := range map[string]struct {
+			status     string
+			unrecorded bool
+		}{unwritten: {"NO_CONSENT", false}, byHand: {"SENT", true}} {
+			for _, query := range []string{"", "?cover=true"} {
+				var d lettersDoc
+				mustDecode(t, s.call(s.token("uwe", "staff"), "GET", "/quotes/"+id+"/letters"+query, "").Body, &d)
+				if len(d.Letters) != 1 {
+					t.Fatalf("%s%s: %+v", row.status, query, d)
+				}
+				if l := d.Letters[0]; l.Status != row.status || l.Words != nil || l.Covered || l.Unrecorded != row.unrecorded {
+					t.Errorf("%s%s: %+v", row.status, query, l)
+				}
+			}
+		}
+		ada := s.browser()
+		ada.signIn("ada")
+		if p := ada.get("/app/quotes/" + byHand + "/letters"); !strings.Contains(p.Text, "Its words are not recorded here.") {
+			t.Errorf("the customer's page: %d %s", p.Status, p.Text)
 		}
 	})
 }

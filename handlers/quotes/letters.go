@@ -40,10 +40,12 @@ type Letter struct {
 	MessageID string    `json:"messageId,omitempty"`
 	// Problem says why it was not sent.
 	Problem string `json:"problem,omitempty"`
-	// Words are nil while none were written, and where they are covered or were erased.
-	Words   *outbox.Letter `json:"words,omitempty"`
-	Covered bool           `json:"covered,omitempty"`
-	Erased  bool           `json:"erased,omitempty"`
+	// Words are nil while none were written, and where they are covered, were erased, or are Unrecorded: what staff sent by
+	// themselves, such as on paper, is known to be sent, and not its words.
+	Words      *outbox.Letter `json:"words,omitempty"`
+	Covered    bool           `json:"covered,omitempty"`
+	Erased     bool           `json:"erased,omitempty"`
+	Unrecorded bool           `json:"unrecorded,omitempty"`
 }
 
 // letters shows the letters of a quote, the oldest first, to its customer and to employees. A broker's clients get their
@@ -72,14 +74,16 @@ func (h *handler) letters(ctx context.Context, r events.APIGatewayV2HTTPRequest,
 	})
 	shown := Letters{QuoteID: history.Quote.ID, Letters: []Letter{}, Unreadable: len(damaged)}
 	for _, i := range items {
+		byHand := i.Status == outbox.Sent && (i.Channel == notification.Paper || !i.Written())
 		l := Letter{
 			Key: i.Key(), Kind: i.Kind, Revision: i.Revision, Status: i.Status, Channel: i.Channel, CreatedAt: i.CreatedAt,
-			SentAt: i.SentAt, MessageID: i.MessageID, Problem: i.Problem, Covered: cover,
+			SentAt: i.SentAt, MessageID: i.MessageID, Problem: i.Problem,
+			Covered: cover && i.Written() && !byHand, Unrecorded: byHand,
 		}
 		if i.Status == outbox.Due {
 			l.DueAt = i.DueAt
 		}
-		if !cover {
+		if !cover && !byHand {
 			if l.Words, l.Erased, err = h.words(ctx, i, staff); err != nil {
 				return api.Respond(err)
 			}

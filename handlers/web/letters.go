@@ -19,7 +19,7 @@ type letter struct {
 	Revision                                       int
 	CreatedAt, DueAt, SentAt                       time.Time
 	Words                                          *struct{ To, Subject, Body string }
-	Covered, Erased                                bool
+	Covered, Erased, Unrecorded                    bool
 }
 
 // kinds name the letters, and outcomes say what became of one.

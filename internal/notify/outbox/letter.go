@@ -86,6 +86,9 @@ func kept(r stored.Reader) Kept {
 	return k
 }
 
+// Written reports whether an item has, or had until it was erased, a letter.
+func (i Item) Written() bool { return i.kept.Text != nil || i.kept.CustomerID != "" }
+
 // InClear reports whether an item has a letter to a customer that is not sealed, as all were once.
 func (i Item) InClear() bool {
 	return i.kept.Text != nil && i.kept.CustomerID == "" && !i.Kind.ForStaff()
