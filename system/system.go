@@ -55,6 +55,8 @@ type Options struct {
 	// API, AWS and Bureau are the base URLs under which the caller serves these. In memory they are not served, and the
 	// defaults are names that only this process knows.
 	API, AWS, Bureau string
+	// Console is where the console of the system is, to which pages link; "" for nowhere.
+	Console string
 	// Agency answers for the accident history provider; nil means the reference bureau.
 	Agency http.Handler
 	// VPIC answers for NHTSA's service; nil leaves it to the network.
@@ -108,6 +110,7 @@ func Open(o Options) (*System, error) {
 		"TokenIssuer": s.Issuer.URL(), "TokenAudience": Audience,
 		"AccidentHistoryUrl": o.Bureau, "AccidentHistoryKey": bureauKey,
 		"MailDomain": "milepost.example", "LinkBaseUrl": o.API + "/app/offers", "LinkKey": linkKey, "SessionKey": sessionKey,
+		"ConsoleUrl":        o.Console,
 		"BreakGlassRoleArn": awsapi.Root, // the user of this machine
 	}
 	s.Stack, err = stack.Open(stack.Options{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,6 +55,42 @@ func (e *entry) Pretty() string {
 	return out.String()
 }
 
+// happened is what the timeline shows: an event, or that somebody revealed personal data.
+type happened struct {
+	*entry
+	*accessed
+}
+
+// timeline has the events with the accesses between them, in order. Accesses before a page of events are left to the page
+// before it.
+func timeline(events []*entry, accesses []accessed, first, last bool) (all []happened) {
+	for _, e := range events {
+		all = append(all, happened{entry: e})
+	}
+	for i := range accesses {
+		a := &accesses[i]
+		if len(events) > 0 && (!first && a.At.Before(events[0].OccurredAt) || !last && a.At.After(events[len(events)-1].OccurredAt)) {
+			continue
+		}
+		all = append(all, happened{accessed: a})
+	}
+	slices.SortStableFunc(all, func(a, b happened) int { return a.at().Compare(b.at()) })
+	return all
+}
+
+func (h happened) at() time.Time {
+	if h.entry != nil {
+		return h.entry.OccurredAt
+	}
+	return h.accessed.At
+}
+
+// Event is the event, nil if it was an access; Access likewise.
+func (h happened) Event() *entry { return h.entry }
+
+// Access is the access, nil if it was an event.
+func (h happened) Access() *accessed { return h.accessed }
+
 // accessed is one revealing of personal data.
 type accessed struct {
 	At             time.Time
@@ -64,9 +101,11 @@ type accessed struct {
 type caseView struct {
 	*quoteView
 	Events []*entry
-	Next   string
-	// AsOf is the version that is shown, 0 for the newest; Then is the quote at it.
-	AsOf int
+	// Timeline has the events with who revealed personal data.
+	Timeline []happened
+	Next     string
+	// AsOf is the version or the moment that is shown, "" for now; Then is the quote at it.
+	AsOf string
 	Then *QuoteDoc
 	// Differs is what has changed since.
 	Differs *comparison
@@ -79,12 +118,14 @@ type caseView struct {
 	Revealed bool
 	// Curl are the requests that this page is made of.
 	Curl []string
+	// Console is where the reader can look inside, "" if nowhere.
+	Console string
 }
 
 // showCase shows a quote to staff: what it is, how it became so, and what can be done.
 func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *problemView, revealed bool) error {
 	id := r.PathValue("quote")
-	v := &caseView{Revealed: revealed}
+	v := &caseView{Revealed: revealed, Console: h.console}
 	var log struct {
 		Events []*entry
 		Next   string
@@ -103,13 +144,13 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 	asked.Go(func() {
 		_, accessesErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/accesses", Path: path}, &accesses)
 	})
-	if asOf, err := strconv.Atoi(r.URL.Query().Get("asOf")); err == nil && asOf > 0 {
+	if asOf := momentOf(r.URL.Query()); asOf != "" {
 		v.AsOf, v.Then, v.Differs = asOf, &QuoteDoc{}, &comparison{}
 		asked.Go(func() {
-			_, differsErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/comparison", Path: path, Query: url.Values{"with": {strconv.Itoa(asOf)}}}, v.Differs)
+			_, differsErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/comparison", Path: path, Query: url.Values{"with": {asOf}}}, v.Differs)
 		})
 		asked.Go(func() {
-			_, thenErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path, Query: url.Values{"asOf": {strconv.Itoa(asOf)}}}, v.Then)
+			_, thenErr = h.api.Get(r, Request{Route: "GET /quotes/{quoteId}", Path: path, Query: url.Values{"asOf": {asOf}}}, v.Then)
 		})
 	}
 	asked.Go(func() { v.Letters, lettersErr = h.letters(r, id, cover(revealed)) })
@@ -121,6 +162,7 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 		return err
 	}
 	v.Events, v.Next, v.Problem, v.Accesses = log.Events, log.Next, p, accesses.Accesses
+	v.Timeline = timeline(v.Events, v.Accesses, r.URL.Query().Get("cursor") == "", v.Next == "")
 	v.Letters.TimeZone = v.TimeZone
 	versions := map[string]int{}
 	for _, e := range v.Events {
@@ -135,10 +177,27 @@ func (h *web) showCase(w http.ResponseWriter, r *http.Request, status int, p *pr
 	return h.render(w, r, status, "case.html", f, v)
 }
 
+// momentOf is the version, or the time in UTC, at which a quote is to be shown; "" for now.
+func momentOf(query url.Values) string {
+	if at, err := time.Parse("2006-01-02T15:04", query.Get("at")); err == nil {
+		return at.Format(time.RFC3339)
+	}
+	if at, err := time.Parse("2006-01-02T15:04:05", query.Get("at")); err == nil {
+		return at.Format(time.RFC3339)
+	}
+	return query.Get("asOf")
+}
+
 // purposes are what personal data may be revealed for.
 var purposes = []choice{
 	{Value: "UNDERWRITING", Label: "Underwriting"}, {Value: "CUSTOMER_ASKED", Label: "The customer asked"}, {Value: "COMPLAINT", Label: "A complaint"},
 	{Value: "CORRECTION", Label: "A correction"}, {Value: "FRAUD", Label: "A suspicion of fraud"},
+}
+
+// AtVersion reports whether the past that is shown is that of a version.
+func (v *caseView) AtVersion() bool {
+	_, err := strconv.Atoi(v.AsOf)
+	return err == nil
 }
 
 // Purposes are the choices of the form.

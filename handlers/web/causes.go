@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -41,10 +40,10 @@ type fact struct {
 	Says []string
 }
 
-// causes are the reasons of a quote, as it is or as of a version that is not 0.
-func (h *web) causes(r *http.Request, quoteID string, asOf int, query url.Values) ([]causedReason, error) {
-	if asOf > 0 {
-		query.Set("asOf", strconv.Itoa(asOf))
+// causes are the reasons of a quote, as it is or as of a version or moment that is not "".
+func (h *web) causes(r *http.Request, quoteID, asOf string, query url.Values) ([]causedReason, error) {
+	if asOf != "" {
+		query.Set("asOf", asOf)
 	}
 	var doc struct{ Reasons []causedReason }
 	_, err := h.api.Get(r, Request{Route: "GET /quotes/{quoteId}/causes", Path: map[string]string{"quoteId": quoteID}, Query: query}, &doc)

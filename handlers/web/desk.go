@@ -98,7 +98,7 @@ func (h *web) referrals(r *http.Request, v *deskView) ([]*referral, error) {
 		turns <- struct{}{}
 		asked.Go(func() {
 			defer func() { <-turns }()
-			reasons, err := h.causes(r, q.QuoteID, 0, cover(false))
+			reasons, err := h.causes(r, q.QuoteID, "", cover(false))
 			if _, refused := errors.AsType[*Problem](err); refused {
 				return // it is damaged, or gone; its row stands without reasons
 			}

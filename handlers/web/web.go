@@ -30,6 +30,8 @@ type web struct {
 	sessions *session.Manager
 	// liveURL is where pages connect to follow what they show.
 	liveURL string
+	// console is where employees look inside, "" if nowhere.
+	console string
 }
 
 // handle is a page: it answers, or fails with an error that becomes a page.
@@ -40,7 +42,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	h := &web{
 		api:     &API{Lambda: s.Lambda(), Functions: map[string]string{}},
-		tickets: s.Tickets(), liveURL: s.Required("LIVE_URL"),
+		tickets: s.Tickets(), liveURL: s.Required("LIVE_URL"), console: s.Optional("CONSOLE_URL"),
 	}
 	for route, variable := range functions {
 		h.api.Functions[route] = s.Required(variable)
