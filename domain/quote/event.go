@@ -276,8 +276,10 @@ func (PersonalDataErased) restsOn(_ *Quote) []int { return nil }
 type Erasure struct {
 	At time.Time `json:"erasedAt"`
 	// By is who erased them, ReasonCode why. Neither says anything about the customer.
-	By         string `json:"by"`
-	ReasonCode string `json:"reasonCode"`
+	By string `json:"by"`
+	// RequestedBy is who asked for the erasure that By confirmed, "" if one person did both.
+	RequestedBy string `json:"requestedBy,omitempty"`
+	ReasonCode  string `json:"reasonCode"`
 }
 
 // QuoteCorrected records that the program had rated a revision wrongly, and that the right rating has another result.

@@ -18,8 +18,10 @@ type Erasure struct {
 	CustomerID string    `json:"customerId"`
 	At         time.Time `json:"erasedAt"`
 	// By is who erased the keys, ReasonCode why. Neither is about the customer.
-	By         string `json:"by"`
-	ReasonCode string `json:"reasonCode"`
+	By string `json:"by"`
+	// RequestedBy is who asked for it, "" if one person did both.
+	RequestedBy string `json:"requestedBy,omitempty"`
+	ReasonCode  string `json:"reasonCode"`
 }
 
 // Erase replaces all keys of a customer by a record, forever. If there is a record already, it stays and is returned:
@@ -49,6 +51,7 @@ func (k *Keys) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 // erasureOf reads the record of an erasure.
 func erasureOf(customerID string, r stored.Reader) Erasure {
 	return Erasure{
-		CustomerID: customerID, At: r.Time(erasedAtAttribute, time.RFC3339Nano), By: r.Text("erasedBy"), ReasonCode: r.Text("reasonCode"),
+		CustomerID: customerID, At: r.Time(erasedAtAttribute, time.RFC3339Nano), By: r.Text("erasedBy"),
+		RequestedBy: r.OptionalText("requestedBy"), ReasonCode: r.Text("reasonCode"),
 	}
 }

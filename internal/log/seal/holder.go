@@ -89,6 +89,9 @@ func (h Holder) item() stored.Item {
 		item[erasedAtAttribute] = stored.Text(h.Erasure.At.UTC().Format(time.RFC3339Nano))
 		item["erasedBy"] = stored.Text(h.Erasure.By)
 		item["reasonCode"] = stored.Text(h.Erasure.ReasonCode)
+		if h.Erasure.RequestedBy != "" {
+			item["requestedBy"] = stored.Text(h.Erasure.RequestedBy)
+		}
 	case len(h.Keys) == 0:
 		item[awaitedAttribute] = &types.AttributeValueMemberBOOL{Value: true}
 	default:

@@ -35,7 +35,13 @@ type Eraser struct {
 }
 
 // Order says whom to erase, who orders it, and why, as a code.
-type Order struct{ CustomerID, By, ReasonCode string }
+type Order struct {
+	CustomerID string `json:"customerId"`
+	By         string `json:"by"`
+	// RequestedBy is who asked for it, if somebody else confirmed it: then By is who confirmed.
+	RequestedBy string `json:"requestedBy,omitempty"`
+	ReasonCode  string `json:"reasonCode"`
+}
 
 // Erasure is what an Eraser did, or would do.
 type Erasure struct {
@@ -77,57 +83,113 @@ func (e *Interrupted) Error() string {
 	return fmt.Sprintf("interrupted after %d quotes", e.Noted)
 }
 
-// Run erases a customer.
+// Run erases a customer: it does all steps, one after the other. A dry run only counts.
 func (e *Eraser) Run(ctx context.Context, o Order) (Erasure, error) {
-	did := Erasure{CustomerID: o.CustomerID, Quotes: map[quote.Status]int{}, Unsealed: []string{}, Faults: stored.NewFaults()}
-	held, err := e.Quotes.Keys.Holder(ctx, o.CustomerID)
-	_, damaged := errors.AsType[*seal.BadKey](err)
-	if err != nil && !damaged { // what is no key is erased as well
-		return did, err
-	}
-	ids, err := e.quotesOf(ctx, o.CustomerID)
-	if err != nil {
-		return did, err
-	}
-	if !held.Exists() && !damaged && len(ids) == 0 {
-		return did, &NoCustomer{o.CustomerID}
-	}
-	did.Erased = held.Erasure
 	if e.DryRun {
-		drafts, err := e.Drafts.IDs(ctx, o.CustomerID)
-		did.Drafts = len(drafts)
-		return did, errors.Join(err, e.notes(ctx, ids, &did))
+		return e.would(ctx, o.CustomerID)
 	}
-	first, err := e.Quotes.Keys.Erase(ctx, seal.Erasure{CustomerID: o.CustomerID, At: time.Now().UTC(), By: o.By, ReasonCode: o.ReasonCode})
-	if err != nil {
-		return did, err
+	t := Begin(o)
+	for t.Step != Done {
+		if t.Step == Late {
+			if err := e.outlast(ctx, t); err != nil {
+				return t.Did, err
+			}
+		}
+		var err error
+		if t, err = e.Do(ctx, t, func() bool { return false }); err != nil {
+			return t.Did, err
+		}
 	}
-	did.Erased = &first
-	if err := e.deleteDrafts(ctx, &did); err != nil {
-		return did, err
-	}
-	if err := e.notes(ctx, ids, &did); err != nil {
-		return did, err
-	}
-	return did, e.outlast(ctx, ids, &did)
+	return t.Did, nil
 }
 
-// notes puts into quotes that their personal data were erased.
-func (e *Eraser) notes(ctx context.Context, ids []string, did *Erasure) error {
-	for _, id := range ids {
-		err := e.note(ctx, id, did)
-		if ctx.Err() != nil {
-			return &Interrupted{Noted: did.Noted}
-		}
-		if _, unreadable := errors.AsType[*eventstore.Unreadable](err); unreadable {
-			did.Add(err)
-			continue
-		}
+// outlast waits until no function holds the keys any more.
+func (e *Eraser) outlast(ctx context.Context, t Task) error {
+	wait := time.Until(t.Until)
+	if wait <= 0 {
+		return nil
+	}
+	e.Waiting(t.Until)
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return &Interrupted{Noted: t.Did.Noted, Remembered: true}
+	}
+}
+
+// would counts what would be erased.
+func (e *Eraser) would(ctx context.Context, customerID string) (Erasure, error) {
+	did := begun(customerID)
+	var err error
+	if did.Erased, err = e.known(ctx, customerID); err != nil {
+		return did, err
+	}
+	drafts, err := e.Drafts.IDs(ctx, customerID)
+	if err != nil {
+		return did, err
+	}
+	did.Drafts = len(drafts)
+	_, err = e.visit(ctx, "", &did, e.note, func() bool { return false })
+	return did, err
+}
+
+// known returns the record of an earlier erasure, nil if there was none. It fails with *NoCustomer if the customer has
+// neither keys nor quotes.
+func (e *Eraser) known(ctx context.Context, customerID string) (*seal.Erasure, error) {
+	held, err := e.Quotes.Keys.Holder(ctx, customerID)
+	_, damaged := errors.AsType[*seal.BadKey](err)
+	if err != nil && !damaged { // what is no key is erased as well
+		return nil, err
+	}
+	if held.Exists() || damaged {
+		return held.Erasure, nil
+	}
+	page, err := e.Projections.List(ctx, customerID, "", 1)
+	if err == nil && len(page.Quotes) == 0 {
+		err = &NoCustomer{customerID}
+	}
+	return nil, err
+}
+
+// pageOfQuotes is how many quotes are visited before it is checked whether there is time for more.
+const pageOfQuotes = 50
+
+// visit does something with each of a customer's quotes in the list, from a cursor on. It returns the next cursor, ""
+// after the last quote.
+func (e *Eraser) visit(ctx context.Context, cursor string, did *Erasure, do visitor, enough func() bool) (string, error) {
+	for {
+		page, err := e.Projections.List(ctx, did.CustomerID, cursor, pageOfQuotes)
 		if err != nil {
-			return err
+			return cursor, err
+		}
+		for _, line := range page.Quotes {
+			if err := e.each(ctx, line.QuoteID, did, do); err != nil {
+				return cursor, err
+			}
+		}
+		if cursor = page.Next; cursor == "" || enough() {
+			return cursor, nil
 		}
 	}
-	return nil
+}
+
+// visitor does something with one quote, and reports it in did.
+type visitor func(ctx context.Context, quoteID string, did *Erasure) error
+
+// each calls a visitor. A quote that cannot be read is a fault, which is reported once.
+func (e *Eraser) each(ctx context.Context, quoteID string, did *Erasure, do visitor) error {
+	err := do(ctx, quoteID, did)
+	if ctx.Err() != nil {
+		return &Interrupted{Noted: did.Noted}
+	}
+	if _, unreadable := errors.AsType[*eventstore.Unreadable](err); unreadable {
+		if !slices.Contains(did.Named, err.Error()) {
+			did.Add(err)
+		}
+		return nil
+	}
+	return err
 }
 
 // settling is how long what was appended last may take to be found.
@@ -146,35 +208,6 @@ func (e *Eraser) deleteDrafts(ctx context.Context, did *Erasure) error {
 		did.Drafts++
 	}
 	return nil
-}
-
-// outlast waits until no function holds the keys any more, and finds what was submitted or saved until then.
-func (e *Eraser) outlast(ctx context.Context, ids []string, did *Erasure) error {
-	over := did.Erased.At.Add(seal.Lifetime + settling)
-	if wait := time.Until(over); wait > 0 {
-		e.Waiting(over)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return &Interrupted{Noted: did.Noted, Remembered: true}
-		}
-	}
-	if err := e.deleteDrafts(ctx, did); err != nil {
-		return err
-	}
-	late, err := e.quotesOf(ctx, did.CustomerID)
-	if err != nil {
-		return err
-	}
-	submitted, err := e.submitted(ctx, did.CustomerID, did.Erased.At.Add(-settling), over)
-	if err != nil {
-		return err
-	}
-	late = slices.DeleteFunc(append(late, submitted...), func(id string) bool { return slices.Contains(ids, id) })
-	slices.Sort(late)
-	late = slices.Compact(late)
-	did.Late = len(late)
-	return e.notes(ctx, late, did)
 }
 
 // submitted returns the quotes of a customer that begin in a span of the log, whether or not a list has them.
@@ -206,6 +239,18 @@ func (e *Eraser) submitted(ctx context.Context, customerID string, since, until 
 	return ids, look()
 }
 
+// noteLate is note for quotes of which most have it already.
+func (e *Eraser) noteLate(ctx context.Context, quoteID string, did *Erasure) error {
+	h, err := e.Quotes.Load(ctx, quoteID, quotestore.Impersonal)
+	if err != nil || h.Quote.Erasure != nil {
+		return err
+	}
+	noted := did.Noted
+	err = e.note(ctx, quoteID, did)
+	did.Late += did.Noted - noted
+	return err
+}
+
 // note notes in a quote that its personal data were erased, unless it has that already.
 func (e *Eraser) note(ctx context.Context, quoteID string, did *Erasure) error {
 	h, err := e.Quotes.Load(ctx, quoteID, quotestore.Impersonal)
@@ -229,7 +274,9 @@ func (e *Eraser) note(ctx context.Context, quoteID string, did *Erasure) error {
 	}
 	order := quotestore.Order{
 		ID: "erase/" + quoteID, Actor: did.Erased.By, CorrelationID: "erase/" + did.Erased.At.Format(time.RFC3339Nano), At: time.Now().UTC(),
-		Command: quote.RecordErasure{Erasure: quote.Erasure{At: did.Erased.At, By: did.Erased.By, ReasonCode: did.Erased.ReasonCode}},
+		Command: quote.RecordErasure{Erasure: quote.Erasure{
+			At: did.Erased.At, By: did.Erased.By, RequestedBy: did.Erased.RequestedBy, ReasonCode: did.Erased.ReasonCode,
+		}},
 	}
 	if h, err = e.Quotes.ExecuteOn(ctx, h, order); err != nil {
 		return err
@@ -269,20 +316,4 @@ func (e *Eraser) letters(ctx context.Context, quoteID string, did *Erasure) erro
 		did.Letters++
 	}
 	return nil
-}
-
-// quotesOf lists a customer's quotes.
-func (e *Eraser) quotesOf(ctx context.Context, customerID string) (ids []string, err error) {
-	for cursor := ""; ; {
-		page, err := e.Projections.List(ctx, customerID, cursor, 100)
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range page.Quotes {
-			ids = append(ids, line.QuoteID)
-		}
-		if cursor = page.Next; cursor == "" {
-			return ids, nil
-		}
-	}
 }
