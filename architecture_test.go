@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"workflows":          {"domain", "schemas", "internal"},
 	"handlers":           {"domain", "schemas", "internal", "workflows"},
 	"local":              nil,
-	"console":            {"internal/page", "internal/bounds", "internal/platform"},
+	"console":            {"internal/page", "internal/bounds", "internal/platform", "internal/ops/deadletter"},
 	"system":             {"domain", "schemas", "internal", "workflows", "handlers", "local", "console"},
 	"cmd/bootstrap":      {"internal/platform", "handlers"},
 	"cmd/milepost":       {"domain", "schemas", "internal", "handlers", "local", "system", "console"},

@@ -24,7 +24,7 @@ type Options struct {
 	AWS aws.Config
 	// Stack is the name of the stack.
 	Stack string
-	// Real marks an account of AWS, around which pages have a frame of another colour.
+	// Real marks an account of AWS, around which pages have a frame of another color.
 	Real bool
 	// Writable allows what changes something: starting, stopping, redriving, replaying.
 	Writable bool
@@ -48,6 +48,8 @@ type Seam struct {
 	Link func(id string) string
 	// Log is the output of the stack that names the table of events, Bus that which names the bus.
 	Log, Bus string
+	// Annotation is the one of X-Ray that has the id.
+	Annotation string
 }
 
 // Console serves the pages.
@@ -82,16 +84,29 @@ func New(o Options) *Console {
 // routes says which page answers what. What changes something is a POST.
 func (c *Console) routes() {
 	for pattern, h := range map[string]handler{
-		"GET /{$}":                            c.now,
-		"GET /machines":                       c.machines,
-		"GET /machines/{machine}":             c.machine,
-		"POST /machines/{machine}/executions": c.change(c.start),
-		"GET /executions/{arn}":               c.execution,
-		"GET /executions/{arn}/machine.svg":   c.drawing,
-		"GET /executions/{arn}/history.json":  c.export,
-		"POST /executions/{arn}/stop":         c.change(c.stop),
-		"POST /executions/{arn}/redrive":      c.change(c.redrive),
-		"/":                                   c.notFound,
+		"GET /{$}":                               c.now,
+		"GET /machines":                          c.machines,
+		"GET /machines/{machine}":                c.machine,
+		"POST /machines/{machine}/executions":    c.change(c.start),
+		"GET /executions/{arn}":                  c.execution,
+		"GET /executions/{arn}/machine.svg":      c.drawing,
+		"GET /executions/{arn}/history.json":     c.export,
+		"POST /executions/{arn}/stop":            c.change(c.stop),
+		"POST /executions/{arn}/redrive":         c.change(c.redrive),
+		"GET /failures":                          c.failures,
+		"GET /failures/{place}":                  c.failure,
+		"POST /failures/{place}/redrive":         c.change(c.redriveLetters),
+		"GET /streams/{id}":                      c.stream,
+		"GET /find":                              c.find,
+		"GET /inside":                            c.inside,
+		"GET /functions/{function}":              c.function,
+		"POST /functions/{function}/invocations": c.change(c.invoke),
+		"GET /tables/{table}":                    c.table,
+		"GET /bus":                               c.busPage,
+		"POST /bus":                              c.wouldHear,
+		"POST /replays":                          c.change(c.startReplay),
+		"POST /replays/{replay}/cancel":          c.change(c.cancelReplay),
+		"/":                                      c.notFound,
 	} {
 		c.mux.Handle(pattern, c.serve(h))
 	}
@@ -203,5 +218,5 @@ type shown struct {
 
 // places are the pages in the bar.
 var places = []page.Place{
-	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"},
+	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
 }

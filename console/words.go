@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"html/template"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,12 +14,14 @@ import (
 
 // words are the functions of the console's templates besides those of every page.
 var words = template.FuncMap{
-	"short":  states.Short,
-	"time":   clock,
-	"pretty": pretty,
-	"quote":  shellQuoted,
-	"title":  func(text string) string { return strings.ReplaceAll(strings.ToLower(text), "_", " ") },
-	"tail":   tail,
+	"short":    states.Short,
+	"time":     clock,
+	"pretty":   pretty,
+	"quote":    shellQuoted,
+	"title":    func(text string) string { return strings.ReplaceAll(strings.ToLower(text), "_", " ") },
+	"tail":     tail,
+	"plural":   plural,
+	"function": functionName,
 }
 
 // clock writes an instant as a log does, in UTC; "–" for none.
@@ -67,6 +71,15 @@ func tail(arn string) string {
 	return arn
 }
 
+// functionName is the name in a function's ARN, which may end in a version or an alias.
+func functionName(arn string) string {
+	if _, name, ok := strings.Cut(arn, ":function:"); ok {
+		name, _, _ = strings.Cut(name, ":")
+		return name
+	}
+	return tail(arn)
+}
+
 // command is an aws command line that asks what a page shows.
 func (c *Console) command(words ...string) string {
 	line := []string{"aws"}
@@ -108,3 +121,31 @@ func small(value any) any {
 	}
 	return value
 }
+
+// number is one as JSON has it: all its digits.
+type number string
+
+// MarshalJSON writes the digits.
+func (n number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+
+// textOf is a value of plain data as a text, "" if it is none.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case number:
+		return string(v)
+	}
+	return ""
+}
+
+// plural counts things.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// pathOf makes a text a part of a path.
+func pathOf(text string) string { return url.PathEscape(strings.TrimSpace(text)) }

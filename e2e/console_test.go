@@ -1,16 +1,20 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"milepost/console"
+	"milepost/local/fault"
 	"milepost/system"
 )
 
@@ -201,6 +205,133 @@ func TestTheConsoleLetsInWhoHasTheLink(t *testing.T) {
 		}
 		if w := stranger.send("GET", regexp.MustCompile(`/app/assets/[^"]*`).FindString(o.get("/machines")), nil, nil); w.Code != http.StatusOK {
 			t.Errorf("the stylesheet: %d", w.Code)
+		}
+	})
+}
+
+// TestTheConsoleShowsAQuoteAsAWhole: its events with causes, its executions and traces, and the way to the web app.
+func TestTheConsoleShowsAQuoteAsAWhole(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{TraceAll: true})
+		id := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		o := s.operator(nil)
+		shown := o.assertShows("/streams/"+strings.ToLower(id), "1. QuoteRequested", "QuoteOffered", "because of <a href=\"#v1\">1</a>", "personal members sealed",
+			"by <strong>ada</strong>", id+"-1", "/traces/1-", "http://127.0.0.1:8080/app/quotes/"+id)
+		if strings.Contains(shown, "RS000001") || strings.Contains(shown, "1988-03-10") {
+			t.Error("the console shows personal data")
+		}
+		for target, status := range map[string]int{"/streams/nothing": 404, "/streams/01KXAMPE0000000000000000QT": 404} {
+			if w := o.send(http.MethodGet, target, nil, nil); w.Code != status {
+				t.Errorf("%s: %d", target, w.Code)
+			}
+		}
+	})
+}
+
+// TestAFailureIsFoundUnderstoodAndRedriven on the pages: the rating fails until it is mended.
+func TestAFailureIsFoundUnderstoodAndRedriven(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		var broken atomic.Bool
+		broken.Store(true)
+		plan := &fault.Plan{Invoke: func(ctx context.Context, name string, payload []byte, next func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
+			if broken.Load() && (strings.Contains(name, "RateFunction") || strings.Contains(name, "ProjectFunction")) {
+				return nil, errors.New("the plan is gone")
+			}
+			return next(ctx, payload)
+		}}
+		s := mustRun(t, system.Options{Faults: plan})
+		id := s.submit("ada", example())
+		time.Sleep(30 * time.Minute)
+		o := s.operator(nil)
+		overview := o.assertShows("/failures", "4 failures</h1>", ">3</span>", ">1</span>")
+		queue := regexp.MustCompile(`/failures/(milepost-[a-z-]*invocations)"`).FindStringSubmatch(overview)[1]
+		letter := o.assertShows("/failures/"+queue, "failed invocation of milepost-ProjectFunction", "the plan is gone", id)
+		if t.Failed() {
+			t.Fatal(overview)
+		}
+		message := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(letter)[1]
+		execution := regexp.MustCompile(`/executions/[^"]*`).FindString(o.assertShows("/failures/milepost-quote", "failed execution", "Redrive all 1"))
+		o.assertShows(execution, ">failed<", "Rate the quote", "the plan is gone")
+		tried := o.send(http.MethodPost, "/failures/"+queue+"/redrive", url.Values{"do": {"try-all"}}, nil)
+		if !strings.Contains(tried.Body.String(), "3 failures could be redriven") {
+			t.Errorf("tried: %d %s", tried.Code, tried.Body)
+		}
+		broken.Store(false)
+		if w := o.send(http.MethodPost, "/failures/"+queue+"/redrive", url.Values{"do": {"chosen"}}, nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("nothing is chosen: %d", w.Code)
+		}
+		for place, form := range map[string]url.Values{queue: {"do": {"chosen"}, "id": {message}}, "milepost-quote": {"do": {"all"}}} {
+			if w := o.send(http.MethodPost, "/failures/"+place+"/redrive", form, nil); !strings.Contains(w.Body.String(), "1 failure redriven") {
+				t.Errorf("%s: %d %s", place, w.Code, w.Body)
+			}
+		}
+		if w := o.send(http.MethodPost, "/failures/"+queue+"/redrive", url.Values{"do": {"all"}}, nil); !strings.Contains(w.Body.String(), "2 failures redriven") {
+			t.Errorf("the others: %d %s", w.Code, w.Body)
+		}
+		time.Sleep(time.Minute)
+		o.assertShows("/failures", "Nothing failed that nobody has dealt with")
+		if v := s.read("ada", id); v.Status != "QUOTED" {
+			t.Errorf("in the end: %+v", v)
+		}
+	})
+}
+
+func TestTheConsoleShowsTheBusAndReplays(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		s.submit("ada", example())
+		s.settle()
+		time.Sleep(time.Minute)
+		o := s.operator(nil)
+		bus := o.assertShows("/bus", "rules</h1>", "QuoteRequested", "hears no replays", "milepost-undelivered-events", "Nothing was replayed yet")
+		asked := o.send(http.MethodPost, "/bus", url.Values{"event": {`{"id":"1","account":"1","source":"milepost.quote","time":"2026-05-01T12:00:00Z","region":"us-east-1","resources":[],"detail-type":"QuoteRequested","detail":{}}`}}, nil)
+		if asked.Code != http.StatusOK || strings.Count(asked.Body.String(), `>yes</span>`) < 3 || !strings.Contains(asked.Body.String(), "<td>no</td>") {
+			t.Errorf("what would hear an event: %d %s", asked.Code, asked.Body)
+		}
+		if wrong := o.send(http.MethodPost, "/bus", url.Values{"event": {"{"}}, nil); !strings.Contains(wrong.Body.String(), `role="alert"`) {
+			t.Errorf("no event: %d %s", wrong.Code, wrong.Body)
+		}
+		archive := regexp.MustCompile(`<option>([^<]+)</option>`).FindStringSubmatch(bus)[1]
+		o.post("/replays", url.Values{"archive": {archive}, "from": {"2026-05-01T11:00"}, "to": {"2026-05-01T13:00"}, "name": {"by-hand"}})
+		time.Sleep(10 * time.Minute)
+		o.assertShows("/bus", "by-hand", ">completed<", "100 %")
+		if w := o.send(http.MethodPost, "/replays", url.Values{"archive": {archive}}, nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("a replay without a window: %d", w.Code)
+		}
+	})
+}
+
+func TestTheConsoleShowsWhatIsInside(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		id := s.submit("ada", example())
+		s.settle()
+		o := s.operator(nil)
+		inside := o.assertShows("/inside", "AWS::DynamoDB::Table", "/tables/milepost-events", "/machines/milepost-quote")
+		at := regexp.MustCompile(`/functions/[^"]*Estimates[^"]*`).FindString(inside)
+		o.assertShows(at, "estimates", "Timeout", "Invoke it")
+		answer := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {`{"routeKey":"GET /options","requestContext":{}}`}}, nil)
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "It answered") {
+			t.Errorf("invoked: %d %s", answer.Code, answer.Body)
+		}
+		if w := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("no JSON: %d", w.Code)
+		}
+		o.assertShows("/tables/milepost-events?value=quote-"+id, "QuoteRequested", "streamId")
+		first := o.get("/tables/milepost-quote-search")
+		if next := regexp.MustCompile(`\?value=&amp;next=([^"]*)`).FindStringSubmatch(first); next != nil {
+			o.get("/tables/milepost-quote-search?next=" + url.QueryEscape(next[1]))
+		}
+		if w := o.send(http.MethodGet, "/tables/milepost-events?next=x", nil, nil); w.Code != http.StatusBadRequest {
+			t.Errorf("a page that is not there: %d", w.Code)
+		}
+		for _, secret := range []string{"LINK_KEY", "SESSION_KEY"} {
+			for _, f := range regexp.MustCompile(`/functions/[^"]*`).FindAllString(inside, -1) {
+				if shown := o.get(f); strings.Contains(shown, secret+"<") && !strings.Contains(shown, "(not shown)") {
+					t.Errorf("%s shows %s", f, secret)
+				}
+			}
 		}
 	})
 }

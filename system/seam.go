@@ -13,7 +13,7 @@ import (
 // http://127.0.0.1:8080/app.
 func Seam(web string) console.Seam {
 	return console.Seam{
-		What: "quote", Log: "EventsTableName", Bus: "EventBusName",
+		What: "quote", Log: "EventsTableName", Bus: "EventBusName", Annotation: "quote_id",
 		Stream: func(id string) (string, bool) {
 			_, err := ulid.ParseStrict(id)
 			return quotestore.StreamID(strings.ToUpper(id)), err == nil
