@@ -56,7 +56,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	t.Parallel()
 	// On AWS, Step Functions itself sends traces with these.
 	var onAWS []string
-	for _, role := range []string{"PlaybackWorkflowRole", "QuoteWorkflowRole", "RebuildWorkflowRole"} {
+	for _, role := range []string{"ErasureWorkflowRole", "PlaybackWorkflowRole", "QuoteWorkflowRole", "RebuildWorkflowRole"} {
 		for _, action := range []string{"GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"} {
 			onAWS = append(onAWS, role+": xray:"+action+" on *")
 		}
@@ -144,6 +144,15 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 		s.set(id, 1, "note", "somebody changed it")
 		s.mustStore(quotetest.Logs[0], func(int) int { return 2 }) // whose events arrive long after they occurred
 		time.Sleep(2 * time.Minute)
+		s.call(s.token("bob", "quotes"), "PUT", "/drafts/"+ulid.Make().String(), `{"step":"a","request":{}}`, "If-None-Match", "*")
+		for _, item := range s.scan(notificationsTable) { // from before letters were sealed
+			if text(item, "sealedFor") == "bob" {
+				delete(item, "sealedFor")
+				s.damage(notificationsTable, item, "letter", stored.Text("{}"))
+			}
+		}
+		s.submit("fay", example()) // in the span of the log that an erasure searches
+		s.eraseByTwo("bob")
 		s.withoutKey("ada")
 	}
 	t.Run("by an ordinary quote, but for those of the failures", func(t *testing.T) {

@@ -193,6 +193,11 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 		r.Headers["if-match"] = "*"
 		invoke("commands", r) // an amendment that changes nothing, and a withdrawal that does not fit its schema
 	}
+	asking := request(`{"reasonCode":"CUSTOMER_REQUEST","text":"` + personal[0] + ` asked for it"}`)
+	asking.RouteKey, asking.PathParameters = "POST /customers/{customerId}/erasure", map[string]string{"customerId": "ann"}
+	asking.RequestContext.Authorizer.JWT.Claims = map[string]string{"sub": "sam", "scope": "staff"}
+	invoke("erasures", asking)
+	invoke("erase", `{"step":"keys","order":{"customerId":"ann","by":"eve","reasonCode":"X"},"did":{"customerId":"ann"}}`) // which nobody has confirmed
 	invoke("openapi", `{}`)
 	invoke("live", `{"requestContext":{"routeKey":"$connect","connectionId":"c="},"queryStringParameters":{"ticket":"none"}}`)
 	invoke("push", notice("QuoteOffered"))

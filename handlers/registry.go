@@ -15,6 +15,7 @@ import (
 	"milepost/handlers/commands"
 	"milepost/handlers/confirmations"
 	"milepost/handlers/drafts"
+	"milepost/handlers/erasures"
 	"milepost/handlers/estimates"
 	"milepost/handlers/expire"
 	"milepost/handlers/head"
@@ -34,6 +35,7 @@ import (
 	"milepost/handlers/vinlookup"
 	"milepost/handlers/web"
 	"milepost/internal/platform"
+	"milepost/workflows/erase"
 	"milepost/workflows/playback"
 	workflow "milepost/workflows/quote"
 	"milepost/workflows/rebuild"
@@ -52,6 +54,8 @@ var Registry = map[string]Constructor{
 	"openapi":         openapi.New,
 	"estimates":       estimates.New,
 	"drafts":          drafts.New,
+	"erasures":        erasures.New,
+	"erase":           erase.New,
 	"web":             web.New,
 	"live":            live.New,
 	"push":            push.New,

@@ -142,6 +142,8 @@ var kept = map[string][]struct{ eventType, at string }{
 	"DraftContent":        nil, // which is sealed as a whole, and in no event
 	"Revealing":           nil, // which has codes alone
 	"EstimateRequest":     nil, // of which nothing is kept
+	"ErasureRequest":      nil, // whose words are sealed in a table, and in no event
+	"ErasureConfirmation": nil, // which has an id alone
 }
 
 // TestWordsOfARequestAreSealed goes through the bodies of all requests: every member that takes words is bounded and
@@ -251,7 +253,8 @@ var notWritten = map[string]string{
 	"name": "of a reporting agency", "address": "of a reporting agency", "phone": "of a reporting agency",
 	"errorCode": "of the VIN decoder", "make": "of the VIN decoder", "model": "of the VIN decoder", "bodyClass": "of the VIN decoder",
 	"gvwr": "of the VIN decoder", "provider": "the name of one", "underwriter": "the subject of a token", "by": "the subject of a token",
-	"customerId": "the subject of a token", "eventId": "made here", "pointer": "made here", "text": "see impersonal",
+	"requestedBy": "the subject of a token",
+	"customerId":  "the subject of a token", "eventId": "made here", "pointer": "made here", "text": "see impersonal",
 	"ticket": "of a correction, which is about many quotes", "engine": "of a correction, which is about many quotes",
 	"type": "of an incident, a code of the request or the agency", "unavailable": "a code, made here",
 }

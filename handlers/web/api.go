@@ -56,6 +56,11 @@ var functions = map[string]string{
 	"PUT /drafts/{draftId}":    "DRAFTS_FUNCTION_NAME",
 	"DELETE /drafts/{draftId}": "DRAFTS_FUNCTION_NAME",
 
+	"GET /customers/{customerId}/erasure":               "ERASURES_FUNCTION_NAME",
+	"POST /customers/{customerId}/erasure":              "ERASURES_FUNCTION_NAME",
+	"DELETE /customers/{customerId}/erasure":            "ERASURES_FUNCTION_NAME",
+	"POST /customers/{customerId}/erasure/confirmation": "ERASURES_FUNCTION_NAME",
+
 	"GET /offers/{token}":               "OFFERS_FUNCTION_NAME",
 	"GET /offers/{token}/confirmation":  "CONFIRMATIONS_FUNCTION_NAME",
 	"POST /offers/{token}/confirmation": "CONFIRMATIONS_FUNCTION_NAME",

@@ -60,7 +60,7 @@ func (e *Eraser) Do(ctx context.Context, t Task, enough func() bool) (Task, erro
 		return t, &platform.BadPayload{Err: fmt.Errorf("an erasure of %q that reports one of %q", t.Order.CustomerID, t.Did.CustomerID)}
 	}
 	if (t.Step == Late || t.Step == Search) && time.Now().Before(t.Until) {
-		return t, &TooEarly{t.Until}
+		return t, &platform.TransientFailure{Err: &TooEarly{t.Until}} // clocks differ: it is tried again
 	}
 	var err error
 	switch t.Step {
