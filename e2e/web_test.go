@@ -316,6 +316,10 @@ func TestACustomerQuotesAndAcceptsWithoutScripts(t *testing.T) {
 		if !strings.Contains(p.Text, "Take this offer") {
 			t.Fatalf("no offer: %s", p.Text)
 		}
+		id := strings.TrimPrefix(p.At.Path, "/app/quotes/")
+		if request := s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/request", ""); !strings.Contains(string(request.Body), `"acknowledged":[{"code":"REPORTS","version":"2026.1-draft"},{"code":"TRUTH"`) {
+			t.Errorf("what the customer acknowledged is not recorded: %s", request.Body)
+		}
 		if why := b.get(p.At.Path + "/price"); why.Status != 200 || !strings.Contains(why.Text, "Base rate") {
 			t.Errorf("why: %d", why.Status)
 		}

@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestEveryMemberOfARequestIsAskedFor(t *testing.T) {
 	}
 	walk(components["QuoteRequest"].(map[string]any), "")
 	all := options.All()
-	var asked []string
+	var asked, acknowledged []string
 	for _, q := range all.Questions {
 		if q.Ask == "" {
 			t.Errorf("%s has no question", q.Member)
@@ -53,8 +54,16 @@ func TestEveryMemberOfARequestIsAskedFor(t *testing.T) {
 		}
 		if c.Member != "" {
 			asked = append(asked, c.Member)
+		} else {
+			acknowledged = append(acknowledged, c.Code)
 		}
 	}
+	of := components["QuoteRequest"].(map[string]any)["properties"].(map[string]any)["acknowledged"].(map[string]any)["items"].(map[string]any)
+	if known := of["properties"].(map[string]any)["code"].(map[string]any)["enum"]; !reflect.DeepEqual(known, []any{"REPORTS", "TRUTH"}) ||
+		!slices.Equal(acknowledged, []string{"REPORTS", "TRUTH"}) {
+		t.Errorf("a request acknowledges %v, and the options ask for %v", known, acknowledged)
+	}
+	members = slices.DeleteFunc(members, func(m string) bool { return strings.HasPrefix(m, "/acknowledged") }) // by consents
 	slices.Sort(members)
 	slices.Sort(asked)
 	if !slices.Equal(members, asked) {

@@ -21,8 +21,16 @@ type Request struct {
 	Vehicles      []rating.Vehicle  `json:"vehicles"`
 	// Address is the household's; providers match people better with it.
 	Address *Address `json:"address,omitempty"`
+	// Acknowledged are the notices that the customer acknowledged, none where nobody asked.
+	Acknowledged []Acknowledgment `json:"acknowledged,omitempty"`
 	// Contact is nil if the customer shall not be notified.
 	Contact *Contact `json:"contact,omitempty"`
+}
+
+// Acknowledgment says which notice a customer acknowledged, in which version.
+type Acknowledgment struct {
+	Code    string `json:"code"`
+	Version string `json:"version"`
 }
 
 // Driver is a rated, excluded or listed driver with the personal data that a history report needs.

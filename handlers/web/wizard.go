@@ -356,10 +356,13 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 	}
 	view := &problemView{Title: "One more thing"}
 	f.errors = map[string]string{}
+	var acknowledged []map[string]string
 	for _, c := range o.Consents {
 		if name := "consent:" + c.Code; c.Required && c.Member == "" && r.PostForm.Get(name) != "true" {
 			f.errors[name] = "We cannot give you an offer without this. Please tick the box, or save the quote for later."
 			view.Errors = append(view.Errors, problemLine{name, f.errors[name]})
+		} else if c.Required && c.Member == "" {
+			acknowledged = append(acknowledged, map[string]string{"code": c.Code, "version": c.Version})
 		}
 	}
 	if view.Errors != nil {
@@ -368,6 +371,7 @@ func (h *web) submitDraft(w http.ResponseWriter, r *http.Request, d draft, f *fo
 		}
 		return h.step(w, r, http.StatusUnprocessableEntity, d, f, view)
 	}
+	request["acknowledged"] = acknowledged
 	q := Request{Route: "POST /quotes", Body: request, Header: map[string]string{"idempotency-key": "draft-" + d.ID}}
 	if d.Client != "" {
 		q.Header["on-behalf-of"] = d.Client
