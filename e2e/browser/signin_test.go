@@ -66,5 +66,18 @@ func TestPagesOfAFilledSystem(t *testing.T) {
 	}
 	uwe.visit("/app/find")
 	uwe.check("find")
+	uwe.visit("/app/customers/ada/erasure")
+	uwe.check("erasure")
+	uwe.fills("text", "By letter of May 2, to our office")
+	uwe.clicks("Ask to erase")
+	uwe.awaits("You asked for it yourself")
+	uwe.check("erasure-asked")
 	uwe.signOut()
+	sue := s.person("sue")
+	sue.signIn("/app/customers/ada/erasure")
+	sue.check("erasure-to-confirm")
+	sue.clicks("Erase the customer")
+	sue.awaits("It is being erased")
+	sue.check("erasure-running")
+	sue.signOut()
 }

@@ -2,8 +2,10 @@ package erase_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,4 +172,47 @@ func TestNobodyIsErasedWhoIsNot(t *testing.T) {
 
 func orderOf(c quote.Command) quotestore.Order {
 	return quotestore.Order{ID: "late", Actor: "ada", CorrelationID: "late", At: time.Now().UTC(), Command: c}
+}
+
+// TestATaskGoesOnFromWhatWasHandedOn: between any two calls it is JSON, and a call that is repeated changes nothing.
+func TestATaskGoesOnFromWhatWasHandedOn(t *testing.T) {
+	desk(t, func(t *testing.T, s *stacktest.Stack, e *erase.Eraser) {
+		task := erase.Begin(order)
+		for calls := 0; task.Step != erase.Done; calls++ {
+			if calls == 10 {
+				t.Fatalf("after %d calls it is at %q", calls, task.Step)
+			}
+			text, err := json.Marshal(task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				task = erase.Task{}
+				if err := json.Unmarshal(text, &task); err != nil {
+					t.Fatal(err)
+				}
+				at := task.Step
+				task, err = e.Do(t.Context(), task, func() bool { return true })
+				if early, ok := errors.AsType[*erase.TooEarly](err); ok {
+					if at != erase.Late || !early.Until.After(time.Now()) {
+						t.Fatalf("%s: %v at %s", at, err, time.Now())
+					}
+					time.Sleep(time.Until(early.Until))
+					task, err = e.Do(t.Context(), task, func() bool { return true })
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", at, err)
+				}
+			}
+		}
+		assertErased(t, s, first, second)
+		if left, err := e.Run(t.Context(), order); err != nil || left.Noted != 0 {
+			t.Errorf("%+v, %v, want nothing left to do", left, err)
+		}
+		bad := erase.Begin(order)
+		bad.Step = "other"
+		if _, err := e.Do(t.Context(), bad, nil); err == nil || !strings.Contains(err.Error(), `no step "other"`) {
+			t.Errorf("another step: %v", err)
+		}
+	})
 }
