@@ -369,8 +369,8 @@ func TestAnInterruptedRedriveGivesBackWhatItHolds(t *testing.T) {
 func TestDlqRefuses(t *testing.T) {
 	inMemory(t, nil, func(t *testing.T, s *running) {
 		for _, row := range []struct{ args, out, err string }{
-			{"show x", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
-			{"redrive x --all", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, playback, quote, rebuild\n"},
+			{"show x", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, erasure, playback, quote, rebuild\n"},
+			{"redrive x --all", "", "milepost: the stack milepost has no queue or workflow x; it has: failed-invocations, stream-failures, undelivered-events, erasure, playback, quote, rebuild\n"},
 			{"show stream-failures --stack=other", "", "milepost: there is no stack other; is --stack its name, and --endpoint its address?\n"},
 			{"redrive stream-failures --id=x", "milepost-stream-failures: 0 redriven, x not found\n", ""},
 		} {
