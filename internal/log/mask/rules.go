@@ -37,6 +37,7 @@ var rules = map[string]func(s *stream, of map[string]any, text string) any{
 	"sourceIp":     func(*stream, map[string]any, string) any { return "192.0.2.1" }, // which is nobody's
 	"underwriter":  func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
 	"by":           func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
+	"requestedBy":  func(s *stream, _ map[string]any, text string) any { return s.subject(text) },
 	"eventId":      func(s *stream, _ map[string]any, text string) any { return s.id(text) },
 	"correctionId": func(s *stream, _ map[string]any, text string) any { return s.id(text) },
 	"reason":       reason,
