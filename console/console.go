@@ -97,6 +97,9 @@ func (c *Console) routes() {
 		"GET /failures/{place}":                  c.failure,
 		"POST /failures/{place}/redrive":         c.change(c.redriveLetters),
 		"GET /streams/{id}":                      c.stream,
+		"GET /traces":                            c.traces,
+		"GET /traces/{trace}":                    c.oneTrace,
+		"GET /map":                               c.serviceMap,
 		"GET /find":                              c.find,
 		"GET /inside":                            c.inside,
 		"GET /functions/{function}":              c.function,
@@ -154,9 +157,9 @@ func asRefusal(err error) *refusal {
 		return r
 	}
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
-		status := http.StatusBadGateway
-		if answer.ErrorFault() == smithy.FaultClient {
-			status = http.StatusUnprocessableEntity
+		status := http.StatusUnprocessableEntity
+		if answer.ErrorFault() == smithy.FaultServer {
+			status = http.StatusBadGateway
 		}
 		title := answer.ErrorCode()
 		if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
@@ -218,5 +221,5 @@ type shown struct {
 
 // places are the pages in the bar.
 var places = []page.Place{
-	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
+	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/traces", Text: "Traces"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milepost/console/states"
+	"milepost/console/trace"
 )
 
 // words are the functions of the console's templates besides those of every page.
@@ -22,6 +23,9 @@ var words = template.FuncMap{
 	"tail":     tail,
 	"plural":   plural,
 	"function": functionName,
+	"list":     func(all ...string) []string { return all },
+	"calls":    callsOf,
+	"wait":     func(s *trace.Span) time.Duration { return s.Start - s.Waited },
 }
 
 // clock writes an instant as a log does, in UTC; "–" for none.
@@ -69,6 +73,15 @@ func tail(arn string) string {
 		return arn[i+1:]
 	}
 	return arn
+}
+
+// callsOf says what a span called, "" if nothing.
+func callsOf(s *trace.Span) string {
+	n, took := s.Calls()
+	if n == 0 {
+		return ""
+	}
+	return plural(n, "call") + ", " + states.Short(took)
 }
 
 // functionName is the name in a function's ARN, which may end in a version or an alias.

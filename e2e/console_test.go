@@ -16,6 +16,7 @@ import (
 	"milepost/console"
 	"milepost/local/fault"
 	"milepost/system"
+	"milepost/system/bureau"
 )
 
 // operator is somebody at the console, in a browser without scripts.
@@ -331,6 +332,38 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 				if shown := o.get(f); strings.Contains(shown, secret+"<") && !strings.Contains(shown, "(not shown)") {
 					t.Errorf("%s shows %s", f, secret)
 				}
+			}
+		}
+	})
+}
+
+// TestASlowProviderIsFoundByTheCriticalPath: the agency takes seconds, and the page of the trace says so first.
+func TestASlowProviderIsFoundByTheCriticalPath(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		agency := bureau.New(bureau.Options{Key: agencyKey})
+		s := mustRun(t, system.Options{TraceAll: true, Agency: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(3 * time.Second)
+			agency.ServeHTTP(w, r)
+		})})
+		id := s.submit("ada", example())
+		time.Sleep(2 * time.Minute)
+		o := s.operator(nil)
+		at := regexp.MustCompile(`/traces/1-[^"]*`).FindString(o.assertShows("/traces?id="+id+"&least=2", "aws xray get-trace-summaries"))
+		shown := o.assertShows(at, "What decided how long it took", "accident-history", "/streams/"+id, "critical")
+		if first := regexp.MustCompile(`(?s)<ol class="tight-list"><li>(.*?)</li>`).FindStringSubmatch(shown)[1]; !strings.Contains(first, "3.0 s") || !strings.Contains(first, "accident-history") {
+			t.Errorf("the slowest of the critical path is %s", first)
+		}
+		o.assertShows(at+"?calls=yes", "DynamoDB")
+		if few := o.get(at + "?least=1000"); strings.Contains(few, "milepost-VinLookupFunction</a>") {
+			t.Error("what took a moment is shown among what took a second")
+		}
+		o.assertShows("/map", "milepost-AccidentHistoryFunction", "accident-history", "<svg")
+		for target, status := range map[string]int{
+			"/traces/1-aaaaaaaa-bbbbbbbbbbbbbbbbbbbbbbbb": 404, "/traces?minutes=0": 400, "/traces?minutes=x": 400, "/traces?only=luck": 400, "/traces?least=long": 400,
+			"/traces?filter=nonsense((": 422, at + "?least=x": 400,
+		} {
+			if w := o.send(http.MethodGet, target, nil, nil); w.Code != status {
+				t.Errorf("%s: %d, want %d: %.300s", target, w.Code, status, w.Body)
 			}
 		}
 	})
