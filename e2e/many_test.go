@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,7 +70,7 @@ func TestManyPagesAreOpen(t *testing.T) {
 		}
 		delays[i] = time.Since(began)
 	}
-	slices.SortFunc(delays, func(a, b time.Duration) int { return cmp.Compare(a, b) })
+	slices.Sort(delays)
 	t.Logf("%d pages: %.0f KB each, %.2f ms to connect each; a bell after the request: median %v, slowest %v",
 		n, (after-before)*1024/float64(n), float64(connected.Milliseconds())/float64(n), delays[rings/2].Round(time.Millisecond), delays[rings-1].Round(time.Millisecond))
 }

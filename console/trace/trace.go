@@ -287,7 +287,7 @@ func (t *Trace) merge(order []*Span) {
 }
 
 // critical finds the path: back from the last end, always to what ended last before. Where a workflow waits for an answer,
-// the path goes on with whoever worked on it meanwhile.
+// the path continues with whoever worked on it meanwhile.
 func (t *Trace) critical() {
 	var last *Span
 	for s := range t.All() {
