@@ -100,6 +100,7 @@ func (c *Console) routes() {
 		"GET /traces":                            c.traces,
 		"GET /traces/{trace}":                    c.oneTrace,
 		"GET /map":                               c.serviceMap,
+		"GET /compare":                           c.compare,
 		"GET /find":                              c.find,
 		"GET /inside":                            c.inside,
 		"GET /functions/{function}":              c.function,

@@ -153,6 +153,11 @@ func TestAnExecutionIsStoppedAndRedrivenOnThePages(t *testing.T) {
 		if first := o.assertShows("/machines/milepost-quote", "1 failed"); strings.Index(first, ">by-hand<") > strings.Index(first, id+"-1") {
 			t.Error("what failed is not the first of the list")
 		}
+		both := "?a=" + url.QueryEscape(strings.TrimPrefix(failed, "/executions/")) + "&b=" + url.QueryEscape(strings.TrimPrefix(at, "/executions/"))
+		o.assertShows("/compare"+both, "by-hand", id+"-1", "how it went", "not reached", "Wait to ask again")
+		if w := o.send(http.MethodGet, "/compare?a=x", nil, nil); w.Code != http.StatusBadRequest && w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("compared with nothing: %d", w.Code)
+		}
 		if w := o.send(http.MethodPost, "/machines/milepost-quote/executions", url.Values{"input": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "InvalidExecutionInput") {
 			t.Errorf("an input that is no JSON: %d %s", w.Code, w.Body)
 		}

@@ -36,6 +36,7 @@ import (
 	"milepost/local/sns"
 	"milepost/local/sqs"
 	"milepost/local/stepfunctions"
+	"milepost/local/sts"
 	"milepost/local/storage"
 	"milepost/local/template"
 	"milepost/local/websocket"
@@ -215,6 +216,7 @@ func (s *Stack) serveAWS() {
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
 	e.Handle("TrentService", "", s.keys)
 	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
+	e.HandleQuery(sts.Version, sts.Namespace, sts.Service{})
 	e.HandleQuery(sns.Version, sns.Namespace, s.topics)
 	e.HandleREST("/v2/email/", s.mail)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))
