@@ -17,7 +17,11 @@ func SVG(m *Machine, run *Run, selected string, now time.Time, link func(state s
 		run = &Run{}
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg class="machine" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="The state machine as a graph; the table has the same states" xmlns="http://www.w3.org/2000/svg">`, d.W, d.H, d.W, d.H)
+	role := "img"
+	if link != nil { // which has links inside, as a picture may not
+		role = "group"
+	}
+	fmt.Fprintf(&b, `<svg class="machine" viewBox="0 0 %d %d" width="%d" height="%d" role="%s" aria-label="The state machine as a graph; the table has the same states" xmlns="http://www.w3.org/2000/svg">`, d.W, d.H, d.W, d.H, role)
 	b.WriteString(`<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>`)
 	containers := func(inner bool) {
 		for _, box := range d.Boxes {

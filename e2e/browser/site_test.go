@@ -41,7 +41,7 @@ func (s *site) link(quoteID string, valid time.Duration) string {
 }
 
 // open opens and starts a system for a test, and closes it when the test ends. Tests run beside each other.
-func open(t *testing.T) *site {
+func open(t *testing.T, change ...func(*system.Options)) *site {
 	t.Helper()
 	t.Parallel()
 	browser := mustBrowser(t)
@@ -58,9 +58,11 @@ func open(t *testing.T) *site {
 	var err error
 	parameters := system.Unbounded()
 	parameters["LinkKey"] = linkKey
-	s.System, err = system.Open(system.Options{
-		Template: "../../template.yaml", API: urls[0], AWS: urls[1], Bureau: urls[2], Parameters: parameters,
-	})
+	options := system.Options{Template: "../../template.yaml", API: urls[0], AWS: urls[1], Bureau: urls[2], Parameters: parameters}
+	for _, f := range change {
+		f(&options)
+	}
+	s.System, err = system.Open(options)
 	if err != nil {
 		t.Fatal(err)
 	}
