@@ -37,7 +37,7 @@ func freeText(c Command) (pointer, text string) {
 		return "/text", c.Text
 	case SubmitQuote, AmendQuote: // their texts are checked with their other facts
 	case AcceptQuote: // and signatures with the forms
-	case RecordVehicles, RecordAccidentHistory, RequestLookups, GiveUpLookups, ExpireQuote, RateQuote, RecordErasure, CorrectQuote:
+	case RecordVehicles, RecordAccidentHistory, ConfirmPhone, RequestLookups, GiveUpLookups, ExpireQuote, RateQuote, RecordErasure, CorrectQuote:
 	}
 	return "", ""
 }
