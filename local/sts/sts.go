@@ -25,7 +25,7 @@ type Service struct{}
 // identity is the answer, whose members are in the order of AWS's.
 type identity struct {
 	Arn     string
-	UserId  string //nolint:revive // as AWS writes it
+	UserId  string
 	Account string
 }
 
