@@ -26,7 +26,7 @@ import (
 )
 
 // optional are the variables without which a handler works too: those of VIN_PROVIDER=vpic are not read with another.
-var optional = []string{"TRACED_SHARE", "LINK_KEY_BEFORE", "VPIC_URL", "VIN_FALLBACK", "SESSION_KEY_BEFORE", "SIGN_IN_CLIENT_SECRET", "CONSOLE_URL"}
+var optional = []string{"LINK_KEY_BEFORE", "VPIC_URL", "VIN_FALLBACK", "SESSION_KEY_BEFORE", "SIGN_IN_CLIENT_SECRET", "CONSOLE_URL"}
 
 func TestEveryHandlerNamesAllThatItLacks(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ type handler struct {
 func New(env platform.Environment) (lambda.Handler, error) {
 	s := wiring.Of(env)
 	h := &handler{quotes: s.QuotesWithSnapshots(), quota: s.Quota()}
-	return api.Handler(env, h.carryOut), s.Err()
+	return api.Handler(env, h.carryOut, api.Traced(s.Share("TRACED_SHARE"))), s.Err()
 }
 
 // route is how one kind of command is read.

@@ -40,7 +40,7 @@ func New(env platform.Environment) (lambda.Handler, error) {
 	h := &handler{quotes: s.Quotes(), lines: s.Lines(), quota: s.Quota()}
 	h.quotes.OfCustomer = h.lines.Newest
 	h.quota.StillOpen = h.lines.StillOpen
-	return api.Handler(env, h.submit), s.Err()
+	return api.Handler(env, h.submit, api.Traced(s.Share("TRACED_SHARE"))), s.Err()
 }
 
 // accepted is the body of a 202.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -15,9 +14,12 @@ import (
 // Handler frames fn as the handler of API requests. fn gets the id of a quote as it is stored, in capitals, and never a
 // request with an unknown query parameter, unless the operation ignores these. An error that fn returns is answered as
 // a problem document; if it is the system's own fault, the invocation's log line says so.
-func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)) lambda.Handler {
+func Handler(env platform.Environment, fn func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error), change ...Option) lambda.Handler {
 	begin := platform.Frame(env)
-	share, badShare := shareOf(env)
+	var o options
+	for _, f := range change {
+		f(&o)
+	}
 	return platform.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 		var r events.APIGatewayV2HTTPRequest
 		if err := json.Unmarshal(payload, &r); err != nil {
@@ -26,9 +28,9 @@ func Handler(env platform.Environment, fn func(context.Context, events.APIGatewa
 		ctx, done := begin(ctx)
 		platform.Note(ctx, subject(r))
 		var response events.APIGatewayV2HTTPResponse
-		err := errors.Join(badShare, check(r))
+		err := check(r)
 		if err == nil {
-			ctx, err = traced(ctx, r, share)
+			ctx, err = traced(ctx, r, o.share)
 		}
 		if err == nil {
 			response, err = fn(ctx, r)

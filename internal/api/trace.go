@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -15,21 +13,16 @@ import (
 // traceHeader is the header by which an employee requests a trace of what follows from a request.
 const traceHeader = "milepost-trace"
 
-// shareOf reads the share of requests that are traced beyond those that Lambda samples, 0 if there is no variable.
-func shareOf(env platform.Environment) (float64, error) {
-	text := ""
-	if env.Getenv != nil {
-		text = env.Getenv("TRACED_SHARE")
-	}
-	if text == "" {
-		return 0, nil
-	}
-	share, err := strconv.ParseFloat(text, 64)
-	if err != nil || share < 0 || share > 1 {
-		return 0, fmt.Errorf("TRACED_SHARE is %q, not a share from 0 to 1", text)
-	}
-	return share, nil
+// Option changes how a Handler answers.
+type Option func(*options)
+
+type options struct {
+	// share is that of the requests that are traced beyond those that Lambda samples, from 0 to 1.
+	share float64
 }
+
+// Traced has a share of the requests traced, from 0 to 1, beyond those that Lambda samples.
+func Traced(share float64) Option { return func(o *options) { o.share = share } }
 
 // traced returns the context under which a request is carried out: what follows from it is traced if an employee
 // requests that, or if it belongs to the share of traced requests. It is sampled then, whatever Lambda decided about

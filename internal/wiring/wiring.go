@@ -121,6 +121,17 @@ func (s *System) Number(name string) int {
 	})
 }
 
+// Share returns a Required value that is a share, from 0 to 1. Err reports any other.
+func (s *System) Share(name string) float64 {
+	return parsed(s, name, func(text string) (float64, error) {
+		share, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(share >= 0 && share <= 1) {
+			return 0, fmt.Errorf("%q is not a share from 0 to 1", text)
+		}
+		return share, nil
+	})
+}
+
 // Amount returns a Required value that is an amount of dollars. Err reports any other.
 func (s *System) Amount(name string) decimal.Decimal { return parsed(s, name, decimal.Parse) }
 
