@@ -38,19 +38,24 @@ func TestAllThatIsMissingIsNamedOnce(t *testing.T) {
 
 func TestValuesThatAreNotValidAreNamed(t *testing.T) {
 	t.Parallel()
-	names := map[string]string{"N": "-1", "A": "much", "R": "quote", "QUOTES_PER_DAY": "ten"}
+	names := map[string]string{"N": "-1", "A": "much", "R": "quote", "QUOTES_PER_DAY": "ten", "S": "1.5", "T": "NaN"}
 	s := system(names)
 	s.Number("N")
 	s.Amount("A")
 	s.ARN("R")
 	s.Number("QUOTES_PER_DAY")
+	s.Share("S")
+	s.Share("T")
 	err := fmt.Sprint(s.Err())
 	for name := range names {
 		if !strings.Contains(err, name+": ") {
 			t.Errorf("%q does not name %s", err, name)
 		}
 	}
-	good := system(map[string]string{"N": "7", "A": "1.50", "R": "arn:aws:states:us-east-1:1:stateMachine:q"})
+	good := system(map[string]string{"N": "7", "A": "1.50", "R": "arn:aws:states:us-east-1:1:stateMachine:q", "S": "0.25"})
+	if share := good.Share("S"); share != .25 {
+		t.Errorf("a share is read as %v", share)
+	}
 	if n, a, r := good.Number("N"), good.Amount("A"), good.ARN("R"); n != 7 || a.String() != "1.50" || r.Resource != "stateMachine:q" || good.Err() != nil {
 		t.Errorf("%d %s %v %v", n, a, r, good.Err())
 	}
