@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"syscall"
 
@@ -72,6 +73,19 @@ func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
 	return cfg, nil
 }
 
+// addressOf is the address that a call tried, as far as its error says it.
+func addressOf(err error) string {
+	if sent, ok := errors.AsType[*url.Error](err); ok {
+		if at, err := url.Parse(sent.URL); err == nil {
+			return at.Scheme + "://" + at.Host
+		}
+	}
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Addr != nil {
+		return dial.Addr.String()
+	}
+	return "its address"
+}
+
 // plainly says in one line what an SDK client's error is about, and leaves other errors as they are.
 func plainly(err error) error {
 	call, ok := errors.AsType[*smithy.OperationError](err)
@@ -88,7 +102,7 @@ func plainly(err error) error {
 		return fmt.Errorf("%s %s: %s (%s)", call.Service(), call.Operation(), answer.ErrorMessage(), answer.ErrorCode())
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%s %s: nothing answers there; is milepost run running, and --endpoint its address?", call.Service(), call.Operation())
+		return fmt.Errorf("%s %s: nothing answers at %s; is milepost run running, and --endpoint its address?", call.Service(), call.Operation(), addressOf(err))
 	}
 	if unsent, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("%s %s: %w; is --endpoint the address of milepost run?", call.Service(), call.Operation(), unsent.Err)

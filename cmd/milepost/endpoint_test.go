@@ -56,7 +56,7 @@ func TestCommandsReachAWSOverTheNetwork(t *testing.T) {
 type absent struct{}
 
 func (absent) Do(*http.Request) (*http.Response, error) {
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4566}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
 func TestCommandsSayThatNothingRuns(t *testing.T) {
@@ -64,7 +64,7 @@ func TestCommandsSayThatNothingRuns(t *testing.T) {
 		s.aws = absent{}
 		for _, args := range []string{"replay start", "replay status", "replay cancel x", "dlq list", "dlq show x", "dlq redrive x --all"} {
 			got := s.milepost(strings.Fields(args)...)
-			if got.status != 1 || got.out != "" || !strings.HasSuffix(got.err, "nothing answers there; is milepost run running, and --endpoint its address?\n") {
+			if got.status != 1 || got.out != "" || !strings.HasSuffix(got.err, "nothing answers at 127.0.0.1:4566; is milepost run running, and --endpoint its address?\n") {
 				t.Errorf("%s: %+v", args, got)
 			}
 		}

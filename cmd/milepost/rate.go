@@ -11,8 +11,11 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
+	"milepost/domain/quote"
 	"milepost/domain/rating"
+	"milepost/schemas"
 )
 
 // rateCmd rates one request, or with Batch a request a line. It needs no network; the rate plans are in
@@ -25,11 +28,11 @@ type rateCmd struct {
 
 // Help describes the input.
 func (*rateCmd) Help() string {
-	return `The object has the request and the facts that were found: the decoded VINs and the drivers' histories. domain/rating/testdata/worked-examples.json has such objects. The output is JSON.
+	return `The object has the request and the facts that were found: the decoded VINs and the drivers' histories. domain/rating/testdata/worked-examples.json has such objects. A quote request, as the API takes it, is rated as of today with its VINs decoded and without any history. The output is JSON.
 
 Examples, one request, and a file with one per line:
 
-  milepost rate < request.json
+  milepost example | milepost rate
   milepost rate --batch < requests.ndjson`
 }
 
@@ -84,7 +87,33 @@ type rateCase struct {
 	Facts   rating.Facts    `json:"facts"`
 }
 
+// asRequested makes a case of a quote request, which the API takes and milepost example prints: as of today, with VINs
+// decoded by this program, and without any history. ok is false if the text is none.
+func asRequested(text []byte, now time.Time) (c rateCase, ok bool, err error) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil || members["drivers"] == nil || members["vehicles"] == nil {
+		return c, false, nil
+	}
+	var request quote.Request
+	if err := schemas.ValidateBody("QuoteRequest", text); err != nil {
+		return c, true, err
+	}
+	if err := json.Unmarshal(text, &request); err != nil {
+		return c, true, err
+	}
+	vehicles, err := quote.Identify(request, now.UTC().Year())
+	if err != nil {
+		return c, true, err
+	}
+	rated := request.Rating(request.Today(now))
+	c.Request, c.Facts = &rated, quote.Revision{Vehicles: vehicles}.Facts()
+	return c, true, nil
+}
+
 func parseRateCase(text []byte) (rateCase, error) {
+	if c, ok, err := asRequested(text, time.Now()); ok {
+		return c, err
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	var c rateCase

@@ -223,3 +223,34 @@ func BenchmarkRateBatch(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(examples)*b.N)/b.Elapsed().Seconds(), "requests/s")
 }
+
+// TestRateTakesWhatExamplePrints: the two commands of the help work together, and what is wrong with a request is named.
+func TestRateTakesWhatExamplePrints(t *testing.T) {
+	t.Parallel()
+	example, _, status := runMilepost(t, "", "example")
+	if status != 0 {
+		t.Fatal(status)
+	}
+	out, errs, status := runMilepost(t, example, "rate")
+	if status != 0 || !strings.Contains(out, `"outcome"`) || !strings.Contains(out, `"totalPremium"`) {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+	_, errs, status = runMilepost(t, strings.Replace(example, `"termMonths"`, `"months"`, 1), "rate")
+	if status != 1 || !strings.Contains(errs, "months") {
+		t.Errorf("a member that is not one: status %d, %s", status, errs)
+	}
+}
+
+func TestAloneAndHelpShowWhatThereIs(t *testing.T) {
+	t.Parallel()
+	alone, _, status := runMilepost(t, "")
+	if status != 0 || !strings.Contains(alone, "Show executions, traces") {
+		t.Errorf("alone: status %d, %s", status, alone)
+	}
+	if help, _, status := runMilepost(t, "", "help"); status != 0 || help != alone {
+		t.Errorf("help: status %d, %s", status, help)
+	}
+	if help, _, status := runMilepost(t, "", "help", "dlq", "redrive"); status != 0 || !strings.Contains(help, "--dry-run") {
+		t.Errorf("help dlq redrive: status %d, %s", status, help)
+	}
+}

@@ -297,7 +297,6 @@ func TestWrongUse(t *testing.T) {
 		status int
 		want   string // in the one line of the error
 	}{
-		{"no command", nil, 2, `expected one of "run",`},
 		{"an unknown command", []string{"rum"}, 2, `unexpected argument rum, did you mean "run"?`},
 		{"an unknown flag", []string{"run", "--fast"}, 2, "unknown flag --fast"},
 		{"a flag without its value", []string{"run", "--data"}, 2, "--data: expected file value"},

@@ -4,6 +4,7 @@ import (
 	"milepost/domain/civil"
 	"milepost/domain/plausible"
 	"milepost/domain/rating"
+	"milepost/domain/vehicle"
 )
 
 // Estimate is the result of a request from the stated answers and the VIN decoder alone, before any report is ordered.
@@ -11,6 +12,22 @@ import (
 type Estimate struct {
 	Revision
 	Notes []plausible.Finding
+}
+
+// Identify decodes the VINs of a request with the data in this program, as of a year. A vehicle without one is not known.
+func Identify(r Request, year int) (vehicles []VehicleLookup, err error) {
+	for _, v := range r.Vehicles {
+		fact := vehicle.Fact{Status: vehicle.Unavailable}
+		if v.VIN != "" {
+			d, err := vehicle.Identify(v.VIN, v.ModelYear, year)
+			if err != nil {
+				return nil, err
+			}
+			fact = vehicle.FactOf(d)
+		}
+		vehicles = append(vehicles, VehicleLookup{VehicleID: v.VehicleID, Fact: fact})
+	}
+	return vehicles, nil
 }
 
 // EstimateOf rates a request as of a day. It refuses a request for the same reasons as a submission, except for names.

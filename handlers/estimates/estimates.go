@@ -230,17 +230,9 @@ func within(at string, err error) error {
 
 // estimateOf rates a request. A vehicle without a VIN is rated as stated.
 func estimateOf(request quote.Request, now time.Time) (quote.Estimate, error) {
-	var vehicles []quote.VehicleLookup
-	for _, v := range request.Vehicles {
-		fact := vehicle.Fact{Status: vehicle.Unavailable}
-		if v.VIN != "" {
-			d, err := vehicle.Identify(v.VIN, v.ModelYear, now.UTC().Year())
-			if err != nil {
-				return quote.Estimate{}, err
-			}
-			fact = vehicle.FactOf(d)
-		}
-		vehicles = append(vehicles, quote.VehicleLookup{VehicleID: v.VehicleID, Fact: fact})
+	vehicles, err := quote.Identify(request, now.UTC().Year())
+	if err != nil {
+		return quote.Estimate{}, err
 	}
 	return quote.EstimateOf(request, request.Today(now), vehicles)
 }
