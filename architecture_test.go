@@ -261,7 +261,6 @@ func TestOnePlaceOpensASystem(t *testing.T) {
 	itself := map[string]string{
 		"internal/platform/environment.go":        "it is the environment of a process",
 		"internal/effects/messenger/messenger.go": "its clients never try again",
-		"internal/api/trace.go":                   "it is the frame of a function",
 		"internal/wiring/clients.go":              "it makes the clients",
 		"internal/wiring/wiring.go":               "it reads the variables",
 	}

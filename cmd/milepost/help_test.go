@@ -13,7 +13,7 @@ import (
 )
 
 // printsNoJSON are commands without --json: they serve, or their output is JSON anyway or meant for another program as it is.
-var printsNoJSON = []string{"run", "console", "token", "example", "rate", "vin"}
+var printsNoJSON = []string{"run", "console", "completion", "token", "example", "rate", "vin"}
 
 // commandLine is a line of an example that calls the program.
 var commandLine = regexp.MustCompile(`(?m)^ *(?:\$ )?(?:.* \| )?(?:go run \./cmd/)?milepost (.+)$`)

@@ -35,6 +35,9 @@ type commands struct {
 	Keys    keysCmd    `cmd:"" help:"Move the customers' keys to another system, or back."`
 	Mail    mailCmd    `cmd:"" help:"List notifications to customers and staff, and settle those that need a decision."`
 	Dlq     dlqCmd     `cmd:"" help:"Inspect the dead-letter queues and redrive failed messages."`
+
+	Doctor     doctorCmd     `cmd:"" help:"Look at what runs where, and say what is wrong."`
+	Completion completionCmd `cmd:"" help:"Print a script with which a shell completes commands and flags."`
 }
 
 // streams is where a command reads and writes.
