@@ -4,9 +4,11 @@
 package console
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -50,6 +52,8 @@ type Seam struct {
 	Log, Bus string
 	// Annotation is the one of X-Ray that has the id.
 	Annotation string
+	// Places yields where the events of a span of time are in the table of events, in their order.
+	Places func(ctx context.Context, cfg aws.Config, table string, since, until time.Time) iter.Seq2[Place, error]
 }
 
 // Console serves the pages.
@@ -101,6 +105,7 @@ func (c *Console) routes() {
 		"GET /traces/{trace}":                    c.oneTrace,
 		"GET /map":                               c.serviceMap,
 		"GET /compare":                           c.compare,
+		"GET /events":                            c.events,
 		"GET /find":                              c.find,
 		"GET /inside":                            c.inside,
 		"GET /functions/{function}":              c.function,
@@ -222,5 +227,5 @@ type shown struct {
 
 // places are the pages in the bar.
 var places = []page.Place{
-	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/traces", Text: "Traces"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
+	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/events", Text: "Events"}, {Href: "/traces", Text: "Traces"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
 }

@@ -227,7 +227,15 @@ func TestTheConsoleShowsAQuoteAsAWhole(t *testing.T) {
 		if strings.Contains(shown, "RS000001") || strings.Contains(shown, "1988-03-10") {
 			t.Error("the console shows personal data")
 		}
-		for target, status := range map[string]int{"/streams/nothing": 404, "/streams/01KXAMPE0000000000000000QT": 404} {
+		log := o.assertShows("/events", "QuoteRequested", "QuoteOffered", "/streams/"+id, ">ada<")
+		if strings.Index(log, ">QuoteOffered<") > strings.Index(log, ">QuoteRequested<") {
+			t.Error("the log does not begin with the newest event")
+		}
+		if some := o.get("/events?type=offered&from=2026-05-01"); strings.Contains(some, ">QuoteRequested<") || !strings.Contains(some, ">QuoteOffered<") {
+			t.Error("other types than offers are shown")
+		}
+		o.assertShows("/events?to=2026-04-30", "Nothing happened")
+		for target, status := range map[string]int{"/events?from=soon": 400, "/streams/nothing": 404, "/streams/01KXAMPE0000000000000000QT": 404} {
 			if w := o.send(http.MethodGet, target, nil, nil); w.Code != status {
 				t.Errorf("%s: %d", target, w.Code)
 			}

@@ -1,11 +1,18 @@
 package system
 
 import (
+	"context"
+	"iter"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/oklog/ulid/v2"
 
 	"milepost/console"
+	"milepost/internal/log/eventstore"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -27,6 +34,16 @@ func Seam(web string) console.Seam {
 			}
 			_, err := ulid.ParseStrict(name[:ulid.EncodedSize])
 			return name[:ulid.EncodedSize], err == nil
+		},
+		Places: func(ctx context.Context, cfg aws.Config, table string, since, until time.Time) iter.Seq2[console.Place, error] {
+			log := &eventstore.Store{DB: dynamodb.NewFromConfig(cfg), Table: table}
+			return func(yield func(console.Place, error) bool) {
+				for p, err := range log.Places(ctx, eventstore.CursorAt(since), until) {
+					if !yield(console.Place{Stream: p.StreamID, Version: strconv.Itoa(p.Version)}, err) {
+						return
+					}
+				}
+			}
 		},
 		Link: func(id string) string { return web + "/quotes/" + id },
 	}

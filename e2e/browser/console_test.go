@@ -69,7 +69,7 @@ func TestTheConsoleOfAFilledSystem(t *testing.T) {
 	op.clicks("The map")
 	op.awaits("who calls whom")
 	op.check("console-map")
-	for _, page := range []string{"failures", "inside", "functions/milepost-EstimatesFunction", "tables/milepost-events", "machines", "nothing"} {
+	for _, page := range []string{"events", "failures", "inside", "functions/milepost-EstimatesFunction", "tables/milepost-events", "machines", "nothing"} {
 		if page == "nothing" {
 			op.allows("404")
 		}
