@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,8 +113,8 @@ func (c *Console) fetch(ctx context.Context, v *eventsView, table string, places
 			}
 			want = out.UnprocessedKeys
 		}
-		for i := len(batch) - 1; i >= 0; i-- {
-			e := found[batch[i]]
+		for _, at := range slices.Backward(batch) {
+			e := found[at]
 			if e == nil || v.Type != "" && !strings.Contains(strings.ToLower(e.Type), strings.ToLower(v.Type)) {
 				continue
 			}
@@ -121,7 +122,7 @@ func (c *Console) fetch(ctx context.Context, v *eventsView, table string, places
 				v.Many = true
 				break
 			}
-			one := &loggedEvent{streamEvent: e, Stream: batch[i].Stream}
+			one := &loggedEvent{streamEvent: e, Stream: at.Stream}
 			if c.Seam.ID != nil {
 				one.Subject, _ = c.Seam.ID(one.Stream)
 			}
