@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -20,6 +21,7 @@ import (
 // clients are those of the services that the console asks.
 type clients struct {
 	cloudFormation *cloudformation.Client
+	logsClient     *cloudwatchlogs.Client
 	dynamoDB       *dynamodb.Client
 	eventBridge    *eventbridge.Client
 	lambda         *lambda.Client
@@ -31,7 +33,7 @@ type clients struct {
 
 func open(cfg aws.Config) clients {
 	return clients{
-		cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
+		logsClient: cloudwatchlogs.NewFromConfig(cfg), cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
 		lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		xray: xray.NewFromConfig(cfg),
 	}

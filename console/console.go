@@ -106,6 +106,7 @@ func (c *Console) routes() {
 		"GET /map":                               c.serviceMap,
 		"GET /compare":                           c.compare,
 		"GET /events":                            c.events,
+		"GET /logs":                              c.logs,
 		"GET /find":                              c.find,
 		"GET /inside":                            c.inside,
 		"GET /functions/{function}":              c.function,
@@ -227,5 +228,5 @@ type shown struct {
 
 // places are the pages in the bar.
 var places = []page.Place{
-	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/events", Text: "Events"}, {Href: "/traces", Text: "Traces"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
+	{Href: "/", Text: "Now"}, {Href: "/machines", Text: "Machines"}, {Href: "/events", Text: "Events"}, {Href: "/traces", Text: "Traces"}, {Href: "/logs", Text: "Logs"}, {Href: "/bus", Text: "Bus"}, {Href: "/failures", Text: "Failures"}, {Href: "/inside", Text: "Inside"},
 }

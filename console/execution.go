@@ -36,9 +36,11 @@ type executionView struct {
 	Events           []eventLine
 	From, Total, Per int
 	// State is the one that was picked, Visit its visit number Nth of Of.
-	State    *states.State
-	Visit    *states.Visit
-	Nth, Of  int
+	State   *states.State
+	Visit   *states.Visit
+	Nth, Of int
+	// Function is the one that the state invokes, "" if none.
+	Function string
 	MapRuns  []mapRun
 	Commands []string
 }
@@ -170,6 +172,9 @@ func (v *executionView) pick(m *states.Machine, run *states.Run, query url.Value
 	visits := run.Of(name)
 	if v.Of = len(visits); v.Of == 0 {
 		return
+	}
+	if f := v.State.Function; strings.Contains(f, ":function:") {
+		v.Function = functionName(f)
 	}
 	n, err := strconv.Atoi(query.Get("visit"))
 	if err != nil || n < 1 || n > v.Of {

@@ -235,7 +235,15 @@ func TestTheConsoleShowsAQuoteAsAWhole(t *testing.T) {
 			t.Error("other types than offers are shown")
 		}
 		o.assertShows("/events?to=2026-04-30", "Nothing happened")
-		for target, status := range map[string]int{"/events?from=soon": 400, "/streams/nothing": 404, "/streams/01KXAMPE0000000000000000QT": 404} {
+		// The log lines of every function on its way, by the pattern that people would use.
+		lines := o.assertShows("/logs?id="+id, "milepost-SubmitFunction", "milepost-VinLookupFunction", "milepost-RateFunction", "milepost-ProjectFunction", "aws logs filter-log-events")
+		if strings.Contains(lines, "RS000001") || strings.Contains(lines, "1988-03-10") {
+			t.Error("log lines have personal data")
+		}
+		if rate := o.get("/logs?function=milepost-RateFunction"); strings.Contains(rate, "/functions/milepost-SubmitFunction") || !strings.Contains(rate, "platform.report") {
+			t.Errorf("the lines of one function: %s", rate)
+		}
+		for target, status := range map[string]int{"/logs?minutes=0": 400, "/logs?group=none": 422, "/logs?filter=%7B": 422, "/events?from=soon": 400, "/streams/nothing": 404, "/streams/01KXAMPE0000000000000000QT": 404} {
 			if w := o.send(http.MethodGet, target, nil, nil); w.Code != status {
 				t.Errorf("%s: %d", target, w.Code)
 			}

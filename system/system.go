@@ -156,7 +156,8 @@ func inProcess(outside *http.Client, logger *slog.Logger) func(stack.Function) (
 		var h awslambda.Handler
 		h, err := handlers.New(platform.Environment{
 			Function: f.Handler, Getenv: func(name string) string { return f.Environment[name] },
-			AWS: platform.Traced(f.AWS), HTTP: outside, Logger: logger,
+			AWS: platform.Traced(f.AWS), HTTP: outside,
+			Logger: slog.New(slog.NewMultiHandler(logger.Handler(), slog.NewJSONHandler(f.Log, nil))),
 		})
 		return h, err
 	}

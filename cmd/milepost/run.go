@@ -173,7 +173,7 @@ func (c *runCmd) process(output io.Writer) func(localstack.Function) (lambda.Han
 		return lambda.NewProcess(lambda.ProcessConfig{
 			Bootstrap: c.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: environment,
 			EndpointURL: "http://" + c.AWS, XRayDaemon: c.Xray,
-			AccessKeyID: f.AccessKey, SecretAccessKey: f.SecretKey, Output: output,
+			AccessKeyID: f.AccessKey, SecretAccessKey: f.SecretKey, Output: io.MultiWriter(output, f.Log),
 		})
 	}
 }

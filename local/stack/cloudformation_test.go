@@ -10,7 +10,7 @@ import (
 
 func TestAStackTellsOfItself(t *testing.T) {
 	t.Parallel()
-	s, _ := mustOpen(t, header+table+`  Lines: {Type: AWS::Logs::LogGroup}
+	s, _ := mustOpen(t, header+table+`  Lines: {Type: AWS::EventSchemas::Registry}
 Outputs:
   NotesTableName: {Value: !Ref Notes}
 `)

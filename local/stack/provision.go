@@ -28,6 +28,7 @@ var kinds = []kind{
 	{resource: "AWS::SES::EmailIdentity", make: (*Stack).provisionEmailIdentity},
 	{resource: "AWS::S3::Bucket", make: (*Stack).provisionBucket},
 	{resource: "AWS::S3::BucketPolicy", make: (*Stack).provisionBucketPolicy},
+	{resource: "AWS::Logs::LogGroup", make: (*Stack).provisionLogGroup},
 	{resource: "AWS::Lambda::Permission", make: (*Stack).provisionPermission},
 	{resource: "AWS::Lambda::Function", make: (*Stack).provisionFunction},
 	{resource: "AWS::Lambda::EventInvokeConfig", make: (*Stack).provisionEventInvokeConfig},
@@ -43,7 +44,6 @@ var kinds = []kind{
 	{resource: "AWS::ApiGatewayV2::Stage", make: (*Stack).provisionStage},
 	{resource: "AWS::EventSchemas::Registry", why: schemasAreForPeople},
 	{resource: "AWS::EventSchemas::Schema", why: schemasAreForPeople},
-	{resource: "AWS::Logs::LogGroup", why: "log lines go to the terminal, and none are kept"},
 }
 
 // schemasAreForPeople says why there is no schema registry: the bus accepts any event, with a schema or without.

@@ -43,7 +43,8 @@ func (s *Stack) provisionFunction(r *template.Resource) error {
 		ReservedConcurrentExecutions                                   *int
 		Environment                                                    struct{ Variables map[string]string }
 		TracingConfig                                                  struct{ Mode string }
-		Code, LoggingConfig, Tags                                      any
+		LoggingConfig                                                  struct{ LogGroup, LogFormat string }
+		Code, Tags                                                     any
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
@@ -65,13 +66,15 @@ func (s *Stack) provisionFunction(r *template.Resource) error {
 	}
 	accessKey := "ASIA" + strings.ToUpper(strings.ReplaceAll(name, "-", ""))
 	s.sessions[accessKey] = caller
+	lines := s.linesOf(name, in.LoggingConfig.LogGroup)
 	handler, err := s.opts.Functions(Function{
 		Name: name, Handler: in.Handler, Environment: in.Environment.Variables,
-		AWS: s.configFor(caller), AccessKey: accessKey, SecretKey: "local",
+		AWS: s.configFor(caller), AccessKey: accessKey, SecretKey: "local", Log: lines,
 	})
 	if err != nil {
 		return err
 	}
+	handler = logged{handler, lines, in.LoggingConfig.LogFormat == "JSON", in.MemorySize}
 	if err := s.functions.CreateFunction(lambda.Function{
 		Name: name, HandlerName: in.Handler, Handler: handler, Timeout: time.Duration(in.Timeout) * time.Second,
 		MemorySize: in.MemorySize, Environment: in.Environment.Variables, RoleARN: in.Role,

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -30,6 +31,7 @@ import (
 	"milepost/local/iam"
 	"milepost/local/kms"
 	"milepost/local/lambda"
+	"milepost/local/logs"
 	"milepost/local/mailbox"
 	"milepost/local/s3"
 	"milepost/local/ses"
@@ -77,6 +79,8 @@ type Function struct {
 	AWS aws.Config
 	// AccessKey and SecretKey are credentials of that role, for code in another process.
 	AccessKey, SecretKey string
+	// Log takes the lines that the function logs, which CloudWatch Logs keeps.
+	Log io.Writer
 }
 
 // Stack is a running template. It is safe for concurrent use.
@@ -94,6 +98,7 @@ type Stack struct {
 	functions *lambda.Service
 	machines  *stepfunctions.Service
 	traces    *xray.Service
+	logs      *logs.Service
 	mail      *ses.Service
 	topics    *sns.Service
 	sent      *mailbox.Box
@@ -167,6 +172,9 @@ func (s *Stack) open() (err error) {
 	if s.traces, err = xray.New(xray.Config{Store: s.store, Logger: s.log}); err != nil {
 		return err
 	}
+	if s.logs, err = logs.New(logs.Config{Store: s.store, Logger: s.log}); err != nil {
+		return err
+	}
 	if s.opts.TraceAll {
 		s.traces.SetRule(0, 1)
 	}
@@ -214,6 +222,7 @@ func (s *Stack) serveAWS() {
 	e.Handle("AWSEvents", "", s.bus)
 	e.Handle("AWSStepFunctions", "com.amazonaws.swf.service.v2.model", s.machines)
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
+	e.Handle("Logs_20140328", "com.amazonaws.logs", s.logs)
 	e.Handle("TrentService", "", s.keys)
 	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
 	e.HandleQuery(sts.Version, sts.Namespace, sts.Service{})
@@ -259,6 +268,9 @@ func (s *Stack) Close() error {
 	}
 	if s.traces != nil {
 		errs = append(errs, s.traces.Close())
+	}
+	if s.logs != nil {
+		s.logs.Close()
 	}
 	return errors.Join(append(errs, s.store.Close())...)
 }

@@ -139,19 +139,19 @@ func TestCodeThatCannotBeMadeStopsTheStack(t *testing.T) {
 
 func TestWhatHasNoMeaningHereIsLeftOutAndSaid(t *testing.T) {
 	t.Parallel()
-	s, _ := mustOpen(t, header+table+"      PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}\n  Logs:\n    Type: AWS::Logs::LogGroup\n"+
+	s, _ := mustOpen(t, header+table+"      PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}\n"+
 		"  Registry:\n    Type: AWS::EventSchemas::Registry\n  Schema:\n    Type: AWS::EventSchemas::Schema\n"+
 		"    Properties: {RegistryName: !GetAtt Registry.RegistryName, Type: JSONSchemaDraft4, Content: '{}'}\n")
 	left := map[string]string{}
 	for _, l := range s.LeftOut() {
 		left[l.LogicalID+" "+l.Type] = l.Why
 	}
-	for _, want := range []string{"Notes AWS::DynamoDB::Table", "Logs AWS::Logs::LogGroup", "Registry AWS::EventSchemas::Registry", "Schema AWS::EventSchemas::Schema"} {
+	for _, want := range []string{"Notes AWS::DynamoDB::Table", "Registry AWS::EventSchemas::Registry", "Schema AWS::EventSchemas::Schema"} {
 		if left[want] == "" {
 			t.Errorf("%s is not left out: %v", want, left)
 		}
 	}
-	if started := strings.Join(s.Started(), ", "); len(left) != 4 || started != "table notes" {
+	if started := strings.Join(s.Started(), ", "); len(left) != 3 || started != "table notes" {
 		t.Errorf("started %q, left out %v", started, left)
 	}
 }
