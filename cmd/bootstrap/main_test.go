@@ -63,7 +63,7 @@ func runtimeAPI(t *testing.T, payload string) (address string, result <-chan str
 func TestTheBinaryAnswersInvocationsOfItsHandler(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ handler, variables, payload, want string }{
-		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_QUOTES_TABLE_NAME=lines CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key QUOTAS_TABLE_NAME=quotas QUOTES_PER_DAY=1 OPEN_QUOTES=1 LOOKUPS_PER_DAY=1", `{}`, `invocation/request-1/response {"statusCode":401,`},
+		"an answer":             {"submit", "EVENTS_TABLE_NAME=events CUSTOMER_QUOTES_TABLE_NAME=lines CUSTOMER_KEYS_TABLE_NAME=keys WRAPPING_KEY_ARN=key QUOTAS_TABLE_NAME=quotas QUOTES_PER_DAY=1 OPEN_QUOTES=1 LOOKUPS_PER_DAY=1 TRACED_SHARE=0", `{}`, `invocation/request-1/response {"statusCode":401,`},
 		"a failure by its name": {"publish", "EVENT_BUS_NAME=events ALERTS_TOPIC_ARN=alerts STREAM_FAILURES_QUEUE_URL=failures", `[]`, `"errorType":"BadPayload"`},
 	}
 	for name, test := range tests {

@@ -52,24 +52,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestTokensOfAnythingButThisSignInAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		open := func(url, key string) *issuer.Issuer {
-			i, err := issuer.New(issuer.Options{URL: url, KeyFile: key, Clients: []issuer.Client{{ID: "pages", Audience: "api", RedirectURIs: []string{pagesURL + session.CallbackPath}}},
-				People: []issuer.Person{{Subject: "ada", Name: "Ada", Scopes: []string{"quotes"}}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return i
-		}
-		honest, elsewhere := open(issuerURL, ""), open("http://elsewhere.internal", filepath.Join(t.TempDir(), "key"))
-		stack := stacktest.Open(t, nil)
+		honest, elsewhere := open(t, issuerURL, ""), open(t, "http://elsewhere.internal", filepath.Join(t.TempDir(), "key"))
 		w := &wire{issuer: honest}
-		m, err := session.New(session.Config{
-			DB: stack.Parts().DynamoDB(), Table: "milepost-sessions", Keys: [][]byte{bytes.Repeat([]byte("k"), 64)}, Issuer: issuerURL, ClientID: "pages",
-			HTTP: &http.Client{Transport: w},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := manager(t, w)
 		made := func(i *issuer.Issuer, c issuer.Claims) string {
 			token, err := i.Token(c)
 			if err != nil {
@@ -109,7 +94,7 @@ func TestTokensOfAnythingButThisSignInAreRefused(t *testing.T) {
 			}, false},
 		} {
 			w.idToken = row.idToken
-			err := signIn(t, m, w)
+			_, err := signIn(t, m, w)
 			if failure, ok := errors.AsType[*session.Failure](err); row.good && err != nil || !row.good && (!ok || !failure.Again) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -117,8 +102,34 @@ func TestTokensOfAnythingButThisSignInAreRefused(t *testing.T) {
 	})
 }
 
+// open opens an issuer with one client and one person.
+func open(t *testing.T, url, key string) *issuer.Issuer {
+	t.Helper()
+	i, err := issuer.New(issuer.Options{
+		URL: url, KeyFile: key, Clients: []issuer.Client{{ID: "pages", Audience: "api", RedirectURIs: []string{pagesURL + session.CallbackPath}}},
+		People: []issuer.Person{{Subject: "ada", Name: "Ada", Scopes: []string{"quotes"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// manager signs people in with the issuer of a wire.
+func manager(t *testing.T, w *wire) *session.Manager {
+	t.Helper()
+	m, err := session.New(session.Config{
+		DB: stacktest.Open(t, nil).Parts().DynamoDB(), Table: "milepost-sessions", Keys: [][]byte{bytes.Repeat([]byte("k"), 64)}, Issuer: issuerURL,
+		ClientID: "pages", HTTP: &http.Client{Transport: w},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // signIn goes to the issuer, picks Ada, and comes back.
-func signIn(t *testing.T, m *session.Manager, w *wire) error {
+func signIn(t *testing.T, m *session.Manager, w *wire) (browser []*http.Cookie, err error) {
 	t.Helper()
 	begin := httptest.NewRecorder()
 	if err := m.SignIn(begin, httptest.NewRequestWithContext(t.Context(), http.MethodGet, pagesURL+session.SignInPath, nil)); err != nil {
@@ -142,5 +153,67 @@ func signIn(t *testing.T, m *session.Manager, w *wire) error {
 	for _, c := range begin.Result().Cookies() {
 		callback.AddCookie(c)
 	}
-	return m.Callback(httptest.NewRecorder(), callback)
+	done := httptest.NewRecorder()
+	err = m.Callback(done, callback)
+	return done.Result().Cookies(), err
+}
+
+// TestASignOutDuringARefreshHolds: what comes of the refresh does not bring the session back.
+func TestASignOutDuringARefreshHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{issuer: open(t, issuerURL, "")}
+		m := manager(t, w)
+		browser, err := signIn(t, m, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visit := func() (who session.Session, ok bool) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, pagesURL+session.Root, nil)
+			for _, c := range browser {
+				r.AddCookie(c)
+			}
+			out := httptest.NewRecorder()
+			seen, err := m.Of(out, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range out.Result().Cookies() { // a browser keeps the newest; this one keeps an old one too
+				if c.MaxAge > 0 {
+					browser = []*http.Cookie{c}
+				}
+			}
+			return session.From(seen.Context())
+		}
+		for range 2 {
+			time.Sleep(session.Idle - time.Minute)
+			if _, ok := visit(); !ok {
+				t.Fatal("the session ended by itself")
+			}
+		}
+		signedOut := false
+		w.idToken = func(string) string {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, pagesURL+session.SignOutPath, nil)
+			for _, c := range browser {
+				r.AddCookie(c)
+			}
+			if _, err := m.SignOut(httptest.NewRecorder(), r); err != nil {
+				t.Error(err)
+			}
+			signedOut = true
+			token, err := w.issuer.Token(issuer.Claims{Subject: "ada", Audience: []string{"pages"}})
+			if err != nil {
+				t.Error(err)
+			}
+			return token
+		}
+		time.Sleep(session.Idle - time.Minute)
+		if who, ok := visit(); ok || !signedOut {
+			t.Errorf("signed out %v, and yet %+v", signedOut, who)
+		}
+		w.idToken = nil
+		if who, ok := visit(); ok {
+			t.Errorf("the session is back: %+v", who)
+		}
+	})
 }

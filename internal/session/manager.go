@@ -153,12 +153,13 @@ func (m *Manager) read(ctx context.Context, text string, now time.Time) (kept, c
 func (m *Manager) checked(ctx context.Context, id string) (kept, error) {
 	for {
 		now := time.Now()
-		k, won, err := m.table.lease(ctx, id, now)
+		until := now.Add(leased)
+		k, won, err := m.table.lease(ctx, id, now, until)
 		switch {
 		case err != nil || now.Before(k.CheckAt):
 			return k, err
 		case won:
-			return m.check(ctx, k)
+			return m.check(ctx, k, until)
 		}
 		select {
 		case <-time.After(pause):
@@ -173,7 +174,9 @@ const pause = 100 * time.Millisecond
 
 // check asks the issuer again, with the token that refreshes: whoever was locked out there, or has other groups now, is
 // so here too. Without such a token the session ends with the tokens.
-func (m *Manager) check(ctx context.Context, k kept) (kept, error) {
+func (m *Manager) check(ctx context.Context, k kept, until time.Time) (kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, refreshing)
+	defer cancel()
 	if k.RefreshToken == "" {
 		return k, errors.Join(errEnded, m.table.delete(ctx, k.ID))
 	}
@@ -194,7 +197,7 @@ func (m *Manager) check(ctx context.Context, k kept) (kept, error) {
 	}
 	next.ID, next.Began = k.ID, k.Began
 	next.RefreshToken = cmp.Or(next.RefreshToken, k.RefreshToken)
-	return next, m.table.put(ctx, k.ID, next)
+	return next, m.table.renew(ctx, k.ID, next, until)
 }
 
 // SignIn leads to the issuer, and afterwards to where the query's "to" says, within the pages.

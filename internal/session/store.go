@@ -45,13 +45,30 @@ func (t *table) key(id string) stored.Item {
 }
 
 func (t *table) put(ctx context.Context, id string, k kept) error {
+	return t.write(ctx, id, k, &dynamodb.PutItemInput{})
+}
+
+// renew puts a session that was leased until an instant, which ends the lease. The error is errEnded if the session was
+// ended meanwhile, or another has the lease by now.
+func (t *table) renew(ctx context.Context, id string, k kept, until time.Time) error {
+	err := t.write(ctx, id, k, &dynamodb.PutItemInput{
+		ConditionExpression:       aws.String("leasedUntil = :until"),
+		ExpressionAttributeValues: stored.Item{":until": stored.Number(int(until.UnixMilli()))},
+	})
+	if _, over := errors.AsType[*types.ConditionalCheckFailedException](err); over {
+		return errEnded
+	}
+	return err
+}
+
+func (t *table) write(ctx context.Context, id string, k kept, in *dynamodb.PutItemInput) error {
 	sealed, err := t.box.seal(k, id)
 	if err != nil {
 		return err
 	}
-	item := t.key(id)
-	item["sealed"], item["expiresAt"] = stored.Text(sealed), stored.Number(int(k.Began.Add(Lifetime).Unix()))
-	if _, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item}); err != nil {
+	in.TableName, in.Item = &t.name, t.key(id)
+	in.Item["sealed"], in.Item["expiresAt"] = stored.Text(sealed), stored.Number(int(k.Began.Add(Lifetime).Unix()))
+	if _, err := t.db.PutItem(ctx, in); err != nil {
 		return fmt.Errorf("keep a session: %w", err)
 	}
 	return nil
@@ -80,12 +97,12 @@ func (t *table) read(id string, item stored.Item) (k kept, err error) {
 // lease makes its caller the only one to refresh a session for a while, and returns the session as it is by then. won is
 // false while another has the lease, which ends when the session is put, or by itself. The error is errEnded if the
 // session is not there.
-func (t *table) lease(ctx context.Context, id string, now time.Time) (k kept, won bool, err error) {
+func (t *table) lease(ctx context.Context, id string, now, until time.Time) (k kept, won bool, err error) {
 	out, err := t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: t.key(id), UpdateExpression: aws.String("SET leasedUntil = :until"),
 		ConditionExpression: aws.String("attribute_exists(sealed) AND (attribute_not_exists(leasedUntil) OR leasedUntil < :now)"),
 		ExpressionAttributeValues: stored.Item{
-			":until": stored.Number(int(now.Add(leased).UnixMilli())), ":now": stored.Number(int(now.UnixMilli())),
+			":until": stored.Number(int(until.UnixMilli())), ":now": stored.Number(int(now.UnixMilli())),
 		},
 		ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
@@ -103,8 +120,9 @@ func (t *table) lease(ctx context.Context, id string, now time.Time) (k kept, wo
 	return k, true, err
 }
 
-// leased is how long one page has the refresh of a session for itself: longer than an issuer takes to answer.
-const leased = 5 * time.Second
+// leased is how long one page has the refresh of a session for itself, and refreshing how long it may take the issuer: less,
+// so that no other begins before it has ended.
+const leased, refreshing = 8 * time.Second, 5 * time.Second
 
 func (t *table) delete(ctx context.Context, id string) error {
 	if _, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: t.key(id)}); err != nil {
