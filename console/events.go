@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -34,6 +35,12 @@ type eventsView struct {
 type loggedEvent struct {
 	*streamEvent
 	Stream, Subject string
+}
+
+// at is when it happened, zero if that cannot be read.
+func (e *loggedEvent) at() time.Time {
+	at, _ := time.Parse(time.RFC3339Nano, e.OccurredAt)
+	return at
 }
 
 // lately is the span that is shown without another one.
@@ -130,5 +137,9 @@ func (c *Console) fetch(ctx context.Context, v *eventsView, table string, places
 		}
 	}
 	v.Many = v.Many || len(places) > 0
+	// The index orders events of one instant by their ids; within a stream their versions say more.
+	slices.SortFunc(v.Events, func(a, b *loggedEvent) int {
+		return cmp.Or(b.at().Compare(a.at()), strings.Compare(a.Stream, b.Stream), b.Version-a.Version)
+	})
 	return nil
 }
