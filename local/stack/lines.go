@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -25,7 +26,8 @@ func (s *Stack) provisionLogGroup(r *template.Resource) error {
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	s.logs.Declare(nameOf(r.ARN), in.RetentionInDays)
+	_, name, _ := strings.Cut(strings.TrimSuffix(r.ARN, ":*"), ":log-group:")
+	s.logs.Declare(name, in.RetentionInDays)
 	return nil
 }
 
