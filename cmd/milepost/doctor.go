@@ -51,10 +51,7 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 	}
 	all := []finding{{What: "version", Found: version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH}}
 	if !c.Endpoint.real() {
-		all = append(all, dataIn(c.Data))
-		for name, address := range map[string]string{"API": c.API, "bureau": c.Bureau, "console": c.Console} {
-			all = append(all, listens(ctx, name, address))
-		}
+		all = append(all, dataIn(c.Data), listens(ctx, "API", c.API), listens(ctx, "bureau", c.Bureau), listens(ctx, "console", c.Console))
 	}
 	all = append(all, c.stack(ctx, s), c.clock(ctx, s))
 	wrong := 0
