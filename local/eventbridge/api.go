@@ -16,21 +16,22 @@ import (
 // operations are the operations of the API that are supported. What the template declares, buses,
 // rules, targets and archives, is changed in the template and not here.
 var operations = awsapi.Operations[*Service]{
-	"PutEvents":         awsapi.Operation((*Service).putEvents),
-	"TestEventPattern":  awsapi.Operation((*Service).testEventPattern),
-	"ListEventBuses":    awsapi.Operation((*Service).listEventBuses),
-	"DescribeEventBus":  awsapi.Operation((*Service).describeEventBus),
-	"ListRules":         awsapi.Operation((*Service).listRules),
-	"DescribeRule":      awsapi.Operation((*Service).describeRule),
-	"ListTargetsByRule": awsapi.Operation((*Service).listTargetsByRule),
-	"EnableRule":        awsapi.Operation((*Service).enableRule),
-	"DisableRule":       awsapi.Operation((*Service).disableRule),
-	"ListArchives":      awsapi.Operation((*Service).listArchives),
-	"DescribeArchive":   awsapi.Operation((*Service).describeArchive),
-	"StartReplay":       awsapi.Operation((*Service).startReplay),
-	"DescribeReplay":    awsapi.Operation((*Service).describeReplay),
-	"ListReplays":       awsapi.Operation((*Service).listReplays),
-	"CancelReplay":      awsapi.Operation((*Service).cancelReplay),
+	"PutEvents":             awsapi.Operation((*Service).putEvents),
+	"TestEventPattern":      awsapi.Operation((*Service).testEventPattern),
+	"ListEventBuses":        awsapi.Operation((*Service).listEventBuses),
+	"DescribeEventBus":      awsapi.Operation((*Service).describeEventBus),
+	"ListRules":             awsapi.Operation((*Service).listRules),
+	"DescribeRule":          awsapi.Operation((*Service).describeRule),
+	"ListTargetsByRule":     awsapi.Operation((*Service).listTargetsByRule),
+	"ListRuleNamesByTarget": awsapi.Operation((*Service).listRuleNamesByTarget),
+	"EnableRule":            awsapi.Operation((*Service).enableRule),
+	"DisableRule":           awsapi.Operation((*Service).disableRule),
+	"ListArchives":          awsapi.Operation((*Service).listArchives),
+	"DescribeArchive":       awsapi.Operation((*Service).describeArchive),
+	"StartReplay":           awsapi.Operation((*Service).startReplay),
+	"DescribeReplay":        awsapi.Operation((*Service).describeReplay),
+	"ListReplays":           awsapi.Operation((*Service).listReplays),
+	"CancelReplay":          awsapi.Operation((*Service).cancelReplay),
 }
 
 // epoch is a time as the API writes it, in seconds since 1970; the zero time is absent.
@@ -232,6 +233,36 @@ func (s *Service) listTargetsByRule(ctx context.Context, in struct {
 		Targets   []Target
 		NextToken string `json:",omitempty"`
 	}{targets, token}, nil
+}
+
+func (s *Service) listRuleNamesByTarget(ctx context.Context, in struct {
+	TargetArn, EventBusName string
+	Limit                   int
+	NextToken               string
+}) (any, error) {
+	if err := awsapi.Authorize(ctx, "events:ListRuleNamesByTarget", busARN(busName(in.EventBusName))); err != nil {
+		return nil, err
+	}
+	if in.TargetArn == "" {
+		return nil, invalid("Parameter TargetArn is not valid.")
+	}
+	s.mu.RLock()
+	b, err := s.bus(in.EventBusName)
+	s.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, r := range s.rulesOf(b.name) {
+		if slices.ContainsFunc(r.targets, func(t *target) bool { return t.ARN == in.TargetArn }) {
+			names = append(names, r.Name)
+		}
+	}
+	names, token := page(names, func(name string) string { return name }, paging{Limit: in.Limit, NextToken: in.NextToken})
+	return struct {
+		RuleNames []string
+		NextToken string `json:",omitempty"`
+	}{names, token}, nil
 }
 
 func (s *Service) enableRule(ctx context.Context, in ruleName) (any, error) {

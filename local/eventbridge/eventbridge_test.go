@@ -446,6 +446,13 @@ func TestRulesAreDescribedAndSwitched(t *testing.T) {
 		if err != nil || len(listed.Targets) != 1 || *listed.Targets[0].RoleArn != "arn:role" {
 			t.Errorf("ListTargetsByRule = %+v, %v", listed, err)
 		}
+		names, err := c.ListRuleNamesByTarget(ctx, &sdk.ListRuleNamesByTargetInput{TargetArn: listed.Targets[0].Arn, EventBusName: bus})
+		if err != nil || !slices.Equal(names.RuleNames, []string{*name}) {
+			t.Errorf("ListRuleNamesByTarget = %+v, %v", names, err)
+		}
+		if names, err = c.ListRuleNamesByTarget(ctx, &sdk.ListRuleNamesByTargetInput{TargetArn: aws.String("arn:none"), EventBusName: bus}); err != nil || len(names.RuleNames) != 0 {
+			t.Errorf("ListRuleNamesByTarget of no target = %+v, %v", names, err)
+		}
 		buses, err := c.ListEventBuses(ctx, &sdk.ListEventBusesInput{Limit: aws.Int32(1)})
 		if err != nil || len(buses.EventBuses) != 1 || *buses.EventBuses[0].Name != "default" || *buses.NextToken != "default" {
 			t.Errorf("ListEventBuses = %+v, %v", buses, err)
