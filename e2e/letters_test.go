@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"milepost/internal/notify/outbox"
 	"milepost/internal/platform/stored"
 	"milepost/system"
@@ -68,6 +70,16 @@ func TestLettersAreShownInTheirExactWords(t *testing.T) {
 			if answer := s.call(row.token, "GET", "/quotes/"+id+"/letters", ""); answer.Status != row.status {
 				t.Errorf("%s: %d %s", who, answer.Status, answer.Body)
 			}
+		}
+		for _, item := range s.scan(notificationsTable) {
+			if text(item, "quoteId") != id || text(item, "kind") != "QUOTE_READY" {
+				continue
+			}
+			s.damage(notificationsTable, item, "letter", &types.AttributeValueMemberB{Value: []byte("noise that opens with no key")})
+			if answer := s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id+"/letters", ""); answer.Status != 200 || !strings.Contains(string(answer.Body), `"unreadable":1`) {
+				t.Errorf("a letter that is damaged: %d %s", answer.Status, answer.Body)
+			}
+			s.putItem(notificationsTable, item)
 		}
 		ada, uwe := s.browser(), s.browser()
 		ada.signIn("ada")

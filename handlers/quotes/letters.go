@@ -84,7 +84,10 @@ func (h *handler) letters(ctx context.Context, r events.APIGatewayV2HTTPRequest,
 			l.DueAt = i.DueAt
 		}
 		if !cover && !byHand {
-			if l.Words, l.Erased, err = h.words(ctx, i, staff); err != nil {
+			l.Words, l.Erased, err = h.words(ctx, i, staff)
+			if unreadable(err) { // the others are shown all the same
+				shown.Unreadable++
+			} else if err != nil {
 				return api.Respond(err)
 			}
 		}
@@ -94,6 +97,14 @@ func (h *handler) letters(ctx context.Context, r events.APIGatewayV2HTTPRequest,
 		api.LogRead(ctx, caller, "letters", customer, history.Quote.ID)
 	}
 	return api.JSON(http.StatusOK, shown, nil)
+}
+
+// unreadable reports whether an error is about one letter, or the key under which it is sealed: another try does not help.
+func unreadable(err error) bool {
+	_, damaged := errors.AsType[*seal.Damaged](err)
+	_, badKey := errors.AsType[*seal.BadKey](err)
+	_, noKey := errors.AsType[*seal.NoKey](err)
+	return damaged || badKey || noKey
 }
 
 // words are those of a letter, nil if none were written. Employees see links without what lets their reader in: it is the
