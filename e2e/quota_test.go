@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"milepost/domain/quote"
+	"milepost/internal/quotes/quotestore"
 	"milepost/system"
 )
 
@@ -163,6 +165,50 @@ func TestWhatOrdersReportsIsCounted(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		assert("after a lost race", amend(ada, "RS000020", "12", "7"), 200, `"lookups";r=0`)
+	})
+}
+
+// TestARaceCountsOnce: of requests at once that want the same, without a version, one is carried out, and it alone counts.
+func TestARaceCountsOnce(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{Parameters: map[string]string{"QuotesPerDay": "9", "LookupsPerDay": "20"}})
+		ada := s.token("ada", "quotes")
+		id := s.submit("ada", example())
+		time.Sleep(time.Minute)
+		atOnce := func(operation, body, key string, times int) {
+			t.Helper()
+			answers := make([]response, times)
+			var at sync.WaitGroup
+			for i := range answers {
+				at.Go(func() {
+					answers[i] = s.call(ada, "POST", "/quotes/"+id+"/"+operation, body, "If-Match", "*", "Idempotency-Key", fmt.Sprint(key, i))
+				})
+			}
+			at.Wait()
+			for _, answer := range answers {
+				if answer.Status != 200 {
+					t.Errorf("%s: %d: %.300s", operation, answer.Status, answer.Body)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		licensed := func(license string) string {
+			return example(`"licenseNumber": "RS000001"`, `"licenseNumber": "`+license+`"`)
+		}
+		atOnce("amendments", licensed("INVALID1"), "unknown", 1)
+		atOnce("lookups", "", "lookups", 6)
+		atOnce("amendments", licensed("RS000007"), "known", 6)
+		last := s.call(ada, "POST", "/quotes/"+id+"/amendments", licensed("RS000009"), "If-Match", "*", "Idempotency-Key", "last")
+		time.Sleep(time.Minute)
+		left := 20
+		for _, e := range s.logged()[quotestore.StreamID(id)] {
+			if e.Metadata.Actor == "ada" && (e.Type == quote.TypeQuoteAmended || e.Type == quote.TypeLookupsRequested) {
+				left--
+			}
+		}
+		if limit := last.Header.Get("RateLimit"); last.Status != 200 || !strings.Contains(limit, fmt.Sprintf(`"lookups";r=%d;`, left)) {
+			t.Errorf("%d with RateLimit %q, but %d of 20 were not used", last.Status, limit, left)
+		}
 	})
 }
 

@@ -113,19 +113,22 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 		At: now, Command: command, IfVersion: version,
 	}
 	var usage quota.Usage
-	counted := false
+	counted, asks := false, false
 	order.Permit = func(ctx context.Context, q quote.Quote, decided []quote.Event) error {
-		asks := slices.ContainsFunc(decided, func(e quote.Event) bool { return quote.AsksProviders(q, e) })
+		asks = slices.ContainsFunc(decided, func(e quote.Event) bool { return quote.AsksProviders(q, e) })
 		if !asks || caller.AsStaff(q.CustomerID) { // what employees requested does not count for the customer
 			return nil
 		}
 		usage, err = h.quota.TakeLookup(ctx, q.CustomerID, order.ID, now)
-		counted = err == nil
+		counted = counted || err == nil
 		return err
 	}
 	after, err := h.quotes.ExecuteOn(ctx, history, order)
 	if err != nil && counted {
 		err = h.giveBack(ctx, history.Quote.CustomerID, order, err)
+	}
+	if err == nil && counted && !(asks && carriedOut(after, order)) { // another one was faster, and left less to ask for
+		usage, err = quota.Usage{}, h.quota.GiveBack(ctx, history.Quote.CustomerID, order.ID, order.At)
 	}
 	if mismatch, ok := errors.AsType[*quotestore.VersionMismatch](err); ok && caller.AsStaff(history.Quote.CustomerID) {
 		err = h.withMeanwhile(ctx, history.Quote.ID, mismatch)
@@ -145,6 +148,11 @@ func (h *handler) carryOut(ctx context.Context, r events.APIGatewayV2HTTPRequest
 	headers := map[string]string{"etag": api.ETag(p.Version)}
 	maps.Copy(headers, usage.Headers())
 	return api.JSON(http.StatusOK, p, headers)
+}
+
+// carriedOut reports whether a quote's newest event is of an order.
+func carriedOut(h quotestore.History, order quotestore.Order) bool {
+	return len(h.Events) > 0 && h.Events[len(h.Events)-1].Metadata.CommandID == order.ID
 }
 
 // giveBack takes back the count of a command that was refused after it: it lost a race. A failure of the system tells
