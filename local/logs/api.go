@@ -41,29 +41,31 @@ func invalid(format string, args ...any) error {
 	return awsapi.Errorf("InvalidParameterException", format, args...)
 }
 
-// limited is the size of a page, if one was wanted.
-func limited(limit *int, most int) (int, error) {
-	switch {
-	case limit == nil:
-		return most, nil
-	case *limit < 1:
-		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *limit)
-	case *limit > most:
-		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", *limit, most)
-	}
-	return *limit, nil
+// paging is the part of a list that a request wants. A token is how many entries come before it.
+type paging struct {
+	NextToken string `json:"nextToken"`
+	Limit     *int   `json:"limit"`
 }
 
-// position reads a token, which is how many entries come before the page.
-func position(token string) (int, error) {
-	if token == "" {
-		return 0, nil
+// read returns where the part begins, and how many entries it has at most.
+func (p paging) read(most int) (from, size int, err error) {
+	size = most
+	if p.Limit != nil {
+		size = *p.Limit
 	}
-	n, err := strconv.Atoi(token)
-	if err != nil || n < 0 {
-		return 0, invalid("The specified nextToken is invalid.")
+	if size < 1 {
+		return 0, 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", size)
 	}
-	return n, nil
+	if size > most {
+		return 0, 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", size, most)
+	}
+	if p.NextToken == "" {
+		return 0, size, nil
+	}
+	if from, err = strconv.Atoi(p.NextToken); err != nil || from < 0 {
+		return 0, 0, invalid("The specified nextToken is invalid.")
+	}
+	return from, size, nil
 }
 
 // page cuts a list, and returns the token of the rest.
@@ -78,8 +80,7 @@ func page[T any](all []T, from, size int) (shown []T, next string) {
 type groupsRequest struct {
 	LogGroupNamePrefix  string `json:"logGroupNamePrefix"`
 	LogGroupNamePattern string `json:"logGroupNamePattern"`
-	NextToken           string `json:"nextToken"`
-	Limit               *int   `json:"limit"`
+	paging
 }
 
 func (s *Service) describeLogGroups(ctx context.Context, r groupsRequest) (any, error) {
@@ -89,11 +90,7 @@ func (s *Service) describeLogGroups(ctx context.Context, r groupsRequest) (any, 
 	if r.LogGroupNamePrefix != "" && r.LogGroupNamePattern != "" {
 		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
-	limit, err := limited(r.Limit, maxPage)
-	if err != nil {
-		return nil, err
-	}
-	from, err := position(r.NextToken)
+	from, size, err := r.read(maxPage)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +98,7 @@ func (s *Service) describeLogGroups(ctx context.Context, r groupsRequest) (any, 
 	defer s.mu.Unlock()
 	found := []map[string]any{}
 	for _, g := range s.groups {
+		s.expire(g)
 		if !strings.HasPrefix(g.name, r.LogGroupNamePrefix) || !strings.Contains(g.name, r.LogGroupNamePattern) {
 			continue
 		}
@@ -119,7 +117,7 @@ func (s *Service) describeLogGroups(ctx context.Context, r groupsRequest) (any, 
 	slices.SortFunc(found, func(a, b map[string]any) int {
 		return cmp.Compare(fmt.Sprint(a["logGroupName"]), fmt.Sprint(b["logGroupName"]))
 	})
-	shown, next := page(found, from, limit)
+	shown, next := page(found, from, size)
 	return answer(map[string]any{"logGroups": shown}, next), nil
 }
 
@@ -131,26 +129,35 @@ func answer(a map[string]any, next string) map[string]any {
 	return a
 }
 
-// named finds a group by its name or its ARN. The caller holds mu.
-func (s *Service) named(name, identifier string) (*group, error) {
-	if name == "" {
-		name = strings.TrimSuffix(strings.TrimPrefix(identifier, arnOf("")), ":*")
-	}
-	g := s.groups[name]
+// groupID is a group's name, or its name or ARN.
+type groupID struct {
+	LogGroupName       string `json:"logGroupName"`
+	LogGroupIdentifier string `json:"logGroupIdentifier"`
+}
+
+func (g groupID) group() string {
+	return cmp.Or(g.LogGroupName, strings.TrimSuffix(strings.TrimPrefix(g.LogGroupIdentifier, arnOf("")), ":*"))
+}
+
+// linesOf copies what a group has kept, so that a search holds nobody up. The lines are in the order in which they came,
+// which is that of their times.
+func (s *Service) linesOf(group string) ([]line, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[group]
 	if g == nil {
 		return nil, awsapi.Errorf("ResourceNotFoundException", "The specified log group does not exist.")
 	}
-	return g, nil
+	s.expire(g)
+	return slices.Clone(g.lines), nil
 }
 
 type streamsRequest struct {
-	LogGroupName        string `json:"logGroupName"`
-	LogGroupIdentifier  string `json:"logGroupIdentifier"`
+	groupID
 	LogStreamNamePrefix string `json:"logStreamNamePrefix"`
 	OrderBy             string `json:"orderBy"`
 	Descending          bool   `json:"descending"`
-	NextToken           string `json:"nextToken"`
-	Limit               *int   `json:"limit"`
+	paging
 }
 
 type stream struct {
@@ -164,7 +171,7 @@ type stream struct {
 }
 
 func (s *Service) describeLogStreams(ctx context.Context, r streamsRequest) (any, error) {
-	if err := authorize(ctx, "DescribeLogStreams", r.LogGroupName); err != nil {
+	if err := authorize(ctx, "DescribeLogStreams", r.group()); err != nil {
 		return nil, err
 	}
 	if err := awsapi.CheckEnum("orderBy", r.OrderBy, "LogStreamName", "LastEventTime"); err != nil {
@@ -173,25 +180,19 @@ func (s *Service) describeLogStreams(ctx context.Context, r streamsRequest) (any
 	if r.OrderBy == "LastEventTime" && r.LogStreamNamePrefix != "" {
 		return nil, invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
-	limit, err := limited(r.Limit, maxPage)
+	from, size, err := r.read(maxPage)
 	if err != nil {
 		return nil, err
 	}
-	from, err := position(r.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := s.named(r.LogGroupName, r.LogGroupIdentifier)
+	lines, err := s.linesOf(r.group())
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]*stream{}
-	for _, l := range g.lines {
+	for _, l := range lines {
 		one := found[l.Stream]
 		if one == nil {
-			one = &stream{Name: l.Stream, Created: l.At, First: l.At, ARN: arnOf(g.name) + ":log-stream:" + l.Stream}
+			one = &stream{Name: l.Stream, Created: l.At, First: l.At, ARN: arnOf(r.group()) + ":log-stream:" + l.Stream}
 			found[l.Stream] = one
 		}
 		one.Last, one.Ingested = max(one.Last, l.At), max(one.Ingested, l.Ingested)
@@ -212,22 +213,20 @@ func (s *Service) describeLogStreams(ctx context.Context, r streamsRequest) (any
 		}
 		return order
 	})
-	shown, next := page(all, from, limit)
+	shown, next := page(all, from, size)
 	return answer(map[string]any{"logStreams": shown}, next), nil
 }
 
 type filterRequest struct {
-	LogGroupName        string   `json:"logGroupName"`
-	LogGroupIdentifier  string   `json:"logGroupIdentifier"`
+	groupID
 	LogStreamNames      []string `json:"logStreamNames"`
 	LogStreamNamePrefix string   `json:"logStreamNamePrefix"`
 	StartTime           *int64   `json:"startTime"`
 	EndTime             *int64   `json:"endTime"`
 	FilterPattern       string   `json:"filterPattern"`
-	NextToken           string   `json:"nextToken"`
-	Limit               *int     `json:"limit"`
-	Interleaved         *bool    `json:"interleaved"`
-	Unmask              bool     `json:"unmask"`
+	paging
+	Interleaved *bool `json:"interleaved"`
+	Unmask      bool  `json:"unmask"`
 }
 
 type event struct {
@@ -239,13 +238,13 @@ type event struct {
 }
 
 func (s *Service) filterLogEvents(ctx context.Context, r filterRequest) (any, error) {
-	if err := authorize(ctx, "FilterLogEvents", r.LogGroupName); err != nil {
+	if err := authorize(ctx, "FilterLogEvents", r.group()); err != nil {
 		return nil, err
 	}
 	if len(r.LogStreamNames) > 0 && r.LogStreamNamePrefix != "" {
 		return nil, invalid("Log stream names and a log stream name prefix are mutually exclusive parameters.")
 	}
-	limit, err := limited(r.Limit, maxEvents)
+	from, limit, err := r.read(maxEvents)
 	if err != nil {
 		return nil, err
 	}
@@ -253,11 +252,7 @@ func (s *Service) filterLogEvents(ctx context.Context, r filterRequest) (any, er
 	if err != nil {
 		return nil, invalid("%s", err)
 	}
-	from, err := position(r.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	lines, name, err := s.linesOf(r.LogGroupName, r.LogGroupIdentifier)
+	lines, err := s.linesOf(r.group())
 	if err != nil {
 		return nil, err
 	}
@@ -273,55 +268,43 @@ func (s *Service) filterLogEvents(ctx context.Context, r filterRequest) (any, er
 			break
 		}
 		size += l.size()
-		events = append(events, event{l.Stream, l.At, l.Message, l.Ingested, fmt.Sprintf("%s/%d", name, l.Number)})
+		events = append(events, event{l.Stream, l.At, l.Message, l.Ingested, fmt.Sprintf("%s/%d", r.group(), l.Number)})
 	}
 	return answer(map[string]any{"events": events, "searchedLogStreams": []string{}}, next), nil
 }
 
-// linesOf copies the lines of a group, so that a search holds nobody up. They are in the order in which they came, which is
-// that of their times.
-func (s *Service) linesOf(name, identifier string) ([]line, string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := s.named(name, identifier)
-	if err != nil {
-		return nil, "", err
-	}
-	return slices.Clone(g.lines), g.name, nil
-}
-
 type getRequest struct {
-	LogGroupName       string `json:"logGroupName"`
-	LogGroupIdentifier string `json:"logGroupIdentifier"`
-	LogStreamName      string `json:"logStreamName"`
-	StartFromHead      bool   `json:"startFromHead"`
-	StartTime          *int64 `json:"startTime"`
-	EndTime            *int64 `json:"endTime"`
-	NextToken          string `json:"nextToken"`
-	Limit              *int   `json:"limit"`
-	Unmask             bool   `json:"unmask"`
+	groupID
+	LogStreamName string `json:"logStreamName"`
+	StartFromHead bool   `json:"startFromHead"`
+	StartTime     *int64 `json:"startTime"`
+	EndTime       *int64 `json:"endTime"`
+	NextToken     string `json:"nextToken"`
+	Limit         *int   `json:"limit"`
+	Unmask        bool   `json:"unmask"`
 }
 
 // getLogEvents pages through a stream in both directions. A token names a line: f/N is what comes from it on, b/N what
 // comes before it. At an end the same token comes back.
 func (s *Service) getLogEvents(ctx context.Context, r getRequest) (any, error) {
-	if err := authorize(ctx, "GetLogEvents", r.LogGroupName); err != nil {
+	if err := authorize(ctx, "GetLogEvents", r.group()); err != nil {
 		return nil, err
 	}
-	limit, err := limited(r.Limit, maxEvents)
+	_, limit, err := paging{Limit: r.Limit}.read(maxEvents)
 	if err != nil {
 		return nil, err
 	}
-	lines, _, err := s.linesOf(r.LogGroupName, r.LogGroupIdentifier)
+	lines, err := s.linesOf(r.group())
 	if err != nil {
 		return nil, err
 	}
-	lines = slices.DeleteFunc(lines, func(l line) bool {
-		return l.Stream != r.LogStreamName || r.StartTime != nil && l.At < *r.StartTime || r.EndTime != nil && l.At >= *r.EndTime
-	})
-	if len(lines) == 0 && !s.has(r.LogGroupName, r.LogGroupIdentifier, r.LogStreamName) {
+	lines = slices.DeleteFunc(lines, func(l line) bool { return l.Stream != r.LogStreamName })
+	if len(lines) == 0 {
 		return nil, awsapi.Errorf("ResourceNotFoundException", "The specified log stream does not exist.")
 	}
+	lines = slices.DeleteFunc(lines, func(l line) bool {
+		return r.StartTime != nil && l.At < *r.StartTime || r.EndTime != nil && l.At >= *r.EndTime
+	})
 	forward, at := r.StartFromHead, uint64(0)
 	if !forward {
 		at = 1<<63 - 1
@@ -362,11 +345,4 @@ func (s *Service) getLogEvents(ctx context.Context, r getRequest) (any, error) {
 		before, after = 0, 0
 	}
 	return map[string]any{"events": events, "nextForwardToken": fmt.Sprintf("f/%d", after), "nextBackwardToken": fmt.Sprintf("b/%d", before)}, nil
-}
-
-func (s *Service) has(name, identifier, stream string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := s.named(name, identifier)
-	return err == nil && slices.ContainsFunc(g.lines, func(l line) bool { return l.Stream == stream })
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -108,7 +107,8 @@ func (s *Service) group(name string) *group {
 	return g
 }
 
-// Writer returns what a function writes its lines to. A write has whole lines, as a logger makes them.
+// Writer returns what a function writes its lines to. A write has whole lines, as a logger makes them; of a line over 256 KB
+// the rest is left out.
 func (s *Service) Writer(group, stream string) io.Writer { return &writer{s, group, stream} }
 
 type writer struct {
@@ -136,40 +136,35 @@ func (s *Service) add(name, stream, message string) {
 	l := line{Number: g.next, Stream: stream, At: now, Ingested: now, Message: message}
 	g.next++
 	g.lines, g.bytes = append(g.lines, l), g.bytes+l.size()
-	s.keep(g, l)
-	s.expire(g, now)
+	if value, err := json.Marshal(l); err == nil { // a line is always JSON
+		s.keep(storage.Op{Bucket: bucket, Key: g.key(l), Value: value})
+	}
+	s.expire(g)
 }
 
 // expire forgets what is too old or too much. The caller holds mu.
-func (s *Service) expire(g *group, now int64) {
+func (s *Service) expire(g *group) {
 	oldest, n := int64(0), 0
 	if g.days > 0 {
-		oldest = now - int64(g.days)*24*time.Hour.Milliseconds()
+		oldest = time.Now().UnixMilli() - int64(g.days)*24*time.Hour.Milliseconds()
 	}
 	for n < len(g.lines) && (g.bytes > maxGroup || g.lines[n].At < oldest) {
 		g.bytes -= g.lines[n].size()
-		if s.store != nil {
-			s.dirty = append(s.dirty, storage.Op{Bucket: bucket, Key: g.key(g.lines[n])})
-		}
+		s.keep(storage.Op{Bucket: bucket, Key: g.key(g.lines[n])})
 		n++
 	}
-	if n > 0 {
-		g.lines = slices.Delete(g.lines, 0, n)
-	}
+	clear(g.lines[:n]) // so that the array does not hold their texts
+	g.lines = g.lines[n:]
 }
 
 func (g *group) key(l line) []byte { return fmt.Appendf(nil, "%s\x00%020d", g.name, l.Number) }
 
-// keep has a line written soon. The caller holds mu.
-func (s *Service) keep(g *group, l line) {
+// keep has a change written soon. The caller holds mu.
+func (s *Service) keep(op storage.Op) {
 	if s.store == nil {
 		return
 	}
-	value, err := json.Marshal(l)
-	if err != nil {
-		return // a line is always JSON
-	}
-	s.dirty = append(s.dirty, storage.Op{Bucket: bucket, Key: g.key(l), Value: value})
+	s.dirty = append(s.dirty, op)
 	if s.timer == nil {
 		s.flushes.Add(1)
 		s.timer = time.AfterFunc(flushAfter, func() {
@@ -199,24 +194,4 @@ func (s *Service) Close() {
 	s.mu.Unlock()
 	s.flushes.Wait()
 	s.flush()
-}
-
-// Tail returns the last bytes of a stream's lines since an instant, at most as many as wanted.
-func (s *Service) Tail(group, stream string, since time.Time, most int) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.groups[group]
-	if g == nil {
-		return ""
-	}
-	var text string
-	for _, l := range slices.Backward(g.lines) {
-		if l.At < since.UnixMilli() || len(text) > most {
-			break
-		}
-		if l.Stream == stream {
-			text = l.Message + "\n" + text
-		}
-	}
-	return text[max(0, len(text)-most):]
 }

@@ -85,6 +85,10 @@ func TestLinesAreFound(t *testing.T) {
 				t.Errorf("%s: %v, %v, want %d", name, messages(out.Events), err, row.want)
 			}
 		}
+		byARN, err := c.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:us-east-1:000000000000:log-group:g")})
+		if err != nil || len(byARN.Events) != 4 {
+			t.Errorf("by ARN: %v, %v", byARN, err)
+		}
 		ids := map[string]bool{}
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(c, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), Limit: aws.Int32(3)})
 		for pages.HasMorePages() {
@@ -205,8 +209,10 @@ func TestLinesAreBoundedByAgeAndSize(t *testing.T) {
 		if err != nil || *groups.LogGroups[0].StoredBytes > 32<<20 || *groups.LogGroups[0].StoredBytes < 16<<20 {
 			t.Errorf("%+v, %v", groups, err)
 		}
-		if tail := s.Tail("much", "s", time.Time{}, 4096); len(tail) != 4096 {
-			t.Errorf("a tail of %d bytes", len(tail))
+		time.Sleep(49 * time.Hour) // age counts without another line
+		out, err = c.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("days")})
+		if err != nil || len(out.Events) != 0 {
+			t.Errorf("%v, %v", messages(out.Events), err)
 		}
 	})
 }
