@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/xray"
 )
 
@@ -68,7 +69,11 @@ func TestIsolatedFunctions(t *testing.T) {
 	})
 	t.Run("end with a system that is killed", func(t *testing.T) {
 		s := mustServe(t, serve...)
-		s.awaitQuoted(s.mustSubmit("one"))
+		id := s.mustSubmit("one")
+		s.awaitQuoted(id)
+		if n := s.lines(id); n < 5 {
+			t.Errorf("%d lines of the quote are kept, want one of each function at least", n)
+		}
 		if strings.Contains(s.log.String(), `"level":"INFO"`) {
 			t.Errorf("without -v it logs more than failures:\n%s", s.log)
 		}
@@ -81,6 +86,26 @@ func TestIsolatedFunctions(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
+}
+
+// lines counts what the functions logged about a quote.
+func (s *served) lines(id string) (n int) {
+	s.t.Helper()
+	client := cloudwatchlogs.NewFromConfig(s.config())
+	groups, err := client.DescribeLogGroups(s.t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, group := range groups.LogGroups {
+		found, err := client.FilterLogEvents(s.t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: group.LogGroupName, FilterPattern: aws.String(fmt.Sprintf("{ $.quote_id = %q }", id)),
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n += len(found.Events)
+	}
+	return n
 }
 
 // assertOneTrace checks that a quote is one trace, in which each function has recorded what it called.

@@ -107,7 +107,7 @@ func (c *runCmd) open(s streams) (*system.System, error) {
 		Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level})),
 	}
 	if c.Isolate != "" {
-		options.Code = c.process(s.err)
+		options.Code = c.process(&atLeast{s.err, level})
 	}
 	sys, err := system.Open(options)
 	if err != nil {
@@ -158,17 +158,14 @@ func (c *runCmd) serve(ctx context.Context, s streams, sys *system.System, ports
 	}
 }
 
-// process runs functions as processes of the bootstrap binary, which end with the system.
+// process runs functions as processes of the bootstrap binary, which end with the system. Their logs keep all their
+// lines; output gets them too.
 func (c *runCmd) process(output io.Writer) func(localstack.Function) (lambda.Handler, error) {
-	level := "WARN"
-	if c.Verbose {
-		level = "INFO"
-	}
 	return func(f localstack.Function) (lambda.Handler, error) {
 		if err := handlers.Known(f.Handler); err != nil {
 			return nil, err
 		}
-		environment := map[string]string{"AWS_LAMBDA_LOG_LEVEL": level}
+		environment := map[string]string{"AWS_LAMBDA_LOG_LEVEL": "INFO"}
 		maps.Copy(environment, f.Environment)
 		return lambda.NewProcess(lambda.ProcessConfig{
 			Bootstrap: c.Isolate, FunctionName: f.Name, HandlerName: f.Handler, Environment: environment,

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ type ProcessConfig struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 	// MaxProcesses is how many may run at a time; 0 means 10. An event that finds all of them busy waits for one.
 	MaxProcesses int
-	// Output takes what the processes write; nil discards it.
+	// Output takes what the processes write, by whole lines; nil discards it. It is safe for concurrent use.
 	Output io.Writer
 }
 
@@ -179,7 +180,8 @@ func (p *Process) start() (*environment, error) {
 	e.server = &http.Server{Handler: e.api, ReadHeaderTimeout: 10 * time.Second}
 	e.cmd.Dir = filepath.Dir(p.cfg.Bootstrap)
 	e.cmd.Env = append(slices.Clone(p.env), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
-	e.cmd.Stdout, e.cmd.Stderr = p.cfg.Output, p.cfg.Output
+	output := &wholeLines{to: cmp.Or(p.cfg.Output, io.Discard)}
+	e.cmd.Stdout, e.cmd.Stderr = output, output
 	if err := e.cmd.Start(); err != nil {
 		_ = listener.Close() // nobody has connected
 		return nil, &failure{errorType: "Runtime.InvalidEntrypoint", message: err.Error()}
@@ -188,6 +190,7 @@ func (p *Process) start() (*environment, error) {
 	p.ended.Go(func() { _ = e.server.Serve(listener) }) // always ErrServerClosed, by the next one
 	p.ended.Go(func() {
 		_ = e.cmd.Wait() // the state says more
+		_ = output.end() // as an error of writing its other lines, which nobody sees
 		p.mu.Lock()
 		delete(p.all, e)
 		p.idle = slices.DeleteFunc(p.idle, func(other *environment) bool { return other == e })
