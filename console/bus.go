@@ -18,7 +18,7 @@ import (
 
 // rule is a rule of the bus with where it leads.
 type rule struct {
-	Name, ARN, State, Pattern, Description string
+	Name, ARN, State, Pattern string
 	// Types are the event types that it wants, as far as its pattern lists them.
 	Types []string
 	// Muted is set if it does not hear replays: what it does has effects outside.
@@ -59,7 +59,9 @@ func (c *Console) busPage(w http.ResponseWriter, r *http.Request) error { return
 
 // wouldHear asks each rule whether it would hear an event.
 func (c *Console) wouldHear(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := form(w, r); err != nil {
+		return err
+	}
 	return c.showBus(w, r, strings.TrimSpace(r.PostFormValue("event")))
 }
 
@@ -99,10 +101,7 @@ func (c *Console) rules(ctx context.Context, v *busView) error {
 			return err
 		}
 		for _, found := range out.Rules {
-			one := rule{
-				Name: aws.ToString(found.Name), ARN: aws.ToString(found.Arn), State: string(found.State), Pattern: aws.ToString(found.EventPattern),
-				Description: aws.ToString(found.Description),
-			}
+			one := rule{Name: aws.ToString(found.Name), ARN: aws.ToString(found.Arn), State: string(found.State), Pattern: aws.ToString(found.EventPattern)}
 			var source string
 			if one.Types, source, one.Muted = wanted(one.Pattern); v.Source == "" && source != "" && len(one.Types) > 0 {
 				v.Source, v.Type = source, one.Types[0]

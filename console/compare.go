@@ -14,9 +14,9 @@ import (
 
 // side is one of two executions that are compared.
 type side struct {
-	ARN, Name, Status, Input, Output string
-	Took                             time.Duration
-	run                              *states.Run
+	executionLine
+	Input, Output string
+	run           *states.Run
 }
 
 // comparedState is a state in both.
@@ -71,8 +71,7 @@ func (c *Console) compare(w http.ResponseWriter, r *http.Request) error {
 			run := &states.Run{}
 			run.Read(h.events)
 			machines[i] = m
-			line := executionLine{Began: aws.ToTime(e.StartDate), Stopped: aws.ToTime(e.StopDate)}
-			sides[i] = side{arn, aws.ToString(e.Name), string(e.Status), pretty(aws.ToString(e.Input)), pretty(aws.ToString(e.Output)), line.Took(now), run}
+			sides[i] = side{c.described(e), pretty(aws.ToString(e.Input)), pretty(aws.ToString(e.Output)), run}
 			return nil
 		})
 	}
@@ -90,5 +89,5 @@ func (c *Console) compare(w http.ResponseWriter, r *http.Request) error {
 			seen[s.Name] = true
 		}
 	}
-	return c.render(w, r, http.StatusOK, "compare.html", page.Frame{Title: "Two executions"}, map[string]any{"A": sides[0], "B": sides[1], "Rows": rows})
+	return c.render(w, r, http.StatusOK, "compare.html", page.Frame{Title: "Two executions"}, map[string]any{"A": sides[0], "B": sides[1], "Rows": rows, "Now": now})
 }

@@ -30,7 +30,8 @@ type Options struct {
 	Real bool
 	// Writable allows what changes something: starting, stopping, redriving, replaying.
 	Writable bool
-	// Every is how often a page that is open is made again, to see whether it has changed. Zero is a second.
+	// Every is how often a page that is open is made again, to see whether it has changed. Zero is a second, and ten in an
+	// account, where each call costs and counts against its limits.
 	Every time.Duration
 	// Announce gets the address of the page that lets a browser in, at first and again whenever it was used.
 	Announce func(link string)
@@ -75,6 +76,9 @@ var pages = page.MustParse(templates, "templates/*.html", words)
 func New(o Options) *Console {
 	if o.Every == 0 {
 		o.Every = time.Second
+		if o.Real {
+			o.Every *= 10
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -190,21 +194,30 @@ func (c *Console) change(h handler) handler {
 		if !c.Writable {
 			return &refusal{http.StatusForbidden, "This console only reads", "Start it with --allow-changes to change something."}
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			return &refusal{http.StatusRequestEntityTooLarge, "The form is too large", fmt.Sprintf("It may have %d bytes.", maxForm)}
+		if err := form(w, r); err != nil {
+			return err
 		}
 		return h(w, r)
 	}
 }
 
+// form reads a form, up to its bound.
+func form(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return &refusal{http.StatusRequestEntityTooLarge, "The form is too large", fmt.Sprintf("It may have %d bytes.", maxForm)}
+	}
+	if err != nil {
+		return &refusal{http.StatusBadRequest, "The form cannot be read", err.Error()}
+	}
+	return nil
+}
+
 // maxForm bounds a form: the input of an execution has at most 256 KB, here with all characters escaped.
 const maxForm = 1 << 20
 
-type problem struct {
-	Title, Detail string
-	Errors        []struct{ Anchor, Text string }
-}
+type problem struct{ Title, Detail string }
 
 // render shows a page in the frame.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, f page.Frame, data any) error {

@@ -26,7 +26,6 @@ type executionView struct {
 	// Trace is the X-Ray trace, Link the page about ID in the web app.
 	Trace, Link string
 	Redrivable  bool
-	WhyNot      string
 	Now         time.Time
 	Graph       template.HTML
 	// Rows are the visits, at most maxRows from the first one; All counts them.
@@ -47,12 +46,11 @@ type executionView struct {
 
 // eventLine is an event of a history.
 type eventLine struct {
-	ID       int64
-	Type     string
-	State    string
-	At       time.Time
-	Since    time.Duration
-	Previous int64
+	ID    int64
+	Type  string
+	State string
+	At    time.Time
+	Since time.Duration
 }
 
 // mapRun is a run of a distributed Map with its children.
@@ -97,19 +95,13 @@ func (c *Console) execution(w http.ResponseWriter, r *http.Request) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	v := &executionView{
-		executionLine: executionLine{
-			Name: aws.ToString(e.Name), ARN: arn, Status: string(e.Status), Began: aws.ToTime(e.StartDate), Stopped: aws.ToTime(e.StopDate),
-			Redrives: aws.ToInt32(e.RedriveCount),
-		},
-		Machine: tail(aws.ToString(e.StateMachineArn)), Input: pretty(aws.ToString(e.Input)), Output: pretty(aws.ToString(e.Output)),
+		executionLine: c.described(e), Machine: tail(aws.ToString(e.StateMachineArn)), Input: pretty(aws.ToString(e.Input)), Output: pretty(aws.ToString(e.Output)),
 		Error: aws.ToString(e.Error), Cause: aws.ToString(e.Cause), Trace: traceOf(aws.ToString(e.TraceHeader)),
-		Redrivable: e.RedriveStatus == types.ExecutionRedriveStatusRedrivable, WhyNot: aws.ToString(e.RedriveStatusReason),
-		Now: time.Now(), All: len(h.run.Visits), Total: len(h.events), Per: perPage,
+		Redrivable: e.RedriveStatus == types.ExecutionRedriveStatusRedrivable,
+		Now:        time.Now(), All: len(h.run.Visits), Total: len(h.events), Per: perPage,
 	}
-	if c.Seam.ID != nil {
-		if id, ok := c.Seam.ID(v.Name); ok {
-			v.ID, v.Link = id, c.Seam.Link(id)
-		}
+	if v.ID != "" {
+		v.Link = c.Seam.Link(v.ID)
 	}
 	v.Rows = h.run.Visits[:min(len(h.run.Visits), maxRows)]
 	v.page(h, query)
@@ -145,7 +137,7 @@ func (v *executionView) page(h *history, query url.Values) {
 	v.From, _ = strconv.Atoi(query.Get("from"))
 	v.From = max(0, min(v.From, len(h.events)-1))
 	for _, e := range h.events[v.From:min(len(h.events), v.From+perPage)] {
-		line := eventLine{ID: e.Id, Type: string(e.Type), At: aws.ToTime(e.Timestamp), Previous: e.PreviousEventId}
+		line := eventLine{ID: e.Id, Type: string(e.Type), At: aws.ToTime(e.Timestamp)}
 		line.Since = line.At.Sub(aws.ToTime(h.events[0].Timestamp))
 		if visit := h.run.VisitOf(e.Id); visit != nil {
 			line.State = visit.Name
@@ -275,7 +267,7 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(r.Context())
 		if err != nil {
-			return err // what was sent is no JSON document, as whoever reads it will notice
+			return err // what was sent ends in the middle of the JSON document, as its reader will notice
 		}
 		for _, event := range page.Events {
 			if err := write(between); err != nil {

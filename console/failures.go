@@ -2,10 +2,8 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"golang.org/x/sync/errgroup"
@@ -21,7 +19,7 @@ type place struct {
 	Machine bool
 }
 
-// places are the stack's queues, all of which hold what failed, and the failed executions of its machines.
+// failurePlaces are the stack's queues, all of which hold what failed, and the failed executions of its machines.
 func (c *Console) failurePlaces(ctx context.Context) ([]place, error) {
 	queues, err := c.resource.of(ctx, "AWS::SQS::Queue")
 	if err != nil {
@@ -69,7 +67,6 @@ type failuresView struct {
 	Letters []*deadletter.Letter
 	// Done is what a redrive did, or would do; nil if there was none.
 	Done *redriven
-	Now  time.Time
 }
 
 // redriven is the report of a redrive.
@@ -115,7 +112,7 @@ func (c *Console) showFailures(w http.ResponseWriter, r *http.Request, p place, 
 	if err != nil {
 		return err
 	}
-	v := &failuresView{Name: p.Name(), Machine: p.Machine, Depth: p.Depth, Letters: letters, Done: done, Now: time.Now()}
+	v := &failuresView{Name: p.Name(), Machine: p.Machine, Depth: p.Depth, Letters: letters, Done: done}
 	return c.render(w, r, http.StatusOK, "failure.html", page.Frame{Title: v.Name + ", " + plural(p.Depth, "failure")}, v)
 }
 
@@ -146,7 +143,7 @@ func (c *Console) redriveLetters(w http.ResponseWriter, r *http.Request) error {
 	}
 	done.Partly = err != nil // what was done is told all the same
 	if p.Depth, err = p.Place.Depth(r.Context()); err != nil {
-		return errors.Join(err)
+		return err
 	}
 	return c.showFailures(w, r, p, done)
 }

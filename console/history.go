@@ -71,7 +71,7 @@ func (h *history) read(ctx context.Context, client *sfn.Client) error {
 			}
 			fresh = append(fresh, e)
 		}
-		if out.NextToken == nil { // another history than before, such as that of a system that was started anew
+		if out.NextToken == nil { // another history than before, such as that of another system at the same address
 			h.events, h.run = nil, states.Run{}
 			return h.from(ctx, client)
 		}

@@ -103,7 +103,7 @@ func (c *Console) showFunction(w http.ResponseWriter, r *http.Request, v *functi
 func (c *Console) invoke(w http.ResponseWriter, r *http.Request) error {
 	v := &functionView{Name: r.PathValue("function"), Payload: strings.TrimSpace(r.PostFormValue("payload")), Invoked: true}
 	if !json.Valid([]byte(v.Payload)) {
-		return &refusal{http.StatusUnprocessableEntity, "The payload is no JSON", "A function is invoked with a JSON document."}
+		return &refusal{http.StatusUnprocessableEntity, "The payload is not JSON", "A function is invoked with a JSON document."}
 	}
 	out, err := c.lambda.Invoke(r.Context(), &lambda.InvokeInput{FunctionName: &v.Name, Payload: []byte(v.Payload)})
 	if err != nil {

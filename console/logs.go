@@ -50,7 +50,7 @@ func (c *Console) logs(w http.ResponseWriter, r *http.Request) error {
 	if v.Minutes != "" {
 		n, err := strconv.Atoi(v.Minutes)
 		if err != nil || n < 1 || n > maxMinutes {
-			return &refusal{http.StatusBadRequest, "This is no number of minutes", "Lines of 1 to " + strconv.Itoa(maxMinutes) + " minutes are shown."}
+			return &refusal{http.StatusBadRequest, "These minutes cannot be searched", "Lines of 1 to " + strconv.Itoa(maxMinutes) + " minutes are shown."}
 		}
 		minutes = n
 	}

@@ -229,10 +229,20 @@ func (c *Console) list(ctx context.Context, v *machineView, query url.Values) er
 	}
 }
 
+// line is an execution in a list.
 func (c *Console) line(e types.ExecutionListItem) executionLine {
+	return c.lineOf(e.Name, e.ExecutionArn, e.Status, e.StartDate, e.StopDate, e.RedriveCount)
+}
+
+// described is an execution that was asked for alone.
+func (c *Console) described(e *sfn.DescribeExecutionOutput) executionLine {
+	return c.lineOf(e.Name, e.ExecutionArn, e.Status, e.StartDate, e.StopDate, e.RedriveCount)
+}
+
+func (c *Console) lineOf(name, arn *string, status types.ExecutionStatus, began, stopped *time.Time, redrives *int32) executionLine {
 	l := executionLine{
-		Name: aws.ToString(e.Name), ARN: aws.ToString(e.ExecutionArn), Status: string(e.Status), Began: aws.ToTime(e.StartDate),
-		Stopped: aws.ToTime(e.StopDate), Redrives: aws.ToInt32(e.RedriveCount),
+		Name: aws.ToString(name), ARN: aws.ToString(arn), Status: string(status), Began: aws.ToTime(began), Stopped: aws.ToTime(stopped),
+		Redrives: aws.ToInt32(redrives),
 	}
 	if c.Seam.ID != nil {
 		l.ID, _ = c.Seam.ID(l.Name)
@@ -254,7 +264,7 @@ func span(from, to string) (begin, end time.Time, err error) {
 		}
 		day, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			return day, &refusal{http.StatusBadRequest, "This is no time", text + " is neither a day such as 2026-05-01 nor a time such as 2026-05-01T12:00:00Z."}
+			return day, &refusal{http.StatusBadRequest, "This time cannot be read", text + " is neither a day such as 2026-05-01 nor a time such as 2026-05-01T12:00:00Z."}
 		}
 		return day.AddDate(0, 0, days), nil
 	}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+
+	"milepost/internal/page"
 )
 
 // session lets in browsers that came by the link, which works once.
@@ -59,7 +61,7 @@ func (s *session) guard(base string, next http.Handler) http.Handler {
 			s.admit(w, r, token)
 			return
 		}
-		if !s.known(r) && !strings.HasPrefix(r.URL.Path, "/app/assets/") {
+		if !s.known(r) && !strings.HasPrefix(r.URL.Path, page.AssetsPath) {
 			refuse(w, http.StatusUnauthorized, "Open the console by the link that the program printed. Each link lets one browser in; the newest one is the last that was printed.")
 			return
 		}

@@ -68,7 +68,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	stream, ok := c.Seam.Stream(id)
 	if !ok {
-		return &refusal{http.StatusNotFound, "This is no id", r.PathValue("id") + " is not the id of a " + c.Seam.What + "."}
+		return &refusal{http.StatusNotFound, "This id cannot be read", r.PathValue("id") + " is not the id of a " + c.Seam.What + "."}
 	}
 	v := &streamView{ID: id, Stream: stream, Link: c.Seam.Link(id), What: c.Seam.What, Now: time.Now()}
 	after, _ := strconv.Atoi(r.URL.Query().Get("after"))

@@ -23,9 +23,8 @@ type tracesView struct {
 	ID, Filter, Least, Minutes string
 	Only                       string // fault, error or throttle
 	Traces                     []traceLine
-	// Many is set if there are more, and Sought how many X-Ray looked through.
+	// Many is set if there are more.
 	Many     bool
-	Sought   int64
 	Commands []string
 }
 
@@ -64,7 +63,7 @@ func (c *Console) traces(w http.ResponseWriter, r *http.Request) error {
 	if v.Minutes != "" {
 		n, err := strconv.Atoi(v.Minutes)
 		if err != nil || n < 1 || n > longest {
-			return &refusal{http.StatusBadRequest, "This is no number of minutes", fmt.Sprintf("X-Ray looks through 1 to %d minutes.", longest)}
+			return &refusal{http.StatusBadRequest, "These minutes cannot be searched", fmt.Sprintf("X-Ray looks through 1 to %d minutes.", longest)}
 		}
 		minutes = n
 	}
@@ -72,7 +71,7 @@ func (c *Console) traces(w http.ResponseWriter, r *http.Request) error {
 		return &refusal{http.StatusBadRequest, "There is no such filter", "Traces can be searched for fault, error or throttle."}
 	}
 	if _, err := strconv.ParseFloat(v.Least, 64); v.Least != "" && err != nil {
-		return &refusal{http.StatusBadRequest, "This is no duration", "Say it in seconds, such as 0.5."}
+		return &refusal{http.StatusBadRequest, "This duration cannot be read", "Say it in seconds, such as 0.5."}
 	}
 	until := time.Now().Add(time.Second)
 	from := until.Add(-time.Duration(minutes) * time.Minute)
@@ -89,7 +88,6 @@ func (c *Console) traces(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		v.Sought += aws.ToInt64(page.TracesProcessedCount)
 		for _, t := range page.TraceSummaries {
 			v.Traces = append(v.Traces, traceLineOf(t))
 		}
@@ -153,7 +151,7 @@ func (c *Console) oneTrace(w http.ResponseWriter, r *http.Request) error {
 	if v.Least != "" {
 		ms, err := strconv.ParseFloat(v.Least, 64)
 		if err != nil {
-			return &refusal{http.StatusBadRequest, "This is no duration", "Say it in milliseconds, such as 10."}
+			return &refusal{http.StatusBadRequest, "This duration cannot be read", "Say it in milliseconds, such as 10."}
 		}
 		f.Least = time.Duration(ms * float64(time.Millisecond))
 	}

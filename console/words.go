@@ -18,7 +18,6 @@ var words = template.FuncMap{
 	"short":    states.Short,
 	"time":     clock,
 	"pretty":   pretty,
-	"quote":    shellQuoted,
 	"title":    func(text string) string { return strings.ReplaceAll(strings.ToLower(text), "_", " ") },
 	"tail":     tail,
 	"plural":   plural,
@@ -36,7 +35,7 @@ func clock(at time.Time) string {
 	return at.UTC().Format("2006-01-02 15:04:05.000")
 }
 
-// pretty lays out JSON; what is none stays as it is.
+// pretty lays out JSON, and leaves other texts as they are.
 func pretty(text any) string {
 	raw := []byte(asText(text))
 	var out bytes.Buffer
@@ -55,7 +54,7 @@ func asText(value any) string {
 	case []byte:
 		return string(v)
 	}
-	text, _ := json.Marshal(value) // what is none is shown as nothing
+	text, _ := json.Marshal(value) // a value that cannot be JSON is shown as nothing
 	return string(text)
 }
 
@@ -141,7 +140,7 @@ type number string
 // MarshalJSON writes the digits.
 func (n number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
 
-// textOf is a value of plain data as a text, "" if it is none.
+// textOf is a text or number of plain data as a text, "" for other values.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case string:

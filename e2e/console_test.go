@@ -159,7 +159,7 @@ func TestAnExecutionIsStoppedAndRedrivenOnThePages(t *testing.T) {
 			t.Errorf("compared with nothing: %d", w.Code)
 		}
 		if w := o.send(http.MethodPost, "/machines/milepost-quote/executions", url.Values{"input": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "InvalidExecutionInput") {
-			t.Errorf("an input that is no JSON: %d %s", w.Code, w.Body)
+			t.Errorf("an input that is not JSON: %d %s", w.Code, w.Body)
 		}
 		reader := s.operator(func(options *console.Options) { options.Writable, options.Real = false, true })
 		if w := reader.send(http.MethodPost, at+"/redrive", url.Values{}, nil); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--allow-changes") {
@@ -197,8 +197,8 @@ func TestTheConsoleLetsInWhoHasTheLink(t *testing.T) {
 			"no such machine":       {"GET", "/machines/nothing", o, nil, 404},
 			"no such execution":     {"GET", "/executions/arn:aws:states:us-east-1:000000000000:execution:milepost-quote:none", o, nil, 422},
 			"no ARN":                {"GET", "/executions/none", o, nil, 422},
-			"a status that is none": {"GET", "/machines/milepost-quote?status=GONE", o, nil, 400},
-			"a time that is none":   {"GET", "/machines/milepost-quote?from=soon", o, nil, 400},
+			"an unknown status":     {"GET", "/machines/milepost-quote?status=GONE", o, nil, 400},
+			"a time in words":       {"GET", "/machines/milepost-quote?from=soon", o, nil, 400},
 			"live of elsewhere":     {"GET", "/live?page=http://evil.example/", o, nil, 400},
 		} {
 			if w := row.who.send(row.method, row.target, nil, row.change); w.Code != row.status {
@@ -338,7 +338,7 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 			t.Errorf("invoked: %d %s", answer.Code, answer.Body)
 		}
 		if w := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity {
-			t.Errorf("no JSON: %d", w.Code)
+			t.Errorf("not JSON: %d", w.Code)
 		}
 		o.assertShows("/tables/milepost-events?value=quote-"+id, "QuoteRequested", "streamId")
 		first := o.get("/tables/milepost-quote-search")

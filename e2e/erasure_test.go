@@ -110,7 +110,7 @@ func TestTwoEmployeesEraseACustomer(t *testing.T) {
 		if e := s.erasure(); e.State != erasures.Done || e.Report.Noted != 1 || e.Report.Drafts != 1 || e.Report.Erased == nil || e.Report.Count() != 0 {
 			t.Errorf("after it: %+v", e)
 		}
-		refused("asked once more", s.call(s.token("liz", "staff"), "POST", erasureOfAda, asksForAda), 409, "sam asked for it")
+		refused("asked again", s.call(s.token("liz", "staff"), "POST", erasureOfAda, asksForAda), 409, "sam asked for it")
 		for _, path := range []string{"/events", "/request", ""} {
 			if answer := s.call(sam, "GET", "/quotes/"+id+path, ""); answer.Status != 200 || strings.Contains(string(answer.Body), "RS000001") {
 				t.Errorf("%s has personal data: %d %s", path, answer.Status, answer.Body)

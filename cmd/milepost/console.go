@@ -45,8 +45,9 @@ func (c *consoleCmd) Run(ctx context.Context, s streams) error {
 		return taken("--address", c.Address, err)
 	}
 	address := bound(c.Address, l.Addr().String())
-	shown := newConsole(cfg, c.Stack, c.Web, s.out)
-	shown.Real, shown.Writable = c.real(), !c.real() || c.AllowChanges
+	options := consoleOptions(cfg, c.Stack, c.Web, s.out)
+	options.Real, options.Writable = c.real(), !c.real() || c.AllowChanges
+	shown := console.New(options)
 	server := consoleServer(shown, address)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
@@ -62,13 +63,13 @@ func (c *consoleCmd) Run(ctx context.Context, s streams) error {
 	return errors.Join(err, server.Close())
 }
 
-// newConsole makes a console that knows quotes, and says on out how to get in.
-func newConsole(cfg aws.Config, stack, web string, out io.Writer) *console.Console {
-	return console.New(console.Options{
+// consoleOptions are those of a console that knows quotes, and says on out how to get in.
+func consoleOptions(cfg aws.Config, stack, web string, out io.Writer) console.Options {
+	return console.Options{
 		AWS: cfg, Stack: stack, Writable: true,
 		Announce: func(link string) { fmt.Fprintf(out, "Console  %s\n", link) },
 		Seam:     system.Seam(web),
-	})
+	}
 }
 
 // consoleServer serves a console. What is live stays open, so writing has no limit of time.

@@ -88,7 +88,7 @@ type rateCase struct {
 }
 
 // asRequested makes a case of a quote request, which the API takes and milepost example prints: as of today, with VINs
-// decoded by this program, and without any history. ok is false if the text is none.
+// decoded by this program, and without any history. ok is false for other texts.
 func asRequested(text []byte, now time.Time) (c rateCase, ok bool, err error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil || members["drivers"] == nil || members["vehicles"] == nil {

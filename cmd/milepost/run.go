@@ -212,7 +212,7 @@ func (c *runCmd) console(ctx context.Context, s streams) (*console.Console, erro
 	if err != nil {
 		return nil, err
 	}
-	return newConsole(cfg, system.StackName, c.pages(), s.out), nil
+	return console.New(consoleOptions(cfg, system.StackName, c.pages(), s.out)), nil
 }
 
 // pages is the address of the first page.

@@ -249,7 +249,7 @@ func (v *Visit) task(e *types.HistoryEvent) {
 	}
 }
 
-// otherwise follows what is no task: a Fail, and a state whose paths cannot be evaluated.
+// otherwise follows what ends without a task: a Fail, and a state whose paths cannot be evaluated.
 func (v *Visit) otherwise(e *types.HistoryEvent) {
 	if d := e.EvaluationFailedEventDetails; d != nil {
 		v.fail(aws.ToString(d.Error), aws.ToString(d.Cause))

@@ -53,7 +53,7 @@ func TestDefinitionsThatCannotBeDrawnAreRefused(t *testing.T) {
 	}
 	for name, definition := range map[string]string{
 		"no JSON": `{`, "no states": `{"StartAt":"A"}`, "no start": `{"StartAt":"B","States":{"A":{"Type":"Succeed"}}}`,
-		"a state that is no object": `{"StartAt":"A","States":{"A":3}}`, "too deep": deep,
+		"a state that is a number": `{"StartAt":"A","States":{"A":3}}`, "too deep": deep,
 	} {
 		if m, err := states.Parse([]byte(definition)); err == nil {
 			t.Errorf("%s: %+v", name, m)

@@ -322,7 +322,7 @@ func (t *Trace) critical() {
 	}
 }
 
-// answered returns the function that ended last while a state of a workflow waited, nil if the piece is no such wait.
+// answered returns the function that ended last while a state of a workflow waited, nil if the piece is another kind of wait.
 func (t *Trace) answered(p Piece) (answer *Span) {
 	if p.Wait || p.Span.Kind == Function || p.Span.Operation != "Task" {
 		return nil
