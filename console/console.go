@@ -65,6 +65,7 @@ type Console struct {
 	mux      *http.ServeMux
 	resource *resources
 	history  histories
+	shape    shape
 }
 
 //go:embed templates/*.html

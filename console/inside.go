@@ -17,13 +17,11 @@ import (
 
 // inside lists what the stack is made of, by type.
 func (c *Console) inside(w http.ResponseWriter, r *http.Request) error {
-	if err := c.resource.load(r.Context()); err != nil {
+	all, err := c.resource.every(r.Context())
+	if err != nil {
 		return err
 	}
 	byType, types := map[string][]resource{}, []string{}
-	c.resource.mu.Lock()
-	all := slices.Clone(c.resource.all)
-	c.resource.mu.Unlock()
 	for _, one := range all {
 		if byType[one.Type] == nil {
 			types = append(types, one.Type)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,14 @@ type count struct {
 	Status string
 	N      int
 	Many   bool
+}
+
+// String is the number.
+func (c count) String() string {
+	if c.Many {
+		return strconv.Itoa(c.N) + "+"
+	}
+	return strconv.Itoa(c.N)
 }
 
 // counted are the statuses that matter most, the worst first.

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"milepost/console/flow"
 	"milepost/internal/page"
 )
 
@@ -23,8 +24,12 @@ func (c *Console) now(w http.ResponseWriter, r *http.Request) error {
 			wrong = append(wrong, p)
 		}
 	}
+	drawn, err := c.stackMap(r.Context(), failures, machines, map[string]flow.Note{})
+	if err != nil {
+		return err
+	}
 	return c.render(w, r, http.StatusOK, "now.html", page.Frame{Title: "Now", Live: []string{"page"}}, map[string]any{
-		"Machines": machines, "Wrong": wrong, "Stack": c.Stack, "What": c.Seam.What,
+		"Machines": machines, "Wrong": wrong, "Map": drawn, "Stack": c.Stack, "What": c.Seam.What,
 	})
 }
 

@@ -110,6 +110,8 @@ func TestTheConsoleShowsAnExecution(t *testing.T) {
 		s.settle()
 		o := s.operator(nil)
 		o.assertShows("/machines", "milepost-quote", "1 succeeded", "milepost-rebuild")
+		o.assertShows("/", "Nothing failed that nobody has dealt with", "SubmitFunction, function; hands on to Events", "EventsTable, table; hands on to Publish, Archive",
+			"PublishFunction, function; hands on to EventBus", "EventBus, bus; hands on to VinLookup, AccidentHistory", `href="/tables/milepost-waits"`)
 		o.assertShows("/machines/milepost-quote?status=SUCCEEDED&search="+id[:8]+"&from=2026-05-01", id+"-1", "aws stepfunctions list-executions")
 		if none := o.get("/machines/milepost-quote?to=2026-04-30"); strings.Contains(none, id) {
 			t.Error("an execution that began later is listed")
