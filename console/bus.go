@@ -45,6 +45,7 @@ type busView struct {
 	Source, Type string
 	Archives     []string
 	Replays      []replay
+	Runs         []runLine
 	// Event is the one that was asked about, Asked is set if one was, and Wrong why that could not be told.
 	Event string
 	Asked bool
@@ -74,6 +75,7 @@ func (c *Console) showBus(w http.ResponseWriter, r *http.Request, event string) 
 	g, ctx := errgroup.WithContext(r.Context())
 	g.Go(func() error { return c.rules(ctx, v) })
 	g.Go(func() error { return c.replays(ctx, v) })
+	g.Go(func() (err error) { v.Runs, err = c.runs(ctx); return err })
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -51,6 +51,8 @@ type Seam struct {
 	Link func(id string) string
 	// Log is the output of the stack that names the table of events, Bus that which names the bus.
 	Log, Bus string
+	// Runs are what goes through the whole log.
+	Runs []Runs
 	// Annotation is the one of X-Ray that has the id.
 	Annotation string
 	// Places yields where the events of a span of time are in the table of events, in their order.

@@ -24,6 +24,7 @@ var words = template.FuncMap{
 	"function": functionName,
 	"list":     func(all ...string) []string { return all },
 	"calls":    callsOf,
+	"lines":    linesOf,
 	"wait":     func(s *trace.Span) time.Duration { return s.Start - s.Waited },
 }
 
@@ -81,6 +82,11 @@ func callsOf(s *trace.Span) string {
 		return ""
 	}
 	return plural(n, "call") + ", " + states.Short(took)
+}
+
+// linesOf is the pattern that finds the lines of an invocation: those of a function, and those of Lambda itself.
+func linesOf(request string) string {
+	return `{ $.request_id = "` + request + `" || $.record.requestId = "` + request + `" }`
 }
 
 // functionName is the name in a function's ARN, which may end in a version or an alias.

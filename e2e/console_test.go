@@ -319,7 +319,11 @@ func TestTheConsoleShowsTheBusAndReplays(t *testing.T) {
 		archive := regexp.MustCompile(`<option>([^<]+)</option>`).FindStringSubmatch(bus)[1]
 		o.post("/replays", url.Values{"archive": {archive}, "from": {"2026-05-01T11:00"}, "to": {"2026-05-01T13:00"}, "name": {"by-hand"}})
 		time.Sleep(10 * time.Minute)
-		o.assertShows("/bus", "by-hand", ">completed<", "100 %")
+		o.assertShows("/bus", "by-hand", ">completed<", "100 %", "None yet")
+		o.post("/machines/milepost-rebuild/executions", url.Values{"input": {`{"projections":["quotes"],"way":"over","parts":4,"workers":2}`}})
+		o.post("/machines/milepost-playback/executions", url.Values{"input": {`{"name":"by-hand","after":"2026-05-01T00:00:00.000000000Z","until":"2026-05-01T13:00:00Z","perSecond":100}`}})
+		time.Sleep(10 * time.Minute)
+		o.assertShows("/bus", "4 of 4 parts done", "events played")
 		if w := o.send(http.MethodPost, "/replays", url.Values{"archive": {archive}}, nil); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("a replay without a window: %d", w.Code)
 		}

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -9,10 +10,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/oklog/ulid/v2"
 
 	"milepost/console"
 	"milepost/internal/log/eventstore"
+	"milepost/internal/ops/playback"
+	"milepost/internal/ops/workflow"
 	"milepost/internal/quotes/quotestore"
 )
 
@@ -45,6 +49,26 @@ func Seam(web string) console.Seam {
 				}
 			}
 		},
+		Runs: []console.Runs{
+			{What: "playback", Machine: "PlaybackWorkflowArn", Progress: played},
+			{What: "rebuild", Machine: "RebuildWorkflowArn", Progress: rebuilt},
+		},
 		Link: func(id string) string { return web + "/quotes/" + id },
 	}
+}
+
+// played says how many events a playback has announced.
+func played(ctx context.Context, client *sfn.Client, execution string) (string, error) {
+	var at playback.Task
+	ok, err := (&workflow.Machine{SFN: client}).Last(ctx, execution, &at)
+	if !ok || err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d events played", at.Played), nil
+}
+
+// rebuilt says how many parts of the log a rebuild has folded.
+func rebuilt(ctx context.Context, client *sfn.Client, execution string) (string, error) {
+	parts, err := (&workflow.Machine{SFN: client}).Parts(ctx, execution)
+	return parts.String(), err
 }

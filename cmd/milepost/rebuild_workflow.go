@@ -38,7 +38,7 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 	var figures rebuild.Figures
 	err = follow(ctx, w, arn, func() error {
 		parts, err := w.Parts(ctx, arn)
-		if line := partsDone(parts); line != "" && line != shown {
+		if line := parts.String(); line != "" && line != shown {
 			shown = line
 			fmt.Fprintln(s.err, line)
 		}
@@ -48,16 +48,4 @@ func (c *rebuildCmd) runWorkflow(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.print(s, figures)
-}
-
-// partsDone says how many parts of the log are done, "" before the first is begun.
-func partsDone(p workflow.Parts) string {
-	if p.Total == 0 {
-		return ""
-	}
-	line := fmt.Sprintf("%d of %d parts done", p.Done, p.Total)
-	if p.Failed > 0 {
-		line += fmt.Sprintf(", %d failed", p.Failed)
-	}
-	return line
 }

@@ -33,6 +33,10 @@ type Span struct {
 	Kind Kind
 	// Operation is what was called, such as PutItem; Resource on what.
 	Operation, Resource string
+	// Origin is what X-Ray says that did the work, such as AWS::StepFunctions::StateMachine; "" inside of that.
+	Origin string
+	// Request is the id of a function's invocation.
+	Request string
 	// Start and End are counted from the beginning of the trace.
 	Start, End time.Duration
 	// Open is set if it had not ended when it was read.
@@ -108,6 +112,7 @@ type document struct {
 		Operation string `json:"operation"`
 		TableName string `json:"table_name"`
 		QueueURL  string `json:"queue_url"`
+		RequestID string `json:"request_id"`
 	} `json:"aws"`
 	HTTP struct {
 		Request struct {
@@ -182,7 +187,7 @@ func flat(d document, parent string) []document {
 func (d document) span(first float64) *Span {
 	at := func(seconds float64) time.Duration { return time.Duration((seconds - first) * float64(time.Second)) }
 	s := &Span{
-		ID: d.ID, Name: d.Name, Kind: Work, Operation: d.AWS.Operation, Resource: cmp.Or(d.AWS.TableName, d.AWS.QueueURL), Start: at(d.Start), End: at(d.End),
+		ID: d.ID, Name: d.Name, Kind: Work, Operation: d.AWS.Operation, Resource: cmp.Or(d.AWS.TableName, d.AWS.QueueURL), Origin: d.Origin, Start: at(d.Start), End: at(d.End),
 		Fault: d.Fault, Error: d.Error, Throttled: d.Throttle, Problem: causeOf(d.Cause), Annotations: d.Annotations,
 	}
 	if d.End == 0 {
@@ -190,7 +195,7 @@ func (d document) span(first float64) *Span {
 	}
 	switch {
 	case strings.HasPrefix(d.Origin, "AWS::Lambda"):
-		s.Kind = Function
+		s.Kind, s.Request = Function, d.AWS.RequestID // of a call it is that of the other service
 	case d.Namespace != "" || d.AWS.Operation != "" || d.HTTP.Request.URL != "":
 		s.Kind = Call
 	case d.Origin != "":

@@ -121,6 +121,18 @@ func (e *Ended) Error() string { return fmt.Sprintf("the workflow %s: %s", e.Sta
 // Parts are those of a map state: how many there are, and their states.
 type Parts struct{ Total, Done, Failed int64 }
 
+// String says how many are done, "" before the first is begun.
+func (p Parts) String() string {
+	if p.Total == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("%d of %d parts done", p.Done, p.Total)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	return line
+}
+
 // Parts returns those of the first map state of an execution, none before it is begun.
 func (m *Machine) Parts(ctx context.Context, arn string) (Parts, error) {
 	runs, err := m.SFN.ListMapRuns(ctx, &sfn.ListMapRunsInput{ExecutionArn: &arn})
