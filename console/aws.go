@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -24,6 +25,7 @@ type clients struct {
 	logsClient     *cloudwatchlogs.Client
 	dynamoDB       *dynamodb.Client
 	eventBridge    *eventbridge.Client
+	iam            *iam.Client
 	lambda         *lambda.Client
 	sfn            *sfn.Client
 	sqs            *sqs.Client
@@ -34,6 +36,7 @@ type clients struct {
 func open(cfg aws.Config) clients {
 	return clients{
 		logsClient: cloudwatchlogs.NewFromConfig(cfg), cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
+		iam:    iam.NewFromConfig(cfg),
 		lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		xray: xray.NewFromConfig(cfg),
 	}

@@ -57,6 +57,7 @@ type functionView struct {
 	Configuration *lambda.GetFunctionConfigurationOutput
 	Variables     []variable
 	Sources       []lambdatypes.EventSourceMappingConfiguration
+	May           *permissions
 	// Payload was sent, and Answer came back; Failed is the kind of error, "" for none.
 	Payload, Answer, Failed, Log string
 	Invoked                      bool
@@ -90,6 +91,9 @@ func (c *Console) showFunction(w http.ResponseWriter, r *http.Request, v *functi
 		return err
 	}
 	v.Sources = sources.EventSourceMappings
+	if v.May, err = c.permissionsOf(r.Context(), aws.ToString(v.Configuration.Role)); err != nil {
+		return err
+	}
 	v.Commands = []string{
 		c.command("lambda", "get-function-configuration", "--function-name", v.Name),
 		c.command("lambda", "invoke", "--function-name", v.Name, "--log-type", "Tail", "--payload", "…", "out.json"),

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type logLine struct {
 	Failed   bool
 }
 
+// ofLambda begins the names of the groups that functions write to unless they have another.
+const ofLambda = "/aws/lambda/"
+
 // Its bounds.
 const (
 	linesShown = 200
@@ -54,7 +58,7 @@ func (c *Console) logs(w http.ResponseWriter, r *http.Request) error {
 		}
 		minutes = n
 	}
-	groups, err := c.logsClient.DescribeLogGroups(r.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws/lambda/")})
+	groups, err := c.logsClient.DescribeLogGroups(r.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(ofLambda)})
 	if err != nil {
 		return err
 	}
@@ -63,9 +67,9 @@ func (c *Console) logs(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v.Group == "" && len(v.Groups) > 0 {
 		v.Group = v.Groups[0]
-		for _, own := range v.Groups { // that of the stack, if there is one
-			if own == "/aws/lambda/"+c.Stack {
-				v.Group = own
+		for _, own := range []string{c.Stack, v.Function} { // that of the stack, or better, of the function
+			if slices.Contains(v.Groups, ofLambda+own) {
+				v.Group = ofLambda + own
 			}
 		}
 	}
@@ -102,7 +106,7 @@ func (c *Console) findLines(r *http.Request, v *logsView, in *cloudwatchlogs.Fil
 			if found := ofFunction.FindStringSubmatch(l.Stream); found != nil {
 				l.Function = found[1]
 			}
-			if v.Function != "" && l.Function != v.Function {
+			if v.Function != "" && v.Group != ofLambda+v.Function && l.Function != v.Function {
 				continue
 			}
 			l.Failed = strings.Contains(l.Message, `"level":"ERROR"`) || strings.Contains(l.Message, `"status":"error"`)

@@ -338,7 +338,8 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 		o := s.operator(nil)
 		inside := o.assertShows("/inside", "AWS::DynamoDB::Table", "/tables/milepost-events", "/machines/milepost-quote")
 		at := regexp.MustCompile(`/functions/[^"]*Estimates[^"]*`).FindString(inside)
-		o.assertShows(at, "estimates", "Timeout", "Invoke it")
+		o.assertShows(at, "estimates", "Timeout", "Invoke it", "Answers what needs no quote", "AWSLambdaBasicExecutionRole", "group=%2faws%2flambda%2fmilepost\"")
+		o.assertShows("/functions/milepost-SubmitFunction", "dynamodb:BatchGetItem", "table/milepost-quotas")
 		answer := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {`{"routeKey":"GET /options","requestContext":{}}`}}, nil)
 		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "It answered") {
 			t.Errorf("invoked: %d %s", answer.Code, answer.Body)

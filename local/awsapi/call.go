@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -96,6 +98,12 @@ func Refuse(ctx context.Context, action, resource string) {
 
 // Root is the account itself: who calls from outside without credentials of the stack.
 const Root = "arn:" + Partition + ":iam::" + Account + ":root"
+
+// UniqueID is the id of something with a name in IAM, such as AROA… of a role. Here it follows from the name.
+func UniqueID(prefix, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:17]
+}
 
 type traceKey struct{}
 

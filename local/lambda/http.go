@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -162,6 +163,7 @@ func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) err
 // configuration is a FunctionConfiguration, without what only deployed code has.
 type configuration struct {
 	FunctionName     string
+	Description      string
 	FunctionARN      string `json:"FunctionArn"`
 	Runtime          string
 	Role             string
@@ -175,16 +177,18 @@ type configuration struct {
 	LastUpdateStatus string
 	Environment      struct{ Variables map[string]string }
 	TracingConfig    struct{ Mode string }
+	LoggingConfig    struct{ LogFormat, LogGroup string }
 }
 
 func (f *function) configuration() configuration {
 	c := configuration{
-		FunctionName: f.Name, FunctionARN: f.arn, Runtime: "provided.al2023", Role: f.RoleARN, Handler: f.HandlerName,
+		FunctionName: f.Name, Description: f.Description, FunctionARN: f.arn, Runtime: "provided.al2023", Role: f.RoleARN, Handler: f.HandlerName,
 		Timeout: int(f.Timeout.Seconds()), MemorySize: f.MemorySize,
 		LastModified: f.created.UTC().Format("2006-01-02T15:04:05.000-0700"), Version: latest,
 		PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
 	}
 	c.Environment.Variables = f.Environment
+	c.LoggingConfig.LogFormat, c.LoggingConfig.LogGroup = cmp.Or(f.LogFormat, "Text"), cmp.Or(f.LogGroup, "/aws/lambda/"+f.Name)
 	c.TracingConfig.Mode = "PassThrough"
 	if f.Tracing {
 		c.TracingConfig.Mode = "Active"

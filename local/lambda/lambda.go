@@ -32,6 +32,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"milepost/local/awsapi"
 	"milepost/local/fault"
@@ -75,6 +76,7 @@ type Config struct {
 // Function is a function as it is created.
 type Function struct {
 	Name        string
+	Description string // at most 256 characters; for listing
 	HandlerName string // as the template has it; for listing
 	Handler     Handler
 	Timeout     time.Duration // 0 means 3 seconds
@@ -82,6 +84,9 @@ type Function struct {
 	Environment map[string]string
 	RoleARN     string
 	Tracing     bool // active tracing
+	// LogGroup is where its lines go, and LogFormat how Lambda writes its own; for listing. "" means /aws/lambda/NAME, and
+	// Text.
+	LogGroup, LogFormat string
 	// ReservedConcurrency limits and guarantees how many invocations run at a time; 0 lets none
 	// run, nil shares Config.Concurrency.
 	ReservedConcurrency *int
@@ -214,6 +219,8 @@ func (s *Service) checkFunction(f *Function) error {
 	switch {
 	case f.Name == "" || len(f.Name) > 64 || strings.Trim(f.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "":
 		return invalid("the name must be 1 to 64 letters, digits, hyphens and underscores")
+	case utf8.RuneCountInString(f.Description) > 256:
+		return invalid("the description is longer than 256 characters")
 	case f.Handler == nil:
 		return invalid("it has no handler")
 	case f.Timeout < time.Second || f.Timeout > 15*time.Minute:

@@ -9,6 +9,7 @@ import (
 
 	"milepost/local/awsapi"
 	"milepost/local/iam"
+	"milepost/local/roles"
 	"milepost/local/template"
 )
 
@@ -62,7 +63,7 @@ type inlinePolicy struct {
 func (s *Stack) provisionRole(r *template.Resource) error {
 	var in struct {
 		RoleName, Description, Path string
-		AssumeRolePolicyDocument    any
+		AssumeRolePolicyDocument    json.RawMessage
 		ManagedPolicyArns           []string
 		Policies                    []inlinePolicy
 		MaxSessionDuration          int
@@ -87,6 +88,11 @@ func (s *Stack) provisionRole(r *template.Resource) error {
 		made.policies = append(made.policies, p)
 	}
 	s.roles[r.ARN] = made
+	read := &roles.Role{ARN: r.ARN, Description: in.Description, Managed: in.ManagedPolicyArns, MaxSession: in.MaxSessionDuration, Trust: string(in.AssumeRolePolicyDocument), Inline: map[string]string{}}
+	for _, inline := range in.Policies {
+		read.Inline[inline.PolicyName] = string(inline.PolicyDocument)
+	}
+	s.roleReads.Add(read)
 	return nil
 }
 

@@ -76,8 +76,9 @@ func (s *Stack) provisionFunction(r *template.Resource) error {
 	}
 	handler = logged{handler, lines, in.LoggingConfig.LogFormat == "JSON", in.MemorySize}
 	if err := s.functions.CreateFunction(lambda.Function{
-		Name: name, HandlerName: in.Handler, Handler: handler, Timeout: time.Duration(in.Timeout) * time.Second,
+		Name: name, Description: in.Description, HandlerName: in.Handler, Handler: handler, Timeout: time.Duration(in.Timeout) * time.Second,
 		MemorySize: in.MemorySize, Environment: in.Environment.Variables, RoleARN: in.Role,
+		LogGroup: in.LoggingConfig.LogGroup, LogFormat: in.LoggingConfig.LogFormat,
 		Tracing: in.TracingConfig.Mode == "Active", ReservedConcurrency: in.ReservedConcurrentExecutions, Async: async,
 	}); err != nil {
 		return err

@@ -33,6 +33,7 @@ import (
 	"milepost/local/lambda"
 	"milepost/local/logs"
 	"milepost/local/mailbox"
+	"milepost/local/roles"
 	"milepost/local/s3"
 	"milepost/local/ses"
 	"milepost/local/sns"
@@ -108,8 +109,9 @@ type Stack struct {
 	socketAPI *websocket.API
 
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
-	roles    map[string]*role
-	sessions map[string]awsapi.Caller
+	roles     map[string]*role
+	roleReads *roles.Service
+	sessions  map[string]awsapi.Caller
 	// permits say who may call a function, send to a queue, and use a bucket, by ARN.
 	permits map[string]*iam.ResourcePolicy
 	// deniedServices are calls of services that these did not let in.
@@ -129,7 +131,7 @@ type LeftOut struct{ LogicalID, Type, Why string }
 func Open(opts Options) (*Stack, error) {
 	s := &Stack{
 		opts: opts, log: opts.Logger,
-		roles: map[string]*role{}, sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{},
+		roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -226,6 +228,7 @@ func (s *Stack) serveAWS() {
 	e.Handle("TrentService", "", s.keys)
 	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
 	e.HandleQuery(sts.Version, sts.Namespace, sts.Service{})
+	e.HandleQuery(roles.Version, roles.Namespace, s.roleReads)
 	e.HandleQuery(sns.Version, sns.Namespace, s.topics)
 	e.HandleREST("/v2/email/", s.mail)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))

@@ -5,8 +5,6 @@ package sts
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"net/url"
 	"strings"
 
@@ -49,6 +47,5 @@ func userID(arn string) string {
 		return awsapi.Account
 	}
 	role, name, _ := strings.Cut(session, "/")
-	sum := sha256.Sum256([]byte(role))
-	return "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17] + ":" + name
+	return awsapi.UniqueID("AROA", role) + ":" + name
 }
