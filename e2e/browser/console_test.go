@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,8 +15,11 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"milepost/console"
+	"milepost/domain/civil"
 	"milepost/local/fault"
+	"milepost/local/issuer"
 	"milepost/system"
+	"milepost/system/bureau"
 )
 
 // console serves the console of a site, and returns its address and the link that lets one browser in.
@@ -134,4 +138,45 @@ func TestAFailureIsRedrivenByClicks(t *testing.T) {
 	op.awaits("could be redriven")
 	op.clicks("Redrive all 1")
 	op.awaits("1 failure redriven")
+}
+
+// TestASlowProviderIsFoundByTheCriticalPath: a quote takes long, and the trace says what for.
+func TestASlowProviderIsFoundByTheCriticalPath(t *testing.T) {
+	s := open(t, func(o *system.Options) {
+		o.TraceAll = true
+		provider := bureau.New(bureau.Options{})
+		o.Agency = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(1500 * time.Millisecond):
+				provider.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
+		})
+	})
+	token, err := s.Issuer.Token(issuer.Claims{Subject: "ada", Scopes: []string{"quotes"}, Audience: []string{system.Audience}, TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/quotes", strings.NewReader(system.Example(civil.DateOf(time.Now().UTC()))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close() // its headers say all
+	id := path.Base(answer.Header.Get("Location"))
+	at, link := s.console()
+	op := s.person("op")
+	op.visit(link)
+	op.visit(at + "/streams/" + id)
+	op.awaits("QuoteOffered")
+	op.visit(at + "/traces?id=" + id + "&least=1")
+	op.clicksOn("table a")
+	op.awaits("What decided how long it took")
+	op.awaitsThat("what decided is the call of the provider", `/^1\.\d s.*POST/.test(document.querySelector("#path li").textContent)`)
+	op.check("console-trace-slow")
 }
