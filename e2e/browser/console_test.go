@@ -49,6 +49,7 @@ func TestTheConsoleOfAFilledSystem(t *testing.T) {
 	op.awaits("State machines")
 	op.follows()
 	op.check("console-now")
+	op.picture("now")
 	op.clicks("milepost-quote")
 	op.awaits("failed first")
 	op.check("console-machine")
