@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -26,7 +28,9 @@ type clients struct {
 	dynamoDB       *dynamodb.Client
 	eventBridge    *eventbridge.Client
 	iam            *iam.Client
+	kms            *kms.Client
 	lambda         *lambda.Client
+	s3             *s3.Client
 	sfn            *sfn.Client
 	sqs            *sqs.Client
 	sts            *sts.Client
@@ -36,7 +40,8 @@ type clients struct {
 func open(cfg aws.Config) clients {
 	return clients{
 		logsClient: cloudwatchlogs.NewFromConfig(cfg), cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
-		iam:    iam.NewFromConfig(cfg),
+		iam: iam.NewFromConfig(cfg),
+		s3:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }), kms: kms.NewFromConfig(cfg),
 		lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		xray: xray.NewFromConfig(cfg),
 	}

@@ -45,6 +45,10 @@ func (r resource) Page() string {
 		return "/machines/" + tail(r.Physical)
 	case "AWS::SQS::Queue":
 		return "/failures/" + tail(r.Physical)
+	case "AWS::S3::Bucket":
+		return "/buckets/" + r.Physical
+	case "AWS::KMS::Key":
+		return "/keys/" + r.Physical
 	case "AWS::Events::EventBus", "AWS::Events::Rule":
 		return "/bus"
 	}

@@ -24,6 +24,8 @@ var words = template.FuncMap{
 	"function": functionName,
 	"list":     func(all ...string) []string { return all },
 	"calls":    callsOf,
+	"size":     size,
+	"object":   objectPage,
 	"lines":    linesOf,
 	"wait":     func(s *trace.Span) time.Duration { return s.Start - s.Waited },
 }

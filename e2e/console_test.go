@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -337,6 +338,14 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 		s.settle()
 		o := s.operator(nil)
 		inside := o.assertShows("/inside", "AWS::DynamoDB::Table", "/tables/milepost-events", "/machines/milepost-quote")
+		o.assertShows(regexp.MustCompile(`/keys/[^"]*`).FindString(inside), "encrypt decrypt", "alias/milepost-customer-keys")
+		bucket := regexp.MustCompile(`/buckets/[^"]*`).FindString(inside)
+		o.assertShows(bucket, "events/")
+		day := o.get(bucket + "?prefix=events/dt%3D2026-05-01/")
+		o.assertShows(html.UnescapeString(regexp.MustCompile(`/buckets/[^"]*key=[^"]*`).FindString(day)), "QuoteRequested", "quote-"+id)
+		if w := o.send(http.MethodGet, bucket+"/object?key=gone", nil, nil); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "NoSuchKey") {
+			t.Errorf("an object that is gone: %d %s", w.Code, w.Body)
+		}
 		at := regexp.MustCompile(`/functions/[^"]*Estimates[^"]*`).FindString(inside)
 		o.assertShows(at, "estimates", "Timeout", "Invoke it", "Answers what needs no quote", "AWSLambdaBasicExecutionRole", "group=%2faws%2flambda%2fmilepost\"")
 		o.assertShows("/functions/milepost-SubmitFunction", "dynamodb:BatchGetItem", "table/milepost-quotas")
