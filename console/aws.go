@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -24,6 +25,7 @@ import (
 // clients are those of the services that the console asks.
 type clients struct {
 	cloudFormation *cloudformation.Client
+	cloudTrail     *cloudtrail.Client
 	logsClient     *cloudwatchlogs.Client
 	dynamoDB       *dynamodb.Client
 	eventBridge    *eventbridge.Client
@@ -39,6 +41,7 @@ type clients struct {
 
 func open(cfg aws.Config) clients {
 	return clients{
+		cloudTrail: cloudtrail.NewFromConfig(cfg),
 		logsClient: cloudwatchlogs.NewFromConfig(cfg), cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
 		iam: iam.NewFromConfig(cfg),
 		s3:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }), kms: kms.NewFromConfig(cfg),

@@ -116,6 +116,7 @@ func (c *Console) routes() {
 		"GET /logs":                              c.logs,
 		"GET /find":                              c.find,
 		"GET /inside":                            c.inside,
+		"GET /decisions":                         c.decisions,
 		"GET /functions/{function}":              c.function,
 		"POST /functions/{function}/invocations": c.change(c.invoke),
 		"GET /tables/{table}":                    c.table,

@@ -374,6 +374,33 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 	})
 }
 
+func TestTheConsoleShowsWhoWasAllowedWhat(t *testing.T) {
+	onDay(t, today, func(t *testing.T) {
+		s := mustRun(t, system.Options{})
+		o := s.operator(nil)
+		s.submit("ada", example())
+		s.settle()
+		inside := o.assertShows("/inside", `href="/decisions"`)
+		all := o.assertShows("/decisions", "Nothing was denied", "policy ", "statement ", "/traces/1-", "aws cloudtrail lookup-events")
+		if strings.Contains(all, "cloudtrail:LookupEvents") {
+			t.Error("the console's own calls are among them")
+		}
+		o.assertShows("/decisions?action=events:putevents", "PublishFunction", "policy PublishFunctionRolePolicy")
+		o.assertShows("/decisions?function=events.amazonaws.com", "lambda:InvokeFunction", "own policy, statement 1")
+		o.assertShows("/decisions?function=root", "cloudtrail:LookupEvents", "the account itself")
+		submit := regexp.MustCompile(`/functions/([^"]*Submit[^"]*)`).FindStringSubmatch(inside)[1]
+		if own := o.assertShows("/decisions?action=PutItem&function="+submit, "AttributeKey=Username,AttributeValue="+submit); strings.Contains(own, "events:PutEvents") {
+			t.Error("calls of others are shown")
+		}
+		if none := o.assertShows("/decisions?outcome=denied&action=events:PutEvents", "Nothing was denied that these filters show"); strings.Contains(none, "<h2>Allowed") {
+			t.Error("what was allowed is shown among what was denied")
+		}
+		if w := o.send(http.MethodGet, "/decisions?outcome=x", nil, nil); w.Code != http.StatusBadRequest {
+			t.Errorf("an outcome that is none: %d", w.Code)
+		}
+	})
+}
+
 // TestASlowProviderIsFoundByTheCriticalPath: the agency takes seconds, and the page of the trace says so first.
 func TestASlowProviderIsFoundByTheCriticalPath(t *testing.T) {
 	onDay(t, today, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Account, Region and Partition are what every local ARN carries.
@@ -43,6 +44,61 @@ type Caller struct {
 	ARN string
 	// Policy is what the caller may do; nil allows everything.
 	Policy Authorizer
+	// Record takes what was decided about the caller's calls; nil forgets it.
+	Record Recorder
+	// RequestID is that of the call, "" for one that does not come through a Server.
+	RequestID string
+}
+
+// Statement is one of a policy.
+type Statement struct {
+	// Policy is the name of an identity-based policy, or its ARN if AWS manages it; "" for the resource's own policy.
+	Policy string
+	// Sid may be "". Index is the statement's place in its policy, from 1.
+	Sid   string
+	Index int
+	Deny  bool
+}
+
+// Decision is whether a call was allowed, and why.
+type Decision struct {
+	Time time.Time
+	// Caller is an ARN, or a service such as "events.amazonaws.com". Action is one of IAM, such as "dynamodb:PutItem".
+	Caller, Action, Resource string
+	Allowed                  bool
+	// By is the statement that decided. It is nil for a call that nothing allows, and for one of the account itself.
+	By *Statement
+	// RequestID and TraceHeader are "" where they are not known.
+	RequestID, TraceHeader string
+}
+
+// A Recorder keeps decisions. It is safe for concurrent use, and must be quick.
+type Recorder interface{ Record(d Decision) }
+
+// A decider is an Authorizer that says which statement decided.
+type decider interface {
+	Decide(action, resource string) (by *Statement, err error)
+}
+
+// record tells a call's Recorder what was decided.
+func (c Caller) record(ctx context.Context, action, resource string, allowed bool, by *Statement) {
+	if c.Record != nil {
+		c.Record.Record(Decision{
+			Time: time.Now(), Caller: cmp.Or(c.ARN, Root), Action: action, Resource: resource, Allowed: allowed, By: by,
+			RequestID: c.RequestID, TraceHeader: TraceHeader(ctx),
+		})
+	}
+}
+
+// decide asks the caller's own policies.
+func (c Caller) decide(action, resource string) (*Statement, error) {
+	if c.Policy == nil {
+		return nil, nil
+	}
+	if d, ok := c.Policy.(decider); ok {
+		return d.Decide(action, resource)
+	}
+	return nil, c.Policy.Authorize(action, resource)
 }
 
 type callerKey struct{}
@@ -60,8 +116,9 @@ func CallerOf(ctx context.Context) Caller {
 
 type denialsKey struct{}
 
-// Denials reports whether a resource's own policy forbids a principal an action on it, whatever else allows it.
-type Denials func(principal, action, resource string) bool
+// Denials returns the statement with which a resource's own policy forbids a principal an action on it, whatever else
+// allows it; nil if none does.
+type Denials func(principal, action, resource string) *Statement
 
 // WithDenials sets what forbids the calls under ctx beside the callers' policies.
 func WithDenials(ctx context.Context, d Denials) context.Context {
@@ -74,24 +131,30 @@ func Authorize(ctx context.Context, action string, resources ...string) error {
 	c := CallerOf(ctx)
 	denies, _ := ctx.Value(denialsKey{}).(Denials)
 	for _, r := range resources {
-		if c.Policy != nil {
-			if err := c.Policy.Authorize(action, r); err != nil {
-				return &Error{Code: "AccessDeniedException", Message: err.Error()}
+		by, err := c.decide(action, r)
+		if err != nil {
+			c.record(ctx, action, r, false, by)
+			return &Error{Code: "AccessDeniedException", Message: err.Error()}
+		}
+		if denies != nil {
+			principal := cmp.Or(c.ARN, Root)
+			if by := denies(principal, action, r); by != nil {
+				Refuse(ctx, action, r, by)
+				return &Error{Code: "AccessDeniedException", Message: "User: " + principal + " is not authorized to perform: " + action +
+					" on resource: " + r + " with an explicit deny in a resource-based policy"}
 			}
 		}
-		if principal := cmp.Or(c.ARN, Root); denies != nil && denies(principal, action, r) {
-			Refuse(ctx, action, r)
-			return &Error{Code: "AccessDeniedException", Message: "User: " + principal + " is not authorized to perform: " + action +
-				" on resource: " + r + " with an explicit deny in a resource-based policy"}
-		}
+		c.record(ctx, action, r, true, by)
 	}
 	return nil
 }
 
-// Refuse reports to the policy of ctx's caller that a resource's policy forbids the caller an action, if that policy
-// has a method Refused.
-func Refuse(ctx context.Context, action, resource string) {
-	if p, ok := CallerOf(ctx).Policy.(interface{ Refused(action, resource string) }); ok {
+// Refuse reports that a resource's policy does not let ctx's caller do an action, to the caller's Recorder and to its
+// policy, if that has a method Refused. by is the statement that forbids it, nil if only none allows it.
+func Refuse(ctx context.Context, action, resource string, by *Statement) {
+	c := CallerOf(ctx)
+	c.record(ctx, action, resource, false, by)
+	if p, ok := c.Policy.(interface{ Refused(action, resource string) }); ok {
 		p.Refused(action, resource)
 	}
 }

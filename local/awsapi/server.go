@@ -89,7 +89,7 @@ func (s *Server) HandleService(name string, h http.Handler, fail func(http.Respo
 // ServeHTTP answers one AWS call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Amzn-Requestid"] = []string{newRequestID()}
-	ctx, identityErr := s.identify(r)
+	ctx, identityErr := s.identify(r, w.Header()["X-Amzn-Requestid"][0])
 	if h := r.Header.Get("X-Amzn-Trace-Id"); h != "" {
 		ctx = WithTraceHeader(ctx, h)
 	}
@@ -129,7 +129,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveTarget answers a call of an AWS JSON protocol.
 func (s *Server) serveTarget(ctx context.Context, identityErr *Error, name string, w http.ResponseWriter, r *http.Request) {
-	prefix, operation, _ := strings.Cut(name, ".")
+	prefix, operation := name, ""
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		prefix, operation = name[:dot], name[dot+1:]
+	}
 	contentType := r.Header.Get("Content-Type")
 	if contentType != "application/x-amz-json-1.1" {
 		contentType = "application/x-amz-json-1.0"
@@ -192,9 +195,10 @@ func unrouted(r *http.Request) *Error {
 }
 
 // identify puts the caller into the request's context.
-func (s *Server) identify(r *http.Request) (context.Context, *Error) {
+func (s *Server) identify(r *http.Request, requestID string) (context.Context, *Error) {
 	ctx := r.Context()
 	if c, ok := ctx.Value(presetKey{}).(Caller); ok {
+		c.RequestID = requestID
 		return WithCaller(ctx, c), nil
 	}
 	key, err := accessKey(r)
@@ -208,6 +212,7 @@ func (s *Server) identify(r *http.Request) (context.Context, *Error) {
 	if !ok {
 		return ctx, Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
+	c.RequestID = requestID
 	return WithCaller(ctx, c), nil
 }
 

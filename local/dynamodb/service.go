@@ -79,8 +79,8 @@ func (s *Service) table(name string) (*table, error) {
 	return nil, errResourceNotFound()
 }
 
-// denies reports whether the policy of a table forbids something on it, or on one of its indexes.
-func (s *Service) denies(principal, action, resource string) bool {
+// denies returns the statement with which the policy of a table forbids something on it, or on one of its indexes.
+func (s *Service) denies(principal, action, resource string) *awsapi.Statement {
 	table, _, _ := strings.Cut(resource, "/index/")
 	return s.policy(table).Denies(principal, action, resource)
 }

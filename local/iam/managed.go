@@ -42,6 +42,6 @@ func ManagedPolicy(arn string) (*Policy, error) {
 		return nil, awsapi.Unsupported("the managed policy " + arn)
 	}
 	written := strings.Fields(actions)
-	s := &statement{actions: lower(written), written: written, resources: []string{"*"}, used: make([]atomic.Bool, len(written))}
+	s := &statement{is: &awsapi.Statement{Policy: arn, Index: 1}, actions: lower(written), written: written, resources: []string{"*"}, used: make([]atomic.Bool, len(written))}
 	return &Policy{Name: arn, Managed: true, statements: []*statement{s}}, nil
 }

@@ -25,6 +25,7 @@ type Policy struct {
 
 // A statement allows or denies actions on resources under conditions.
 type statement struct {
+	is           *awsapi.Statement // as decisions name it
 	sid          string
 	deny         bool
 	actions      []string // lower case, with wildcards
@@ -43,6 +44,9 @@ func ParsePolicy(name string, document []byte) (*Policy, error) {
 	statements, err := parse(document, false)
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", name, err)
+	}
+	for _, s := range statements {
+		s.is.Policy = name
 	}
 	return &Policy{Name: name, statements: statements}, nil
 }
@@ -117,6 +121,7 @@ func parse(document []byte, resourcePolicy bool) ([]*statement, error) {
 		if err != nil {
 			return nil, fmt.Errorf("statement %d: %w", i+1, err)
 		}
+		parsed.is.Index = i + 1
 		statements = append(statements, parsed)
 	}
 	return statements, nil
@@ -161,7 +166,7 @@ func (s statementJSON) parse(resourcePolicy bool) (*statement, error) {
 		}
 	}
 	parsed := &statement{
-		sid: s.Sid, deny: s.Effect == "Deny",
+		is: &awsapi.Statement{Sid: s.Sid, Deny: s.Effect == "Deny"}, sid: s.Sid, deny: s.Effect == "Deny",
 		actions: lower(s.Action), notActions: lower(s.NotAction), written: s.Action, resources: s.Resource, notResources: s.NotResource,
 		used: make([]atomic.Bool, len(s.Action)*len(s.Resource)),
 	}

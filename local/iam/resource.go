@@ -28,6 +28,7 @@ func ParseResourcePolicy(document []byte) (*ResourcePolicy, error) {
 // sourceAccount restrict on whose behalf; "" means no restriction.
 func Permission(functionARN, action, principal, sourceARN, sourceAccount string) *ResourcePolicy {
 	s := &statement{
+		is:         &awsapi.Statement{Index: 1},
 		actions:    []string{strings.ToLower(action)},
 		resources:  []string{functionARN},
 		principals: &principals{},
@@ -54,7 +55,12 @@ func (p *ResourcePolicy) Join(other *ResourcePolicy) *ResourcePolicy {
 	joined := &ResourcePolicy{}
 	for _, part := range []*ResourcePolicy{p, other} {
 		if part != nil {
-			joined.statements = append(joined.statements, part.statements...)
+			for _, s := range part.statements {
+				moved, is := *s, *s.is
+				is.Index = len(joined.statements) + 1
+				moved.is = &is
+				joined.statements = append(joined.statements, &moved)
+			}
 		}
 	}
 	return joined
@@ -68,17 +74,24 @@ func (p *ResourcePolicy) Allows(principal, action, resource, sourceARN string) b
 
 // AllowsKeys is Allows for a request with its own condition keys, in lower case.
 func (p *ResourcePolicy) AllowsKeys(principal, action, resource, sourceARN string, own Keys) bool {
-	allowed, denied := p.ask(principal, action, resource, sourceARN, own)
-	return allowed && !denied
+	_, allowed := p.Decide(principal, action, resource, sourceARN, own)
+	return allowed
 }
 
-// Denies reports whether the policy forbids a principal an action on the resource, whatever else allows it.
-func (p *ResourcePolicy) Denies(principal, action, resource string) bool {
+// Decide is AllowsKeys that also returns the statement that decided, nil if nothing allows the action.
+func (p *ResourcePolicy) Decide(principal, action, resource, sourceARN string, own Keys) (by *awsapi.Statement, allowed bool) {
+	allows, denies := p.ask(principal, action, resource, sourceARN, own)
+	return cmp.Or(denies, allows), allows != nil && denies == nil
+}
+
+// Denies returns the statement that forbids a principal an action on the resource, whatever else allows it; nil if none
+// does.
+func (p *ResourcePolicy) Denies(principal, action, resource string) *awsapi.Statement {
 	return p.DeniesKeys(principal, action, resource, nil)
 }
 
 // DeniesKeys is Denies for a request with its own condition keys, in lower case.
-func (p *ResourcePolicy) DeniesKeys(principal, action, resource string, own Keys) bool {
+func (p *ResourcePolicy) DeniesKeys(principal, action, resource string, own Keys) *awsapi.Statement {
 	_, denied := p.ask(principal, action, resource, "", own)
 	return denied
 }
@@ -88,9 +101,9 @@ func (p *ResourcePolicy) OnlyDenies() bool {
 	return !slices.ContainsFunc(p.statements, func(s *statement) bool { return !s.deny })
 }
 
-func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own Keys) (allowed, denied bool) {
+func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own Keys) (allowed, denied *awsapi.Statement) {
 	if p == nil {
-		return false, false
+		return nil, nil
 	}
 	keys := Keys{
 		"aws:securetransport":       {"true"},
@@ -115,7 +128,11 @@ func (p *ResourcePolicy) ask(principal, action, resource, sourceARN string, own 
 			slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(keys) }) {
 			continue
 		}
-		allowed, denied = allowed || !s.deny, denied || s.deny
+		if s.deny {
+			denied = cmp.Or(denied, s.is)
+		} else {
+			allowed = cmp.Or(allowed, s.is)
+		}
 	}
 	return allowed, denied
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,7 +42,7 @@ type question struct{ action, resource string }
 // A decision is all that policies say about a question. The conditional statements are asked
 // again for each request.
 type decision struct {
-	allowed, denied bool
+	allowed, denied *awsapi.Statement // the first that does, or nil
 	conditional     []*statement
 	// err is the answer where no condition matters.
 	err error
@@ -67,6 +68,16 @@ func (r *Role) Authorize(action, resource string) error {
 
 // AuthorizeKeys is Authorize for a request with condition keys. keys is called only if a condition needs them.
 func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
+	_, err := r.ask(action, resource, keys)
+	return err
+}
+
+// Decide is Authorize that also returns the statement that decided, nil if nothing allows the action.
+func (r *Role) Decide(action, resource string) (*awsapi.Statement, error) {
+	return r.ask(action, resource, nil)
+}
+
+func (r *Role) ask(action, resource string, keys func() Keys) (*awsapi.Statement, error) {
 	q := question{action, resource}
 	d, ok := r.decisions.Load(q)
 	if !ok {
@@ -77,14 +88,14 @@ func (r *Role) AuthorizeKeys(action, resource string, keys func() Keys) error {
 		d, _ = r.decisions.LoadOrStore(q, r.decide(q))
 	}
 	known := d.(*decision)
-	err := known.err
-	if known.conditional != nil && !known.denied {
-		err = r.weigh(q, known, keys)
+	by, err := cmp.Or(known.denied, known.allowed), known.err
+	if known.conditional != nil && known.denied == nil {
+		by, err = r.weigh(q, known, keys)
 	}
 	if err != nil {
 		r.Refused(action, resource)
 	}
-	return err
+	return by, err
 }
 
 // Refused notes a call of the role that the policy of the resource forbids. Those that the role's own policies do not
@@ -117,18 +128,18 @@ func (r *Role) decide(q question) *decision {
 			case s.conditions != nil:
 				d.conditional = append(d.conditional, s)
 			case s.deny:
-				d.denied = true
+				d.denied = cmp.Or(d.denied, s.is)
 			default:
-				d.allowed = true
+				d.allowed = cmp.Or(d.allowed, s.is)
 				s.use(action, q.resource)
 			}
 		}
 	}
-	d.err = r.answer(q, d.allowed, d.denied)
+	d.err = r.answer(q, d.allowed != nil, d.denied != nil)
 	return d
 }
 
-func (r *Role) weigh(q question, d *decision, keys func() Keys) error {
+func (r *Role) weigh(q question, d *decision, keys func() Keys) (*awsapi.Statement, error) {
 	var given Keys
 	if keys != nil {
 		given = keys()
@@ -139,25 +150,25 @@ func (r *Role) weigh(q question, d *decision, keys func() Keys) error {
 			all[strings.ToLower(name)] = v
 		}
 	}
-	allowed, denied := d.allowed, false
+	allowed, denied := d.allowed, (*awsapi.Statement)(nil)
 	for _, s := range d.conditional {
 		if keys == nil {
 			for _, c := range s.conditions {
 				if _, known := all[c.key]; !known {
-					return awsapi.Unsupported(fmt.Sprintf("the condition key %s for %s", c.name, q.action))
+					return nil, awsapi.Unsupported(fmt.Sprintf("the condition key %s for %s", c.name, q.action))
 				}
 			}
 		}
 		switch {
 		case slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(all) }):
 		case s.deny:
-			denied = true
+			denied = cmp.Or(denied, s.is)
 		default:
-			allowed = true
+			allowed = cmp.Or(allowed, s.is)
 			s.use(strings.ToLower(q.action), q.resource)
 		}
 	}
-	return r.answer(q, allowed, denied)
+	return cmp.Or(denied, allowed), r.answer(q, allowed != nil, denied != nil)
 }
 
 // answer puts a decision into IAM's words.

@@ -201,8 +201,8 @@ func (k *key) allow(ctx context.Context, action string, encryptionContext map[st
 		own["kms:encryptioncontext:"+strings.ToLower(name)] = []string{value}
 		own["kms:encryptioncontextkeys"] = append(own["kms:encryptioncontextkeys"], name)
 	}
-	if !k.Policy.AllowsKeys(who, action, k.arn, "", own) {
-		awsapi.Refuse(ctx, action, k.arn)
+	if by, ok := k.Policy.Decide(who, action, k.arn, "", own); !ok {
+		awsapi.Refuse(ctx, action, k.arn, by)
 		return awsapi.Errorf("AccessDeniedException",
 			"User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action", who, action, k.arn, action)
 	}

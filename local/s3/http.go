@@ -106,13 +106,14 @@ func arnOf(bucket string) string { return "arn:" + awsapi.Partition + ":s3:::" +
 // authorize checks that the caller may do action, and that the bucket's policy does not forbid it.
 func (s *Service) authorize(c *call, action, resource string) error {
 	ctx := c.Context()
-	if err := awsapi.Authorize(ctx, action, resource); err != nil {
-		return denied(awsapi.AsError(err).Message)
-	}
-	if principal := cmp.Or(awsapi.CallerOf(ctx).ARN, awsapi.Root); s.policy(arnOf(c.bucket)).DeniesKeys(principal, action, resource, c.keys()) {
-		awsapi.Refuse(ctx, action, resource)
+	principal := cmp.Or(awsapi.CallerOf(ctx).ARN, awsapi.Root)
+	if by := s.policy(arnOf(c.bucket)).DeniesKeys(principal, action, resource, c.keys()); by != nil {
+		awsapi.Refuse(ctx, action, resource, by)
 		return denied("User: " + principal + " is not authorized to perform: " + action + " on resource: \"" + resource +
 			"\" with an explicit deny in a resource-based policy")
+	}
+	if err := awsapi.Authorize(ctx, action, resource); err != nil {
+		return denied(awsapi.AsError(err).Message)
 	}
 	return nil
 }

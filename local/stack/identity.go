@@ -1,11 +1,13 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"milepost/local/awsapi"
 	"milepost/local/iam"
@@ -103,7 +105,7 @@ func (s *Stack) assume(roleARN, session string) (awsapi.Caller, error) {
 		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
 	}
 	assumed := r.assume(session)
-	return awsapi.Caller{ARN: assumed.ARN, Policy: assumed}, nil
+	return awsapi.Caller{ARN: assumed.ARN, Policy: assumed, Record: s.trail}, nil
 }
 
 // identify returns the identity behind an access key. Keys that the Stack has not issued belong to the user of this
@@ -112,7 +114,7 @@ func (s *Stack) identify(accessKey string) (awsapi.Caller, bool) {
 	if caller, ok := s.sessions[accessKey]; ok {
 		return caller, true
 	}
-	return awsapi.Caller{ARN: awsapi.Root}, true
+	return awsapi.Caller{ARN: awsapi.Root, Record: s.trail}, true
 }
 
 // Denial is a call that no policy allowed, or that one forbade.
@@ -142,8 +144,12 @@ func (s *Stack) TakeDenied() []Denial {
 }
 
 // allows reports whether the policy of a resource lets a service do an action on behalf of another one.
-func (s *Stack) allows(service, action, resource, source string) bool {
-	if s.permits[resource].Allows(service, action, resource, source) {
+func (s *Stack) allows(ctx context.Context, service, action, resource, source string) bool {
+	by, allowed := s.permits[resource].Decide(service, action, resource, source, nil)
+	s.trail.Record(awsapi.Decision{
+		Time: time.Now(), Caller: service, Action: action, Resource: resource, Allowed: allowed, By: by, TraceHeader: awsapi.TraceHeader(ctx),
+	})
+	if allowed {
 		return true
 	}
 	s.deniedServices.Lock()

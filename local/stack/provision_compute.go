@@ -233,7 +233,7 @@ func (s *Stack) serviceCaller(roleARN string) (awsapi.Caller, error) {
 		return awsapi.Caller{}, fmt.Errorf("role %s is not one of the template's", roleARN)
 	}
 	session := r.service()
-	return awsapi.Caller{ARN: session.ARN, Policy: session}, nil
+	return awsapi.Caller{ARN: session.ARN, Policy: session, Record: s.trail}, nil
 }
 
 // checkTasks refuses a definition with a task that tasks.Run cannot do.

@@ -25,6 +25,7 @@ import (
 	"milepost/local/apigateway"
 	"milepost/local/awsapi"
 	"milepost/local/cloudformation"
+	"milepost/local/cloudtrail"
 	"milepost/local/dynamodb"
 	"milepost/local/eventbridge"
 	"milepost/local/fault"
@@ -106,6 +107,7 @@ type Stack struct {
 	endpoint  *awsapi.Server
 	api       *apigateway.Gateway
 	sockets   sockets
+	trail     *cloudtrail.Service
 	socketAPI *websocket.API
 
 	// roles are the roles of the template by ARN, sessions those that are assumed, by access key.
@@ -131,7 +133,7 @@ type LeftOut struct{ LogicalID, Type, Why string }
 func Open(opts Options) (*Stack, error) {
 	s := &Stack{
 		opts: opts, log: opts.Logger,
-		roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{},
+		trail: &cloudtrail.Service{}, roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -226,6 +228,8 @@ func (s *Stack) serveAWS() {
 	e.Handle("AmazonSQS", "com.amazonaws.sqs", s.queues)
 	e.Handle("Logs_20140328", "com.amazonaws.logs", s.logs)
 	e.Handle("TrentService", "", s.keys)
+	e.Handle(cloudtrail.Target, "", s.trail)
+	e.Handle(cloudtrail.LongTarget, "", s.trail)
 	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
 	e.HandleQuery(sts.Version, sts.Namespace, sts.Service{})
 	e.HandleQuery(roles.Version, roles.Namespace, s.roleReads)
@@ -313,7 +317,7 @@ func (s *Stack) Sent() ([]mailbox.Message, error) { return s.sent.Messages() }
 
 // Config makes SDK clients that call the Stack in memory as the account itself.
 func (s *Stack) Config() aws.Config {
-	return s.configFor(awsapi.Caller{ARN: awsapi.Root})
+	return s.configFor(awsapi.Caller{ARN: awsapi.Root, Record: s.trail})
 }
 
 func (s *Stack) configFor(caller awsapi.Caller) aws.Config {
@@ -379,7 +383,7 @@ func (s *Stack) toDestination(ctx context.Context, roleARN, queueARN string, bod
 
 // deadLetter sends what a rule could not deliver to its queue, if the queue's policy lets it.
 func (s *Stack) deadLetter(ctx context.Context, queueARN, body string, attributes map[string]string) error {
-	if !s.allows(eventsPrincipal, "sqs:SendMessage", queueARN, attributes["RULE_ARN"]) {
+	if !s.allows(ctx, eventsPrincipal, "sqs:SendMessage", queueARN, attributes["RULE_ARN"]) {
 		return fmt.Errorf("the policy of queue %s does not let %s send to it for rule %s", queueARN, eventsPrincipal, attributes["RULE_ARN"])
 	}
 	return s.queues.Send(ctx, queueARN, body, attributes)

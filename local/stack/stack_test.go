@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -187,6 +190,30 @@ func TestAFunctionMayDoWhatItsPoliciesSayAndNothingElse(t *testing.T) {
 	}
 	if denied := s.TakeDenied(); denied != nil {
 		t.Errorf("denied=%v after it was taken", denied)
+	}
+	found, err := cloudtrail.NewFromConfig(s.Config()).LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{
+		LookupAttributes: []trailtypes.LookupAttribute{{AttributeKey: trailtypes.LookupAttributeKeyResourceName, AttributeValue: &arn}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decided []string
+	for _, e := range found.Events {
+		var event struct {
+			RequestID           string
+			AdditionalEventData struct{ Decision string }
+		}
+		if err := json.Unmarshal([]byte(*e.CloudTrailEvent), &event); err != nil || event.RequestID == "" {
+			t.Errorf("%s: %v", *e.CloudTrailEvent, err)
+		}
+		user := *e.Username
+		if user != "root" {
+			user = "f"
+		}
+		decided = append(decided, user+" "+*e.EventName+" "+event.AdditionalEventData.Decision)
+	}
+	if got := strings.Join(decided, ", "); got != "root DeleteItem allowed, f DeleteItem implicitDeny, f PutItem allowed" {
+		t.Errorf("decided: %s", got)
 	}
 	var unused []string
 	for _, grants := range s.Unused() {

@@ -21,7 +21,7 @@ func (t targets) Deliver(ctx context.Context, d eventbridge.Delivery) error {
 	s := t.stack
 	service := strings.Split(d.TargetARN, ":")[2]
 	action := map[string]string{"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}[service]
-	if !s.allows(eventsPrincipal, action, d.TargetARN, d.RuleARN) {
+	if !s.allows(ctx, eventsPrincipal, action, d.TargetARN, d.RuleARN) {
 		return &eventbridge.DeliveryError{Code: "NO_PERMISSIONS",
 			Message: fmt.Sprintf("%s does not let %s do %s for %s", d.TargetARN, eventsPrincipal, action, d.RuleARN)}
 	}
