@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -111,10 +112,15 @@ func (c *Console) invoke(w http.ResponseWriter, r *http.Request) error {
 	if !json.Valid([]byte(v.Payload)) {
 		return &refusal{http.StatusUnprocessableEntity, "The payload is not JSON", "A function is invoked with a JSON document."}
 	}
-	out, err := c.lambda.Invoke(r.Context(), &lambda.InvokeInput{FunctionName: &v.Name, Payload: []byte(v.Payload)})
+	out, err := c.lambda.Invoke(r.Context(), &lambda.InvokeInput{FunctionName: &v.Name, Payload: []byte(v.Payload), LogType: lambdatypes.LogTypeTail})
 	if err != nil {
 		return err
 	}
+	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+	if err != nil {
+		return err
+	}
+	v.Log = string(log)
 	v.Answer, v.Failed = pretty(string(out.Payload)), aws.ToString(out.FunctionError)
 	return c.showFunction(w, r, v)
 }

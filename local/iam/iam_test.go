@@ -264,8 +264,8 @@ func TestResourcePolicies(t *testing.T) {
 func TestPermission(t *testing.T) {
 	t.Parallel()
 	const function, rule = "arn:aws:lambda:us-east-1:000000000000:function:f", "arn:aws:events:us-east-1:000000000000:rule/r"
-	p := iam.Permission(function, "lambda:InvokeFunction", "events.amazonaws.com", rule, "").
-		Join(iam.Permission(function, "lambda:InvokeFunction", "apigateway.amazonaws.com", "arn:aws:execute-api:us-east-1:000000000000:api/*/GET/a/*", "000000000000"))
+	p := iam.Permission("p", function, "lambda:InvokeFunction", "events.amazonaws.com", rule, "").
+		Join(iam.Permission("p", function, "lambda:InvokeFunction", "apigateway.amazonaws.com", "arn:aws:execute-api:us-east-1:000000000000:api/*/GET/a/*", "000000000000"))
 	tests := map[string]struct {
 		principal, source string
 		allowed           bool

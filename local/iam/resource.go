@@ -24,11 +24,11 @@ func ParseResourcePolicy(document []byte) (*ResourcePolicy, error) {
 	return &ResourcePolicy{statements}, nil
 }
 
-// Permission is the statement of a Lambda permission: the principal may do the action on the function. sourceARN and
+// Permission is the statement of a Lambda permission, by its id: the principal may do the action on the function. sourceARN and
 // sourceAccount restrict on whose behalf; "" means no restriction.
-func Permission(functionARN, action, principal, sourceARN, sourceAccount string) *ResourcePolicy {
+func Permission(sid, functionARN, action, principal, sourceARN, sourceAccount string) *ResourcePolicy {
 	s := &statement{
-		is:         &awsapi.Statement{Index: 1},
+		is:         &awsapi.Statement{Sid: sid, Index: 1},
 		actions:    []string{strings.ToLower(action)},
 		resources:  []string{functionARN},
 		principals: &principals{},

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 // NewHTTP is the REST face of a Service: Invoke, ListFunctions, GetFunction,
-// GetFunctionConfiguration, ListEventSourceMappings and GetEventSourceMapping. Other calls are
+// GetFunctionConfiguration, GetPolicy, ListEventSourceMappings and GetEventSourceMapping. Other calls are
 // refused by name. Here, and not in the Go methods, the caller's permissions are checked.
 func NewHTTP(s *Service) http.Handler {
 	mux := http.NewServeMux()
@@ -34,6 +35,7 @@ func NewHTTP(s *Service) http.Handler {
 	}
 	handle("GET "+functions+"/{name}", s.serveFunction)
 	handle("GET "+functions+"/{name}/configuration", s.serveConfiguration)
+	handle("GET "+functions+"/{name}/policy", s.servePolicy)
 	handle("GET "+mappings+"/{uuid}", s.serveMapping)
 	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
 		return awsapi.Unsupported("the Lambda call " + r.Method + " " + r.URL.Path)
@@ -51,8 +53,9 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 			return awsapi.Unsupported("the header " + name)
 		}
 	}
-	if r.Header.Get("X-Amz-Log-Type") == "Tail" {
-		return awsapi.Unsupported("the log type Tail")
+	logType := r.Header.Get("X-Amz-Log-Type")
+	if err := awsapi.CheckEnum("logType", logType, "Tail", "None"); err != nil {
+		return err
 	}
 	payload, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over || len(payload) > maxRequest {
@@ -71,6 +74,10 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
+		var end tail
+		if logType == "Tail" {
+			ctx = withTail(ctx, &end)
+		}
 		result, err := s.Invoke(ctx, f.Name, payload)
 		if err != nil {
 			return err
@@ -79,6 +86,9 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 		h.Set("Content-Type", "application/json")
 		h.Set("X-Amzn-Requestid", result.RequestID)
 		h.Set("X-Amz-Executed-Version", result.ExecutedVersion)
+		if logType == "Tail" {
+			h.Set("X-Amz-Log-Result", end.encoded())
+		}
 		if result.FunctionError != "" {
 			h.Set("X-Amz-Function-Error", result.FunctionError)
 		}
@@ -157,6 +167,25 @@ func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	awsapi.WriteJSON(w, http.StatusOK, f.configuration())
+	return nil
+}
+
+// servePolicy answers who may call a function.
+func (s *Service) servePolicy(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.authorized(r, "lambda:GetPolicy")
+	if err != nil {
+		return err
+	}
+	var policy string
+	if s.cfg.Policy != nil {
+		policy = s.cfg.Policy(f.arn)
+	}
+	if policy == "" {
+		return &awsapi.Error{Code: "ResourceNotFoundException", Status: http.StatusNotFound,
+			Message: "The resource you requested does not exist.", Fields: map[string]any{"Type": "User"}}
+	}
+	sum := sha256.Sum256([]byte(policy)) // a revision is of one text
+	awsapi.WriteJSON(w, http.StatusOK, map[string]string{"Policy": policy, "RevisionId": formatUUID([16]byte(sum[:16]))})
 	return nil
 }
 

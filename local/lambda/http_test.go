@@ -2,7 +2,9 @@ package lambda_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +72,28 @@ func TestSDKInvokes(t *testing.T) {
 	})
 }
 
+func TestTheEndOfALogIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := newService(t, lambda.Config{}, lambda.Function{Name: "f", Handler: handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		if w := lambda.Tail(ctx); w != nil {
+			if _, err := fmt.Fprint(w, strings.Repeat("-", 5000), string(payload)); err != nil {
+				t.Error(err)
+			}
+		}
+		return payload, nil
+	})})
+	client := newClient(s, awsapi.Caller{})
+	for kind, want := range map[types.LogType]string{"": "", types.LogTypeNone: "", types.LogTypeTail: strings.Repeat("-", 4095) + "1"} {
+		out, err := client.Invoke(t.Context(), &sdklambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("1"), LogType: kind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult)); err != nil || string(log) != want {
+			t.Errorf("LogType %q: %d bytes, %v, want %d", kind, len(log), err, len(want))
+		}
+	}
+}
+
 // onlyFunction allows one action on one function.
 type onlyFunction struct{ action, arn string }
 
@@ -98,7 +122,7 @@ func TestSDKSeesErrors(t *testing.T) {
 		{"a throttled function", everything, sdklambda.InvokeInput{FunctionName: aws.String("off")}, "TooManyRequestsException"},
 		{"a payload that is not JSON", everything, sdklambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("x")}, "InvalidRequestContentException"},
 		{"a payload that is too large", everything, sdklambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 7<<20)}, "RequestTooLargeException"},
-		{"a log tail", everything, sdklambda.InvokeInput{FunctionName: aws.String("f"), LogType: types.LogTypeTail}, "log type Tail"},
+		{"a log type", everything, sdklambda.InvokeInput{FunctionName: aws.String("f"), LogType: "Head"}, "enum value set: [Tail, None]"},
 		{"a client context", everything, sdklambda.InvokeInput{FunctionName: aws.String("f"), ClientContext: aws.String("e30=")}, "X-Amz-Client-Context"},
 		{"a caller who may invoke another function", limited, sdklambda.InvokeInput{FunctionName: aws.String("off")}, "AccessDeniedException"},
 	}

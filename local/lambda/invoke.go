@@ -75,6 +75,9 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 	hctx, cancel := context.WithDeadline(s.base, deadline)
 	hctx = lambdacontext.NewContext(hctx, &lambdacontext.LambdaContext{AwsRequestID: requestID, InvokedFunctionArn: f.arn})
 	hctx = t.handlerContext(hctx)
+	if w := Tail(ctx); w != nil {
+		hctx = withTail(hctx, w)
+	}
 
 	done := make(chan outcome, 1)
 	s.work(func() {

@@ -68,6 +68,8 @@ type Config struct {
 	// destination with the given ARN, under the function's role. Nil makes functions and mappings
 	// with destinations an error.
 	DeadLetters func(ctx context.Context, roleARN, destinationARN string, body []byte) error
+	// Policy returns the policy of the function with an ARN as a JSON document, "" if it has none. Nil means that none has.
+	Policy func(functionARN string) string
 	// Concurrency is how many invocations may run at a time in all functions without reserved concurrency; 0 means
 	// 1,000.
 	Concurrency int

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -33,7 +35,7 @@ func (s *Stack) provisionLogGroup(r *template.Resource) error {
 
 // linesOf is where a function logs: to a stream of this run, in the group that its template names or that of its name. In a
 // group that functions share the stream begins with the function.
-func (s *Stack) linesOf(function, group string) io.Writer {
+func (s *Stack) linesOf(function, group string) *lines {
 	stream := time.Now().UTC().Format("2006/01/02") + "/"
 	if group == "" {
 		group = "/aws/lambda/" + function
@@ -42,13 +44,42 @@ func (s *Stack) linesOf(function, group string) io.Writer {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // it never fails
-	return s.logs.Writer(group, fmt.Sprintf("%s[$LATEST]%x", stream, id))
+	return &lines{kept: s.logs.Writer(group, fmt.Sprintf("%s[$LATEST]%x", stream, id))}
+}
+
+// lines is the log of a function. Whoever invokes it may read along meanwhile.
+type lines struct {
+	kept io.Writer
+
+	mu      sync.Mutex
+	readers []io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	for _, r := range l.readers {
+		_, _ = r.Write(p) // they are in memory
+	}
+	l.mu.Unlock()
+	return l.kept.Write(p)
+}
+
+// follow lets a reader read along until the function is called that it returns.
+func (l *lines) follow(r io.Writer) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers = append(l.readers, r)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.readers = slices.DeleteFunc(l.readers, func(other io.Writer) bool { return other == r })
+	}
 }
 
 // logged is a function whose invocations are logged as Lambda logs them.
 type logged struct {
 	lambda.Handler
-	lines  io.Writer
+	lines  *lines
 	json   bool
 	memory int
 }
@@ -58,6 +89,9 @@ func (l logged) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	id := ""
 	if c, ok := lambdacontext.FromContext(ctx); ok {
 		id = c.AwsRequestID
+	}
+	if w := lambda.Tail(ctx); w != nil {
+		defer l.lines.follow(w)()
 	}
 	began := time.Now()
 	l.write("platform.start", "START RequestId: "+id+" Version: $LATEST", map[string]any{"requestId": id, "version": "$LATEST"})

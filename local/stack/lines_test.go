@@ -1,10 +1,20 @@
 package stack_test
 
 import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	sdklambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"milepost/local/lambda"
+	"milepost/local/stack"
 )
 
 func TestLogGroupsOfTheTemplateAreThere(t *testing.T) {
@@ -13,5 +23,64 @@ func TestLogGroupsOfTheTemplateAreThere(t *testing.T) {
 	out, err := cloudwatchlogs.NewFromConfig(s.Config()).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{})
 	if err != nil || len(out.LogGroups) != 1 || aws.ToString(out.LogGroups[0].LogGroupName) != "/aws/lambda/all" || aws.ToInt32(out.LogGroups[0].RetentionInDays) != 3 {
 		t.Errorf("%+v, %v", out.LogGroups, err)
+	}
+}
+
+func TestWhoInvokesAFunctionReadsItsLog(t *testing.T) {
+	t.Parallel()
+	s, _, err := open(t, header+strings.Replace(function, "POLICIES", "[]", 1), func(o *stack.Options) {
+		o.Functions = func(f stack.Function) (lambda.Handler, error) {
+			return handler(func(_ context.Context, payload []byte) ([]byte, error) {
+				_, err := fmt.Fprintf(f.Log, "got %s\n", payload)
+				return payload, err
+			}), nil
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := sdklambda.NewFromConfig(s.Config())
+	for _, payload := range []string{"1", "2"} {
+		out, err := client.Invoke(t.Context(), &sdklambda.InvokeInput{FunctionName: aws.String("local-F"), Payload: []byte(payload), LogType: types.LogTypeTail})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+		if err != nil || !regexp.MustCompile(`^START RequestId: \S+ Version: \$LATEST\ngot `+payload+`\nEND RequestId: \S+\nREPORT RequestId: [^\n]*\n$`).Match(log) {
+			t.Errorf("the log of %s: %q, %v", payload, log, err)
+		}
+	}
+}
+
+func TestTheTemplatesPermissionsAreAFunctionsPolicy(t *testing.T) {
+	t.Parallel()
+	s, _ := mustOpen(t, header+strings.Replace(function, "POLICIES", "[]", 1)+`  G:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: g, Runtime: provided.al2023, CodeUri: ., Policies: []}
+  Rules:
+    Type: AWS::Lambda::Permission
+    Properties: {Action: lambda:InvokeFunction, FunctionName: !Ref F, Principal: events.amazonaws.com, SourceArn: "arn:aws:events:us-east-1:000000000000:rule/r"}
+  Others:
+    Type: AWS::Lambda::Permission
+    Properties: {Action: lambda:InvokeFunction, FunctionName: !GetAtt F.Arn, Principal: "111111111111", SourceAccount: "111111111111"}
+`)
+	client := sdklambda.NewFromConfig(s.Config())
+	out, err := client.GetPolicy(t.Context(), &sdklambda.GetPolicyInput{FunctionName: aws.String("local-F")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const arn = "arn:aws:lambda:us-east-1:000000000000:function:local-F"
+	want := `{"Version":"2012-10-17","Id":"default","Statement":[` +
+		`{"Sid":"SID","Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arn +
+		`","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:events:us-east-1:000000000000:rule/r"}}},` +
+		`{"Sid":"SID","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"lambda:InvokeFunction","Resource":"` + arn +
+		`","Condition":{"StringEquals":{"AWS:SourceAccount":"111111111111"}}}]}`
+	if got := regexp.MustCompile(`"Sid":"[^"]+"`).ReplaceAllString(aws.ToString(out.Policy), `"Sid":"SID"`); got != want || aws.ToString(out.RevisionId) == "" {
+		t.Errorf("policy %s, revision %s", aws.ToString(out.Policy), aws.ToString(out.RevisionId))
+	}
+	for _, name := range []string{"local-G", "nobody"} {
+		if _, err := client.GetPolicy(t.Context(), &sdklambda.GetPolicyInput{FunctionName: &name}); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+			t.Errorf("the policy of %s: %v", name, err)
+		}
 	}
 }

@@ -24,8 +24,55 @@ func (s *Stack) provisionPermission(r *template.Resource) error {
 		return err
 	}
 	arn := awsapi.ARN("lambda", "function:"+nameOf(in.FunctionName))
-	s.permit(arn, iam.Permission(arn, in.Action, in.Principal, in.SourceArn, in.SourceAccount))
+	s.permit(arn, iam.Permission(r.PhysicalID, arn, in.Action, in.Principal, in.SourceArn, in.SourceAccount))
+	p := permission{Sid: r.PhysicalID, Effect: "Allow", Principal: in.Principal, Action: in.Action, Resource: arn}
+	switch {
+	case strings.HasSuffix(in.Principal, ".amazonaws.com"):
+		p.Principal = map[string]string{"Service": in.Principal}
+	case in.Principal != "*":
+		p.Principal = map[string]string{"AWS": "arn:" + awsapi.Partition + ":iam::" + in.Principal + ":root"}
+	}
+	p.restrict("StringEquals", "AWS:SourceAccount", in.SourceAccount)
+	p.restrict("ArnLike", "AWS:SourceArn", in.SourceArn)
+	s.permissions[arn] = append(s.permissions[arn], p)
 	return nil
+}
+
+// permission is a statement of a function's policy, as Lambda shows it.
+type permission struct {
+	Sid       string
+	Effect    string
+	Principal any
+	Action    string
+	Resource  string
+	Condition map[string]map[string]string `json:",omitempty"`
+}
+
+func (p *permission) restrict(operator, key, value string) {
+	if value == "" {
+		return
+	}
+	if p.Condition == nil {
+		p.Condition = map[string]map[string]string{}
+	}
+	p.Condition[operator] = map[string]string{key: value}
+}
+
+// functionPolicy is the policy of a function, "" if nobody was permitted to call it.
+func (s *Stack) functionPolicy(arn string) string {
+	statements := s.permissions[arn]
+	if statements == nil {
+		return ""
+	}
+	text, err := json.Marshal(struct {
+		Version   string
+		ID        string `json:"Id"`
+		Statement []permission
+	}{"2012-10-17", "default", statements})
+	if err != nil { // they are texts
+		panic(err)
+	}
+	return string(text)
 }
 
 // goRuntimes are Lambda's runtimes for programs with their own loop, such as those in Go.

@@ -116,6 +116,8 @@ type Stack struct {
 	sessions  map[string]awsapi.Caller
 	// permits say who may call a function, send to a queue, and use a bucket, by ARN.
 	permits map[string]*iam.ResourcePolicy
+	// permissions are the statements of the functions' policies, by the function's ARN.
+	permissions map[string][]permission
 	// deniedServices are calls of services that these did not let in.
 	deniedServices struct {
 		sync.Mutex
@@ -133,7 +135,7 @@ type LeftOut struct{ LogicalID, Type, Why string }
 func Open(opts Options) (*Stack, error) {
 	s := &Stack{
 		opts: opts, log: opts.Logger,
-		trail: &cloudtrail.Service{}, roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{},
+		trail: &cloudtrail.Service{}, roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{}, permissions: map[string][]permission{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -188,7 +190,7 @@ func (s *Stack) open() (err error) {
 	s.keys = kms.New(s.store)
 	s.buckets = s3.New(s3.Config{Store: s.store, Policy: func(arn string) *iam.ResourcePolicy { return s.permits[arn] }})
 	if s.functions, err = lambda.New(lambda.Config{
-		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination,
+		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination, Policy: s.functionPolicy,
 	}); err != nil {
 		return err
 	}
