@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
+	"github.com/govalues/decimal"
+
+	"milepost/domain/rating"
 	"milepost/internal/ops/inspect"
 )
 
@@ -21,7 +26,7 @@ type logDiffCmd struct {
 
 // Help says what is compared.
 func (*logDiffCmd) Help() string {
-	return `Each line is a member of the quote, by its JSON pointer: + was added, - was removed, the others show before and after.
+	return `What the price is made of comes as a table by vehicle and coverage. Below it each line is a member of the quote, by its JSON pointer: + was added, - was removed, the others show before and after.
 
 Example, what an amendment and its new price changed:
 
@@ -52,7 +57,51 @@ func (c *logDiffCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		return printJSON(s.out, changes)
 	}
+	prices, priced, err := inspect.Prices(h, int(c.From), int(c.To))
+	if err != nil {
+		return err
+	}
+	if priced && len(prices.Coverages) > 0 {
+		if err := printPrices(s.out, prices); err != nil {
+			return err
+		}
+		// What the table has is not repeated.
+		changes = slices.DeleteFunc(changes, func(c inspect.Change) bool { return ofCoverage.MatchString(c.Path) })
+	}
 	return printChanges(s.out, changes)
+}
+
+// ofCoverage finds the members of a coverage of a vehicle.
+var ofCoverage = regexp.MustCompile(`^/vehicles/[0-9]+/coverages/`)
+
+// printPrices prints by vehicle and coverage how prices differ.
+func printPrices(out io.Writer, d rating.Difference) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "VEHICLE\tCOVERAGE\tBEFORE\t\tAFTER\t\tDIFFERENCE")
+	for _, c := range d.Coverages {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.VehicleID, c.Code, priced(c.Before), priced(c.After), withSign(c.Difference))
+	}
+	if !d.Other.IsZero() {
+		fmt.Fprintf(table, "\tfees and the like\t\t\t\t\t%s\n", withSign(d.Other))
+	}
+	fmt.Fprintf(table, "\ttotal\t\t\t\t\t%s\n\n", withSign(d.Total))
+	return table.Flush()
+}
+
+// priced is what was chosen, and its premium: two cells.
+func priced(p *rating.Priced) string {
+	if p == nil {
+		return "-\t"
+	}
+	return p.Selection.String() + "\t" + p.Premium.String()
+}
+
+// withSign is an amount with its sign.
+func withSign(d decimal.Decimal) string {
+	if d.IsPos() {
+		return "+" + d.String()
+	}
+	return d.String()
 }
 
 func printChanges(out io.Writer, changes []inspect.Change) error {

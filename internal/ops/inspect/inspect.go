@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"milepost/domain/rating"
 	"milepost/internal/quotes/quotestore"
 	"milepost/internal/quotes/readmodel"
 )
@@ -80,6 +81,21 @@ func Compare(h quotestore.History, from, to int) ([]Change, error) {
 		return nil, err
 	}
 	return compare(before, after), nil
+}
+
+// Prices returns how the price of a quote differs between two versions; ok is false unless both have one.
+func Prices(h quotestore.History, from, to int) (d rating.Difference, ok bool, err error) {
+	var prices [2]*rating.Price
+	for i, version := range []int{from, to} {
+		then, _, err := Point{Version: version}.Of(h)
+		if err != nil {
+			return d, false, err
+		}
+		if r := then.Quote.Rating; r != nil {
+			prices[i] = r.Price
+		}
+	}
+	return rating.Compare(prices[0], prices[1])
 }
 
 // membersAt returns every member of a quote at a version, by its JSON pointer.
