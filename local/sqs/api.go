@@ -26,6 +26,9 @@ var operations = awsapi.Operations[*Service]{
 	"DeleteMessageBatch":      awsapi.Operation((*Service).deleteMessageBatch),
 	"ChangeMessageVisibility": awsapi.Operation((*Service).changeMessageVisibility),
 	"PurgeQueue":              awsapi.Operation((*Service).purgeQueue),
+	"StartMessageMoveTask":    awsapi.Operation((*Service).startMessageMoveTask),
+	"ListMessageMoveTasks":    awsapi.Operation((*Service).listMessageMoveTasks),
+	"CancelMessageMoveTask":   awsapi.Operation((*Service).cancelMessageMoveTask),
 }
 
 // Call answers one operation of the API.

@@ -21,6 +21,7 @@ type queue struct {
 	settings          settings
 	created, modified time.Time
 	messages          []*message    // in the order they were sent
+	moves             []*moveTask   // the newest first
 	changed           chan struct{} // closed, and replaced, when a message may have become visible
 }
 

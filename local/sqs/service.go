@@ -42,6 +42,7 @@ type Service struct {
 	baseURL string
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
+	running sync.WaitGroup // of tasks that move messages
 
 	mu     sync.Mutex
 	queues map[string]*queue
@@ -71,8 +72,11 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Close ends the calls that wait for messages.
-func (s *Service) Close() { s.cancel() }
+// Close ends the calls that wait for messages, and the tasks that move them.
+func (s *Service) Close() {
+	s.cancel()
+	s.running.Wait()
+}
 
 var nameOfQueue = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
