@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	sdklambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"milepost/local/lambda"
 	"milepost/local/stack"
@@ -83,4 +85,43 @@ func TestTheTemplatesPermissionsAreAFunctionsPolicy(t *testing.T) {
 			t.Errorf("the policy of %s: %v", name, err)
 		}
 	}
+}
+
+func TestExecutionsAreLoggedAsTheTemplateSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := mustOpen(t, header+`  Runs:
+    Type: AWS::Logs::LogGroup
+    Properties: {LogGroupName: runs}
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: m
+      Definition: {StartAt: A, States: {A: {Type: Pass, End: true}}}
+      Logging: {Level: ALL, IncludeExecutionData: true, Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Runs.Arn}}]}
+`)
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		machines := sfn.NewFromConfig(s.Config())
+		const arn = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
+		described, err := machines.DescribeStateMachine(t.Context(), &sfn.DescribeStateMachineInput{StateMachineArn: aws.String(arn)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := described.LoggingConfiguration; l == nil || l.Level != "ALL" || !l.IncludeExecutionData || len(l.Destinations) != 1 ||
+			aws.ToString(l.Destinations[0].CloudWatchLogsLogGroup.LogGroupArn) != "arn:aws:logs:us-east-1:000000000000:log-group:runs:*" {
+			t.Errorf("%+v", l)
+		}
+		if _, err := machines.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: aws.String(arn), Input: aws.String(`{"a":1}`)}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		found, err := cloudwatchlogs.NewFromConfig(s.Config()).FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: aws.String("runs"), FilterPattern: aws.String(`{ $.type = "ExecutionSucceeded" }`),
+		})
+		if err != nil || len(found.Events) != 1 || !strings.Contains(aws.ToString(found.Events[0].Message), `"output":"{\"a\":1}"`) {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -244,11 +245,47 @@ func (s *Stack) mayRead(function, streamARN string) error {
 	return nil
 }
 
+// loggingConfiguration is that of a state machine, as templates have it.
+type loggingConfiguration struct {
+	Level                string
+	IncludeExecutionData bool
+	Destinations         []struct {
+		CloudWatchLogsLogGroup struct{ LogGroupArn string }
+	}
+}
+
+// api is the configuration as the API has it, nil if the template has none.
+func (c loggingConfiguration) api() json.RawMessage {
+	type group struct {
+		ARN string `json:"logGroupArn"`
+	}
+	type destination struct {
+		Group group `json:"cloudWatchLogsLogGroup"`
+	}
+	if c.Level == "" && len(c.Destinations) == 0 {
+		return nil
+	}
+	out := struct {
+		Level        string        `json:"level"`
+		Data         bool          `json:"includeExecutionData"`
+		Destinations []destination `json:"destinations,omitempty"`
+	}{Level: cmp.Or(c.Level, "OFF"), Data: c.IncludeExecutionData}
+	for _, d := range c.Destinations {
+		out.Destinations = append(out.Destinations, destination{group{d.CloudWatchLogsLogGroup.LogGroupArn}})
+	}
+	text, err := json.Marshal(out)
+	if err != nil { // it has texts and a boolean
+		panic(err)
+	}
+	return text
+}
+
 func (s *Stack) provisionStateMachine(r *template.Resource) error {
 	var in struct {
 		StateMachineName, StateMachineType, RoleArn, DefinitionString string
 		TracingConfiguration                                          struct{ Enabled bool }
-		LoggingConfiguration, Tags                                    any
+		LoggingConfiguration                                          loggingConfiguration
+		Tags                                                          any
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
@@ -262,12 +299,9 @@ func (s *Stack) provisionStateMachine(r *template.Resource) error {
 	}
 	if _, err := s.machines.CreateStateMachine(stepfunctions.StateMachine{
 		Name: name, Definition: in.DefinitionString, RoleARN: in.RoleArn, Type: in.StateMachineType,
-		Tracing: in.TracingConfiguration.Enabled,
+		Tracing: in.TracingConfiguration.Enabled, Logging: in.LoggingConfiguration.api(),
 	}); err != nil {
 		return err
-	}
-	if in.LoggingConfiguration != nil {
-		s.leave(r, "executions are not logged; their history can be read")
 	}
 	s.start("state machine %s", name)
 	return nil

@@ -201,6 +201,7 @@ func (s *Stack) open() (err error) {
 	}
 	if s.machines, err = stepfunctions.New(stepfunctions.Config{
 		Store: s.store, Logger: s.log, Tasks: tasks{s}, Assume: s.serviceCaller, Segments: s.putSegment,
+		Lines: s.logs.Writer,
 	}); err != nil {
 		return err
 	}

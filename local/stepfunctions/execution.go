@@ -72,9 +72,9 @@ type execution struct {
 	stuck   error // why what has changed cannot be written down at the moment
 	wake    chan struct{}
 
-	begun  bool          // guarded by the service's mutex, as ending is
-	ending *list.Element // its place among the ended ones
-	level  string        // of the log
+	begun   bool          // guarded by the service's mutex, as ending is
+	ending  *list.Element // its place among the ended ones
+	logging logging
 
 	// The rest belongs to the goroutine.
 	root     *frame
@@ -359,7 +359,7 @@ func (e *execution) save() error {
 			return err
 		}
 	}
-	e.service.log(e, e.events[len(e.shown):])
+	e.service.log(e, len(e.shown))
 	e.mu.Lock()
 	e.shown = slices.Clip(e.events)
 	if e.over { // what never changes is read without the lock, so it is not written here

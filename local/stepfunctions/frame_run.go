@@ -286,7 +286,7 @@ func (f *frame) startChildren() error {
 		if err != nil {
 			return err
 		}
-		e.level = f.level
+		e.logging = f.logging
 		started, ops = append(started, e), append(ops, changes...)
 		r.move(r.next, statusRunning)
 	}

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +25,7 @@ type StateMachine struct {
 	// Tracing has executions continue the X-Ray trace they are started with.
 	Tracing bool
 	// Logging is the loggingConfiguration as the API has it, or empty. What it asks to be logged goes
-	// to the Config's Logger.
+	// to the Config's Lines.
 	Logging json.RawMessage
 }
 
@@ -40,15 +38,6 @@ type machine struct {
 }
 
 func (m *machine) arn() string { return machineARN(m.Name) }
-
-// level is how much is logged: ALL, ERROR, FATAL or OFF.
-func (m *machine) level() string {
-	var c struct{ Level string }
-	if json.Unmarshal(m.Logging, &c) != nil || c.Level == "" {
-		return "OFF"
-	}
-	return c.Level
-}
 
 var validName = regexp.MustCompile(`^[^\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]{1,80}$`)
 
@@ -77,6 +66,9 @@ func (s *Service) put(sm StateMachine) (*machine, error) {
 		return nil, awsapi.Unsupported("state machines of type EXPRESS")
 	default:
 		return nil, awsapi.CheckEnum("type", sm.Type, "STANDARD", "EXPRESS")
+	}
+	if _, err := parseLogging(sm.Logging); err != nil {
+		return nil, err
 	}
 	compiled, err := asl.Compile(sm.Definition)
 	if err != nil {
@@ -161,26 +153,4 @@ func (s *Service) execution(ctx context.Context, action, arn string) (*execution
 
 func notThere(execution string) error {
 	return awsapi.Errorf("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", execution)
-}
-
-var failureEvents = []string{"Failed", "TimedOut", "Aborted"}
-
-// log writes events to the logger as the machine's logging configuration says.
-func (s *Service) log(e *execution, events []event) {
-	if e.level == "OFF" || e.level == "" {
-		return
-	}
-	for i := range events {
-		ev := &events[i]
-		failed := slices.ContainsFunc(failureEvents, func(how string) bool { return strings.HasSuffix(ev.Type, how) })
-		fatal := failed && strings.HasPrefix(ev.Type, "Execution")
-		if e.level == "ERROR" && !failed || e.level == "FATAL" && !fatal {
-			continue
-		}
-		level := slog.LevelInfo
-		if failed {
-			level = slog.LevelError
-		}
-		s.logger.Log(s.ctx, level, ev.Type, "execution", e.arn, "state", ev.Name)
-	}
 }

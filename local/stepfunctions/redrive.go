@@ -112,7 +112,7 @@ func (s *Service) RedriveExecution(ctx context.Context, arn, token string) (time
 	if err := s.store.Commit(ops...); err != nil {
 		return time.Time{}, err
 	}
-	again.level = s.machines[r.Machine].level()
+	again.logging = s.machines[r.Machine].logging()
 	s.replace(e, again)
 	s.launch(again)
 	return again.redriven(), nil

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"slices"
@@ -36,8 +37,11 @@ type Config struct {
 	// Store keeps machines and executions; nil keeps them in memory. With a store ended executions
 	// are kept for 90 days, as on AWS.
 	Store *storage.Store
-	// Logger receives what the machines' logging configuration selects; nil discards it.
+	// Logger receives what no caller sees; nil discards it.
 	Logger *slog.Logger
+	// Lines is where the events go that the machines' logging configurations select, by log group and stream; nil
+	// discards them.
+	Lines func(group, stream string) io.Writer
 	// Tasks does the work of Task states.
 	Tasks TaskRunner
 	// Assume returns the identity under which child executions are started with a role; nil allows all.
@@ -53,6 +57,7 @@ type Config struct {
 type Service struct {
 	store    *storage.Store
 	logger   *slog.Logger
+	lines    func(group, stream string) io.Writer
 	tasks    TaskRunner
 	assume   func(roleARN string) (awsapi.Caller, error)
 	segments func(segment map[string]any)
@@ -84,7 +89,7 @@ type definition struct {
 // New makes a Service and reads what the store holds. Executions continue with Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, logger: c.Logger, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
+		store: c.Store, logger: c.Logger, lines: c.Lines, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
 		machines: map[string]*machine{}, definitions: map[string]*definition{},
 		executions: map[string]*execution{}, mapRuns: map[string]*mapRun{}, byMachine: map[string]*list.List{}, places: map[*execution]*list.Element{},
 	}
@@ -152,7 +157,7 @@ func (s *Service) load() error {
 	for _, e := range loaded {
 		if e.Status == statusRunning {
 			if m := s.machines[machineOf(e.Machine)]; m != nil {
-				e.level = m.level()
+				e.logging = m.logging()
 			}
 			if err := e.resume(); err != nil {
 				return err

@@ -72,7 +72,7 @@ func (s *Service) StartExecution(ctx context.Context, in StartExecutionInput) (S
 		return e.startedAgain(r.Input)
 	}
 	e := s.newExecution(r, s.definitions[m.Revision].compiled)
-	e.level = m.level()
+	e.logging = m.logging()
 	s.insert(e)
 	s.mu.Unlock()
 
