@@ -50,7 +50,7 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	all := []finding{{What: "version", Found: version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH}}
-	if !c.Endpoint.real() {
+	if c.Endpoint.here() {
 		all = append(all, dataIn(c.Data), listens(ctx, "API", c.API), listens(ctx, "bureau", c.Bureau), listens(ctx, "console", c.Console))
 	}
 	all = append(all, c.stack(ctx, s), c.clock(ctx, s))

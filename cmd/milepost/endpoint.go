@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"milepost/internal/platform"
 	"milepost/local/awsapi"
@@ -21,9 +25,10 @@ import (
 
 // endpoint says which AWS and which stack a command works on.
 type endpoint struct {
-	URL   *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where a local AWS is served. An empty URL means the real AWS. Default: http://127.0.0.1:4566, where milepost run serves it."`
-	AWS   bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
-	Stack string   `default:"milepost" placeholder:"NAME" help:"Name of the stack; its outputs name its resources. Default: ${default}."`
+	URL     *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where AWS is served. Default: AWS_ENDPOINT_URL of the environment, or else http://127.0.0.1:4566, where milepost run serves it. An empty URL means the real AWS."`
+	AWS     bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
+	Profile string   `placeholder:"NAME" help:"The profile of the aws command line that has region and credentials. Without --endpoint it means the real AWS."`
+	Stack   string   `default:"milepost" placeholder:"NAME" help:"Name of the stack; its outputs name its resources. Default: ${default}."`
 }
 
 // baseURL is the address of an HTTP server, or "".
@@ -41,30 +46,79 @@ func (u baseURL) Validate() error {
 	return nil
 }
 
-// real reports whether the command works on the real AWS.
-func (e *endpoint) real() bool { return e.AWS || e.URL != nil && *e.URL == "" }
+// urlVariable is where the AWS SDK looks for an endpoint of all services.
+const urlVariable = "AWS_ENDPOINT_URL"
 
-// config makes SDK clients. At a URL the credentials say nothing; they are there to sign with.
+// address is where the command finds AWS, "" where the SDK would. chosen is set if somebody said so.
+func (e *endpoint) address() (address string, chosen bool) {
+	environment := os.Getenv(urlVariable)
+	switch {
+	case e.URL != nil:
+		return string(*e.URL), true
+	case e.AWS || e.Profile != "":
+		return "", true
+	case environment != "":
+		return environment, true
+	}
+	return defaultURL, false
+}
+
+// real reports whether the command works on the real AWS.
+func (e *endpoint) real() bool {
+	address, _ := e.address()
+	return address == ""
+}
+
+// here reports whether the AWS is one of this machine, as milepost run serves it.
+func (e *endpoint) here() bool {
+	address, _ := e.address()
+	at, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(at.Hostname())
+	return at.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// config makes SDK clients. For the AWS of milepost run the credentials say nothing; they are there to sign with, so those
+// of the environment are used only for an address that somebody has chosen, and need not be there.
 func (e *endpoint) config(ctx context.Context, s streams) (aws.Config, error) {
-	cfg := aws.Config{
-		Region: awsapi.Region, BaseEndpoint: aws.String(defaultURL),
-		Credentials: credentials.NewStaticCredentialsProvider("milepost", "milepost", ""),
+	address, chosen := e.address()
+	if err := baseURL(address).Validate(); err != nil {
+		return aws.Config{}, fmt.Errorf("%s: %w", urlVariable, err) // that of a flag is checked already
 	}
-	if e.URL != nil {
-		cfg.BaseEndpoint = (*string)(e.URL)
-	}
-	client := awshttp.NewBuildableClient()
-	if e.real() {
+	nobody := credentials.NewStaticCredentialsProvider("milepost", "milepost", "")
+	cfg, client := aws.Config{Region: awsapi.Region, Credentials: nobody}, awshttp.NewBuildableClient()
+	if chosen {
+		options := []func(*config.LoadOptions) error{
+			config.WithSharedConfigProfile(e.Profile), config.WithLogger(logging.Nop{}), // what matters is an error
+		}
+		if address != "" { // where looking for the role of a virtual machine would only take time
+			options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+		}
 		var err error
-		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
+		if cfg, err = config.LoadDefaultConfig(ctx, options...); err != nil {
 			return aws.Config{}, err
 		}
 		if loaded, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 			client = loaded // which may trust other certificates
 		}
-		if cfg.Region == "" {
+		switch {
+		case cfg.Region != "":
+		case address == "":
 			return aws.Config{}, errors.New("there is no AWS region; set AWS_REGION, or AWS_PROFILE to a profile that has one")
+		default:
+			cfg.Region = awsapi.Region
 		}
+		if address != "" && aws.IsCredentialsProvider(cfg.Credentials, (*ec2rolecreds.Provider)(nil)) { // there are no others
+			cfg.Credentials = nobody
+		}
+	}
+	if address != "" {
+		cfg.BaseEndpoint = &address
+	}
+	if e.URL != nil && address != "" {
+		cfg.ConfigSources = nil // an endpoint of one service in the environment gives way to the flag
 	}
 	cfg.HTTPClient = platform.AWSClient(client, 0)
 	if s.aws != nil {

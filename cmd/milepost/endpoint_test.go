@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,33 +24,59 @@ func TestCommandsReachAWSOverTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sys.Close()
-	calls := 0
+	var key, region string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Authorization"), "Credential=from-the-environment/") {
-			calls++
+		if found := regexp.MustCompile(`Credential=([^/]+)/[0-9]+/([^/]+)/`).FindStringSubmatch(r.Header.Get("Authorization")); found != nil {
+			key, region = found[1], found[2]
 		}
 		sys.AWS().ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	t.Setenv("AWS_ENDPOINT_URL", server.URL)
-	t.Setenv("AWS_ACCESS_KEY_ID", "from-the-environment")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
-	for _, row := range []struct {
-		flag  string
-		calls bool
-	}{{"--endpoint=" + server.URL, false}, {"--aws", true}, {"--endpoint=", true}} {
-		calls = 0
-		out, errs, status := runMilepost(t, "", "dlq", "list", row.flag)
-		if status != 0 || errs != "" || !strings.Contains(out, "milepost-failed-invocations") || (calls > 0) != row.calls {
-			t.Errorf("%s: status %d, %d calls with the environment's key, %s%s", row.flag, status, calls, out, errs)
-		}
+	profiles := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(profiles, []byte("[profile other]\nregion = eu-west-1\naws_access_key_id = OTHER\naws_secret_access_key = s\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	t.Setenv("AWS_REGION", "")
-	if _, errs, status := runMilepost(t, "", "replay", "status", "--aws"); status != 1 || !strings.HasPrefix(errs, "milepost: there is no AWS region; set AWS_REGION") {
-		t.Errorf("without a region: status %d, %s", status, errs)
+	t.Setenv("AWS_CONFIG_FILE", profiles)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"} {
+		t.Setenv(variable, "")
+	}
+	for name, row := range map[string]struct {
+		environment, args   string
+		key, region, failed string
+	}{
+		"an endpoint":                       {"", "--endpoint=" + server.URL, "milepost", "us-east-1", ""},
+		"an endpoint and a key":             {"AWS_ACCESS_KEY_ID=MINE AWS_SECRET_ACCESS_KEY=s AWS_REGION=eu-north-1", "--endpoint=" + server.URL, "MINE", "eu-north-1", ""},
+		"an endpoint and a profile":         {"", "--profile=other --endpoint=" + server.URL, "OTHER", "eu-west-1", ""},
+		"the variable":                      {"AWS_ENDPOINT_URL=" + server.URL, "", "milepost", "us-east-1", ""},
+		"the variable and a profile":        {"AWS_ENDPOINT_URL=" + server.URL, "--profile=other", "OTHER", "eu-west-1", ""},
+		"the variable and that of profiles": {"AWS_PROFILE=other AWS_ENDPOINT_URL=" + server.URL, "", "OTHER", "eu-west-1", ""},
+		"the flag and the variable":         {"AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_ENDPOINT_URL_SQS=http://127.0.0.1:1", "--endpoint=" + server.URL, "milepost", "us-east-1", ""},
+		"the real AWS and the variable":     {"AWS_ACCESS_KEY_ID=MINE AWS_SECRET_ACCESS_KEY=s AWS_REGION=eu-north-1 AWS_ENDPOINT_URL=" + server.URL, "--aws", "MINE", "eu-north-1", ""},
+		"no endpoint is the real AWS":       {"AWS_ACCESS_KEY_ID=MINE AWS_SECRET_ACCESS_KEY=s AWS_REGION=eu-north-1 AWS_ENDPOINT_URL=" + server.URL, "--endpoint=", "MINE", "eu-north-1", ""},
+		"no region":                         {"AWS_ENDPOINT_URL=" + server.URL, "--aws", "", "", "milepost: there is no AWS region; set AWS_REGION"},
+		"a wrong variable":                  {"AWS_ENDPOINT_URL=localhost:4566", "", "", "", `milepost: AWS_ENDPOINT_URL: "localhost:4566" is not an address like http://127.0.0.1:4566`},
+		"an unknown profile":                {"", "--profile=none --endpoint=" + server.URL, "", "", "milepost: failed to get shared config profile, none"},
+		"nobody there":                      {"AWS_ENDPOINT_URL=http://127.0.0.1:1", "", "", "", "milepost: CloudFormation DescribeStacks: nothing answers at http://127.0.0.1:1;"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, region = "", ""
+			for pair := range strings.FieldsSeq(row.environment) {
+				variable, value, _ := strings.Cut(pair, "=")
+				t.Setenv(variable, value)
+			}
+			out, errs, status := runMilepost(t, "", append([]string{"dlq", "list"}, strings.Fields(row.args)...)...)
+			if row.failed != "" {
+				if status != 1 || !strings.HasPrefix(errs, row.failed) {
+					t.Errorf("status %d, %s", status, errs)
+				}
+				return
+			}
+			if status != 0 || errs != "" || !strings.Contains(out, "milepost-failed-invocations") || key != row.key || region != row.region {
+				t.Errorf("status %d, key %q, region %q, %s%s", status, key, region, out, errs)
+			}
+		})
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-
 	"milepost/internal/log/seal"
 	"milepost/internal/ops/keys"
 	"milepost/internal/platform/stored"
@@ -26,31 +24,17 @@ type keysCmd struct {
 type target struct {
 	TargetEndpoint *baseURL `placeholder:"URL" xor:"target" help:"Where the target's local AWS is served. Default: where this system is."`
 	TargetAWS      bool     `name:"target-aws" xor:"target" help:"The target is on the real AWS."`
-	TargetProfile  string   `placeholder:"NAME" help:"The profile of the aws command line for the target, if it is in another account or region."`
+	TargetProfile  string   `placeholder:"NAME" help:"The profile of the aws command line that has the target's region and credentials. Without --target-endpoint it means the real AWS."`
 	TargetStack    string   `placeholder:"NAME" help:"The target's stack. Default: that of --stack."`
 }
 
 // keys opens the target's keys. source is the system that the command works on.
 func (t *target) keys(ctx context.Context, source *endpoint, s streams) (*seal.Keys, error) {
-	e := endpoint{URL: source.URL, AWS: source.AWS, Stack: cmp.Or(t.TargetStack, source.Stack)}
-	if t.TargetEndpoint != nil || t.TargetAWS {
+	e := endpoint{URL: source.URL, AWS: source.AWS, Profile: cmp.Or(t.TargetProfile, source.Profile), Stack: cmp.Or(t.TargetStack, source.Stack)}
+	if t.TargetEndpoint != nil || t.TargetAWS || t.TargetProfile != "" {
 		e.URL, e.AWS = t.TargetEndpoint, t.TargetAWS
 	}
-	if t.TargetProfile == "" {
-		return e.keys(ctx, s)
-	}
-	if !e.real() {
-		return nil, errors.New("--target-profile is for a target in the real AWS: add --target-aws")
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(t.TargetProfile))
-	if err != nil {
-		return nil, err
-	}
-	st, err := openStack(ctx, cfg, e.Stack)
-	if err != nil {
-		return nil, err
-	}
-	return st.keys()
+	return e.keys(ctx, s)
 }
 
 // both opens the keys of the system that the command works on, and the target's.

@@ -104,7 +104,7 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	player := &playback.Player{
 		Log: l.quotes.Log, Bus: l.stack.EventBridge(), BusName: c.bus, Name: c.mark(), PerSecond: c.Rate,
 	}
-	if c.Endpoint.real() {
+	if !c.Endpoint.here() {
 		player.Lag = playback.IndexLag // in the AWS of milepost run, an index is never behind
 	}
 	if err := player.Check(ctx, selection); err != nil {
