@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	sdklambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"milepost/local/lambda"
 	"milepost/local/stack"
@@ -97,6 +99,7 @@ func TestExecutionsAreLoggedAsTheTemplateSays(t *testing.T) {
     Type: AWS::Serverless::StateMachine
     Properties:
       Name: m
+      Tags: {team: quotes}
       Definition: {StartAt: A, States: {A: {Type: Pass, End: true}}}
       Logging: {Level: ALL, IncludeExecutionData: true, Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Runs.Arn}}]}
 `)
@@ -112,6 +115,10 @@ func TestExecutionsAreLoggedAsTheTemplateSays(t *testing.T) {
 		if l := described.LoggingConfiguration; l == nil || l.Level != "ALL" || !l.IncludeExecutionData || len(l.Destinations) != 1 ||
 			aws.ToString(l.Destinations[0].CloudWatchLogsLogGroup.LogGroupArn) != "arn:aws:logs:us-east-1:000000000000:log-group:runs:*" {
 			t.Errorf("%+v", l)
+		}
+		tags, err := machines.ListTagsForResource(t.Context(), &sfn.ListTagsForResourceInput{ResourceArn: aws.String(arn)})
+		if err != nil || !slices.ContainsFunc(tags.Tags, func(tag sfntypes.Tag) bool { return *tag.Key == "team" && *tag.Value == "quotes" }) {
+			t.Errorf("%+v, %v", tags, err)
 		}
 		if _, err := machines.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: aws.String(arn), Input: aws.String(`{"a":1}`)}); err != nil {
 			t.Fatal(err)

@@ -285,7 +285,7 @@ func (s *Stack) provisionStateMachine(r *template.Resource) error {
 		StateMachineName, StateMachineType, RoleArn, DefinitionString string
 		TracingConfiguration                                          struct{ Enabled bool }
 		LoggingConfiguration                                          loggingConfiguration
-		Tags                                                          any
+		Tags                                                          []struct{ Key, Value string }
 	}
 	if err := r.Decode(&in); err != nil {
 		return err
@@ -297,9 +297,13 @@ func (s *Stack) provisionStateMachine(r *template.Resource) error {
 	if _, err := s.serviceCaller(in.RoleArn); err != nil {
 		return err
 	}
+	tags := map[string]string{}
+	for _, t := range in.Tags {
+		tags[t.Key] = t.Value
+	}
 	if _, err := s.machines.CreateStateMachine(stepfunctions.StateMachine{
 		Name: name, Definition: in.DefinitionString, RoleARN: in.RoleArn, Type: in.StateMachineType,
-		Tracing: in.TracingConfiguration.Enabled, Logging: in.LoggingConfiguration.api(),
+		Tracing: in.TracingConfiguration.Enabled, Logging: in.LoggingConfiguration.api(), Tags: tags,
 	}); err != nil {
 		return err
 	}

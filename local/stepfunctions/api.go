@@ -41,6 +41,9 @@ var operations = awsapi.Operations[*Service]{
 	"GetExecutionHistory":              awsapi.Operation(getExecutionHistory),
 	"DescribeMapRun":                   awsapi.Operation(describeMapRun),
 	"ListMapRuns":                      awsapi.Operation(listMapRuns),
+	"TagResource":                      awsapi.Operation(tagResource),
+	"UntagResource":                    awsapi.Operation(untagResource),
+	"ListTagsForResource":              awsapi.Operation(listTagsForResource),
 	"SendTaskSuccess": awsapi.Operation(func(s *Service, ctx context.Context, r struct{ TaskToken, Output string }) (any, error) {
 		return nothing, s.SendTaskSuccess(ctx, r.TaskToken, r.Output)
 	}),
@@ -66,7 +69,7 @@ type createRequest struct {
 	Name, Definition, RoleARN, Type string
 	LoggingConfiguration            json.RawMessage
 	TracingConfiguration            tracingConfiguration
-	Tags                            []map[string]string
+	Tags                            []tag
 	Publish                         bool
 	VersionDescription              string
 	EncryptionConfiguration         map[string]any
@@ -76,8 +79,9 @@ func createStateMachine(s *Service, ctx context.Context, r createRequest) (any, 
 	if r.Publish || r.VersionDescription != "" {
 		return nil, awsapi.Unsupported("versions of state machines (publish)")
 	}
-	if len(r.Tags) > 0 {
-		return nil, awsapi.Unsupported("tags of state machines")
+	tags, err := withTags(nil, r.Tags)
+	if err != nil {
+		return nil, err
 	}
 	if t := r.EncryptionConfiguration["type"]; t != nil && t != "AWS_OWNED_KEY" {
 		return nil, awsapi.Unsupported("encryptionConfiguration with a customer managed key")
@@ -87,11 +91,14 @@ func createStateMachine(s *Service, ctx context.Context, r createRequest) (any, 
 		return nil, err
 	}
 	sm := StateMachine{Name: r.Name, Definition: r.Definition, RoleARN: r.RoleARN, Type: cmp.Or(r.Type, "STANDARD"),
-		Tracing: r.TracingConfiguration.Enabled, Logging: r.LoggingConfiguration}
+		Tracing: r.TracingConfiguration.Enabled, Logging: r.LoggingConfiguration, Tags: tags}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.machines[r.Name]; old != nil && !same(old.StateMachine, sm) {
-		return nil, awsapi.Errorf("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", arn)
+	if old := s.machines[r.Name]; old != nil {
+		if !same(old.StateMachine, sm) {
+			return nil, awsapi.Errorf("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", arn)
+		}
+		sm.Tags = old.Tags // other tags make no difference, and are not set
 	}
 	m, err := s.put(sm)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type StateMachine struct {
 	// Logging is the loggingConfiguration as the API has it, or empty. What it asks to be logged goes
 	// to the Config's Lines.
 	Logging json.RawMessage
+	// Tags are the machine's own. A change of them is no change of the machine's revision.
+	Tags map[string]string
 }
 
 // machine is a state machine as it is kept.
@@ -82,7 +85,7 @@ func (s *Service) put(sm StateMachine) (*machine, error) {
 	m := &machine{StateMachine: sm, Revision: hex.EncodeToString(sum[:16]), Created: now, Updated: now}
 	if old := s.machines[sm.Name]; old != nil {
 		m.Created = old.Created
-		if same(old.StateMachine, sm) {
+		if same(old.StateMachine, sm) && maps.Equal(old.Tags, sm.Tags) {
 			return old, nil
 		}
 	}
@@ -97,6 +100,7 @@ func (s *Service) put(sm StateMachine) (*machine, error) {
 	return m, nil
 }
 
+// same reports whether two machines differ in nothing but their tags.
 func same(a, b StateMachine) bool {
 	return a.Definition == b.Definition && a.RoleARN == b.RoleARN && a.Type == b.Type && a.Tracing == b.Tracing &&
 		string(a.Logging) == string(b.Logging)
