@@ -239,7 +239,7 @@ func (s *Stack) serveAWS() {
 	e.HandleQuery(sns.Version, sns.Namespace, s.topics)
 	e.HandleREST("/v2/email/", s.mail)
 	e.HandleREST("/2015-03-31/", lambda.NewHTTP(s.functions))
-	for _, path := range []string{"/TraceSummaries", "/Traces", "/TraceGraph", "/ServiceGraph", "/TraceSegments", "/GetSamplingRules", "/SamplingTargets"} {
+	for _, path := range xray.Paths() {
 		e.HandleREST(path, s.traces)
 	}
 	e.HandleService("s3", s.buckets, s3.WriteError)

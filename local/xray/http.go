@@ -20,6 +20,8 @@ var operations = map[string]struct {
 	"/ServiceGraph":     {"xray:GetServiceGraph", (*Service).getServiceGraph},
 	"/TraceGraph":       {"xray:GetTraceGraph", (*Service).getTraceGraph},
 	"/TraceSegments":    {"xray:PutTraceSegments", (*Service).putTraceSegments},
+	"/Groups":           {"xray:GetGroups", (*Service).getGroups},
+	"/GetGroup":         {"xray:GetGroup", (*Service).getGroup},
 	"/GetSamplingRules": {"xray:GetSamplingRules", (*Service).getSamplingRules},
 	"/SamplingTargets":  {"xray:GetSamplingTargets", (*Service).getSamplingTargets},
 }
@@ -110,7 +112,7 @@ func (s *Service) getServiceGraph(body []byte) (any, error) {
 	if err := awsapi.Decode(body, &in); err != nil {
 		return nil, err
 	}
-	if in.GroupARN != "" || in.GroupName != "" && in.GroupName != "Default" {
+	if !isDefault(in.GroupName, in.GroupARN) {
 		return nil, awsapi.Unsupported("groups in GetServiceGraph")
 	}
 	if err := checkRange(in.StartTime, in.EndTime); err != nil {

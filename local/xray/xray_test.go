@@ -470,7 +470,7 @@ func TestSDKGetsSamplingRules(t *testing.T) {
 func TestOtherCallsAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	client := newClient(newService(t, xray.Config{}))
-	if _, err := client.GetGroups(t.Context(), &sdk.GetGroupsInput{}); err == nil || !strings.Contains(err.Error(), "/Groups") {
+	if _, err := client.GetInsightSummaries(t.Context(), &sdk.GetInsightSummariesInput{GroupName: aws.String("Default"), StartTime: aws.Time(time.Now()), EndTime: aws.Time(time.Now())}); err == nil || !strings.Contains(err.Error(), "/InsightSummaries") {
 		t.Errorf("error = %v", err)
 	}
 	now := time.Now()
@@ -553,5 +553,31 @@ func BenchmarkPutSegment(b *testing.B) {
 			trace = xray.NewTraceID()
 		}
 		s.PutSegment(xray.Segment{Name: "n", ID: "00000000000000aa", TraceID: trace, StartTime: 1, EndTime: 2})
+	}
+}
+
+func TestThereIsTheDefaultGroup(t *testing.T) {
+	t.Parallel()
+	c := newClient(newService(t, xray.Config{}))
+	const arn = "arn:aws:xray:us-east-1:000000000000:group/Default"
+	all, err := c.GetGroups(t.Context(), &sdk.GetGroupsInput{})
+	if err != nil || len(all.Groups) != 1 || aws.ToString(all.Groups[0].GroupName) != "Default" || aws.ToString(all.Groups[0].GroupARN) != arn {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for _, in := range []*sdk.GetGroupInput{{GroupName: aws.String("Default")}, {GroupARN: aws.String(arn)}} {
+		if one, err := c.GetGroup(t.Context(), in); err != nil || aws.ToString(one.Group.GroupARN) != arn {
+			t.Errorf("%+v, %v", one, err)
+		}
+	}
+	if _, err := c.GetServiceGraph(t.Context(), &sdk.GetServiceGraphInput{GroupARN: aws.String(arn), StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now())}); err != nil {
+		t.Error(err)
+	}
+	for _, in := range []*sdk.GetGroupInput{{}, {GroupName: aws.String("slow")}} {
+		if _, err := c.GetGroup(t.Context(), in); err == nil || !strings.Contains(err.Error(), "InvalidRequestException") {
+			t.Errorf("%+v: %v", in, err)
+		}
+	}
+	if _, err := c.CreateGroup(t.Context(), &sdk.CreateGroupInput{GroupName: aws.String("slow")}); err == nil || !strings.Contains(err.Error(), "/CreateGroup") {
+		t.Errorf("making a group: %v", err)
 	}
 }
