@@ -33,11 +33,7 @@ func Seam(web string) console.Seam {
 			if id, ok := quotestore.QuoteID(name); ok {
 				name = id
 			}
-			if len(name) < ulid.EncodedSize {
-				return "", false
-			}
-			_, err := ulid.ParseStrict(name[:ulid.EncodedSize])
-			return name[:ulid.EncodedSize], err == nil
+			return quotestore.OfExecution(name)
 		},
 		Places: func(ctx context.Context, cfg aws.Config, table string, since, until time.Time) iter.Seq2[console.Place, error] {
 			log := &eventstore.Store{DB: dynamodb.NewFromConfig(cfg), Table: table}

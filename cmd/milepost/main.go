@@ -33,6 +33,7 @@ type commands struct {
 	Log     logCmd     `cmd:"" help:"Read the log: a quote as of any time, what changed, whether the log is intact; export and import it."`
 	Erase   eraseCmd   `cmd:"" help:"Erase a customer's personal data from the log and all its copies."`
 	Keys    keysCmd    `cmd:"" help:"Move the customers' keys to another system, or back."`
+	Watch   watchCmd   `cmd:"" help:"Follow events, executions, letters and failures as they happen."`
 	Mail    mailCmd    `cmd:"" help:"List notifications to customers and staff, and settle those that need a decision."`
 	Dlq     dlqCmd     `cmd:"" help:"Inspect the dead-letter queues and redrive failed messages."`
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 
 	"milepost/domain/quote"
 	"milepost/internal/log/eventstore"
@@ -28,6 +29,17 @@ func StreamID(quoteID string) string { return streamPrefix + quoteID }
 
 // QuoteID is the quote whose events a stream has; ok is false for any other stream.
 func QuoteID(streamID string) (id string, ok bool) { return strings.CutPrefix(streamID, streamPrefix) }
+
+// OfExecution is the quote that an execution works on; ok is false for one that works on none. The name of an execution
+// begins with the quote's id.
+func OfExecution(name string) (id string, ok bool) {
+	if len(name) < ulid.EncodedSize {
+		return "", false
+	}
+	id = name[:ulid.EncodedSize]
+	_, err := ulid.ParseStrict(id)
+	return id, err == nil
+}
 
 // Store loads quotes and executes commands on them. It seals the personal data in the events of a quote under the
 // customer's key, from the first event on; a quote whose first event has nothing sealed stays as it is.
