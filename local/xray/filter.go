@@ -20,10 +20,12 @@ type view struct {
 	roots    []*Segment
 }
 
-// parseFilter compiles a filter expression: service(…), id(…), annotation, http, user, name,
-// responsetime, duration and the words ok, error, fault, throttle and partial, joined by AND, OR
-// and NOT. What else X-Ray knows is refused by name.
-func parseFilter(text string) (filter, error) {
+func (t *trace) view() *view { return &view{t, t.segments, t.roots()} }
+
+// parseFilter compiles a filter expression: service(…), edge(…), id(…), group, annotation, http, user, name,
+// responsetime, duration and the words ok, error, fault, throttle and partial, joined by AND, OR and NOT. What else
+// X-Ray knows is refused by name, and so is group if groups is nil.
+func parseFilter(text string, groups groupFinder) (filter, error) {
 	if strings.TrimSpace(text) == "" {
 		return func(*view) bool { return true }, nil
 	}
@@ -31,15 +33,12 @@ func parseFilter(text string) (filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &filterParser{tokens: tokens}
+	p := &filterParser{tokens: tokens, groups: groups}
 	f, err := p.or()
 	if err != nil {
 		return nil, err
 	}
-	if t := p.peek(); t.kind != endToken {
-		return nil, invalidFilter("%q is not expected", t.text)
-	}
-	return f, nil
+	return f, p.end()
 }
 
 func invalidFilter(format string, args ...any) error {
@@ -114,6 +113,15 @@ func scanFilter(text string) ([]token, error) {
 type filterParser struct {
 	tokens []token
 	depth  int
+	groups groupFinder
+}
+
+// end refuses what is left.
+func (p *filterParser) end() error {
+	if t := p.peek(); t.kind != endToken {
+		return invalidFilter("%q is not expected", t.text)
+	}
+	return nil
 }
 
 func (p *filterParser) peek() token {
@@ -252,9 +260,15 @@ func (p *filterParser) term() (filter, error) {
 		return p.text(word, func(v *view) []string { return texts(v.segments, func(s *Segment) string { return s.Name }) })
 	case "service":
 		return p.service()
+	case "edge":
+		return p.edge()
+	case "group.name", "group.arn":
+		return p.group(word)
 	case "id":
 		is, err := p.idArguments()
-		return func(v *view) bool { return slices.ContainsFunc(v.segments, is) }, err
+		return func(v *view) bool {
+			return slices.ContainsFunc(v.segments, func(s *Segment) bool { return is(nodeOf(s)) })
+		}, err
 	default:
 		return nil, awsapi.Unsupported(fmt.Sprintf("the filter keyword %q", t.text))
 	}
@@ -447,40 +461,20 @@ func asNumber(value any) (float64, bool) {
 // service is service("name"), service(id(…)) or service(), perhaps followed by { expression },
 // which then looks at that service's segments alone.
 func (p *filterParser) service() (filter, error) {
-	is := func(*Segment) bool { return true }
-	if err := p.expect("("); err != nil {
+	is, err := p.serviceArguments()
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	switch t := p.peek(); {
-	case t.kind == stringToken:
-		p.next()
-		is = func(s *Segment) bool { return s.Name == t.text }
-	case p.accept("id"):
-		if is, err = p.idArguments(); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.expect(")"); err != nil {
+	inner, err := p.braces()
+	if err != nil {
 		return nil, err
-	}
-	inner := filter(func(v *view) bool { return len(v.segments) > 0 })
-	if p.accept("{") {
-		f, err := p.or()
-		if err != nil {
-			return nil, err
-		}
-		if err := p.expect("}"); err != nil {
-			return nil, err
-		}
-		inner = func(v *view) bool { return len(v.segments) > 0 && f(v) }
 	}
 	return func(v *view) bool {
 		var own []*Segment
 		for _, s := range v.segments {
 			s.walk(func(part *Segment) {
 				// A subsegment of a call represents the called service.
-				if (part == s && s.Type != "subsegment" || part.Namespace != "") && is(part) {
+				if (part == s && s.Type != "subsegment" || part.Namespace != "") && is(nodeOf(part)) {
 					own = append(own, part)
 				}
 			})
@@ -489,12 +483,110 @@ func (p *filterParser) service() (filter, error) {
 	}, nil
 }
 
-// idArguments is what follows id: (name: "…", type: "…", account.id: "…"), each of them optional.
-func (p *filterParser) idArguments() (func(*Segment) bool, error) {
+// edge is edge(caller, callee), of which each is "name" or id(…), perhaps followed by { expression }, which then looks
+// at the calls between the two alone. They are named as in the service graph.
+func (p *filterParser) edge() (filter, error) {
+	is, err := p.edgeArguments()
+	if err != nil {
+		return nil, err
+	}
+	inner, err := p.braces()
+	if err != nil {
+		return nil, err
+	}
+	return func(v *view) bool {
+		var own []*Segment
+		v.trace.calls(func(c call) {
+			if is(c) {
+				own = append(own, c.part)
+			}
+		})
+		return inner(&view{v.trace, own, own})
+	}, nil
+}
+
+// braces is { expression } or nothing; neither accepts a view without segments.
+func (p *filterParser) braces() (filter, error) {
+	if !p.accept("{") {
+		return func(v *view) bool { return len(v.segments) > 0 }, nil
+	}
+	f, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	return func(v *view) bool { return len(v.segments) > 0 && f(v) }, p.expect("}")
+}
+
+// serviceArguments is ("name"), (id(…)) or (), which is any service.
+func (p *filterParser) serviceArguments() (func(node) bool, error) {
 	if err := p.expect("("); err != nil {
 		return nil, err
 	}
-	var tests []func(*Segment) bool
+	if p.accept(")") {
+		return func(node) bool { return true }, nil
+	}
+	is, err := p.named()
+	if err != nil {
+		return nil, err
+	}
+	return is, p.expect(")")
+}
+
+// edgeArguments is (caller, callee).
+func (p *filterParser) edgeArguments() (func(call) bool, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	from, err := p.named()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(","); err != nil {
+		return nil, err
+	}
+	to, err := p.named()
+	if err != nil {
+		return nil, err
+	}
+	return func(c call) bool { return from(c.from) && to(c.to) }, p.expect(")")
+}
+
+// named is "name" or id(…).
+func (p *filterParser) named() (func(node) bool, error) {
+	if p.accept("id") {
+		return p.idArguments()
+	}
+	t := p.next()
+	if t.kind != stringToken {
+		return nil, invalidFilter("a service is a quoted string or id(…), not %q", t.text)
+	}
+	return func(n node) bool { return n.name == t.text }, nil
+}
+
+// group is group.name or group.arn, which a trace has if the group's own expression accepts it.
+func (p *filterParser) group(word string) (filter, error) {
+	if p.groups == nil {
+		return nil, awsapi.Unsupported(fmt.Sprintf("the filter keyword %q in the expression of a group", word))
+	}
+	if err := p.expect("="); err != nil {
+		return nil, err
+	}
+	t := p.next()
+	if t.kind != stringToken {
+		return nil, invalidFilter("%s is compared with a quoted string, not %q", word, t.text)
+	}
+	if word == "group.arn" {
+		return p.groups("", t.text)
+	}
+	return p.groups(t.text, "")
+}
+
+// idArguments is what follows id: (name: "…", type: "…", account.id: "…"), each of them optional.
+func (p *filterParser) idArguments() (func(node) bool, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	var tests []func(node) bool
 	for !p.accept(")") {
 		if len(tests) > 0 {
 			if err := p.expect(","); err != nil {
@@ -511,17 +603,17 @@ func (p *filterParser) idArguments() (func(*Segment) bool, error) {
 		}
 		switch strings.ToLower(key.text) {
 		case "name":
-			tests = append(tests, func(s *Segment) bool { return s.Name == value.text })
+			tests = append(tests, func(n node) bool { return n.name == value.text })
 		case "type":
-			tests = append(tests, func(s *Segment) bool { return serviceType(s) == value.text })
+			tests = append(tests, func(n node) bool { return n.kind == value.text })
 		case "account.id":
-			tests = append(tests, func(*Segment) bool { return value.text == awsapi.Account })
+			tests = append(tests, func(node) bool { return value.text == awsapi.Account })
 		default:
 			return nil, invalidFilter("id has no argument %q", key.text)
 		}
 	}
-	return func(s *Segment) bool {
-		return !slices.ContainsFunc(tests, func(test func(*Segment) bool) bool { return !test(s) })
+	return func(n node) bool {
+		return !slices.ContainsFunc(tests, func(test func(node) bool) bool { return !test(n) })
 	}, nil
 }
 

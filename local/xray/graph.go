@@ -120,19 +120,57 @@ func (s *Service) TraceGraph(ids ...string) []*GraphService {
 	return graphOf(found)
 }
 
+// node is what a node of the graph is known by. The client of a service has the service's name.
+type node struct {
+	name, kind string
+	client     bool
+}
+
+func nodeOf(seg *Segment) node { return node{name: seg.Name, kind: serviceType(seg)} }
+
+// call is one call in a trace: the part is the segment of the callee, or the caller's subsegment if the callee sent none.
+type call struct {
+	from, to node
+	part     *Segment
+}
+
+// calls visits the calls of a trace. What nothing in the trace called was called by a client.
+func (t *trace) calls(visit func(call)) {
+	owners := owningSegments(t.segments)
+	continued := map[string]bool{} // subsegments that a segment continues
+	for _, seg := range t.segments {
+		if seg.Type != "subsegment" {
+			continued[seg.ParentID] = true
+		}
+	}
+	for _, seg := range t.segments {
+		owner := owners[seg.ID]
+		if seg == owner {
+			from := node{seg.Name, "client", true}
+			if caller := owners[seg.ParentID]; caller != nil {
+				from = nodeOf(caller)
+			}
+			visit(call{from, nodeOf(seg), seg})
+		}
+		seg.walk(func(part *Segment) {
+			if part.Namespace != "" && !continued[part.ID] {
+				visit(call{nodeOf(owner), inferred(part), part})
+			}
+		})
+	}
+}
+
 // graph gathers nodes and edges.
 type graph struct {
-	nodes map[nodeKey]*GraphService
+	nodes map[node]*GraphService
 	list  []*GraphService
 	edges map[[2]int]*Edge
 }
 
-type nodeKey struct{ name, kind string }
-
 func graphOf(traces []trace) []*GraphService {
-	g := &graph{nodes: map[nodeKey]*GraphService{}, list: []*GraphService{}, edges: map[[2]int]*Edge{}}
+	g := &graph{nodes: map[node]*GraphService{}, list: []*GraphService{}, edges: map[[2]int]*Edge{}}
 	for i := range traces {
-		g.addTrace(&traces[i])
+		traces[i].calls(g.add)
 	}
 	for _, n := range g.list {
 		n.DurationHistogram, n.ResponseTimeHistogram = n.durations.buckets(), n.responses.buckets()
@@ -143,54 +181,26 @@ func graphOf(traces []trace) []*GraphService {
 	return g.list
 }
 
-func (g *graph) addTrace(t *trace) {
-	owners := owningSegments(t.segments)
-	continued := map[string]bool{} // subsegments that a segment continues
-	for _, seg := range t.segments {
-		if seg.Type != "subsegment" {
-			continued[seg.ParentID] = true
-		}
+// add counts a call on its callee and on the edge to it.
+func (g *graph) add(c call) {
+	to, from := g.node(c.to), g.node(c.from)
+	to.observe(c.part)
+	if c.from.client {
+		to.Root = true
+		from.span(c.part)
 	}
-	for _, seg := range t.segments {
-		owner := owners[seg.ID]
-		from := g.node(owner.Name, serviceType(owner))
-		if seg == owner {
-			g.addSegment(from, seg, owners[seg.ParentID])
-		}
-		seg.walk(func(part *Segment) {
-			if part.Namespace == "" || continued[part.ID] {
-				return
-			}
-			name, kind := inferred(part)
-			to := g.node(name, kind)
-			to.observe(part)
-			g.edge(from, to).observe(part)
-		})
-	}
+	g.edge(from, to).observe(c.part)
 }
 
-// addSegment counts a segment on its node, and the call that led to it: from the segment of the caller, or from a
-// client if nothing in the trace called it.
-func (g *graph) addSegment(to *GraphService, seg, caller *Segment) {
-	to.observe(seg)
-	if caller != nil {
-		g.edge(g.node(caller.Name, serviceType(caller)), to).observe(seg)
-		return
-	}
-	to.Root = true
-	client := g.node(seg.Name, "client")
-	client.State, client.AccountID, client.SummaryStatistics = "unknown", "", nil
-	client.span(seg)
-	g.edge(client, to).observe(seg)
-}
-
-func (g *graph) node(name, kind string) *GraphService {
-	key := nodeKey{name, kind}
+func (g *graph) node(key node) *GraphService {
 	n := g.nodes[key]
 	if n == nil {
 		n = &GraphService{
-			ReferenceID: len(g.list), Name: name, Names: []string{name}, Type: kind, State: "active",
+			ReferenceID: len(g.list), Name: key.name, Names: []string{key.name}, Type: key.kind, State: "active",
 			AccountID: awsapi.Account, Edges: []*Edge{}, SummaryStatistics: &Statistics{},
+		}
+		if key.client {
+			n.State, n.AccountID, n.SummaryStatistics = "unknown", "", nil
 		}
 		g.nodes[key] = n
 		g.list = append(g.list, n)
@@ -231,18 +241,18 @@ func widen(start, end *float64, seg *Segment) {
 	*end = max(*end, seg.StartTime, seg.EndTime)
 }
 
-// inferred names the node behind a subsegment whose callee sent no segment of its own.
-func inferred(sub *Segment) (name, kind string) {
+// inferred is the node behind a subsegment whose callee sent no segment of its own.
+func inferred(sub *Segment) node {
 	if sub.Namespace == "remote" {
-		return sub.Name, "remote"
+		return node{name: sub.Name, kind: "remote"}
 	}
 	if table, ok := sub.AWS["table_name"].(string); ok && table != "" {
-		return table, "AWS::DynamoDB::Table"
+		return node{name: table, kind: "AWS::DynamoDB::Table"}
 	}
 	if url, ok := sub.AWS["queue_url"].(string); ok && url != "" {
-		return url, "AWS::SQS::Queue"
+		return node{name: url, kind: "AWS::SQS::Queue"}
 	}
-	return sub.Name, "AWS::" + strings.ReplaceAll(sub.Name, " ", "")
+	return node{name: sub.Name, kind: "AWS::" + strings.ReplaceAll(sub.Name, " ", "")}
 }
 
 // owningSegments returns, for the id of every segment and subsegment, the segment that it belongs to. A subsegment that

@@ -12,18 +12,23 @@ import (
 
 // operations are the calls that are answered, by path.
 var operations = map[string]struct {
-	action string
-	answer func(s *Service, body []byte) (any, error)
+	action   string
+	answer   func(s *Service, body []byte) (any, error)
+	resource func(s *Service, body []byte) (string, error) // nil means "*"
 }{
-	"/TraceSummaries":   {"xray:GetTraceSummaries", (*Service).getTraceSummaries},
-	"/Traces":           {"xray:BatchGetTraces", (*Service).batchGetTraces},
-	"/ServiceGraph":     {"xray:GetServiceGraph", (*Service).getServiceGraph},
-	"/TraceGraph":       {"xray:GetTraceGraph", (*Service).getTraceGraph},
-	"/TraceSegments":    {"xray:PutTraceSegments", (*Service).putTraceSegments},
-	"/Groups":           {"xray:GetGroups", (*Service).getGroups},
-	"/GetGroup":         {"xray:GetGroup", (*Service).getGroup},
-	"/GetSamplingRules": {"xray:GetSamplingRules", (*Service).getSamplingRules},
-	"/SamplingTargets":  {"xray:GetSamplingTargets", (*Service).getSamplingTargets},
+	"/TraceSummaries":              {"xray:GetTraceSummaries", (*Service).getTraceSummaries, nil},
+	"/Traces":                      {"xray:BatchGetTraces", (*Service).batchGetTraces, nil},
+	"/ServiceGraph":                {"xray:GetServiceGraph", (*Service).getServiceGraph, nil},
+	"/TraceGraph":                  {"xray:GetTraceGraph", (*Service).getTraceGraph, nil},
+	"/TimeSeriesServiceStatistics": {"xray:GetTimeSeriesServiceStatistics", (*Service).getTimeSeries, nil},
+	"/TraceSegments":               {"xray:PutTraceSegments", (*Service).putTraceSegments, nil},
+	"/GetSamplingRules":            {"xray:GetSamplingRules", (*Service).getSamplingRules, nil},
+	"/SamplingTargets":             {"xray:GetSamplingTargets", (*Service).getSamplingTargets, nil},
+	"/Groups":                      {"xray:GetGroups", (*Service).getGroups, nil},
+	"/GetGroup":                    {"xray:GetGroup", (*Service).getGroup, (*Service).groupResource},
+	"/CreateGroup":                 {"xray:CreateGroup", (*Service).createGroup, (*Service).groupResource},
+	"/UpdateGroup":                 {"xray:UpdateGroup", (*Service).updateGroup, (*Service).groupResource},
+	"/DeleteGroup":                 {"xray:DeleteGroup", (*Service).deleteGroup, (*Service).groupResource},
 }
 
 // Paths are the paths of the calls that ServeHTTP answers.
@@ -36,16 +41,22 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		awsapi.WriteError(w, awsapi.Unsupported("the X-Ray call "+r.Method+" "+r.URL.Path))
 		return
 	}
-	if err := awsapi.Authorize(r.Context(), op.action, "*"); err != nil {
-		awsapi.WriteError(w, awsapi.AsError(err))
-		return
-	}
 	body, err := awsapi.ReadBody(r)
 	if err != nil {
 		awsapi.WriteError(w, awsapi.AsError(err))
 		return
 	}
-	answer, err := op.answer(s, body)
+	resource := "*"
+	if op.resource != nil {
+		resource, err = op.resource(s, body)
+	}
+	if err == nil {
+		err = awsapi.Authorize(r.Context(), op.action, resource)
+	}
+	var answer any
+	if err == nil {
+		answer, err = op.answer(s, body)
+	}
 	if err != nil {
 		awsapi.WriteError(w, awsapi.AsError(err))
 		return
@@ -112,16 +123,16 @@ func (s *Service) getServiceGraph(body []byte) (any, error) {
 	if err := awsapi.Decode(body, &in); err != nil {
 		return nil, err
 	}
-	if !isDefault(in.GroupName, in.GroupARN) {
-		return nil, awsapi.Unsupported("groups in GetServiceGraph")
-	}
 	if err := checkRange(in.StartTime, in.EndTime); err != nil {
+		return nil, err
+	}
+	traces, err := s.ofGroup(in.GroupName, in.GroupARN, Range{in.StartTime.Time, in.EndTime.Time, "Service"})
+	if err != nil {
 		return nil, err
 	}
 	return map[string]any{
 		"StartTime": Seconds(in.StartTime.Time), "EndTime": Seconds(in.EndTime.Time),
-		"Services":                 s.ServiceGraph(Range{in.StartTime.Time, in.EndTime.Time, "Service"}),
-		"ContainsOldGroupVersions": false,
+		"Services": graphOf(traces), "ContainsOldGroupVersions": false,
 	}, nil
 }
 

@@ -108,7 +108,7 @@ func (r Range) holds(t *trace) bool {
 // Summaries returns the traces in a range that a filter expression ("" for all) accepts, the newest first. It returns
 // those after the trace id that token names, and a token when there are more.
 func (s *Service) Summaries(r Range, expression, token string) (found []TraceSummary, processed int, next string, err error) {
-	accept, err := parseFilter(expression)
+	accept, err := parseFilter(expression, s.groupFilter)
 	if err != nil {
 		return nil, 0, "", err
 	}
@@ -121,7 +121,7 @@ func (s *Service) Summaries(r Range, expression, token string) (found []TraceSum
 			return found, processed, found[len(found)-1].ID, nil
 		}
 		processed++
-		if v := (&view{&t, t.segments, t.roots()}); accept(v) {
+		if v := t.view(); accept(v) {
 			found = append(found, summarize(v))
 		}
 	}

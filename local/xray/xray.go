@@ -10,6 +10,7 @@ package xray
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -55,6 +56,7 @@ type Service struct {
 	dirty    map[string]bool
 
 	persister persister
+	groups    groups
 }
 
 // trace is what is known about one trace. Segments that it holds are never changed, so that a copy of the slice header
@@ -71,7 +73,7 @@ type trace struct {
 func New(c Config) (*Service, error) {
 	s := &Service{
 		log: c.Logger, store: c.Store, capacity: c.Capacity,
-		traces: map[string]*trace{}, dirty: map[string]bool{},
+		traces: map[string]*trace{}, dirty: map[string]bool{}, groups: groups{byName: map[string]Group{}},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -80,7 +82,7 @@ func New(c Config) (*Service, error) {
 		s.capacity = defaultCapacity
 	}
 	s.SetRule(1, 0.05)
-	if err := s.load(); err != nil {
+	if err := errors.Join(s.load(), s.loadGroups()); err != nil {
 		return nil, err
 	}
 	return s, nil
