@@ -14,15 +14,17 @@ import (
 type bar struct {
 	out      io.Writer
 	terminal bool
+	// unit is what is counted, such as events.
+	unit string
 	// first is how much was done when it began, and total about how much there is, 0 if unknown.
 	first, total int
 	began, shown time.Time
 }
 
 // newBar begins a bar.
-func newBar(out io.Writer, first, total int) *bar {
+func newBar(out io.Writer, unit string, first, total int) *bar {
 	now := time.Now()
-	return &bar{out: out, terminal: isTerminal(out), first: first, total: total, began: now, shown: now}
+	return &bar{out: out, terminal: isTerminal(out), unit: unit, first: first, total: total, began: now, shown: now}
 }
 
 func isTerminal(out io.Writer) bool {
@@ -77,9 +79,9 @@ func (b *bar) picture(done int) string {
 func (b *bar) figures(done int, took time.Duration) string {
 	perSecond := float64(done-b.first) / max(took.Seconds(), 1e-9)
 	if b.total == 0 || done == b.first {
-		return fmt.Sprintf("%d events, %.0f/s", done, perSecond)
+		return fmt.Sprintf("%d %s, %.0f/s", done, b.unit, perSecond)
 	}
 	left := time.Duration(float64(max(b.total-done, 0)) / perSecond * float64(time.Second))
-	return fmt.Sprintf("%d of about %d events, %d%%, %.0f/s, %v left",
-		done, max(b.total, done), min(100*done/b.total, 100), perSecond, left.Round(time.Second))
+	return fmt.Sprintf("%d of about %d %s, %d%%, %.0f/s, %v left",
+		done, max(b.total, done), b.unit, min(100*done/b.total, 100), perSecond, left.Round(time.Second))
 }

@@ -136,7 +136,7 @@ func (c *correctCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	bar := newBar(s.err, work.Events, work.Events+left)
+	bar := newBar(s.err, "events", work.Events, work.Events+left)
 	work.Progress, err = corrector.Run(ctx, work.Window, work.Progress, func(found []correct.Finding, p correct.Progress) error {
 		bar.show(p.Events)
 		if err := c.list(s.out, found); err != nil {

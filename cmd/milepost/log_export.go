@@ -107,7 +107,7 @@ func (c *logExportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	bar := newBar(s.err, 0, total)
+	bar := newBar(s.err, "events", 0, total)
 	done, err := x.Run(ctx, sink, bar.show)
 	bar.end(done.Events)
 	err = errors.Join(err, finish(err != nil))

@@ -42,7 +42,7 @@ func (c *logImportCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	in := &intake.Intake{Quotes: l.quotes, Source: source, Workers: c.Workers, Check: c.Check}
-	bar := newBar(s.err, 0, 0)
+	bar := newBar(s.err, "events", 0, 0)
 	f, err := in.Run(ctx, func(events, total int) {
 		bar.total = total
 		bar.show(events)

@@ -110,12 +110,21 @@ func (c *logPlayCmd) Run(ctx context.Context, s streams) error {
 	if err := player.Check(ctx, selection); err != nil {
 		return plainly(err)
 	}
+	total := 0 // what a choice comes to is not known before
+	if c.Since.Equal(theBeginning) && len(selection.Types)+len(selection.Streams) == 0 {
+		if total, err = l.quotes.Log.Count(ctx); err != nil {
+			return plainly(err)
+		}
+	}
 	before, faults := at.Played, at.Faults
+	bar := newBar(s.err, "events", before, total)
 	progress, err := player.Play(ctx, selection, func(p playback.Progress) error {
 		at.Cursor, at.Played, at.Faults = p.Cursor, before+p.Played, joined(faults, p.Faults)
+		bar.show(at.Played)
 		return c.Progress.Write(at)
 	})
 	progress.Played += before
+	bar.end(progress.Played)
 	progress.Faults = joined(faults, progress.Faults)
 	if err := finish(ctx, c.Progress, progress.Played, err); err != nil {
 		return err

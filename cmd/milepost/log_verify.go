@@ -44,6 +44,14 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams) error {
 		}
 		r.Archive = &verify.Archive{Bucket: l.archive, HeadKey: public, Lag: c.Lag}
 	}
+	bar := newBar(s.err, "quotes", 0, 0)
+	r.Progress = func(done, all int) {
+		if bar.total = all; done < all {
+			bar.show(done)
+			return
+		}
+		bar.end(done)
+	}
 	v, err := r.Run(ctx, c.Quote)
 	if err != nil {
 		return plainly(err)

@@ -84,7 +84,7 @@ func (c *rebuildCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return plainly(err)
 	}
-	bar := newBar(s.err, progress.Events, total)
+	bar := newBar(s.err, "events", progress.Events, total)
 	r := &rebuild.Rebuilder{Quotes: l.quotes, Projections: l.projections, Workers: c.Workers}
 	progress, err = r.Run(ctx, progress, func(p rebuild.Progress) error {
 		bar.show(p.Events)

@@ -218,7 +218,7 @@ func TestBar(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines, terminal bytes.Buffer
-		plain, drawn := newBar(&lines, 100, 1100), newBar(&terminal, 100, 1100)
+		plain, drawn := newBar(&lines, "events", 100, 1100), newBar(&terminal, "events", 100, 1100)
 		drawn.terminal = true
 		for done := 100; done <= 1100; done += 10 {
 			plain.show(done)

@@ -21,6 +21,8 @@ type Verifier struct {
 	Archive *Archive
 	// SkipKeys leaves the customers' keys untried.
 	SkipKeys bool
+	// Progress is called after each quote with how many of all are checked, unless it is nil.
+	Progress func(done, all int)
 }
 
 // Verification is the result of a check.
@@ -48,9 +50,12 @@ func (r *Verifier) Run(ctx context.Context, quoteIDs []string) (Verification, er
 		}
 	}
 	check := keys.NewCheck(r.Quotes)
-	for _, id := range ids {
+	for i, id := range ids {
 		if err := r.one(ctx, id, check, &v); err != nil {
 			return v, err
+		}
+		if r.Progress != nil {
+			r.Progress(i+1, len(ids))
 		}
 	}
 	if r.Archive != nil {
