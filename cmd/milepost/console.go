@@ -19,7 +19,7 @@ import (
 type consoleCmd struct {
 	endpoint
 	Address      string `default:"127.0.0.1:8082" help:"Where the console is served. It is for this machine alone."`
-	Web          string `default:"http://127.0.0.1:8080/app" placeholder:"URL" help:"Where the web app is, for links to it. Default: ${default}."`
+	Web          string `setting:"" default:"http://127.0.0.1:8080/app" placeholder:"URL" help:"Where the web app is, for links to it. Default: ${default}."`
 	AllowChanges bool   `help:"In a real account, allow what changes something: start, stop, redrive, replay. Elsewhere it is allowed."`
 	Open         bool   `help:"Open the console in the browser."`
 }

@@ -16,8 +16,8 @@ import (
 
 // demoCmd fills a running system with quotes.
 type demoCmd struct {
-	API       string `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
-	AWS       string `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
+	API       string `setting:"" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
+	AWS       string `setting:"" default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 	Elsewhere bool   `help:"Fill a system that milepost run serves at an address that is not of this machine."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 }

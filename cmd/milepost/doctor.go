@@ -19,10 +19,10 @@ import (
 
 // doctorCmd looks at what runs here, and says what is wrong.
 type doctorCmd struct {
-	Data     string   `default:".milepost" type:"path" help:"The directory of milepost run."`
-	API      string   `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
-	Bureau   string   `default:"127.0.0.1:8081" help:"Address of the reference bureau."`
-	Console  string   `default:"127.0.0.1:8082" help:"Address of the console."`
+	Data     string   `setting:"" default:".milepost" type:"path" help:"The directory of milepost run."`
+	API      string   `setting:"" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
+	Bureau   string   `setting:"" default:"127.0.0.1:8081" help:"Address of the reference bureau."`
+	Console  string   `setting:"" default:"127.0.0.1:8082" help:"Address of the console."`
 	JSON     bool     `name:"json" help:"Print JSON."`
 	Endpoint endpoint `embed:""`
 }
@@ -50,6 +50,9 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	all := []finding{{What: "version", Found: version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH}}
+	if s.settings != nil && s.settings.values != nil {
+		all = append(all, finding{What: "settings", Found: s.settings.file})
+	}
 	if c.Endpoint.here() {
 		all = append(all, dataIn(c.Data), listens(ctx, "API", c.API), listens(ctx, "bureau", c.Bureau), listens(ctx, "console", c.Console))
 	}

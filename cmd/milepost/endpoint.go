@@ -25,10 +25,10 @@ import (
 
 // endpoint says which AWS and which stack a command works on.
 type endpoint struct {
-	URL     *baseURL `name:"endpoint" placeholder:"URL" xor:"aws" help:"Where AWS is served. Default: AWS_ENDPOINT_URL of the environment, or else http://127.0.0.1:4566, where milepost run serves it. An empty URL means the real AWS."`
+	URL     *baseURL `name:"endpoint" setting:"" placeholder:"URL" xor:"aws" help:"Where AWS is served. Default: AWS_ENDPOINT_URL of the environment, or else http://127.0.0.1:4566, where milepost run serves it. An empty URL means the real AWS."`
 	AWS     bool     `name:"aws" xor:"aws" help:"Work in the real AWS, with the region and credentials that the aws command line would use."`
-	Profile string   `placeholder:"NAME" help:"The profile of the aws command line that has region and credentials. Without --endpoint it means the real AWS."`
-	Stack   string   `default:"milepost" placeholder:"NAME" help:"Name of the stack; its outputs name its resources. Default: ${default}."`
+	Profile string   `setting:"" placeholder:"NAME" help:"The profile of the aws command line that has region and credentials. Without --endpoint it means the real AWS."`
+	Stack   string   `setting:"" default:"milepost" placeholder:"NAME" help:"Name of the stack; its outputs name its resources. Default: ${default}."`
 }
 
 // baseURL is the address of an HTTP server, or "".

@@ -46,6 +46,8 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	aws      aws.HTTPClient // carries the calls to AWS; nil means the network
+	// settings are those of the user; nil means none.
+	settings *settings
 	// browse opens a page in the browser; nil means that of the machine.
 	browse func(url string) error
 }
@@ -58,7 +60,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends what does not stop
-	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, settings: settingsFile()}))
 }
 
 // named returns the names of the command whose command line cannot be parsed, as far as they were understood.
@@ -77,14 +79,18 @@ func named(err error) (names []string) {
 
 // newParser makes the parser of the command line. It calls exit where it has printed a help.
 func newParser(ctx context.Context, s streams, exit func(int)) (*kong.Kong, error) {
-	return kong.New(&commands{},
+	options := []kong.Option{
 		kong.Name("milepost"),
 		kong.Description("An event-sourced auto insurance quote system."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(exit),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
-	)
+	}
+	if s.settings != nil {
+		options = append(options, kong.Resolvers(s.settings))
+	}
+	return kong.New(&commands{}, options...)
 }
 
 // run executes one command line and returns the exit status: 0 done, 1 failed, 2 wrong usage.

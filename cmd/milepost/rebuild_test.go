@@ -243,12 +243,12 @@ func TestBar(t *testing.T) {
 
 func TestBarWithoutTotal(t *testing.T) {
 	t.Parallel()
-	b := &bar{}
+	b := &bar{unit: "events", }
 	if got, want := b.figures(30, 2*time.Second), "30 events, 15/s"; got != want || b.picture(30) != "" {
 		t.Errorf("figures %q, want %q; picture %q", got, want, b.picture(30))
 	}
 	// DynamoDB may have counted some hours ago.
-	b = &bar{total: 20}
+	b = &bar{unit: "events", total: 20}
 	if got, want := b.figures(30, 2*time.Second), "30 of about 30 events, 100%, 15/s, 0s left"; got != want || !strings.HasPrefix(b.picture(30), "[===") {
 		t.Errorf("figures %q, want %q; picture %q", got, want, b.picture(30))
 	}

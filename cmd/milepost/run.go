@@ -27,14 +27,14 @@ import (
 
 // runCmd serves the whole system until it is interrupted.
 type runCmd struct {
-	Template    string            `default:"template.yaml" help:"The template to run." type:"path"`
-	Data        string            `default:".milepost" help:"Directory that keeps everything; a killed process loses nothing that it has acknowledged." type:"path"`
+	Template    string            `setting:"" default:"template.yaml" help:"The template to run." type:"path"`
+	Data        string            `setting:"" default:".milepost" help:"Directory that keeps everything; a killed process loses nothing that it has acknowledged." type:"path"`
 	Memory      bool              `help:"Keep everything in memory instead."`
-	API         string            `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
-	AWS         string            `default:"127.0.0.1:4566" help:"Address of the AWS endpoint, for SDKs and the aws command line."`
-	Bureau      string            `default:"127.0.0.1:8081" help:"Address of the reference bureau, which plays the accident history provider."`
-	Xray        string            `default:"127.0.0.1:2000" help:"Address of the X-Ray daemon."`
-	Console     string            `default:"127.0.0.1:8082" help:"Address of the console."`
+	API         string            `setting:"" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
+	AWS         string            `setting:"" default:"127.0.0.1:4566" help:"Address of the AWS endpoint, for SDKs and the aws command line."`
+	Bureau      string            `setting:"" default:"127.0.0.1:8081" help:"Address of the reference bureau, which plays the accident history provider."`
+	Xray        string            `setting:"" default:"127.0.0.1:2000" help:"Address of the X-Ray daemon."`
+	Console     string            `setting:"" default:"127.0.0.1:8082" help:"Address of the console."`
 	Param       map[string]string `help:"Values for the template's parameters, as Name=Value."`
 	Isolate     string            `help:"Run each function as a process of this bootstrap binary, over the Lambda Runtime API." type:"existingfile" placeholder:"FILE"`
 	TraceAll    bool              `help:"Trace every request instead of one per second and 5 % of the others."`

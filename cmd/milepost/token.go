@@ -23,7 +23,7 @@ type tokenCmd struct {
 	Scope   []string      `default:"quotes" enum:"quotes,staff,senior,broker" help:"What it allows: quotes for a customer, staff for an employee, senior in addition for a senior underwriter, broker for a broker."`
 	Agency  string        `help:"The agency of a broker."`
 	TTL     time.Duration `default:"12h" min:"-8760h" max:"8760h" help:"How long it is valid; --ttl=-1h makes an expired one."`
-	AWS     string        `default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
+	AWS     string        `setting:"" default:"127.0.0.1:4566" help:"Address of the local AWS endpoint, where the issuer is served."`
 }
 
 // Help says for what a token is good.
