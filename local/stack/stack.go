@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"milepost/local/apigateway"
+	"milepost/local/apis"
 	"milepost/local/awsapi"
 	"milepost/local/cloudformation"
 	"milepost/local/cloudtrail"
@@ -214,7 +215,15 @@ func (s *Stack) open() (err error) {
 	}
 	s.mail, s.topics = ses.New(s.sent), sns.New(s.sent)
 	s.serveAWS()
-	return s.provision()
+	if err := s.provision(); err != nil {
+		return err
+	}
+	described, err := apis.New(s.template, time.Now())
+	if err != nil {
+		return err
+	}
+	s.endpoint.HandleREST(apis.Prefix, described)
+	return nil
 }
 
 // serveAWS makes the endpoint that every SDK client of the system calls.
