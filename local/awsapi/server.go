@@ -24,7 +24,7 @@ const MaxBody = 16 << 20
 
 // Server is the endpoint of all local services. It routes a call by its X-Amz-Target header to a service that speaks
 // AWS JSON 1.0 or 1.1, by the version in its form to one that speaks the query protocol, and by its path to one that
-// speaks REST JSON. A service that owns all paths gets the requests signed for it.
+// speaks REST JSON or rpc-v2-cbor. A service that owns all paths gets the requests signed for it.
 //
 // The access key of the request's signature names the caller. The signature itself is not verified: anyone who reaches
 // the endpoint could also use another key.
@@ -38,8 +38,9 @@ type Server struct {
 	Before func(ctx context.Context, operation string) error
 
 	targets  map[string]target
-	queries  map[string]query // by the version of their API
-	paths    []restPath       // the longest prefix first
+	binary   map[string]target // those that speak rpc-v2-cbor
+	queries  map[string]query  // by the version of their API
+	paths    []restPath        // the longest prefix first
 	services map[string]restService
 }
 
@@ -62,7 +63,7 @@ type restPath struct {
 
 // NewServer makes a Server without services.
 func NewServer() *Server {
-	return &Server{targets: map[string]target{}, queries: map[string]query{}, services: map[string]restService{}}
+	return &Server{targets: map[string]target{}, binary: map[string]target{}, queries: map[string]query{}, services: map[string]restService{}}
 }
 
 // Handle registers the service whose calls carry "X-Amz-Target: targetPrefix.Operation", for
@@ -95,6 +96,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if name := r.Header.Get("X-Amz-Target"); name != "" {
 		s.serveTarget(ctx, identityErr, name, w, r)
+		return
+	}
+	if t, operation, ok := s.cborCall(r); ok {
+		s.serveCBOR(ctx, identityErr, t, operation, w, r)
 		return
 	}
 	if rest, ok := s.services[serviceOf(r)]; ok {

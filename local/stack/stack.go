@@ -35,6 +35,7 @@ import (
 	"milepost/local/lambda"
 	"milepost/local/logs"
 	"milepost/local/mailbox"
+	"milepost/local/metrics"
 	"milepost/local/roles"
 	"milepost/local/s3"
 	"milepost/local/ses"
@@ -102,6 +103,7 @@ type Stack struct {
 	machines  *stepfunctions.Service
 	traces    *xray.Service
 	logs      *logs.Service
+	metrics   *metrics.Service
 	mail      *ses.Service
 	topics    *sns.Service
 	sent      *mailbox.Box
@@ -136,7 +138,7 @@ type LeftOut struct{ LogicalID, Type, Why string }
 func Open(opts Options) (*Stack, error) {
 	s := &Stack{
 		opts: opts, log: opts.Logger,
-		trail: &cloudtrail.Service{}, roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{}, permissions: map[string][]permission{},
+		trail: &cloudtrail.Service{}, metrics: metrics.New(), roles: map[string]*role{}, roleReads: roles.New(time.Now()), sessions: map[string]awsapi.Caller{}, permits: map[string]*iam.ResourcePolicy{}, permissions: map[string][]permission{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -242,6 +244,8 @@ func (s *Stack) serveAWS() {
 	e.Handle("TrentService", "", s.keys)
 	e.Handle(cloudtrail.Target, "", s.trail)
 	e.Handle(cloudtrail.LongTarget, "", s.trail)
+	e.Handle(metrics.Name, metrics.ErrorNamespace, s.metrics)
+	e.HandleCBOR(metrics.Name, metrics.ErrorNamespace, s.metrics)
 	e.HandleQuery(cloudformation.Version, cloudformation.Namespace, cloudformation.New(s.template, time.Now(), s.why))
 	e.HandleQuery(sts.Version, sts.Namespace, sts.Service{})
 	e.HandleQuery(roles.Version, roles.Namespace, s.roleReads)

@@ -1,0 +1,135 @@
+// Package metrics keeps the metrics of the local services and of whoever puts some, and plays the metrics part of Amazon
+// CloudWatch: PutMetricData, ListMetrics, GetMetricStatistics and GetMetricData.
+//
+// Samples are added up by the minute, in memory, for 15 days. Alarms, dashboards and expressions are not played.
+package metrics
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of what is kept. AWS keeps points of a minute for 15 days.
+const (
+	keptFor    = 15 * 24 * time.Hour
+	keptPoints = 300_000 // minutes of all metrics together; the oldest go first
+	keptValues = 40      // different values of a minute, for percentiles
+)
+
+// Units of CloudWatch that the local services use.
+const (
+	Count        = "Count"
+	Milliseconds = "Milliseconds"
+	Seconds      = "Seconds"
+)
+
+// Dimension is a name and value that tell metrics with the same name apart.
+type Dimension struct{ Name, Value string }
+
+// Metric identifies a metric: the same name with other dimensions is another metric.
+type Metric struct {
+	Namespace, MetricName string
+	Dimensions            []Dimension
+}
+
+// Sample is one measurement.
+type Sample struct {
+	Metric
+	Unit  string
+	Value float64
+}
+
+// Publish takes samples of this moment. It is quick and safe for concurrent use; a service that has a nil Publish
+// measures nothing.
+type Publish func(samples ...Sample)
+
+// Service keeps metrics and answers for them. It is safe for concurrent use.
+type Service struct {
+	mu      sync.Mutex
+	metrics map[string]*metric
+	points  []*point // in the order in which they began
+}
+
+// metric has its points by when they begin and their unit.
+type metric struct {
+	Metric
+	key    string
+	points map[pointKey]*point
+}
+
+type pointKey struct {
+	minute int64 // since 1970
+	unit   string
+}
+
+// point is what was measured in a minute.
+type point struct {
+	pointKey
+	of *metric
+	statistics
+}
+
+// New makes a Service without metrics.
+func New() *Service { return &Service{metrics: map[string]*metric{}} }
+
+// Publish keeps samples of this moment.
+func (s *Service) Publish(samples ...Sample) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range samples {
+		s.point(m.Metric, m.Unit, now).add(m.Value, 1)
+	}
+	s.forget(now)
+}
+
+// key is the same for the same metric, in whatever order its dimensions are.
+func (m Metric) key() string {
+	text := &strings.Builder{}
+	text.WriteString(m.Namespace + "\x00" + m.MetricName)
+	for _, d := range m.sorted() {
+		text.WriteString("\x00" + d.Name + "\x00" + d.Value)
+	}
+	return text.String()
+}
+
+func (m Metric) sorted() []Dimension {
+	if len(m.Dimensions) < 2 {
+		return m.Dimensions
+	}
+	return slices.SortedFunc(slices.Values(m.Dimensions), func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// point returns the point to which a sample belongs. The caller holds the lock.
+func (s *Service) point(of Metric, unit string, at time.Time) *point {
+	key := of.key()
+	m := s.metrics[key]
+	if m == nil {
+		of.Dimensions = slices.Clone(of.sorted())
+		m = &metric{Metric: of, key: key, points: map[pointKey]*point{}}
+		s.metrics[key] = m
+	}
+	k := pointKey{at.Unix() / 60, unit}
+	p := m.points[k]
+	if p == nil {
+		p = &point{pointKey: k, of: m}
+		m.points[k] = p
+		s.points = append(s.points, p)
+	}
+	return p
+}
+
+// forget drops what is too old or too much, and metrics of which nothing is left. The caller holds the lock.
+func (s *Service) forget(now time.Time) {
+	oldest := now.Add(-keptFor).Unix() / 60
+	for len(s.points) > 0 && (s.points[0].minute < oldest || len(s.points) > keptPoints) {
+		p := s.points[0]
+		s.points[0], s.points = nil, s.points[1:]
+		delete(p.of.points, p.pointKey)
+		if len(p.of.points) == 0 {
+			delete(s.metrics, p.of.key)
+		}
+	}
+}
