@@ -2,6 +2,7 @@
 
 # Runs the whole system on this machine until Ctrl-C. The first line is the address of its pages.
 run:
+	@test -e dist/milepost || echo "Building Milepost. The first time this takes some minutes."
 	@go build -o dist/milepost ./cmd/milepost
 	@dist/milepost run
 

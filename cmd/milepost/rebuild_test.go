@@ -243,7 +243,7 @@ func TestBar(t *testing.T) {
 
 func TestBarWithoutTotal(t *testing.T) {
 	t.Parallel()
-	b := &bar{unit: "events", }
+	b := &bar{unit: "events"}
 	if got, want := b.figures(30, 2*time.Second), "30 events, 15/s"; got != want || b.picture(30) != "" {
 		t.Errorf("figures %q, want %q; picture %q", got, want, b.picture(30))
 	}

@@ -104,7 +104,7 @@ func (c *runCmd) open(s streams) (*system.System, error) {
 	options := system.Options{
 		Template: c.Template, Parameters: c.Param, DataDir: c.Data, TraceAll: c.TraceAll,
 		API: "http://" + c.API, AWS: "http://" + c.AWS, Bureau: "http://" + c.Bureau, Console: "http://" + c.Console,
-		Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level})),
+		Logger: slog.New(hinting{slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level})}),
 	}
 	if c.Isolate != "" {
 		options.Code = c.process(&atLeast{s.err, level})
