@@ -74,13 +74,19 @@ func TestTheConsoleOfAFilledSystem(t *testing.T) {
 	op.clicks("The map")
 	op.awaits("who calls whom")
 	op.check("console-map")
-	for _, page := range []string{"events", "failures", "inside", "functions/milepost-EstimatesFunction", "tables/milepost-events", "machines", "nothing"} {
+	for _, page := range []string{
+		"events", "failures", "inside", "functions/milepost-EstimatesFunction", "tables/milepost-events", "machines", "decisions", "buckets/" + s.Outputs()["ArchiveBucketName"].Value, "nothing",
+	} {
 		if page == "nothing" {
 			op.allows("404")
 		}
 		op.visit(at + "/" + page)
 		op.check("console-" + strings.ReplaceAll(page, "/", "-"))
 	}
+	op.visit(at + "/inside")
+	op.clicksOn(`a[href^="/keys/"]`)
+	op.awaits("encrypt decrypt")
+	op.check("console-key")
 	op.visit(at + "/streams/" + id)
 	op.clicks("In the web app") // where nobody is signed in
 	op.awaits("Who do you want to be?")
