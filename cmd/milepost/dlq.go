@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
@@ -58,7 +57,7 @@ func (e *endpoint) deadLettersOf(ctx context.Context, s streams, name string) (*
 
 // dlqListCmd lists the queues and the workflows.
 type dlqListCmd struct {
-	JSON     bool     `name:"json" help:"Print JSON."`
+	Format   format   `embed:""`
 	Endpoint endpoint `embed:""`
 }
 
@@ -98,15 +97,17 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 		}
 		lines = append(lines, l)
 	}
-	if c.JSON {
+	if c.Format.JSON {
 		return printJSON(s.out, lines)
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "QUEUE\tMESSAGES\tOLDEST")
-	for _, l := range lines {
-		fmt.Fprintf(table, "%s\t%d\t%s\n", l.Queue, l.Depth, ago(l.Oldest))
+	table, when := newList("queue", "messages", "oldest"), ago
+	if c.Format.CSV {
+		when = clock
 	}
-	return table.Flush()
+	for _, l := range lines {
+		table.add(l.Queue, l.Depth, when(l.Oldest))
+	}
+	return table.print(s.out, c.Format)
 }
 
 // ago shows how long ago something was.

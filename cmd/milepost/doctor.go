@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,7 +22,7 @@ type doctorCmd struct {
 	API      string   `setting:"" default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	Bureau   string   `setting:"" default:"127.0.0.1:8081" help:"Address of the reference bureau."`
 	Console  string   `setting:"" default:"127.0.0.1:8082" help:"Address of the console."`
-	JSON     bool     `name:"json" help:"Print JSON."`
+	Format   format   `embed:""`
 	Endpoint endpoint `embed:""`
 }
 
@@ -63,18 +62,18 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 			wrong++
 		}
 	}
-	if c.JSON {
+	if c.Format.JSON {
 		err = printJSON(s.out, all)
 	} else {
-		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+		table := newList("what", "found", "state")
 		for _, f := range all {
 			mark := "ok"
 			if f.Wrong != "" {
 				mark = "WRONG: " + f.Wrong
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\n", f.What, f.Found, mark)
+			table.add(f.What, f.Found, mark)
 		}
-		err = table.Flush()
+		err = table.print(s.out, c.Format)
 	}
 	if err == nil && wrong > 0 {
 		return exitStatus(1)

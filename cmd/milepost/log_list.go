@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"milepost/internal/ops/inspect"
@@ -14,7 +13,7 @@ type logListCmd struct {
 	Since    moment   `placeholder:"TIME" help:"Events from then on: a time (2026-05-01T09:30:00Z) or how long ago (36h). Default: 24h."`
 	Until    moment   `placeholder:"TIME" help:"Events before then. Default: now."`
 	Limit    int      `default:"100" min:"1" max:"10000" help:"List at most this many quotes, those with the newest events. Default: ${default}."`
-	JSON     bool     `name:"json" help:"Print JSON."`
+	Format   format   `embed:""`
 	Endpoint endpoint `embed:""`
 }
 
@@ -66,13 +65,12 @@ func (c *logListCmd) Run(ctx context.Context, s streams) error {
 }
 
 func (c *logListCmd) print(s streams, quotes []inspect.Latest) error {
-	if c.JSON {
+	if c.Format.JSON {
 		return printJSON(s.out, quotes)
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "QUOTE\tVERSION\tLAST EVENT\tOCCURRED AT\tBY")
+	l := newList("quote", "version", "last event", "occurred at", "by")
 	for _, q := range quotes {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", q.QuoteID, q.Version, q.EventType, q.OccurredAt, q.Actor)
+		l.add(q.QuoteID, q.Version, q.EventType, q.OccurredAt, q.Actor)
 	}
-	return table.Flush()
+	return l.print(s.out, c.Format)
 }

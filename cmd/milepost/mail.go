@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"milepost/internal/log/seal"
@@ -28,7 +27,7 @@ type mailCmd struct {
 type mailListCmd struct {
 	Quote    string   `placeholder:"ID" help:"Only those about this quote. Without it the whole table is read."`
 	Status   []string `placeholder:"STATUS" enum:"DUE,CLAIMED,SENDING,SENT,UNKNOWN,FAILED,OBSOLETE,PAPER,NO_CONTACT,NO_CONSENT,UNCONFIRMED,ERASED,NOT_SENT" help:"Only those with one of these statuses, such as UNKNOWN,FAILED,PAPER: those that need a decision."`
-	JSON     bool     `name:"json" help:"Print JSON."`
+	Format   format   `embed:""`
 	Endpoint endpoint `embed:""`
 }
 
@@ -80,19 +79,18 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	printFaults(s.err, faults)
-	if c.JSON {
+	if c.Format.JSON {
 		return failedFor(faults, printJSON(s.out, lines))
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CREATED\tQUOTE\tKEY\tSTATUS\tSENT OR DUE\tCHANNEL\tPROBLEM")
+	table := newList("created", "quote", "key", "status", "sent or due", "channel", "problem")
 	for _, l := range lines {
 		when := l.SentAt
 		if l.Status == string(outbox.Due) {
 			when = l.DueAt
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock(l.CreatedAt), l.QuoteID, l.Key, l.Status, clock(when), cmp.Or(l.Channel, "-"), cmp.Or(l.Problem, "-"))
+		table.add(clock(l.CreatedAt), l.QuoteID, l.Key, l.Status, clock(when), cmp.Or(l.Channel, "-"), cmp.Or(l.Problem, "-"))
 	}
-	return failedFor(faults, table.Flush())
+	return failedFor(faults, table.print(s.out, c.Format))
 }
 
 // outbox is the table of notifications, with the keys that their letters are sealed under.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -118,7 +117,7 @@ func (c *replayStartCmd) Run(ctx context.Context, s streams) error {
 // replayStatusCmd shows replays.
 type replayStatusCmd struct {
 	Name     string   `arg:"" optional:"" help:"The replay. Default: all, the latest first."`
-	JSON     bool     `name:"json" help:"Print JSON."`
+	Format   format   `embed:""`
 	Endpoint endpoint `embed:""`
 }
 
@@ -135,22 +134,28 @@ func (c *replayStatusCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Name != "" {
-		return printReplay(ctx, s, bus, c.Name, c.JSON)
+	if c.Name != "" && !c.Format.CSV {
+		return printReplay(ctx, s, bus, c.Name, c.Format.JSON)
 	}
-	all, err := bus.All(ctx)
+	var all []replay.Replay
+	if c.Name != "" {
+		var one replay.Replay
+		one, err = bus.Describe(ctx, c.Name)
+		all, err = append(all, one), unfound(err)
+	} else {
+		all, err = bus.All(ctx)
+	}
 	if err != nil {
 		return plainly(err)
 	}
-	if c.JSON {
+	if c.Format.JSON {
 		return printJSON(s.out, all)
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSTATE\tFROM\tUNTIL\tREPLAYED UP TO\tREASON")
+	table := newList("name", "state", "from", "until", "replayed up to", "reason")
 	for _, r := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.State, clock(r.From), clock(r.Until), clock(r.LastReplayed), r.Reason)
+		table.add(r.Name, r.State, clock(r.From), clock(r.Until), clock(r.LastReplayed), r.Reason)
 	}
-	return table.Flush()
+	return table.print(s.out, c.Format)
 }
 
 // replayCancelCmd cancels a replay.
