@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // bar shows how far a work is: on a terminal in one line that is drawn again, elsewhere in a line now and
@@ -29,11 +30,7 @@ func newBar(out io.Writer, unit string, first, total int) *bar {
 
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&fs.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // show draws it, unless it was drawn a moment ago.

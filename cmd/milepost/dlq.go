@@ -106,6 +106,9 @@ func (c *dlqListCmd) Run(ctx context.Context, s streams) error {
 	}
 	for _, l := range lines {
 		table.add(l.Queue, l.Depth, when(l.Oldest))
+		if l.Depth > 0 {
+			table.mark()
+		}
 	}
 	return table.print(s.out, c.Format)
 }

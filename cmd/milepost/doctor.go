@@ -72,6 +72,9 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 				mark = "WRONG: " + f.Wrong
 			}
 			table.add(f.What, f.Found, mark)
+			if f.Wrong != "" {
+				table.mark()
+			}
 		}
 		err = table.print(s.out, c.Format)
 	}

@@ -4,8 +4,11 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/term"
 )
 
 // format says how a list is printed: as a table, if nothing else is said.
@@ -18,9 +21,14 @@ type format struct {
 type list struct {
 	names []string
 	lines [][]string
+	// wrong are the lines that a person should look at, by their numbers.
+	wrong map[int]bool
 }
 
-func newList(names ...string) *list { return &list{names: names} }
+func newList(names ...string) *list { return &list{names: names, wrong: map[int]bool{}} }
+
+// mark marks the line that was added last as one to look at.
+func (l *list) mark() { l.wrong[len(l.lines)-1] = true }
 
 // add adds a line.
 func (l *list) add(cells ...any) {
@@ -47,12 +55,51 @@ func (l *list) print(out io.Writer, f format) error {
 		w.Flush()
 		return w.Error()
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if len(l.names) > 0 {
-		fmt.Fprintln(table, strings.ToUpper(strings.Join(l.names, "\t")))
-	}
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, strings.ToUpper(strings.Join(l.names, "\t")))
 	for _, line := range l.lines {
 		fmt.Fprintln(table, strings.Join(line, "\t"))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	width := widthOf(out)
+	colored := width > 0 && os.Getenv("NO_COLOR") == "" // see no-color.org
+	n := -1                                             // the line of names
+	for line := range strings.Lines(text.String()) {
+		if _, err := io.WriteString(out, l.drawn(strings.TrimRight(line, "\n"), n, width, colored)+"\n"); err != nil {
+			return err
+		}
+		n++
+	}
+	return nil
+}
+
+// widthOf is how many letters a line of a terminal has, 0 for what is not a terminal.
+func widthOf(out io.Writer) int {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// drawn is a line as a terminal shows it: cut to its width, the names bold. What is wrong is red, and whole.
+func (l *list) drawn(line string, n, width int, colored bool) string {
+	const bold, red, plain = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+	if letters := []rune(line); width > 0 && len(letters) > width && !l.wrong[n] {
+		line = string(letters[:width-1]) + "…"
+	}
+	switch {
+	case colored && n < 0:
+		return bold + line + plain
+	case colored && l.wrong[n]:
+		return red + line + plain
+	}
+	return line
 }

@@ -20,3 +20,19 @@ func TestAListIsPrintedInEitherFormat(t *testing.T) {
 		}
 	}
 }
+
+func TestATerminalShowsWhatFits(t *testing.T) {
+	t.Parallel()
+	l := newList("name")
+	l.add("a")
+	l.add("b")
+	l.mark()
+	for want, got := range map[string]string{
+		"\x1b[1mNAME\x1b[0m": l.drawn("NAME", -1, 10, true), "a": l.drawn("a", 0, 10, true), "\x1b[31mb\x1b[0m": l.drawn("b", 1, 10, true),
+		"üb": l.drawn("üb", 0, 2, false), "ü…": l.drawn("übe", 0, 2, false), "whole": l.drawn("whole", 1, 2, false), "very long": l.drawn("very long", 0, 0, false),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

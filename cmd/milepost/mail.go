@@ -89,6 +89,9 @@ func (c *mailListCmd) Run(ctx context.Context, s streams) error {
 			when = l.DueAt
 		}
 		table.add(clock(l.CreatedAt), l.QuoteID, l.Key, l.Status, clock(when), cmp.Or(l.Channel, "-"), cmp.Or(l.Problem, "-"))
+		if slices.Contains([]outbox.Status{outbox.Unknown, outbox.Failed, outbox.Paper}, outbox.Status(l.Status)) {
+			table.mark()
+		}
 	}
 	return failedFor(faults, table.print(s.out, c.Format))
 }
