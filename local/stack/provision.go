@@ -46,8 +46,8 @@ var kinds = []kind{
 	{resource: "AWS::EventSchemas::Schema", why: schemasAreForPeople},
 }
 
-// schemasAreForPeople says why there is no schema registry: the bus accepts any event, with a schema or without.
-const schemasAreForPeople = "the bus checks no event against a schema; the registry is for people and their tools"
+// schemasAreForPeople says why nothing runs for a schema: the bus accepts any event, with a schema or without.
+const schemasAreForPeople = "the bus checks no event against a schema; people and their tools can read the registry"
 
 // provision makes every resource of the template.
 func (s *Stack) provision() error {

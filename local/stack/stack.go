@@ -36,6 +36,7 @@ import (
 	"milepost/local/logs"
 	"milepost/local/mailbox"
 	"milepost/local/metrics"
+	"milepost/local/registry"
 	"milepost/local/roles"
 	"milepost/local/s3"
 	"milepost/local/ses"
@@ -225,6 +226,11 @@ func (s *Stack) open() (err error) {
 		return err
 	}
 	s.endpoint.HandleREST(apis.Prefix, described)
+	schemas, err := registry.New(s.template, time.Now())
+	if err != nil {
+		return err
+	}
+	s.endpoint.HandleREST(registry.Prefix, schemas)
 	return nil
 }
 
