@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 )
 
 // AWS's quotas for an HTTP API.
@@ -68,6 +69,8 @@ type Config struct {
 	// Invoke runs a function with a payload and returns its result, and the kind of its failure ("Unhandled") if it
 	// failed. It returns when ctx is done. ctx carries the trace header.
 	Invoke func(ctx context.Context, functionARN string, payload []byte) (result []byte, functionError string, err error)
+	// Metrics takes Count, 4xx, 5xx and Latency, of the API and of its stage.
+	Metrics metrics.Publish
 	// HTTPClient fetches the keys of the issuers.
 	HTTPClient *http.Client
 	// Logger receives why a request was refused or failed. Nil means slog's default.
@@ -123,6 +126,37 @@ func New(config Config) (*Gateway, error) {
 
 // ServeHTTP answers one request as the API would.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.config.Metrics == nil {
+		g.serve(w, r)
+		return
+	}
+	began, answered := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	g.serve(answered, r)
+	samples := []metrics.Sample{
+		metrics.Number("Count", 1), metrics.OneIf("4xx", answered.status/100 == 4), metrics.OneIf("5xx", answered.status/100 == 5),
+		metrics.Took("Latency", time.Since(began)),
+	}
+	api := metrics.Dimension{Name: "ApiId", Value: g.config.ID}
+	g.config.Metrics.Put("AWS/ApiGateway", []metrics.Dimension{api}, samples...)
+	g.config.Metrics.Put("AWS/ApiGateway", []metrics.Dimension{api, {Name: "Stage", Value: "$default"}}, samples...)
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	requestID := newRequestID()
 	w.Header()["Apigw-Requestid"] = []string{requestID}
 	if g.config.CORS.answer(w, r) {

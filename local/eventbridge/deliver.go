@@ -5,10 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 )
 
 // launch sends a job to all its targets at once.
@@ -20,6 +22,9 @@ func (s *Service) launch(j *job) {
 	var copies []departure
 	for i := range j.Deliveries {
 		d := &j.Deliveries[i]
+		if i == 0 || d.RuleARN != j.Deliveries[i-1].RuleARN { // a rule's are side by side
+			s.measure(d, metrics.Number("TriggeredRules", 1))
+		}
 		delays := []time.Duration{0}
 		if plan := s.config.Faults.Event; plan != nil {
 			if planned := plan(d.RuleARN, d.TargetARN, j.envelope); len(planned) > 0 {
@@ -61,6 +66,7 @@ func (s *Service) deliver(j *job, d *delivery, after time.Duration, tried func()
 		failure := s.attempt(ctx, j, d)
 		tried()
 		if failure == nil {
+			s.measure(d, metrics.Number("Invocations", 1))
 			return true
 		}
 		if ctx.Err() != nil {
@@ -80,9 +86,21 @@ func (s *Service) deliver(j *job, d *delivery, after time.Duration, tried func()
 			}
 			continue
 		}
+		s.measure(d, metrics.Number("Invocations", 1), metrics.Number("FailedInvocations", 1))
 		s.giveUp(ctx, j, d, failure, exhausted, retries)
 		return true
 	}
+}
+
+// measure publishes samples of the rule of a delivery.
+func (s *Service) measure(d *delivery, samples ...metrics.Sample) {
+	_, path, _ := strings.Cut(d.RuleARN, ":rule/")
+	bus, name, custom := strings.Cut(path, "/")
+	dimensions := []metrics.Dimension{{Name: "EventBusName", Value: bus}, {Name: "RuleName", Value: name}}
+	if !custom {
+		dimensions = []metrics.Dimension{{Name: "RuleName", Value: path}}
+	}
+	s.config.Metrics.Put("AWS/Events", dimensions, samples...)
 }
 
 func (s *Service) attempt(ctx context.Context, j *job, d *delivery) *DeliveryError {

@@ -13,6 +13,7 @@ import (
 	"milepost/local/awsapi"
 	"milepost/local/eventpattern"
 	"milepost/local/fault"
+	"milepost/local/metrics"
 	"milepost/local/storage"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	Targets Targets
 	// DeadLetters puts a message on a queue. The trace header of the event travels in ctx.
 	DeadLetters func(ctx context.Context, queueARN, body string, attributes map[string]string) error
+	// Metrics takes TriggeredRules, Invocations and FailedInvocations of each rule.
+	Metrics metrics.Publish
 	// Faults disturbs the deliveries; nil does not.
 	Faults *fault.Plan
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"milepost/local/metrics"
 	"milepost/local/stream"
 )
 
@@ -52,6 +53,7 @@ func (l *lane) deliver(ctx context.Context, batch []stream.Record) bool {
 			continue
 		}
 		blocked = 0
+		l.measureAge(p.records)
 		p.invokes++
 		p.last = &v.result
 		if v.processed > 0 {
@@ -119,6 +121,16 @@ func arrival(r stream.Record) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(in.DynamoDB.ApproximateCreationDateTime * 1000)).UTC(), true
+}
+
+// measureAge publishes the age of the last of the records that the function has received.
+func (l *lane) measureAge(records []stream.Record) {
+	if l.service.cfg.Metrics == nil {
+		return // there is no need to look inside
+	}
+	if at, ok := arrival(records[len(records)-1]); ok {
+		l.service.measure(l.function, metrics.Took("IteratorAge", time.Since(at)))
+	}
 }
 
 // verdict is the result of one delivery.

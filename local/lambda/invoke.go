@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 )
 
 // The limits of Lambda, in bytes. What a response may hold is a little more than a request.
@@ -61,6 +62,7 @@ type outcome struct {
 func (s *Service) invoke(ctx context.Context, f *function, requestID string, payload []byte) (Result, error) {
 	if err := s.acquire(f); err != nil {
 		s.traceThrottle(ctx, f, requestID)
+		s.measure(f, metrics.Number("Throttles", 1))
 		return Result{}, err
 	}
 	if !s.begin() {
@@ -71,7 +73,8 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 		payload = []byte("{}")
 	}
 	t := s.beginTrace(ctx, f, requestID)
-	deadline := time.Now().Add(f.Timeout)
+	started := time.Now()
+	deadline := started.Add(f.Timeout)
 	hctx, cancel := context.WithDeadline(s.base, deadline)
 	hctx = lambdacontext.NewContext(hctx, &lambdacontext.LambdaContext{AwsRequestID: requestID, InvokedFunctionArn: f.arn})
 	hctx = t.handlerContext(hctx)
@@ -94,6 +97,8 @@ func (s *Service) invoke(ctx context.Context, f *function, requestID string, pay
 			result.Payload, result.FunctionError = o.failure.document(), "Unhandled"
 		}
 		t.end(o.failure)
+		s.measure(f, metrics.Number("Invocations", 1), metrics.OneIf("Errors", o.failure != nil), metrics.Number("Throttles", 0),
+			metrics.Took("Duration", time.Since(started)))
 		return result
 	}
 	wait := func() (Result, error) {

@@ -36,6 +36,7 @@ import (
 
 	"milepost/local/awsapi"
 	"milepost/local/fault"
+	"milepost/local/metrics"
 	"milepost/local/storage"
 	"milepost/local/xray"
 )
@@ -64,6 +65,8 @@ type Config struct {
 	Faults *fault.Plan
 	// XRay takes the segments of functions that are traced; nil traces nothing.
 	XRay *xray.Service
+	// Metrics takes Invocations, Errors, Throttles and Duration of each function, and IteratorAge of one that reads a stream.
+	Metrics metrics.Publish
 	// DeadLetters delivers a record of an asynchronous invocation, or of a skipped batch, to the
 	// destination with the given ARN, under the function's role. Nil makes functions and mappings
 	// with destinations an error.
@@ -93,6 +96,11 @@ type Function struct {
 	// run, nil shares Config.Concurrency.
 	ReservedConcurrency *int
 	Async               AsyncConfig
+}
+
+// measure publishes samples of the function.
+func (s *Service) measure(f *function, samples ...metrics.Sample) {
+	s.cfg.Metrics.Put("AWS/Lambda", []metrics.Dimension{{Name: "FunctionName", Value: f.Name}}, samples...)
 }
 
 // arn of the function, without a version.

@@ -38,6 +38,9 @@ var operations = awsapi.Operations[*Service]{
 
 // Call answers one operation of the API.
 func (s *Service) Call(ctx context.Context, operation string, body []byte) (any, error) {
+	if s.measure != nil && operation != "PutMetricData" {
+		s.measure(s.Publish)
+	}
 	return operations.Call(ctx, s, "CloudWatch", operation, body)
 }
 

@@ -34,19 +34,43 @@ type Metric struct {
 	Dimensions            []Dimension
 }
 
-// Sample is one measurement.
+// Sample is one measurement of the metric with this name.
 type Sample struct {
-	Metric
-	Unit  string
-	Value float64
+	Name, Unit string
+	Value      float64
 }
 
-// Publish takes samples of this moment. It is quick and safe for concurrent use; a service that has a nil Publish
-// measures nothing.
-type Publish func(samples ...Sample)
+// Number is a sample that counts.
+func Number(name string, n int) Sample { return Sample{name, Count, float64(n)} }
+
+// OneIf is a sample that counts what is so.
+func OneIf(name string, so bool) Sample {
+	if so {
+		return Number(name, 1)
+	}
+	return Number(name, 0)
+}
+
+// Took is a sample of a time, in milliseconds.
+func Took(name string, d time.Duration) Sample {
+	return Sample{name, Milliseconds, float64(d) / float64(time.Millisecond)}
+}
+
+// Publish takes samples of this moment, all with the same dimensions. It is quick and safe for concurrent use. A service
+// calls its method Put, since a nil Publish publishes nothing.
+type Publish func(namespace string, dimensions []Dimension, samples ...Sample)
+
+// Put publishes samples, unless p is nil.
+func (p Publish) Put(namespace string, dimensions []Dimension, samples ...Sample) {
+	if p != nil {
+		p(namespace, dimensions, samples...)
+	}
+}
 
 // Service keeps metrics and answers for them. It is safe for concurrent use.
 type Service struct {
+	measure func(Publish)
+
 	mu      sync.Mutex
 	metrics map[string]*metric
 	points  []*point // in the order in which they began
@@ -74,13 +98,17 @@ type point struct {
 // New makes a Service without metrics.
 func New() *Service { return &Service{metrics: map[string]*metric{}} }
 
+// MeasureBeforeReads has the Service call measure before each read, for what has a value at any time, such as the length
+// of a queue. It comes before the first call.
+func (s *Service) MeasureBeforeReads(measure func(Publish)) { s.measure = measure }
+
 // Publish keeps samples of this moment.
-func (s *Service) Publish(samples ...Sample) {
+func (s *Service) Publish(namespace string, dimensions []Dimension, samples ...Sample) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range samples {
-		s.point(m.Metric, m.Unit, now).add(m.Value, 1)
+		s.point(Metric{namespace, m.Name, dimensions}, m.Unit, now).add(m.Value, 1)
 	}
 	s.forget(now)
 }

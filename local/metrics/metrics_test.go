@@ -34,8 +34,8 @@ func client(s *metrics.Service, caller awsapi.Caller) *cloudwatch.Client {
 
 var duration = metrics.Metric{Namespace: "AWS/Lambda", MetricName: "Duration", Dimensions: []metrics.Dimension{{Name: "FunctionName", Value: "f"}}}
 
-func sample(value float64) metrics.Sample {
-	return metrics.Sample{Metric: duration, Unit: metrics.Milliseconds, Value: value}
+func publish(s *metrics.Service, value float64) {
+	s.Publish(duration.Namespace, duration.Dimensions, metrics.Sample{Name: duration.MetricName, Unit: metrics.Milliseconds, Value: value})
 }
 
 func asked(m metrics.Metric) *types.Metric {
@@ -64,7 +64,7 @@ func TestStatisticsOfWhatIsPublished(t *testing.T) {
 		c := client(s, awsapi.Caller{})
 		for minute := range 3 {
 			for i := 1; i <= 100; i++ {
-				s.Publish(sample(float64(i % 20 * (minute + 1))))
+				publish(s, float64(i%20*(minute+1)))
 			}
 			time.Sleep(time.Minute)
 		}
@@ -283,7 +283,7 @@ func TestCallsAreAuthorized(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	s := metrics.New()
-	s.Publish(sample(7))
+	publish(s, 7)
 	e := awsapi.NewServer()
 	e.Handle(metrics.Name, metrics.ErrorNamespace, s)
 	r := httptest.NewRequest("POST", "/", bytes.NewBufferString(fmt.Sprintf(

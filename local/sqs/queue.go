@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 	"milepost/local/storage"
 )
 
@@ -270,6 +271,26 @@ func (s *Service) purge(q *queue) error {
 	}
 	q.messages = nil
 	return s.store.Commit(ops...)
+}
+
+// Measure publishes how many messages each queue has, and the age of its oldest one.
+func (s *Service) Measure(publish metrics.Publish) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, q := range s.queues {
+		visible, inFlight, delayed := q.count(now)
+		oldest := 0.0
+		for _, m := range q.messages {
+			if age := now.Sub(m.Sent); age < q.settings.retention {
+				oldest = max(oldest, age.Seconds())
+			}
+		}
+		publish.Put("AWS/SQS", []metrics.Dimension{{Name: "QueueName", Value: q.name}},
+			metrics.Number("ApproximateNumberOfMessagesVisible", visible), metrics.Number("ApproximateNumberOfMessagesNotVisible", inFlight),
+			metrics.Number("ApproximateNumberOfMessagesDelayed", delayed),
+			metrics.Sample{Name: "ApproximateAgeOfOldestMessage", Unit: metrics.Seconds, Value: oldest})
+	}
 }
 
 // count returns how many messages are visible, hidden since they were received, and delayed.

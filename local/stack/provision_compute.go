@@ -365,7 +365,7 @@ func (s *Stack) provisionAPI(r *template.Resource) error {
 	}
 	config := apigateway.Config{
 		ID: r.PhysicalID, CORS: (*apigateway.CORS)(in.CORS), Authorizers: map[string]apigateway.JWTAuthorizer{},
-		Invoke: s.invokeForAPI, HTTPClient: s.opts.HTTP, Logger: s.log,
+		Invoke: s.invokeForAPI, Metrics: s.metrics.Publish, HTTPClient: s.opts.HTTP, Logger: s.log,
 	}
 	for name, a := range in.Authorizers {
 		config.Authorizers[name] = apigateway.JWTAuthorizer(a)

@@ -191,21 +191,22 @@ func (s *Stack) open() (err error) {
 	if s.queues, err = sqs.New(sqs.Config{Store: s.store, BaseURL: s.queueBase()}); err != nil {
 		return err
 	}
+	s.metrics.MeasureBeforeReads(s.queues.Measure)
 	s.keys = kms.New(s.store)
 	s.buckets = s3.New(s3.Config{Store: s.store, Policy: func(arn string) *iam.ResourcePolicy { return s.permits[arn] }})
 	if s.functions, err = lambda.New(lambda.Config{
-		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, DeadLetters: s.toDestination, Policy: s.functionPolicy,
+		Store: s.store, Logger: s.log, Faults: s.opts.Faults, XRay: s.traces, Metrics: s.metrics.Publish, DeadLetters: s.toDestination, Policy: s.functionPolicy,
 	}); err != nil {
 		return err
 	}
 	if s.bus, err = eventbridge.New(eventbridge.Config{
-		Store: s.store, Logger: s.log, Targets: targets{s}, DeadLetters: s.deadLetter, Faults: s.opts.Faults,
+		Store: s.store, Logger: s.log, Targets: targets{s}, DeadLetters: s.deadLetter, Metrics: s.metrics.Publish, Faults: s.opts.Faults,
 	}); err != nil {
 		return err
 	}
 	if s.machines, err = stepfunctions.New(stepfunctions.Config{
 		Store: s.store, Logger: s.log, Tasks: tasks{s}, Assume: s.serviceCaller, Segments: s.putSegment,
-		Lines: s.logs.Writer,
+		Lines: s.logs.Writer, Metrics: s.metrics.Publish,
 	}); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 	"milepost/local/stepfunctions/asl"
 	"milepost/local/storage"
 )
@@ -24,6 +25,16 @@ const (
 	statusTimedOut  = "TIMED_OUT"
 	statusAborted   = "ABORTED"
 )
+
+// endings are the metrics of executions that ended, by their status.
+var endings = map[string]string{
+	statusSucceeded: "ExecutionsSucceeded", statusFailed: "ExecutionsFailed", statusTimedOut: "ExecutionsTimedOut", statusAborted: "ExecutionsAborted",
+}
+
+// measure publishes samples of the execution's machine.
+func (e *execution) measure(samples ...metrics.Sample) {
+	e.service.metrics.Put("AWS/States", []metrics.Dimension{{Name: "StateMachineArn", Value: awsapi.ARN("states", "stateMachine:"+e.Machine)}}, samples...)
+}
 
 // record is what is stored of an execution besides its history and its position.
 type record struct {
@@ -149,6 +160,7 @@ func (e *execution) run() {
 		if e.over {
 			e.close(errEnded)
 			e.emitSegment()
+			e.measure(metrics.Number(endings[e.Status], 1), metrics.Took("ExecutionTime", e.Stopped.Sub(cmp.Or(e.redriven(), e.Started))))
 			e.service.tellParent(e)
 			e.service.finished(e)
 			return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"milepost/local/metrics"
 	"milepost/local/stepfunctions/asl"
 	"milepost/local/storage"
 )
@@ -252,6 +253,7 @@ func (e *execution) begin() {
 	e.root = e.newFrame(nil, 0, e.machine, asl.FromText(e.Input))
 	e.ready(e.root)
 	if len(e.events) == 0 {
+		e.measure(metrics.Number("ExecutionsStarted", 1))
 		e.events = append(make([]event, 0, 8), event{Type: "ExecutionStarted", Time: e.Started.UnixMilli(),
 			Text: e.Input, Detail: &detail{RoleARN: e.RoleARN}})
 	}

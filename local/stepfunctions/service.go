@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"milepost/local/awsapi"
+	"milepost/local/metrics"
 	"milepost/local/stepfunctions/asl"
 	"milepost/local/storage"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	// Lines is where the events go that the machines' logging configurations select, by log group and stream; nil
 	// discards them.
 	Lines func(group, stream string) io.Writer
+	// Metrics takes how many executions of each machine began and ended, and how long they took.
+	Metrics metrics.Publish
 	// Tasks does the work of Task states.
 	Tasks TaskRunner
 	// Assume returns the identity under which child executions are started with a role; nil allows all.
@@ -58,6 +61,7 @@ type Service struct {
 	store    *storage.Store
 	logger   *slog.Logger
 	lines    func(group, stream string) io.Writer
+	metrics  metrics.Publish
 	tasks    TaskRunner
 	assume   func(roleARN string) (awsapi.Caller, error)
 	segments func(segment map[string]any)
@@ -89,7 +93,7 @@ type definition struct {
 // New makes a Service and reads what the store holds. Executions continue with Start.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, logger: c.Logger, lines: c.Lines, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
+		store: c.Store, logger: c.Logger, lines: c.Lines, metrics: c.Metrics, tasks: c.Tasks, assume: c.Assume, segments: c.Segments, keep: cmp.Or(c.Keep, defaultKeep),
 		machines: map[string]*machine{}, definitions: map[string]*definition{},
 		executions: map[string]*execution{}, mapRuns: map[string]*mapRun{}, byMachine: map[string]*list.List{}, places: map[*execution]*list.Element{},
 	}
