@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -25,6 +26,7 @@ import (
 // clients are those of the services that the console asks.
 type clients struct {
 	cloudFormation *cloudformation.Client
+	cloudWatch     *cloudwatch.Client
 	cloudTrail     *cloudtrail.Client
 	logsClient     *cloudwatchlogs.Client
 	dynamoDB       *dynamodb.Client
@@ -43,8 +45,8 @@ func open(cfg aws.Config) clients {
 	return clients{
 		cloudTrail: cloudtrail.NewFromConfig(cfg),
 		logsClient: cloudwatchlogs.NewFromConfig(cfg), cloudFormation: cloudformation.NewFromConfig(cfg), dynamoDB: dynamodb.NewFromConfig(cfg), eventBridge: eventbridge.NewFromConfig(cfg),
-		iam: iam.NewFromConfig(cfg),
-		s3:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }), kms: kms.NewFromConfig(cfg),
+		cloudWatch: cloudwatch.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
+		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }), kms: kms.NewFromConfig(cfg),
 		lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		xray: xray.NewFromConfig(cfg),
 	}

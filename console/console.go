@@ -68,6 +68,7 @@ type Console struct {
 	resource *resources
 	history  histories
 	shape    shape
+	rates    rates
 }
 
 //go:embed templates/*.html

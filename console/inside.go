@@ -63,6 +63,7 @@ type functionView struct {
 	Variables     []variable
 	Sources       []lambdatypes.EventSourceMappingConfiguration
 	May           *permissions
+	Figures       *functionFigures
 	// Payload was sent, and Answer came back; Failed is the kind of error, "" for none.
 	Payload, Answer, Failed, Log string
 	Invoked                      bool
@@ -96,6 +97,9 @@ func (c *Console) showFunction(w http.ResponseWriter, r *http.Request, v *functi
 		return err
 	}
 	v.Sources = sources.EventSourceMappings
+	if v.Figures, err = c.figuresOf(r.Context(), v.Name); err != nil {
+		return err
+	}
 	if v.May, err = c.permissionsOf(r.Context(), aws.ToString(v.Configuration.Role)); err != nil {
 		return err
 	}

@@ -111,7 +111,10 @@ func TestTheConsoleShowsAnExecution(t *testing.T) {
 		s.settle()
 		o := s.operator(nil)
 		o.assertShows("/machines", "milepost-quote", "1 succeeded", "milepost-rebuild")
-		o.assertShows("/", "Nothing failed that nobody has dealt with", "SubmitFunction, function; hands on to Events", "EventsTable, table; hands on to Publish, Archive",
+		if answer := s.call(s.token("ada", "quotes"), "GET", "/quotes/"+id, ""); answer.Status != http.StatusOK {
+			t.Fatalf("read: %d", answer.Status)
+		}
+		o.assertShows("/", "Nothing failed that nobody has dealt with", "SubmitFunction, function; hands on to Events", "QuotesFunction, function: 1 in 5 min", "EventsTable, table; hands on to Publish, Archive", "Api, api: 1 in 5 min",
 			"PublishFunction, function; hands on to EventBus", "EventBus, bus; hands on to VinLookup, AccidentHistory", `href="/tables/milepost-waits"`)
 		o.assertShows("/machines/milepost-quote?status=SUCCEEDED&search="+id[:8]+"&from=2026-05-01", id+"-1", "aws stepfunctions list-executions")
 		if none := o.get("/machines/milepost-quote?to=2026-04-30"); strings.Contains(none, id) {
@@ -350,7 +353,7 @@ func TestTheConsoleShowsWhatIsInside(t *testing.T) {
 		o.assertShows(at, "estimates", "Timeout", "Invoke it", "Answers what needs no quote", "AWSLambdaBasicExecutionRole", "group=%2faws%2flambda%2fmilepost\"")
 		o.assertShows("/functions/milepost-SubmitFunction", "dynamodb:BatchGetItem", "table/milepost-quotas")
 		answer := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {`{"routeKey":"GET /options","requestContext":{}}`}}, nil)
-		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "It answered") || !strings.Contains(answer.Body.String(), "platform.report") {
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), "It answered") || !strings.Contains(answer.Body.String(), "1 invocation, 0 failed, 0 throttled") || !strings.Contains(answer.Body.String(), "platform.report") {
 			t.Errorf("invoked: %d %s", answer.Code, answer.Body)
 		}
 		if w := o.send(http.MethodPost, at+"/invocations", url.Values{"payload": {"{"}}, nil); w.Code != http.StatusUnprocessableEntity {

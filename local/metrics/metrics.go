@@ -135,7 +135,7 @@ func (s *Service) point(of Metric, unit string, at time.Time) *point {
 	key := of.key()
 	m := s.metrics[key]
 	if m == nil {
-		of.Dimensions = slices.Clone(of.sorted())
+		of.Dimensions = append([]Dimension{}, of.sorted()...) // not nil: a list has [] for none
 		m = &metric{Metric: of, key: key, points: map[pointKey]*point{}}
 		s.metrics[key] = m
 	}

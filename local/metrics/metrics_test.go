@@ -236,7 +236,13 @@ func TestRefusals(t *testing.T) {
 		"two weeks in the past": put(func(d *types.MetricDatum) {
 			d.Value, d.Timestamp = aws.Float64(1), aws.Time(time.Now().Add(-15*24*time.Hour))
 		}),
-		"Unit":              put(func(d *types.MetricDatum) { d.Value, d.Unit = aws.Float64(1), "Miles" }),
+		"Unit": put(func(d *types.MetricDatum) { d.Value, d.Unit = aws.Float64(1), "Miles" }),
+		"it is greater than Maximum": put(func(d *types.MetricDatum) {
+			d.StatisticValues = &types.StatisticSet{SampleCount: aws.Float64(2), Sum: aws.Float64(3), Minimum: aws.Float64(9), Maximum: aws.Float64(1)}
+		}),
+		"of dimension a in": put(func(d *types.MetricDatum) {
+			d.Value, d.Dimensions = aws.Float64(1), []types.Dimension{{Name: aws.String("a"), Value: aws.String("b\x00c\x00d")}}
+		}),
 		"StorageResolution": put(func(d *types.MetricDatum) { d.Value, d.StorageResolution = aws.Float64(1), aws.Int32(1) }),
 		"the metric expression m1/m2": get(func(q *types.MetricDataQuery) {
 			q.MetricStat, q.Expression = nil, aws.String("m1/m2")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"milepost/local/awsapi"
 )
@@ -158,6 +159,9 @@ func (d datum) check(n int, now time.Time) error {
 		values = append(values, *d.Value)
 	}
 	if set := d.StatisticValues; set != nil {
+		if set.Minimum > set.Maximum {
+			return invalid("The value %v for parameter %s is invalid: it is greater than Maximum.", set.Minimum, member("StatisticValues.Minimum"))
+		}
 		values, counts = append(values, set.Sum, set.Minimum, set.Maximum), append(counts, set.SampleCount)
 	}
 	for _, v := range values {
@@ -173,6 +177,11 @@ func (d datum) check(n int, now time.Time) error {
 	return nil
 }
 
+// printable reports whether a text has no control characters, which AWS refuses in names and values.
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, unicode.IsControl)
+}
+
 func checkDimensions(parameter string, all []Dimension) error {
 	if len(all) > maxDimensions {
 		return invalid("The collection %s must not have a size greater than %d.", parameter, maxDimensions)
@@ -180,9 +189,9 @@ func checkDimensions(parameter string, all []Dimension) error {
 	seen := map[string]bool{}
 	for _, d := range all {
 		switch {
-		case d.Name == "" || len(d.Name) > maxName || seen[d.Name]:
+		case d.Name == "" || len(d.Name) > maxName || seen[d.Name] || !printable(d.Name):
 			return invalid("The value %q for the name of a dimension in %s is invalid.", d.Name, parameter)
-		case d.Value == "" || len(d.Value) > maxValue:
+		case d.Value == "" || len(d.Value) > maxValue || !printable(d.Value):
 			return invalid("The value %q of dimension %s in %s is invalid.", d.Value, d.Name, parameter)
 		}
 		seen[d.Name] = true
